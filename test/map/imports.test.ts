@@ -21,9 +21,19 @@ const declaredExceptions = ['rules → promql/parse', 'api → promql/parse']
 const packages = findPackages()
 
 function findPackages(): Package[] {
-  const manifests = globSync(['common/*/package.json', 'exporters/*/package.json', 'agent/package.json', 'remote-write/*/package.json', 'cli/package.json', 'test/package.json'], {
-    cwd: repository,
-  })
+  const manifests = globSync(
+    [
+      'common/*/package.json',
+      'exporters/*/package.json',
+      'agent/package.json',
+      'remote-write/*/package.json',
+      'cli/package.json',
+      'test/package.json',
+    ],
+    {
+      cwd: repository,
+    },
+  )
   return manifests.sort().map((manifest) => {
     const directory = dirname(manifest)
     const { name, dependencies = {} } = JSON.parse(readFileSync(join(repository, manifest), 'utf8')) as Package
@@ -33,7 +43,10 @@ function findPackages(): Package[] {
 
 function findImports(directory: string): Map<string, string[]> {
   const imports = new Map<string, string[]>()
-  const files = globSync('**/*.{ts,tsx}', { cwd: join(repository, directory), exclude: (name) => name === 'node_modules' || name === 'dist' })
+  const files = globSync('**/*.{ts,tsx}', {
+    cwd: join(repository, directory),
+    exclude: (name) => name === 'node_modules' || name === 'dist',
+  })
   for (const file of files) {
     const text = readFileSync(join(repository, directory, file), 'utf8')
     for (const match of text.matchAll(/(?:^|\n)\s*(?:import|export)\b[^'"\n;]*?(?:\{[^}]*\}[^'"\n]*?)?['"]([^'"\n]+)['"]/g)) {
@@ -61,7 +74,8 @@ describe('the map', () => {
         if (specifier.startsWith('.') || specifier.startsWith('node:') || builtinModules.includes(specifier)) continue
         const shipped = files.filter((file) => !isTestFile(file))
         const wanted = packageOf(specifier)
-        if (shipped.length > 0 && wanted !== `@narthex/${name}` && !(wanted in dependencies)) undeclared.push(`${directory}: ${specifier} in ${shipped[0]}`)
+        if (shipped.length > 0 && wanted !== `@narthex/${name}` && !(wanted in dependencies))
+          undeclared.push(`${directory}: ${specifier} in ${shipped[0]}`)
       }
     }
     expect(undeclared).toEqual([])
@@ -103,7 +117,8 @@ describe('the map', () => {
     const text = readFileSync(join(repository, 'ARCHITECTURE.md'), 'utf8')
     const missing = packages.map(({ directory }) => directory).filter((directory) => !text.includes(`${directory}/`))
     expect(missing).toEqual([])
-    for (const directory of text.matchAll(/^\| `([a-z/-]+)\/` /gm)) expect(existsSync(join(repository, directory[1]!)), directory[1]).toBe(true)
+    for (const directory of text.matchAll(/^\| `([a-z/-]+)\/` /gm))
+      expect(existsSync(join(repository, directory[1]!)), directory[1]).toBe(true)
   })
 
   test('no source file is reached by dynamic import or top-level await, which the single binary cannot have', () => {

@@ -1,0 +1,95 @@
+/** What the API needs from the rest of the server; `remote-write/server` fits these together. */
+
+/** An answer made elsewhere (in the query worker): the whole JSON envelope, ready to send. */
+export interface EncodedAnswer {
+  readonly status: number
+  readonly body: Uint8Array
+}
+
+interface QueryOptions {
+  readonly query: string
+  /** Ends the query with errorType timeout. */
+  readonly timeoutMs: number
+  readonly lookbackMs: number | undefined
+  /** Series to return at most; 0 = all. */
+  readonly limit: number
+  /** `''` = none, `'all'` = per step too. */
+  readonly stats: string
+}
+
+export interface InstantQuery extends QueryOptions {
+  readonly timeMs: number
+}
+
+export interface RangeQuery extends QueryOptions {
+  readonly startMs: number
+  readonly endMs: number
+  readonly stepMs: number
+}
+
+export interface SeriesQuery {
+  /** Selectors as given, each already parsed once without error; empty = no restriction. */
+  readonly matchers: readonly string[]
+  readonly startMs: number
+  readonly endMs: number
+  readonly limit: number
+}
+
+export interface QueryBackend {
+  instant(query: InstantQuery, signal: AbortSignal): Promise<EncodedAnswer>
+  range(query: RangeQuery, signal: AbortSignal): Promise<EncodedAnswer>
+  series(query: SeriesQuery, signal: AbortSignal): Promise<EncodedAnswer>
+  labelNames(query: SeriesQuery, signal: AbortSignal): Promise<EncodedAnswer>
+  labelValues(name: string, query: SeriesQuery, signal: AbortSignal): Promise<EncodedAnswer>
+  /** The `data` of /api/v1/status/tsdb. */
+  headStatistics(limit: number, signal: AbortSignal): Promise<EncodedAnswer>
+}
+
+export interface MetadataEntry {
+  readonly type: string
+  readonly help: string
+  readonly unit: string
+}
+
+/** Plain objects in the JSON shapes of Prometheus; the API adds the envelope. */
+export interface StateBackend {
+  /** `state`: active, dropped or any. */
+  targets(state: string, scrapePool: string): unknown
+  scrapePools(): unknown
+  targetMetadata(matchTarget: string, metric: string, limit: number): unknown
+  metadata(): ReadonlyMap<string, readonly MetadataEntry[]>
+  rules(filter: RuleFilter): unknown
+  alerts(): unknown
+  alertmanagers(): unknown
+  configYaml(): string
+  flags(): Readonly<Record<string, string>>
+  runtimeInformation(): Record<string, unknown>
+  buildInformation(): Record<string, string>
+  walReplay(): { min: number; max: number; current: number }
+  features(): Record<string, Record<string, boolean>>
+}
+
+export interface RuleFilter {
+  readonly type: string
+  readonly names: readonly string[]
+  readonly groups: readonly string[]
+  readonly files: readonly string[]
+  readonly excludeAlerts: boolean
+}
+
+/** `/-/…`: state of the process. */
+export interface LifecycleBackend {
+  isReady(): boolean
+  isStopping(): boolean
+  /** Undefined when `--web.enable-lifecycle` is off; otherwise rejects with the reason a reload failed. */
+  reload: (() => Promise<void>) | undefined
+  quit: (() => void) | undefined
+}
+
+export interface ApiBackend {
+  readonly query: QueryBackend
+  readonly state: StateBackend
+  readonly lifecycle: LifecycleBackend
+  readonly limits: { readonly timeoutMs: number; readonly defaultLookbackMs: number }
+  now(): number
+}

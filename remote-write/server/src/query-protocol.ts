@@ -1,0 +1,87 @@
+/** What the main thread and a query worker say to each other. All plain data: it crosses by structured clone. */
+
+export type QueryRequest =
+  | {
+      readonly kind: 'instant'
+      readonly query: string
+      readonly timeMs: number
+      readonly lookbackMs: number | undefined
+      readonly limit: number
+      readonly stats: string
+    }
+  | {
+      readonly kind: 'range'
+      readonly query: string
+      readonly startMs: number
+      readonly endMs: number
+      readonly stepMs: number
+      readonly lookbackMs: number | undefined
+      readonly limit: number
+      readonly stats: string
+    }
+  /** For rules and templates: values come back as columns instead of JSON. */
+  | { readonly kind: 'vector'; readonly query: string; readonly timeMs: number }
+  | {
+      readonly kind: 'series'
+      readonly matchers: readonly string[]
+      readonly startMs: number
+      readonly endMs: number
+      readonly limit: number
+    }
+  | {
+      readonly kind: 'labelNames'
+      readonly matchers: readonly string[]
+      readonly startMs: number
+      readonly endMs: number
+      readonly limit: number
+    }
+  | {
+      readonly kind: 'labelValues'
+      readonly name: string
+      readonly matchers: readonly string[]
+      readonly startMs: number
+      readonly endMs: number
+      readonly limit: number
+    }
+  | { readonly kind: 'headStatistics'; readonly limit: number }
+
+export interface QueryCall {
+  readonly id: number
+  readonly request: QueryRequest
+  /** Milliseconds of the clock by which the query must have ended. */
+  readonly deadlineMs: number
+  /** One Int32: 1 = the caller no longer wants the answer. */
+  readonly cancel: SharedArrayBuffer
+}
+
+export type QueryReply =
+  | { readonly id: number; readonly status: number; readonly body: Uint8Array }
+  | { readonly id: number; readonly vector: VectorColumns }
+  | {
+      readonly id: number
+      readonly failure: { readonly kind: 'bad_data' | 'execution' | 'timeout' | 'canceled' | 'internal'; readonly message: string }
+    }
+
+/** An instant vector (or a scalar: one entry without labels) as columns. */
+export interface VectorColumns {
+  readonly type: 'vector' | 'scalar'
+  /** Flat name,value,… per series. */
+  readonly labels: readonly (readonly string[])[]
+  readonly values: Float64Array
+  readonly warnings: readonly string[]
+}
+
+/** What a worker is started with. */
+export interface QueryWorkerData {
+  /** The shared head (`Head.descriptor()`). */
+  readonly head: unknown
+  readonly options: QueryWorkerOptions
+}
+
+export interface QueryWorkerOptions {
+  readonly lookbackMs: number
+  readonly samplesMax: number
+  readonly bytesMax: number
+  readonly defaultStepMs: number
+  readonly featureFlags: readonly string[]
+}

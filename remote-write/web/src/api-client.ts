@@ -1,0 +1,58 @@
+// The HTTP API of the server, as the pages use it. Answers come as Prometheus' JSON.
+
+export interface MatrixSeries {
+  readonly metric: Readonly<Record<string, string>>
+  readonly values: readonly (readonly [time: number, value: string])[]
+}
+
+export interface VectorSample {
+  readonly metric: Readonly<Record<string, string>>
+  readonly value: readonly [time: number, value: string]
+}
+
+export type QueryData =
+  | { readonly resultType: 'matrix'; readonly result: readonly MatrixSeries[] }
+  | { readonly resultType: 'vector'; readonly result: readonly VectorSample[] }
+  | { readonly resultType: 'scalar'; readonly result: readonly [time: number, value: string] }
+  | { readonly resultType: 'string'; readonly result: readonly [time: number, value: string] }
+
+export interface Answer<Data> {
+  readonly data: Data
+  readonly warnings: readonly string[]
+}
+
+export class RequestError extends Error {
+  override name = 'RequestError'
+}
+
+/** GET below the page's base address; rejects with the server's own error text. */
+export async function getJson<Data>(path: string, parameters: Record<string, string> = {}, signal?: AbortSignal): Promise<Answer<Data>> {
+  const url = new URL(path, document.baseURI)
+  for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value)
+  const response = await fetch(url, signal ? { signal } : {})
+  const text = await response.text()
+  let body: { status?: string; data?: Data; error?: string; warnings?: string[]; infos?: string[] }
+  try {
+    body = JSON.parse(text) as typeof body
+  } catch {
+    throw new RequestError(`${response.status} ${text.slice(0, 200) || response.statusText}`)
+  }
+  if (body.status !== 'success') throw new RequestError(body.error ?? `the server answered ${response.status}`)
+  return { data: body.data as Data, warnings: [...(body.warnings ?? []), ...(body.infos ?? [])] }
+}
+
+export function queryInstant(query: string, timeSeconds?: number, signal?: AbortSignal): Promise<Answer<QueryData>> {
+  return getJson('api/v1/query', { query, ...(timeSeconds === undefined ? {} : { time: String(timeSeconds) }) }, signal)
+}
+
+export function queryRange(query: string, start: number, end: number, step: number, signal?: AbortSignal): Promise<Answer<QueryData>> {
+  return getJson('api/v1/query_range', { query, start: String(start), end: String(end), step: String(step) }, signal)
+}
+
+/** `name{label="value"}`, as a legend shows it. */
+export function formatMetric(metric: Readonly<Record<string, string>>): string {
+  const { __name__: name = '', ...labels } = metric
+  const pairs = Object.entries(labels).map(([label, value]) => `${label}=${JSON.stringify(value)}`)
+  if (pairs.length === 0) return name === '' ? '{}' : name
+  return `${name}{${pairs.join(', ')}}`
+}

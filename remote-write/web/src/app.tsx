@@ -1,0 +1,57 @@
+import type { ComponentType, JSX, TargetedMouseEvent } from 'preact'
+import { useEffect } from 'preact/hooks'
+import { AlertsPage } from './pages/alerts.tsx'
+import { OverviewPage } from './pages/overview.tsx'
+import { QueryPage } from './pages/query.tsx'
+import { StatusPage } from './pages/status.tsx'
+import { TargetsPage } from './pages/targets.tsx'
+import { navigate, pageUrl, useRoute, type Route } from './route.ts'
+
+interface Page {
+  readonly title: string
+  readonly path: string
+  readonly component: ComponentType<{ route: Route }>
+  /** Paths of Prometheus' own pages that lead here, so that its links keep working. */
+  readonly aliases: readonly string[]
+}
+
+const pages: readonly Page[] = [
+  { title: 'Overview', path: '', component: OverviewPage, aliases: [] },
+  { title: 'Query', path: 'query', component: QueryPage, aliases: ['graph'] },
+  { title: 'Alerts', path: 'alerts', component: AlertsPage, aliases: ['rules'] },
+  { title: 'Targets', path: 'targets', component: TargetsPage, aliases: ['service-discovery'] },
+  { title: 'Status', path: 'status', component: StatusPage, aliases: ['config', 'flags', 'tsdb-status'] },
+]
+
+export function App(): JSX.Element {
+  const route = useRoute()
+  const page = pages.find(({ path, aliases }) => path === route.page || aliases.includes(route.page))
+  useEffect(() => {
+    document.title = page ? `${page.title} · Narthex` : 'Narthex'
+  }, [page])
+  const Current = page?.component
+  return (
+    <>
+      <header>
+        <a class="brand" href={pageUrl('')} onClick={follow}>
+          Narthex
+        </a>
+        <nav>
+          {pages.map(({ title, path }) => (
+            <a key={path} href={pageUrl(path)} class={path === page?.path ? 'current' : ''} onClick={follow}>
+              {title}
+            </a>
+          ))}
+        </nav>
+      </header>
+      <main>{Current ? <Current route={route} /> : <p class="error">There is no page {route.page}.</p>}</main>
+    </>
+  )
+}
+
+/** Stays in the page for a plain click; every other click is the browser's. */
+export function follow(event: TargetedMouseEvent<HTMLAnchorElement>): void {
+  if (event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return
+  event.preventDefault()
+  navigate(event.currentTarget.href)
+}
