@@ -31,7 +31,7 @@ export async function bundle(outDirectory: string, options: { version: string; m
       'import.meta.dirname': '__dirname',
       'import.meta.filename': '__filename',
       'import.meta.main': 'false',
-      'process.env.NARTHEX_VERSION': JSON.stringify(options.version),
+      'process.env["NARTHEX_VERSION"]': JSON.stringify(options.version),
     },
     banner: { js: "const __narthexModuleUrl = require('node:url').pathToFileURL(process.execPath).href;" },
     external: ['osx-temperature-sensor'],

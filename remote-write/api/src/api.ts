@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { parseExpression } from '@narthex/promql/parse/parse'
+import { parseExpression, parseMetricSelector, type ParseOptions } from '@narthex/promql/parse/parse'
 import { printExpression } from '@narthex/promql/parse/print'
 import type { ApiBackend, EncodedAnswer, SeriesQuery } from './backend.ts'
 import { ApiError, encodeError, encodeSuccess } from './envelope.ts'
@@ -72,7 +72,7 @@ function registerQueries(both: Register, get: Register, backend: ApiBackend): vo
     }
     return backend.query.range({ ...queryOptions(parameters, backend), startMs, endMs, stepMs }, signal)
   })
-  both('/api/v1/format_query', (parameters) => encodeSuccess(printExpression(parseQuery(parameters.get('query')))))
+  both('/api/v1/format_query', (parameters) => encodeSuccess(printExpression(parseQuery(parameters.get('query'), backend.parse))))
   both('/api/v1/series', (parameters, signal) => {
     if (parameters.all('match[]').length === 0) throw new ApiError('bad_data', 'no match[] parameter provided')
     return backend.query.series(seriesQuery(parameters), signal)
@@ -181,7 +181,7 @@ function readParameters(request: FastifyRequest): Parameters {
 
 function queryOptions(parameters: Parameters, backend: ApiBackend) {
   const query = parameters.get('query')
-  parseQuery(query)
+  parseQuery(query, backend.parse)
   const asked = parameters.durationMs('timeout')
   const timeoutMs = asked === undefined ? backend.limits.timeoutMs : Math.min(asked, backend.limits.timeoutMs)
   const lookbackMs = parameters.durationMs('lookback_delta')
@@ -190,9 +190,9 @@ function queryOptions(parameters: Parameters, backend: ApiBackend) {
 }
 
 // The text is parsed here only to answer a malformed query before it takes a place in the queue; the worker parses it again.
-function parseQuery(query: string) {
+function parseQuery(query: string, options: ParseOptions) {
   try {
-    return parseExpression(query)
+    return parseExpression(query, options)
   } catch (error) {
     throw invalidParameter('query', error instanceof Error ? error.message : String(error))
   }
@@ -201,13 +201,11 @@ function parseQuery(query: string) {
 function seriesQuery(parameters: Parameters): SeriesQuery {
   const matchers = parameters.all('match[]')
   for (const selector of matchers) {
-    let expression
     try {
-      expression = parseExpression(selector)
+      parseMetricSelector(selector)
     } catch (error) {
       throw invalidParameter('match[]', error instanceof Error ? error.message : String(error))
     }
-    if (expression.kind !== 'vectorSelector') throw invalidParameter('match[]', `want a series selector, got ${JSON.stringify(selector)}`)
   }
   const startMs = parameters.timeMs('start', earliestMs)
   const endMs = parameters.timeMs('end', latestMs)

@@ -1,3 +1,5 @@
+import type { ParseOptions } from '@narthex/promql/parse/parse'
+
 /** What the API needs from the rest of the server; `remote-write/server` fits these together. */
 
 /** An answer made elsewhere (in the query worker): the whole JSON envelope, ready to send. */
@@ -91,5 +93,7 @@ export interface ApiBackend {
   readonly state: StateBackend
   readonly lifecycle: LifecycleBackend
   readonly limits: { readonly timeoutMs: number; readonly defaultLookbackMs: number }
+  /** Which parts of the query language are switched on. */
+  readonly parse: ParseOptions
   now(): number
 }

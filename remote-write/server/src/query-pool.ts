@@ -1,5 +1,5 @@
 import type { Worker } from 'node:worker_threads'
-import type { QueryCall, QueryReply, QueryRequest, VectorColumns } from './query-protocol.ts'
+import type { LastColumns, QueryCall, QueryReply, QueryRequest, VectorColumns } from './query-protocol.ts'
 
 /** A query that did not give a result; `kind` is the errorType of Prometheus' API. */
 export class QueryFailure extends Error {
@@ -13,8 +13,8 @@ export class QueryFailure extends Error {
 }
 
 export interface QueryPoolOptions {
-  /** Starts one worker over the head as it is now. */
-  startWorker(): Worker
+  /** Starts one worker; `release` is called when it has gone, so that what it held in the shared head is let go. */
+  startWorker(): { readonly worker: Worker; release(): void }
   /** Threads at most. Each evaluates one query at a time. */
   workersMax: number
   /** Queries that may wait; one more is refused at once. */
@@ -23,17 +23,16 @@ export interface QueryPoolOptions {
   graceMs: number
   /** An idle worker ends after this time and gives its memory back. */
   idleMs: number
-  /** Called when a worker has gone, so that what it held in the shared head is released. */
-  onWorkerExit(threadId: number): void
   log: { warn(message: string, fields?: Record<string, unknown>): void }
 }
 
-export type EncodedReply = { status: number; body: Uint8Array }
+export type EncodedReply = { readonly status: number; readonly body: Uint8Array }
+export type PoolReply = EncodedReply | VectorColumns | LastColumns
 
 interface Job {
   readonly call: QueryCall
   readonly signal: AbortSignal | undefined
-  resolve(reply: EncodedReply | VectorColumns): void
+  resolve(reply: PoolReply): void
   reject(error: QueryFailure): void
   onAbort: (() => void) | undefined
   slot: Slot | undefined
@@ -43,6 +42,7 @@ interface Job {
 interface Slot {
   readonly worker: Worker
   readonly threadId: number
+  release(): void
   job: Job | undefined
   idleTimer: NodeJS.Timeout | undefined
 }
@@ -63,7 +63,7 @@ export class QueryPool {
   }
 
   /** Resolves with what the worker answered; rejects with a QueryFailure. */
-  run(request: QueryRequest, timeoutMs: number, signal?: AbortSignal): Promise<EncodedReply | VectorColumns> {
+  run(request: QueryRequest, timeoutMs: number, signal?: AbortSignal): Promise<PoolReply> {
     return new Promise((resolve, reject) => {
       if (this.#closed) return reject(new QueryFailure('internal', 'cannot run a query: the server is stopping'))
       if (signal?.aborted) return reject(new QueryFailure('canceled', 'query was canceled in query queue'))
@@ -122,8 +122,8 @@ export class QueryPool {
 
   #startSlot(): Slot | undefined {
     if (this.#slots.size >= this.#options.workersMax) return undefined
-    const worker = this.#options.startWorker()
-    const slot: Slot = { worker, threadId: worker.threadId, job: undefined, idleTimer: undefined }
+    const { worker, release } = this.#options.startWorker()
+    const slot: Slot = { worker, release, threadId: worker.threadId, job: undefined, idleTimer: undefined }
     this.#slots.add(slot)
     worker.on('message', (reply: QueryReply) => this.#onReply(slot, reply))
     worker.on('error', (error) => this.#options.log.warn('query worker failed', { err: error.message }))
@@ -138,6 +138,7 @@ export class QueryPool {
       this.#settle(job)
       if ('failure' in reply) job.reject(new QueryFailure(reply.failure.kind, reply.failure.message))
       else if ('vector' in reply) job.resolve(reply.vector)
+      else if ('last' in reply) job.resolve(reply.last)
       else job.resolve({ status: reply.status, body: reply.body })
     }
     slot.idleTimer = setTimeout(() => this.#endSlot(slot), this.#options.idleMs)
@@ -155,7 +156,7 @@ export class QueryPool {
   #onExit(slot: Slot): void {
     this.#slots.delete(slot)
     clearTimeout(slot.idleTimer)
-    this.#options.onWorkerExit(slot.threadId)
+    slot.release()
     if (slot.job) this.#fail(slot.job, 'internal', 'cannot finish the query: its worker thread ended')
     if (!this.#closed) this.#dispatch()
   }

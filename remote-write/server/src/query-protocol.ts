@@ -44,6 +44,8 @@ export type QueryRequest =
       readonly limit: number
     }
   | { readonly kind: 'headStatistics'; readonly limit: number }
+  /** Newest sample of each series that a selector matches; values as words. For the rules' restore. */
+  | { readonly kind: 'lastSamples'; readonly selector: string; readonly startMs: number; readonly endMs: number }
 
 export interface QueryCall {
   readonly id: number
@@ -57,6 +59,7 @@ export interface QueryCall {
 export type QueryReply =
   | { readonly id: number; readonly status: number; readonly body: Uint8Array }
   | { readonly id: number; readonly vector: VectorColumns }
+  | { readonly id: number; readonly last: LastColumns }
   | {
       readonly id: number
       readonly failure: { readonly kind: 'bad_data' | 'execution' | 'timeout' | 'canceled' | 'internal'; readonly message: string }
@@ -69,6 +72,13 @@ export interface VectorColumns {
   readonly labels: readonly (readonly string[])[]
   readonly values: Float64Array
   readonly warnings: readonly string[]
+}
+
+/** The newest sample of each series as columns; words[2 * i] is the low, words[2 * i + 1] the high word. */
+export interface LastColumns {
+  readonly labels: readonly (readonly string[])[]
+  readonly times: Float64Array
+  readonly words: Uint32Array
 }
 
 /** What a worker is started with. */

@@ -35,10 +35,12 @@ interface Group {
 
 /** A notification that the embedded alertmanager delivered, newest first. */
 interface Notification {
+  readonly timeMs: number
   readonly receiver: string
   readonly integration: string
   readonly status: string
-  readonly at: string
+  readonly outcome: 'delivered' | 'failed'
+  readonly alertCount: number
   readonly alerts: readonly { readonly status: string; readonly labels: Readonly<Record<string, string>> }[]
   readonly error?: string
 }
@@ -68,21 +70,27 @@ export function AlertsPage() {
         <table>
           <tbody>
             {notifications.value?.map((notification, index) => (
-              <tr key={index}>
-                <td>{formatAgo(notification.at)}</td>
-                <td>
-                  <span class={`badge ${notification.error ? 'down' : notification.status}`}>
-                    {notification.error ? 'failed' : notification.status}
-                  </span>
-                </td>
-                <td>{`${notification.receiver} (${notification.integration})`}</td>
-                <td>{notification.error ?? notification.alerts.map((alert) => alert.labels['alertname']).join(', ')}</td>
-              </tr>
+              <NotificationRow key={index} notification={notification} />
             ))}
           </tbody>
         </table>
       </section>
     </>
+  )
+}
+
+function NotificationRow({ notification }: { notification: Notification }) {
+  const { timeMs, receiver, integration, status, outcome, alertCount, alerts, error } = notification
+  const names = [...new Set(alerts.map((alert) => alert.labels['alertname'] ?? ''))].join(', ')
+  return (
+    <tr>
+      <td>{`${formatSeconds(Math.max(0, Date.now() - timeMs) / 1000)} ago`}</td>
+      <td>
+        <span class={`badge ${outcome === 'failed' ? 'down' : status}`}>{outcome === 'failed' ? 'failed' : status}</span>
+      </td>
+      <td>{`${receiver} (${integration})`}</td>
+      <td>{error ?? `${names} (${alertCount} ${alertCount === 1 ? 'alert' : 'alerts'})`}</td>
+    </tr>
   )
 }
 

@@ -1,0 +1,17 @@
+import type { MainContext } from '@narthex/service/lifecycle'
+import { UserError } from '@narthex/service/user-error'
+import { runNodeExporter } from './node-exporter.ts'
+
+export type StartExporter = (argv: readonly string[], context: MainContext) => Promise<void>
+
+const exporters: Readonly<Record<string, StartExporter>> = { node: runNodeExporter }
+const notBuilt = ['mysql', 'redis', 'nginx', 'container']
+
+/** narthex exporter NAME [FLAG ...] */
+export function runExporter(argv: readonly string[], context: MainContext): Promise<void> {
+  const [name, ...rest] = argv
+  const start = name === undefined ? undefined : exporters[name]
+  if (start) return start(rest, context)
+  if (name !== undefined && notBuilt.includes(name)) throw new UserError(`narthex exporter: ${name} is not built yet`)
+  throw new UserError(`narthex exporter: want one of ${Object.keys(exporters).join(', ')}, got ${name ?? 'nothing'}`)
+}

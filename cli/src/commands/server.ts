@@ -1,0 +1,195 @@
+import { readFileSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import { parsePrometheusConfig, type PrometheusConfig } from '@narthex/config/prometheus-config'
+import { collectUnsupported } from '@narthex/config/unsupported'
+import { parseWebConfig } from '@narthex/config/web-config'
+import { createHttpServer } from '@narthex/http/server'
+import { parseListenAddress } from '@narthex/http/listen-address'
+import { splitFeatures, withoutEffect } from '@narthex/server/feature-flags'
+import { Server, type ServerSettings } from '@narthex/server/server'
+import { ServerScrape } from '@narthex/server/server-scrape'
+import { parseFlags, type ParsedFlags } from '@narthex/service/flags'
+import { prometheusHttpMetrics } from '@narthex/service/http-instruments'
+import type { MainContext } from '@narthex/service/lifecycle'
+import { createLogger, type Logger } from '@narthex/service/logger'
+import { Registry } from '@narthex/service/metrics'
+import { processMetrics } from '@narthex/service/process-metrics'
+import { UserError } from '@narthex/service/user-error'
+import { registerWebAssets } from '../assets.ts'
+import { compatibleVersion, version, versionText } from '../version.ts'
+import { serverFlags, withoutEffectFlagNames } from './server-flags.ts'
+
+// narthex server: one whole prometheus.yml, as the prometheus program runs it.
+
+export type ServerFlags = ParsedFlags<typeof serverFlags>
+
+export async function runServer(argv: readonly string[], context: MainContext): Promise<void> {
+  const flags = parseFlags(
+    {
+      name: 'narthex server',
+      help: 'The Narthex receiver: storage, PromQL, rules and alerts.',
+      version: versionText('narthex server'),
+      flags: serverFlags,
+      exitCodes: { usage: 1, value: 2 },
+    },
+    argv,
+  )
+  const { values } = flags
+  const log = createLogger({ level: values.logLevel, format: values.logFormat })
+  context.setLog(log)
+  warnOfFlags(flags, log)
+  const loadConfig = () => loadConfigFile(values.configFile)
+  const config = loadConfig()
+  log.info('Starting Narthex Server', { version, mode: 'server' })
+  for (const warning of collectUnsupported(config)) log.warn(warning)
+
+  registerWebAssets()
+  const registry = new Registry()
+  processMetrics(registry)
+  const configMetrics = new ConfigMetrics(registry)
+  const http = await createHttpServer({
+    listenAddress: values.listenAddress,
+    ...(values.webConfigFile === '' ? {} : { webConfigFile: values.webConfigFile }),
+    log,
+    name: 'server',
+    routePrefix: values.routePrefix ?? externalPath(values.externalUrl),
+    connectionsMax: values.maxConnections,
+    readTimeoutMs: values.readTimeoutMs,
+    instruments: prometheusHttpMetrics(registry),
+  })
+  const settings = toServerSettings(flags, {
+    receiverRefusal: findReceiverRefusal(flags),
+    externalUrl:
+      values.externalUrl === '' ? guessExternalUrl(values.listenAddress, http.routePrefix) : values.externalUrl.replace(/\/$/, ''),
+  })
+  const reload = async () => {
+    try {
+      const next = loadConfig()
+      await server.apply(next)
+      await scrape.apply(next)
+      configMetrics.loaded(true)
+      log.info('Completed loading of configuration file', { filename: values.configFile })
+    } catch (error) {
+      configMetrics.loaded(false)
+      server.state.reloadSucceeded = false
+      throw error
+    }
+  }
+  const server = await Server.open({ http, log, registry, settings, reload: () => context.reload(), quit: () => context.stop() })
+  context.onStop('storage', (graceMs) => server.stop(graceMs))
+  const scrape = new ServerScrape({ head: server.store.head, log, registry, version, discoveryIntervalMs: values.discoveryIntervalMs })
+  server.setScrapeView(scrape)
+  await server.apply(config)
+  const urls = await http.listen()
+  context.onStop('HTTP server', (graceMs) => http.close(graceMs))
+  for (const url of urls) log.info('Listening on', { address: url })
+  server.start()
+  await scrape.apply(config)
+  context.onStop('scrape', (graceMs) => scrape.stop(graceMs))
+  context.onReload(reload)
+  configMetrics.loaded(true)
+  log.info('Server is ready to receive web requests.')
+}
+
+export function loadConfigFile(path: string): PrometheusConfig {
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch (cause) {
+    const reason = (cause as NodeJS.ErrnoException).code === 'ENOENT' ? 'no such file or directory' : (cause as Error).message
+    throw new UserError(`Error loading config (--config.file=${path}): open ${path}: ${reason}`, 2, { cause })
+  }
+  return parsePrometheusConfig(text, { path, mode: 'server' })
+}
+
+export function warnOfFlags({ given, values }: ServerFlags, log: Logger): void {
+  for (const name of withoutEffectFlagNames) if (given.has(name)) log.warn(`flag --${name} is accepted and has no effect yet`)
+  for (const feature of withoutEffect(splitFeatures(values.features))) log.warn(`feature ${feature} is accepted and has no effect yet`)
+}
+
+export function toServerSettings(
+  { values, effective }: ServerFlags,
+  derived: { readonly receiverRefusal: string | undefined; readonly externalUrl: string },
+): ServerSettings {
+  const alertmanagerPath = values.alertmanagerStoragePath === '' ? join(values.storagePath, 'alertmanager') : values.alertmanagerStoragePath
+  return {
+    directory: values.storagePath,
+    retentionMs: values.retentionMs,
+    memoryBytesMax: values.memoryMaxBytes,
+    walCompression: values.walCompression,
+    lookbackMs: values.lookbackMs,
+    queryTimeoutMs: values.queryTimeoutMs,
+    queryConcurrency: values.queryConcurrency,
+    querySamplesMax: values.queryMaxSamples,
+    features: splitFeatures(values.features),
+    externalUrl: derived.externalUrl,
+    receiverRefusal: derived.receiverRefusal,
+    outageToleranceMs: values.outageToleranceMs,
+    gracePeriodMs: values.gracePeriodMs,
+    resendDelayMs: values.resendDelayMs,
+    notificationQueue: values.notificationQueue,
+    notificationBatch: values.notificationBatch,
+    alertmanager: { configFile: values.alertmanagerConfigFile, storagePath: alertmanagerPath },
+    flags: effective,
+    version,
+    compatibleVersion,
+    enableLifecycle: values.enableLifecycle,
+  }
+}
+
+/** Remote write is taken where no stranger can reach it, or where it was asked for. */
+function findReceiverRefusal({ values }: ServerFlags): string | undefined {
+  if (values.enableRemoteWrite) return undefined
+  const isLocal = values.listenAddress.every((address) => {
+    const { socketPath, host } = parseListenAddress(address)
+    return socketPath !== undefined || host === '::1' || host === 'localhost' || /^127\./.test(host ?? '')
+  })
+  if (isLocal || hasBasicAuth(values.webConfigFile)) return undefined
+  return 'remote write receiver is off: it needs --web.enable-remote-write-receiver, authentication (--web.config.file) or a loopback --web.listen-address'
+}
+
+function hasBasicAuth(path: string): boolean {
+  if (path === '') return false
+  return Object.keys(parseWebConfig(readFileSync(path, 'utf8'), path).basicAuthUsers).length > 0
+}
+
+function externalPath(externalUrl: string): string {
+  if (externalUrl === '') return ''
+  try {
+    return new URL(externalUrl).pathname.replace(/\/$/, '')
+  } catch (cause) {
+    throw new UserError(`parse external URL ${JSON.stringify(externalUrl)}: want an absolute URL`, 2, { cause })
+  }
+}
+
+export function guessExternalUrl(listenAddress: readonly string[], routePrefix: string): string {
+  const port = parseListenAddress(listenAddress[0] ?? ':9090').port ?? 9090
+  return `http://${hostname()}:${port}${routePrefix}`
+}
+
+/** Whether the last configuration was taken, as Prometheus tells it. */
+export class ConfigMetrics {
+  readonly #success
+  readonly #time
+
+  constructor(registry: Registry) {
+    this.#success = registry.gauge(
+      'prometheus_config_last_reload_successful',
+      'Whether the last configuration reload attempt was successful.',
+    )
+    this.#time = registry.gauge(
+      'prometheus_config_last_reload_success_timestamp_seconds',
+      'Timestamp of the last successful configuration reload.',
+    )
+    const labels = ['branch', 'goarch', 'goos', 'goversion', 'revision', 'tags', 'version']
+    const build = registry.gauge('prometheus_build_info', 'The version of this program and the one it is compatible with.', labels)
+    build.set(1, 'narthex', process.arch, process.platform, `node ${process.version}`, `narthex-${version}`, '', compatibleVersion)
+    registry.gauge('prometheus_ready', 'Whether the server is ready.').set(1)
+  }
+
+  loaded(ok: boolean): void {
+    this.#success.set(ok ? 1 : 0)
+    if (ok) this.#time.set(Date.now() / 1000)
+  }
+}

@@ -1,0 +1,42 @@
+import { ownArguments } from '@narthex/service/flags'
+import { runMain, type MainContext } from '@narthex/service/lifecycle'
+import { PrintAndExit, UserError } from '@narthex/service/user-error'
+import { runAgent } from './commands/agent.ts'
+import { runExporter } from './commands/exporter.ts'
+import { runQuery } from './commands/query.ts'
+import { runServer } from './commands/server.ts'
+import { runUp } from './commands/up.ts'
+import { versionText } from './version.ts'
+
+// narthex COMMAND [ARG ...]
+
+type Command = (argv: readonly string[], context: MainContext) => void | Promise<void>
+
+const commands: Readonly<Record<string, { help: string; run: Command }>> = {
+  up: { help: 'everything in one process: server, agent and node exporter of this machine', run: runUp },
+  server: { help: 'the receiver: storage, PromQL, rules, alerts, web pages; scrapes what its config says', run: runServer },
+  agent: { help: 'discovers, scrapes, keeps on disk and remote-writes', run: runAgent },
+  exporter: { help: 'one exporter: node', run: runExporter },
+  query: { help: 'asks a server: instant, range, series, labels', run: runQuery },
+}
+
+// Commands of the design that are not there yet: a clear line instead of "unknown command".
+const notBuilt = ['pushgateway', 'alertmanager', 'check', 'test', 'compare', 'tsdb']
+
+function usage(): string {
+  const lines = Object.entries(commands).map(([name, { help }]) => `  ${name.padEnd(10)}${help}`)
+  return `usage: narthex COMMAND [FLAG ...]\n\nCommands:\n${lines.join('\n')}\n\nnarthex COMMAND --help shows the flags of a command.\n`
+}
+
+function run(context: MainContext): void | Promise<void> {
+  const [name, ...argv] = ownArguments()
+  if (name === undefined) throw new UserError(`narthex: want a command, got none; one of ${Object.keys(commands).join(', ')}`)
+  if (name === '--help' || name === '-h' || name === 'help') throw new PrintAndExit(usage())
+  if (name === '--version' || name === 'version') throw new PrintAndExit(`${versionText('narthex')}\n`)
+  const command = commands[name]
+  if (command) return command.run(argv, context)
+  if (notBuilt.includes(name)) throw new UserError(`narthex: command ${name} is not built yet`)
+  throw new UserError(`narthex: unknown command ${JSON.stringify(name)}, want one of ${Object.keys(commands).join(', ')}`)
+}
+
+void runMain(run)

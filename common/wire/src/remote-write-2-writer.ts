@@ -1,0 +1,151 @@
+import { ByteWriter } from '@narthex/bytes/byte-writer'
+import { putUvarint, SampleField, sampleFieldBytesMax, uvarintBytes } from './sample-field.ts'
+
+/**
+ * Builds a remote-write 2.0 request (FORMAT.md, "2.0") from columns. Symbols come as whole tables in wire form, series as
+ * their references into one of the tables; nothing is allocated per sample.
+ */
+export class RemoteWrite2Writer {
+  #symbols = new ByteWriter(16 * 1024)
+  #series = new ByteWriter(64 * 1024)
+  #sample = new SampleField()
+  #symbolCount = 0
+  sampleCount = 0
+
+  constructor() {
+    this.reset()
+  }
+
+  /** Uncompressed bytes so far. */
+  get length(): number {
+    return this.#symbols.length + this.#series.length
+  }
+
+  reset(): void {
+    this.#symbols.reset()
+    this.#series.reset()
+    this.#symbols.u8(0x22)
+    this.#symbols.u8(0)
+    this.#symbolCount = 1
+    this.sampleCount = 0
+  }
+
+  /**
+   * Appends a table of `symbols` fields (tag 0x22, uvarint length, bytes) and returns what to add to references into it that
+   * count from 1.
+   */
+  addSymbols(symbolBytes: Uint8Array, symbolCount: number): number {
+    const base = this.#symbolCount - 1
+    this.#symbols.raw(symbolBytes)
+    this.#symbolCount += symbolCount
+    return base
+  }
+
+  /** Appends one symbol and returns its reference. */
+  addSymbol(text: string): number {
+    if (text === '') return 0
+    const encoded = encoder.encode(text)
+    this.#symbols.u8(0x22)
+    this.#symbols.uvarint(encoded.length)
+    this.#symbols.raw(encoded)
+    return this.#symbolCount++
+  }
+
+  /**
+   * Appends a series with one sample. [start, end) of `refs` is a `labels_refs` field (tag 0x0a, length, packed references
+   * from 1); `base` comes from `addSymbols`. Metadata is left out if `typeCode`, `helpRef` and `unitRef` are 0; its references are final.
+   */
+  series(refs: Uint8Array, start: number, end: number, base: number, timeMs: number, low: number, high: number, typeCode = 0, helpRef = 0, unitRef = 0): void {
+    const out = this.#series
+    out.reserve(16 + (end - start) * 5 + sampleFieldBytesMax + 20)
+    const { bytes } = out
+    const fieldStart = out.length
+    let at = fieldStart + 2
+    if (base === 0) for (let i = start; i < end; i++) bytes[at++] = refs[i]!
+    else at = putShifted(bytes, at, refs, start, end, base)
+    at = this.#sample.put(bytes, at, timeMs, low, high)
+    if (typeCode !== 0 || helpRef !== 0 || unitRef !== 0) at = putMetadata(bytes, at, typeCode, helpRef, unitRef)
+    out.length = closeField(bytes, fieldStart, at)
+    this.sampleCount++
+  }
+
+  /** The whole request, valid until the next call. */
+  view(): Uint8Array {
+    const body = this.#symbols
+    const symbolBytes = body.length
+    body.raw(this.#series.bytes, 0, this.#series.length)
+    const view = body.view()
+    body.length = symbolBytes
+    return view
+  }
+}
+
+const encoder = new TextEncoder()
+
+/** Writes tag 0x2a and the length in front of a body that starts two bytes behind `fieldStart`; longer lengths move the body. */
+function closeField(bytes: Uint8Array, fieldStart: number, end: number): number {
+  const bodyBytes = end - fieldStart - 2
+  bytes[fieldStart] = 0x2a
+  if (bodyBytes < 0x80) {
+    bytes[fieldStart + 1] = bodyBytes
+    return end
+  }
+  const lengthBytes = uvarintBytes(bodyBytes)
+  bytes.copyWithin(fieldStart + 1 + lengthBytes, fieldStart + 2, end)
+  putUvarint(bytes, fieldStart + 1, bodyBytes)
+  return end + lengthBytes - 1
+}
+
+/** The `labels_refs` field with `base` added to every reference but 0. */
+function putShifted(bytes: Uint8Array, at: number, refs: Uint8Array, start: number, end: number, base: number): number {
+  let from = start + 1
+  while (refs[from++]! >= 0x80);
+  bytes[at] = 0x0a
+  const bodyStart = at + 2
+  let next = bodyStart
+  while (from < end) {
+    let ref = refs[from++]!
+    if (ref >= 0x80) {
+      ref &= 0x7f
+      for (let shift = 7; ; shift += 7) {
+        const byte = refs[from++]!
+        ref |= (byte & 0x7f) << shift
+        if (byte < 0x80) break
+      }
+    }
+    if (ref !== 0) ref += base
+    if (ref < 0x80) bytes[next++] = ref
+    else if (ref < 0x4000) {
+      bytes[next++] = (ref & 0x7f) | 0x80
+      bytes[next++] = ref >>> 7
+    } else next = putUvarint(bytes, next, ref)
+  }
+  const bodyBytes = next - bodyStart
+  if (bodyBytes < 0x80) {
+    bytes[at + 1] = bodyBytes
+    return next
+  }
+  const lengthBytes = uvarintBytes(bodyBytes)
+  bytes.copyWithin(at + 1 + lengthBytes, bodyStart, next)
+  putUvarint(bytes, at + 1, bodyBytes)
+  return next + lengthBytes - 1
+}
+
+function putMetadata(bytes: Uint8Array, at: number, typeCode: number, helpRef: number, unitRef: number): number {
+  bytes[at] = 0x2a
+  let next = at + 2
+  if (typeCode !== 0) {
+    bytes[next++] = 0x08
+    next = putUvarint(bytes, next, typeCode)
+  }
+  if (helpRef !== 0) {
+    bytes[next++] = 0x18
+    next = putUvarint(bytes, next, helpRef)
+  }
+  if (unitRef !== 0) {
+    bytes[next++] = 0x20
+    next = putUvarint(bytes, next, unitRef)
+  }
+  bytes[at + 1] = next - at - 2
+  return next
+}

@@ -1,0 +1,77 @@
+/** Longest `samples` field: tag, length, tag + 8 value bytes, tag + 10 time bytes. */
+export const sampleFieldBytesMax = 21
+
+/** Writes the `samples` field of both remote-write versions; remembers the varint of the last time, which most samples share. */
+export class SampleField {
+  #timeMs = 0
+  #timeBytes = new Uint8Array(10)
+  #timeLength = 1
+
+  /** Puts one sample at `at` of `bytes` (room for `sampleFieldBytesMax`) and returns the offset behind it. */
+  put(bytes: Uint8Array, at: number, timeMs: number, low: number, high: number): number {
+    if (timeMs !== this.#timeMs) this.#remember(timeMs)
+    const timeBytes = this.#timeBytes
+    const timeLength = this.#timeLength
+    const hasValue = low !== 0 || high !== 0
+    const hasTime = timeMs !== 0
+    let next = at
+    bytes[next++] = 0x12
+    bytes[next++] = (hasValue ? 9 : 0) + (hasTime ? 1 + timeLength : 0)
+    if (hasValue) {
+      bytes[next] = 0x09
+      bytes[next + 1] = low
+      bytes[next + 2] = low >>> 8
+      bytes[next + 3] = low >>> 16
+      bytes[next + 4] = low >>> 24
+      bytes[next + 5] = high
+      bytes[next + 6] = high >>> 8
+      bytes[next + 7] = high >>> 16
+      bytes[next + 8] = high >>> 24
+      next += 9
+    }
+    if (hasTime) {
+      bytes[next++] = 0x10
+      for (let i = 0; i < timeLength; i++) bytes[next++] = timeBytes[i]!
+    }
+    return next
+  }
+
+  #remember(timeMs: number): void {
+    this.#timeMs = timeMs
+    this.#timeLength = putInt64(this.#timeBytes, 0, timeMs)
+  }
+}
+
+/** A two's complement varint of a whole number with |value| ≤ 2^53; returns the offset behind it. */
+export function putInt64(bytes: Uint8Array, at: number, value: number): number {
+  if (value >= 0) return putUvarint(bytes, at, value)
+  // -v is the complement of v - 1: ten bytes, the upper ones all ones.
+  let rest = -value - 1
+  for (let i = 0; i < 9; i++) {
+    bytes[at + i] = (~(rest % 128) & 0x7f) | 0x80
+    rest = Math.floor(rest / 128)
+  }
+  bytes[at + 9] = 1
+  return at + 10
+}
+
+/** An unsigned varint up to 2^53; returns the offset behind it. */
+export function putUvarint(bytes: Uint8Array, at: number, value: number): number {
+  let rest = value
+  let next = at
+  while (rest > 0x7fffffff) {
+    bytes[next++] = (rest % 128) | 0x80
+    rest = Math.floor(rest / 128)
+  }
+  while (rest >= 0x80) {
+    bytes[next++] = (rest & 0x7f) | 0x80
+    rest >>>= 7
+  }
+  bytes[next++] = rest
+  return next
+}
+
+/** Bytes that `putUvarint` takes for a number below 2^32. */
+export function uvarintBytes(value: number): number {
+  return value < 0x80 ? 1 : value < 0x4000 ? 2 : value < 0x200000 ? 3 : value < 0x10000000 ? 4 : 5
+}

@@ -1,0 +1,70 @@
+import fc from 'fast-check'
+import oracle from 'snappy'
+import { expect, test } from 'vitest'
+import { compress, maxCompressedBytes, readDeclaredBytes, SnappyError, uncompress } from './snappy.ts'
+
+/** Texts that repeat themselves, as label sets do, and noise. */
+const payloadArbitrary = fc.oneof(
+  fc.uint8Array({ maxLength: 300 }),
+  fc.tuple(fc.array(fc.uint8Array({ minLength: 1, maxLength: 40 }), { minLength: 1, maxLength: 6 }), fc.array(fc.nat(), { maxLength: 400 })).map(([words, picks]) =>
+    Uint8Array.from(Buffer.concat(picks.map((pick) => words[pick % words.length]!))),
+  ),
+)
+
+test('gives back what it compressed, and so does the oracle', () => {
+  fc.assert(
+    fc.property(payloadArbitrary, (payload) => {
+      const block = compress(payload)
+      expect(block.length).toBeLessThanOrEqual(maxCompressedBytes(payload.length))
+      expect(Buffer.from(uncompress(block, 1 << 20)).equals(payload)).toBe(true)
+      expect(Buffer.from(oracle.uncompressSync(Buffer.from(block)) as Buffer).equals(payload)).toBe(true)
+      expect(Buffer.from(uncompress(oracle.compressSync(Buffer.from(payload)), 1 << 20)).equals(payload)).toBe(true)
+    }),
+    { numRuns: 300 },
+  )
+})
+
+test('takes and refuses the same damaged blocks as the oracle', () => {
+  fc.assert(
+    fc.property(payloadArbitrary, fc.array(fc.tuple(fc.nat(), fc.integer({ min: 0, max: 255 })), { minLength: 1, maxLength: 4 }), fc.nat(), (payload, flips, cut) => {
+      const whole = compress(payload)
+      const block = Uint8Array.from(cut % 3 === 0 ? whole.subarray(0, cut % (whole.length + 1)) : whole)
+      for (const [at, value] of flips) if (block.length > 0) block[at % block.length] = value
+      let expected: Buffer | undefined
+      let declared = 0
+      try {
+        declared = readDeclaredBytes(block)
+        if (declared <= 1 << 20) expected = oracle.uncompressSync(Buffer.from(block)) as Buffer
+      } catch {
+        expected = undefined
+      }
+      let got: Uint8Array | undefined
+      try {
+        got = uncompress(block, 1 << 20)
+      } catch (error) {
+        expect(error).toBeInstanceOf(SnappyError)
+      }
+      expect(got === undefined).toBe(expected === undefined)
+      if (got !== undefined) expect(Buffer.from(got).equals(expected!)).toBe(true)
+    }),
+    { numRuns: 2000 },
+  )
+})
+
+test('refuses a declared size over the limit before it decodes, and takes the limit itself', () => {
+  const block = compress(new Uint8Array(1000))
+  expect(uncompress(block, 1000)).toHaveLength(1000)
+  expect(() => uncompress(block, 999)).toThrow('decoded block is too large: want at most 999 bytes, got 1000')
+  // 32 MiB + 1 declared, nothing behind it
+  expect(() => uncompress(Uint8Array.from([0x81, 0x80, 0x80, 0x10]), Number.MAX_SAFE_INTEGER)).toThrow('got 33554433')
+})
+
+test.each([
+  ['nothing', []],
+  ['an endless length', [0xff, 0xff, 0xff, 0xff, 0xff, 0xff]],
+  ['the ten bytes that hang a careless decoder', [0x0a, 0xfc, 0xfa, 0xff, 0xff, 0xff, 1, 2, 3, 4]],
+  ['fewer bytes than declared', [200, 1, 0x00, 0x41]],
+  ['a copy from before the start', [8, 0x01, 0x05]],
+])('refuses %s', (_name, bytes) => {
+  expect(() => uncompress(Uint8Array.from(bytes), 1 << 20)).toThrow(SnappyError)
+})

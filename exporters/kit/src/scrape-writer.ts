@@ -1,0 +1,79 @@
+import type { FamilyWriter } from '@narthex/exposition/family-writer'
+import type { MetricWriter } from './collector.ts'
+
+type FamilyType = Parameters<FamilyWriter['family']>[2]
+
+/** Hands out writers over one FamilyWriter to collectors that run at the same time. */
+export class ScrapeWriter {
+  readonly #families: FamilyWriter
+  readonly #types = new Map<string, FamilyType>()
+  #current: CollectorWriter | undefined
+
+  /** Families refused because another collector had written them with another type. */
+  typeClashes = 0
+
+  constructor(families: FamilyWriter) {
+    this.#families = families
+  }
+
+  createWriter(): CollectorWriter {
+    return new CollectorWriter(this)
+  }
+
+  /** Makes `writer`'s family the current one; false when its type contradicts what is written already. */
+  enter(writer: CollectorWriter, name: string, help: string, type: FamilyType): boolean {
+    const known = this.#types.get(name)
+    if (known === undefined) this.#types.set(name, type)
+    else if (known !== type) {
+      this.typeClashes++
+      return false
+    }
+    this.#families.family(name, help, type)
+    this.#current = writer
+    return true
+  }
+
+  isCurrent(writer: CollectorWriter): boolean {
+    return this.#current === writer
+  }
+
+  sample(value: number, labels?: readonly string[], suffix?: string): void {
+    this.#families.sample(value, labels, suffix)
+  }
+}
+
+/**
+ * One collector's view of the scrape's writer. Asynchronous collectors take turns: whoever writes after another has written starts
+ * its family anew, and the FamilyWriter merges the parts. Closed at the deadline, so that a late collector cannot write into a body
+ * that was sent, or into the next one.
+ */
+export class CollectorWriter implements MetricWriter {
+  readonly #scrape: ScrapeWriter
+  #name = ''
+  #help = ''
+  #type: FamilyType = 'untyped'
+  #isRefused = false
+  #isClosed = false
+
+  constructor(scrape: ScrapeWriter) {
+    this.#scrape = scrape
+  }
+
+  family(name: string, help: string, type: FamilyType): void {
+    if (this.#isClosed) return
+    this.#name = name
+    this.#help = help
+    this.#type = type
+    this.#isRefused = !this.#scrape.enter(this, name, help, type)
+  }
+
+  sample(value: number, labels?: readonly string[], suffix?: string): void {
+    if (this.#isClosed || this.#isRefused) return
+    if (!this.#scrape.isCurrent(this)) this.#scrape.enter(this, this.#name, this.#help, this.#type)
+    this.#scrape.sample(value, labels, suffix)
+  }
+
+  close(): void {
+    this.#isClosed = true
+  }
+}

@@ -1,0 +1,177 @@
+import type { CollectContext, Collector, MetricWriter } from '@narthex/exporter-kit/collector'
+import { parseFamilies, type MetricFamily } from '@narthex/exporter-kit/family-parser'
+import type { FlagSpec } from '@narthex/exporter-kit/flag-spec'
+import type { Logger } from '@narthex/service/logger'
+import { readdir, readFile, stat } from 'node:fs/promises'
+import { compareLabels } from './compare-labels.ts'
+import type { NodeEnvironment } from './environment.ts'
+import { globDirectories } from './glob-directories.ts'
+
+export const textfileFlags: readonly FlagSpec[] = [
+  {
+    name: 'collector.textfile.directory',
+    type: 'string',
+    repeatable: true,
+    default: [],
+    help: 'Directory to read text files with metrics from, supports glob matching. (repeatable)',
+  },
+]
+
+/** Largest file that is read. */
+export const textfileBytesMax = 64 * 1024 * 1024
+
+interface TextFile {
+  readonly path: string
+  readonly mtimeMs: number
+  readonly sizeBytes: number
+  readonly inode: number
+  /** Absent if the file is not valid; the error was logged when it was read. */
+  readonly families: readonly MetricFamily[] | undefined
+}
+
+interface Reading {
+  readonly files: readonly TextFile[]
+  readonly hasErrors: boolean
+}
+
+export function createTextfileCollector(environment: NodeEnvironment): Collector {
+  const reader = new TextfileReader(environment.flags.strings('collector.textfile.directory'), environment.log)
+
+  function collect({ writer }: CollectContext): void | Promise<void> {
+    if (reader.isIdle) return writeReading(writer, { files: [], hasErrors: false }, environment.log)
+    return reader.read().then((reading) => writeReading(writer, reading, environment.log))
+  }
+
+  return { name: 'textfile', defaultOn: true, collect }
+}
+
+/**
+ * Reads the directories in the thread pool, because they may lie on a mount that hangs. Scrapes at the same time share one reading, so
+ * such a mount holds one thread at most. A file is parsed again only when its time, size or inode has changed.
+ */
+class TextfileReader {
+  readonly #directories: readonly string[]
+  readonly #log: Logger
+  #known = new Map<string, TextFile>()
+  #reading: Promise<Reading> | undefined
+
+  constructor(directories: readonly string[], log: Logger) {
+    this.#directories = directories.filter((directory) => directory !== '')
+    this.#log = log
+  }
+
+  /** True when there is nothing to read. */
+  get isIdle(): boolean {
+    return this.#directories.length === 0
+  }
+
+  read(): Promise<Reading> {
+    this.#reading ??= this.#readAll().finally(() => (this.#reading = undefined))
+    return this.#reading
+  }
+
+  async #readAll(): Promise<Reading> {
+    const files = new Map<string, TextFile>()
+    let hasErrors = false
+    for (const pattern of this.#directories) {
+      for (const directory of await globDirectories(pattern)) {
+        try {
+          for (const name of (await readdir(directory)).sort()) {
+            if (!name.endsWith('.prom')) continue
+            const path = `${directory}/${name}`
+            const file = await this.#readFile(path)
+            if (file === undefined) hasErrors = true
+            else files.set(path, file)
+          }
+        } catch (error) {
+          hasErrors = true
+          this.#log.error('failed to read textfile collector directory', { path: directory, err: error })
+        }
+      }
+    }
+    this.#known = files
+    return { files: [...files.values()], hasErrors }
+  }
+
+  async #readFile(path: string): Promise<TextFile | undefined> {
+    try {
+      const { mtimeMs, size: sizeBytes, ino: inode } = await stat(path)
+      const known = this.#known.get(path)
+      if (known?.mtimeMs === mtimeMs && known.sizeBytes === sizeBytes && known.inode === inode) return known
+      if (sizeBytes > textfileBytesMax) throw new Error(`want at most ${textfileBytesMax} bytes, got ${sizeBytes}`)
+      return { path, mtimeMs, sizeBytes, inode, families: this.#parse(path, await readFile(path)) }
+    } catch (error) {
+      this.#log.error('failed to collect textfile data', { file: path, err: error })
+      return undefined
+    }
+  }
+
+  #parse(path: string, bytes: Uint8Array): readonly MetricFamily[] | undefined {
+    try {
+      const families = parseFamilies(bytes)
+      if (!families.some((family) => family.samples.some((sample) => sample.hasTimestamp))) return families
+      throw new Error(`textfile "${path}" contains unsupported client-side timestamps, skipping entire file`)
+    } catch (error) {
+      this.#log.error('failed to collect textfile data', { file: path, err: error })
+      return undefined
+    }
+  }
+}
+
+function writeReading(writer: MetricWriter, reading: Reading, log: Logger): void {
+  let hasErrors = reading.hasErrors
+  const merged = new Map<string, { type: string; help: string | undefined; readonly parts: MetricFamily[]; readonly paths: string[] }>()
+  for (const { path, families } of reading.files) {
+    if (families === undefined) hasErrors = true
+    for (const family of families ?? []) {
+      const known = merged.get(family.name)
+      if (known === undefined) {
+        merged.set(family.name, { type: family.type, help: family.help, parts: [family], paths: [path] })
+        continue
+      }
+      const helpClashes = family.help !== undefined && known.help !== undefined && family.help !== known.help
+      if (helpClashes || family.type !== known.type) {
+        hasErrors = true
+        log.error(helpClashes ? 'inconsistent metric help text' : 'inconsistent metric type', { metric: family.name, file: path })
+        continue
+      }
+      known.help ??= family.help
+      known.parts.push(family)
+      known.paths.push(path)
+    }
+  }
+  for (const [name, { help, parts, paths }] of merged) writeFamily(writer, name, help ?? `Metric read from ${paths.join(', ')}`, parts)
+  writer.family('node_textfile_mtime_seconds', 'Time of the last change of each text file that was read.', 'gauge')
+  for (const { path, mtimeMs, families } of reading.files)
+    if (families !== undefined) writer.sample(Math.floor(mtimeMs / 1000), ['file', path])
+  writer.family('node_textfile_scrape_error', 'Whether a text file could not be opened or read (1) or all is well (0).', 'gauge')
+  writer.sample(hasErrors ? 1 : 0)
+}
+
+/** Every sample of a family gets all label names that any sample of its file has, as the original does. */
+function writeFamily(writer: MetricWriter, name: string, help: string, parts: readonly MetricFamily[]): void {
+  writer.family(name, help, parts[0]!.type)
+  for (const { samples, type } of parts) {
+    const names = new Set<string>()
+    for (const { labels } of samples) for (let i = 0; i < labels.length; i += 2) names.add(labels[i]!)
+    if (type === 'histogram') names.delete('le')
+    if (type === 'summary') names.delete('quantile')
+    const filled = samples.map(({ value, labels, suffix }) => ({ value, suffix, labels: fillLabels(labels, names) }))
+    // Buckets, sums and counts of one series belong together as they stand in the file.
+    if (type !== 'histogram' && type !== 'summary') filled.sort((a, b) => compareLabels(a.labels, b.labels))
+    for (const { value, labels, suffix } of filled) writer.sample(value, labels, suffix === '' ? undefined : suffix)
+  }
+}
+
+function fillLabels(labels: readonly string[], names: ReadonlySet<string>): readonly string[] {
+  let present = 0
+  for (let i = 0; i < labels.length; i += 2) if (names.has(labels[i]!)) present++
+  if (present === names.size) return labels
+  const filled: string[] = []
+  for (const name of [...names].sort()) {
+    const index = labels.findIndex((label, position) => position % 2 === 0 && label === name)
+    filled.push(name, index < 0 ? '' : labels[index + 1]!)
+  }
+  for (let i = 0; i < labels.length; i += 2) if (!names.has(labels[i]!)) filled.push(labels[i]!, labels[i + 1]!)
+  return filled
+}

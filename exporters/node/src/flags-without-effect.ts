@@ -1,0 +1,106 @@
+import type { FlagSpec } from '@narthex/exporter-kit/flag-spec'
+
+// Collectors of the original that are not built yet, and the flags that only they read. They are accepted so that existing command lines
+// start; the command prints one warning for each that is given.
+
+const defaultOn = [
+  ...['arp', 'bcache', 'bcachefs', 'bonding', 'btrfs', 'cpufreq', 'dmi', 'dmmultipath', 'edac', 'fibrechannel', 'infiniband', 'ipvs'],
+  ...['kernel_hung', 'netclass', 'nfs', 'nfsd', 'nvme', 'powersupplyclass', 'rapl', 'schedstat', 'selinux', 'softnet'],
+  ...['tapestats', 'thermal_zone', 'timex', 'udp_queues', 'watchdog', 'xfs', 'zfs'],
+]
+
+const defaultOff = [
+  ...['buddyinfo', 'cgroups', 'cpu_vulnerabilities', 'drbd', 'drm', 'ethtool', 'interrupts', 'ksmd', 'lnstat', 'logind', 'meminfo_numa'],
+  ...[
+    'mountstats',
+    'network_route',
+    'ntp',
+    'nvmesubsystem',
+    'pcidevice',
+    'perf',
+    'processes',
+    'qdisc',
+    'runit',
+    'slabinfo',
+    'softirqs',
+    'supervisord',
+  ],
+  ...['swap', 'sysctl', 'systemd', 'tcpstat', 'wifi', 'xfrm', 'zoneinfo'],
+]
+
+const booleans = [
+  'arp.netlink',
+  'bcache.priorityStats',
+  'ethtool.linkinfo-sorted',
+  'netclass.ignore-invalid-speed',
+  'netclass.netlink',
+  'netclass_rtnl.with-stats',
+  'ntp.server-is-local',
+  'pcidevice.names',
+  'rapl.enable-zone-label',
+  'systemd.enable-restarts-metrics',
+  'systemd.enable-start-time-metrics',
+  'systemd.enable-task-metrics',
+  'systemd.private',
+]
+
+const texts = [
+  'arp.device-exclude',
+  'arp.device-include',
+  'ethtool.device-exclude',
+  'ethtool.device-include',
+  'ethtool.metrics-include',
+  'infiniband.device-exclude',
+  'infiniband.device-include',
+  'interrupts.name-exclude',
+  'interrupts.name-include',
+  'ipvs.backend-labels',
+  'netclass.ignored-devices',
+  'ntp.ip-ttl',
+  'ntp.local-offset-tolerance',
+  'ntp.max-distance',
+  'ntp.protocol-version',
+  'ntp.server',
+  'ntp.server-port',
+  'pcidevice.idsfile',
+  'perf.cache-profilers',
+  'perf.cpus',
+  'perf.hardware-profilers',
+  'perf.software-profilers',
+  'powersupply.ignored-supplies',
+  'qdisc.device-exclude',
+  'qdisc.device-include',
+  'qdisc.fixtures',
+  'qdisk.device-exclude',
+  'qdisk.device-include',
+  'runit.servicedir',
+  'slabinfo.slabs-exclude',
+  'slabinfo.slabs-include',
+  'supervisord.url',
+  'systemd.unit-blacklist',
+  'systemd.unit-exclude',
+  'systemd.unit-include',
+  'systemd.unit-whitelist',
+  'tapestats.ignored-devices',
+  'wifi.fixtures',
+]
+
+const repeatables = ['perf.tracepoint', 'sysctl.include', 'sysctl.include-info']
+
+const reason = 'this collector is not built yet'
+
+export const flagsWithoutEffect: readonly FlagSpec[] = [
+  ...[...defaultOn, ...defaultOff].map((name) => switchFlag(name)),
+  ...booleans.map((name): FlagSpec => ({ ...common(name), type: 'boolean' })),
+  ...texts.map((name): FlagSpec => ({ ...common(name), type: 'string' })),
+  ...repeatables.map((name): FlagSpec => ({ ...common(name), type: 'string', repeatable: true })),
+  { name: 'runtime.gomaxprocs', type: 'number', hidden: true, help: 'Threads of the Go runtime.', withoutEffect: 'there is no Go runtime' },
+]
+
+function switchFlag(name: string): FlagSpec {
+  return { ...common(name), type: 'boolean' }
+}
+
+function common(name: string): Omit<FlagSpec, 'type'> {
+  return { name: `collector.${name}`, help: `Accepted; ${reason}.`, hidden: true, withoutEffect: reason }
+}

@@ -1,0 +1,52 @@
+import type { FlagSpec } from '@narthex/exporter-kit/flag-spec'
+import { cpuFlags } from './collect-cpu.ts'
+import { diskstatsFlags } from './collect-diskstats.ts'
+import { filesystemFlags } from './collect-filesystem.ts'
+import { hwmonFlags } from './collect-hwmon.ts'
+import { netdevFlags } from './collect-netdev.ts'
+import { netstatFlags } from './collect-netstat.ts'
+import { statFlags } from './collect-stat.ts'
+import { textfileFlags } from './collect-textfile.ts'
+import { vmstatFlags } from './collect-vmstat.ts'
+import { collectorFactories } from './collectors.ts'
+import { pathFlags } from './environment.ts'
+import { flagsWithoutEffect } from './flags-without-effect.ts'
+
+const exporterFlags: readonly FlagSpec[] = [
+  { name: 'web.telemetry-path', type: 'string', default: '/metrics', help: 'Path under which to expose metrics.' },
+  {
+    name: 'web.disable-exporter-metrics',
+    type: 'boolean',
+    default: false,
+    help: 'Exclude metrics about the exporter itself (promhttp_*, process_*).',
+  },
+  { name: 'web.max-requests', type: 'number', default: 40, help: 'Maximum number of parallel scrape requests. Use 0 to disable.' },
+  { name: 'collector.disable-defaults', type: 'boolean', default: false, help: 'Set all collectors to disabled by default.' },
+]
+
+// Without defaults, so that `--collector.cpu` that was given can be told from one that was not.
+const switchFlags: readonly FlagSpec[] = [...collectorFactories.keys()].sort().map((name) => ({
+  name: `collector.${name}`,
+  type: 'boolean',
+  help: `Enable the ${name} collector (default: enabled).`,
+}))
+
+/**
+ * The node exporter's own flags with the original's names and defaults. Those of every listener and logger (`web.listen-address`,
+ * `web.config.file`, `log.level`, …) belong to the command. Values are wanted as given, without defaults filled in.
+ */
+export const nodeExporterFlags: readonly FlagSpec[] = [
+  ...cpuFlags,
+  ...diskstatsFlags,
+  ...filesystemFlags,
+  ...hwmonFlags,
+  ...netdevFlags,
+  ...netstatFlags,
+  ...statFlags,
+  ...textfileFlags,
+  ...vmstatFlags,
+  ...pathFlags,
+  ...switchFlags,
+  ...exporterFlags,
+  ...flagsWithoutEffect,
+]

@@ -1,0 +1,223 @@
+import { globSync, readFileSync } from 'node:fs'
+import { createAlertmanager, type Alertmanager } from '@narthex/alertmanager/alertmanager'
+import { builtinConfig as builtinAlertmanagerConfig } from '@narthex/alertmanager/builtin-config'
+import { systemClock as alertmanagerClock } from '@narthex/alertmanager/clock'
+import type { RuleFilter } from '@narthex/api/backend'
+import { parseAlertmanagerConfig } from '@narthex/config/alertmanager-config'
+import type { HttpClientConfig } from '@narthex/config/http-client-config'
+import type { PrometheusConfig } from '@narthex/config/prometheus-config'
+import { parseRuleFile } from '@narthex/config/rule-file'
+import { createHttpClient, type HttpClient } from '@narthex/http/client'
+import { parseExpression } from '@narthex/promql/parse/parse'
+import { printExpression } from '@narthex/promql/parse/print'
+import { alertsUrl, createDirectDestination, createHttpDestination } from '@narthex/rules/alert-destination'
+import { viewAlerts, viewRuleGroups } from '@narthex/rules/api-view'
+import { builtinRules, builtinRulesPath } from '@narthex/rules/builtin-rules'
+import { systemClock } from '@narthex/rules/clock'
+import type { BeginAppend, QueryFunction, SelectLastSamples } from '@narthex/rules/interfaces'
+import { Notifier, type AlertDestination } from '@narthex/rules/notifier'
+import type { RuleFile } from '@narthex/rules/rule-config'
+import { RuleManager } from '@narthex/rules/rule-manager'
+import type { Logger } from '@narthex/service/logger'
+import { Registry } from '@narthex/service/metrics'
+import type { FastifyInstance } from 'fastify'
+import { mountAlertmanager } from './alertmanager-routes.ts'
+import { createTemplateExpander } from './expand-template.ts'
+import { toParseOptions } from './feature-flags.ts'
+import type { ServerSettings } from './server.ts'
+
+export interface AlertmanagerSettings {
+  /** Empty: the built-in configuration, which keeps what it delivers in memory. */
+  readonly configFile: string
+  readonly storagePath: string
+  /** Rules that run besides the configured ones (`up`). */
+  readonly builtinRules?: boolean
+}
+
+export interface AlertingOptions {
+  readonly log: Logger
+  readonly registry: Registry
+  readonly settings: ServerSettings
+  readonly query: QueryFunction
+  readonly selectLastSamples: SelectLastSamples
+  readonly beginAppend: BeginAppend
+}
+
+const embeddedUrl = 'embedded:///alertmanager/api/v2/alerts'
+
+/** Rules, the notifier, and the embedded alertmanager (off while the configuration names others). */
+export class AlertingParts {
+  readonly #options: AlertingOptions
+  readonly #rules: RuleManager
+  readonly #notifier: Notifier
+  readonly #alertmanagerRegistry = new Registry()
+  // One client a configuration object: it holds the connections. A reload brings new objects.
+  #clients = new Map<HttpClientConfig | undefined, HttpClient>()
+  #embedded: Alertmanager | undefined
+
+  constructor(options: AlertingOptions) {
+    const { log, registry, settings, query, selectLastSamples, beginAppend } = options
+    this.#options = options
+    this.#notifier = new Notifier({
+      clock: systemClock,
+      log,
+      registry,
+      queueCapacity: settings.notificationQueue,
+      batchSize: settings.notificationBatch,
+    })
+    const parse = toParseOptions(settings.features)
+    this.#rules = new RuleManager({
+      query,
+      beginAppend,
+      selectLastSamples,
+      sender: this.#notifier,
+      expandTemplate: createTemplateExpander(query),
+      formatExpression: (text) => printExpression(parseExpression(text, parse)),
+      clock: systemClock,
+      log,
+      registry,
+      resendDelayMs: settings.resendDelayMs,
+      outageToleranceMs: settings.outageToleranceMs,
+      gracePeriodMs: settings.gracePeriodMs,
+    })
+  }
+
+  /** Loads rule files and destinations; throws ConfigError for a wrong file, before anything has changed. */
+  async apply(config: PrometheusConfig): Promise<void> {
+    const { settings } = this.#options
+    const files = this.#loadRules(config)
+    const externalLabels = config.global.externalLabels.toRecord()
+    const replaced = this.#clients
+    this.#clients = new Map()
+    const destinations = await this.#makeDestinations(config)
+    this.#notifier.update({ externalLabels, relabelRules: config.alerting.alertRelabelConfigs, destinations })
+    await this.#rules.update({
+      files,
+      evaluationIntervalMs: config.global.evaluationIntervalMs,
+      queryOffsetMs: config.global.ruleQueryOffsetMs,
+      externalLabels,
+      externalUrl: settings.externalUrl,
+    })
+    for (const client of replaced.values()) await client.close()
+  }
+
+  start(): void {
+    this.#rules.start()
+  }
+
+  async stop(drainMs: number): Promise<void> {
+    await this.#rules.stop()
+    await this.#notifier.stop(drainMs)
+    await this.#embedded?.stop()
+    for (const client of this.#clients.values()) await client.close()
+  }
+
+  registerRoutes(app: FastifyInstance): void {
+    mountAlertmanager(app, '/alertmanager', { registry: this.#alertmanagerRegistry, alertmanager: () => this.#embedded })
+  }
+
+  viewRules(filter: RuleFilter): unknown {
+    return viewRuleGroups(this.#rules.groups(), {
+      type: filter.type === 'alert' || filter.type === 'record' ? filter.type : undefined,
+      ruleNames: filter.names,
+      ruleGroups: filter.groups,
+      files: filter.files,
+      excludeAlerts: filter.excludeAlerts,
+    })
+  }
+
+  viewAlerts(): unknown {
+    return viewAlerts(this.#rules.groups())
+  }
+
+  destinationUrls(): string[] {
+    return this.#notifier.destinationUrls()
+  }
+
+  /** What the embedded alertmanager delivered, newest first. */
+  recentNotifications(): unknown {
+    return this.#embedded?.recentNotifications() ?? []
+  }
+
+  #loadRules(config: PrometheusConfig): RuleFile[] {
+    const parse = toParseOptions(this.#options.settings.features)
+    const checkExpression = (text: string) => void parseExpression(text, parse)
+    const load = (text: string, path: string): RuleFile => ({ path, groups: parseRuleFile(text, path, { checkExpression }) })
+    const files: RuleFile[] = []
+    if (this.#options.settings.alertmanager.builtinRules) files.push(load(builtinRules, builtinRulesPath))
+    for (const pattern of config.ruleFiles) {
+      for (const path of globSync(pattern).sort()) files.push(load(readFileSync(path, 'utf8'), path))
+    }
+    return files
+  }
+
+  async #makeDestinations(config: PrometheusConfig): Promise<AlertDestination[]> {
+    if (config.alerting.alertmanagers.length === 0) return [await this.#useEmbedded()]
+    await this.#embedded?.stop()
+    this.#embedded = undefined
+    const destinations: AlertDestination[] = []
+    for (const target of config.alerting.alertmanagers) {
+      const client = this.#client(target.http)
+      for (const discovery of target.discovery) {
+        if (discovery.kind !== 'static') {
+          this.#options.log.warn(`alertmanagers found by ${discovery.kind}_sd_configs are not built yet; only static_configs are used`)
+          continue
+        }
+        for (const group of discovery.groups) {
+          for (const address of group.targets) {
+            const url = alertsUrl(target.scheme, address, target.pathPrefix)
+            const { timeoutMs, alertRelabelConfigs: relabelRules } = target
+            const userAgent = `Prometheus/${this.#options.settings.compatibleVersion}`
+            destinations.push(createHttpDestination({ url, client, timeoutMs, relabelRules, userAgent }))
+          }
+        }
+      }
+    }
+    return destinations
+  }
+
+  async #useEmbedded(): Promise<AlertDestination> {
+    const { log, settings } = this.#options
+    const { configFile } = settings.alertmanager
+    const config = parseAlertmanagerConfig(
+      configFile === '' ? builtinAlertmanagerConfig : readFileSync(configFile, 'utf8'),
+      configFile === '' ? 'built-in alertmanager configuration' : configFile,
+    )
+    if (this.#embedded) {
+      this.#embedded.reload(config)
+    } else {
+      const { version, compatibleVersion, externalUrl } = settings
+      this.#embedded = await createAlertmanager({
+        config,
+        storagePath: settings.alertmanager.storagePath,
+        log: log.with({ component: 'alertmanager' }),
+        registry: this.#alertmanagerRegistry,
+        clock: alertmanagerClock,
+        externalUrl: `${externalUrl}/alertmanager`,
+        versionInfo: {
+          version: compatibleVersion,
+          revision: `narthex-${version}`,
+          branch: 'narthex',
+          buildDate: '',
+          buildUser: '',
+          goVersion: `node ${process.version}`,
+        },
+        httpPost: async ({ url, headers, body, http, timeoutMs, signal }) => {
+          const limits = { bodyBytesMax: 64 * 1024, signal, ...(timeoutMs === undefined ? {} : { timeoutMs }) }
+          const answer = await this.#client(http).request({ url, method: 'POST', headers, body, ...limits })
+          return { status: answer.status, body: Buffer.from(answer.body).toString('utf8') }
+        },
+      })
+    }
+    return createDirectDestination(embeddedUrl, (alerts) => this.#embedded?.receive(alerts) ?? undefined)
+  }
+
+  #client(config: HttpClientConfig | undefined): HttpClient {
+    let client = this.#clients.get(config)
+    if (!client) {
+      client = createHttpClient(config)
+      this.#clients.set(config, client)
+    }
+    return client
+  }
+}

@@ -1,0 +1,31 @@
+import type { ParseOptions } from '@narthex/promql/parse/parse'
+
+/** Prometheus' feature flags that change the query language. */
+export function toParseOptions(features: readonly string[]): ParseOptions {
+  return {
+    experimentalFunctions: features.includes('promql-experimental-functions'),
+    extendedRangeSelectors: features.includes('promql-extended-range-selectors'),
+    binopFillModifiers: features.includes('promql-binop-fill-modifiers'),
+  }
+}
+
+const known = [
+  'promql-experimental-functions',
+  'promql-extended-range-selectors',
+  'promql-binop-fill-modifiers',
+  'promql-delayed-name-removal',
+  'type-and-unit-labels',
+]
+
+/** Features that are asked for and change nothing here yet; each is worth a warning. */
+export function withoutEffect(features: readonly string[]): string[] {
+  return features.filter((feature) => !known.includes(feature))
+}
+
+/** `--enable-feature=a,b --enable-feature=c` → a, b, c */
+export function splitFeatures(given: readonly string[]): string[] {
+  return given
+    .flatMap((text) => text.split(','))
+    .map((text) => text.trim())
+    .filter((text) => text !== '')
+}

@@ -1,0 +1,100 @@
+import type { FrameSink, ScrapeBatch, SeriesLayout } from '@narthex/agent/store/frame'
+import type { HeadAppender } from './head-appender.ts'
+
+export interface HeadSinkLog {
+  warn(message: string, fields?: Record<string, unknown>): void
+}
+
+/**
+ * Appends scrapes to the head without the way over HTTP. The series of a layout are looked up once; from then on a scrape
+ * is one reference and one append a sample.
+ */
+export class HeadSink implements FrameSink {
+  readonly #head: HeadAppender
+  readonly #log: HeadSinkLog
+  // Layouts are replaced when a target's series change; the old one's references go with it.
+  readonly #references = new WeakMap<SeriesLayout, Int32Array>()
+
+  constructor(head: HeadAppender, log: HeadSinkLog) {
+    this.#head = head
+    this.#log = log
+  }
+
+  append(batch: ScrapeBatch): void {
+    const { layout, indexes, times, words, count } = batch
+    const head = this.#head
+    let references = this.#references.get(layout)
+    if (!references) {
+      references = this.#resolve(layout)
+      this.#references.set(layout, references)
+    }
+    let refused = 0
+    for (let i = 0; i < count; i++) {
+      const reference = references[indexes === undefined ? i : indexes[i]!]!
+      const timeMs = typeof times === 'number' ? times : times[i]!
+      if (reference <= 0 || head.append(reference, timeMs, words[2 * i]!, words[2 * i + 1]!) !== 0) refused++
+    }
+    try {
+      head.commit()
+    } catch (error) {
+      head.rollback()
+      this.#log.warn('cannot store a scrape', { samples: count, err: error instanceof Error ? error.message : String(error) })
+      return
+    }
+    if (refused > 0) this.#log.warn('samples of a scrape were refused', { refused, samples: count, reason: head.refusal() })
+  }
+
+  /** Head references by series; not positive where the head refuses a new series (asked again with the next layout). */
+  #resolve(layout: SeriesLayout): Int32Array {
+    const symbols = this.#internSymbols(layout)
+    const references = new Int32Array(layout.seriesCount)
+    let pairs = new Uint32Array(64)
+    for (let series = 0; series < layout.seriesCount; series++) {
+      let at = layout.seriesRefOffsets[series]! + 1
+      const end = layout.seriesRefOffsets[series + 1]!
+      // The length of the packed field: it ends where the next series begins, so only its bytes are passed over.
+      while (layout.seriesRefs[at]! >= 128) at++
+      at++
+      let length = 0
+      while (at < end) {
+        let symbol = 0
+        let shift = 0
+        let byte
+        do {
+          byte = layout.seriesRefs[at++]!
+          symbol |= (byte & 127) << shift
+          shift += 7
+        } while (byte >= 128)
+        if (length === pairs.length) {
+          const larger = new Uint32Array(pairs.length * 2)
+          larger.set(pairs)
+          pairs = larger
+        }
+        pairs[length++] = symbols[symbol]!
+      }
+      references[series] = this.#head.refBySymbols(pairs, length / 2)
+    }
+    return references
+  }
+
+  /** Head symbols by the layout's symbol numbers; number 0 is the empty string, which no label of a layout has. */
+  #internSymbols(layout: SeriesLayout): Uint32Array {
+    const symbols = new Uint32Array(layout.symbolCount + 1)
+    const bytes = layout.symbolBytes
+    let at = 0
+    for (let number = 1; number <= layout.symbolCount; number++) {
+      at++
+      let length = 0
+      let shift = 0
+      let byte
+      do {
+        byte = bytes[at++]!
+        length |= (byte & 127) << shift
+        shift += 7
+      } while (byte >= 128)
+      symbols[number] = this.#head.internSymbol(bytes, at, at + length)
+      at += length
+    }
+    return symbols
+  }
+}

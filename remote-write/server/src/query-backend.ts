@@ -1,0 +1,53 @@
+import type { EncodedAnswer, QueryBackend } from '@narthex/api/backend'
+import { ApiError } from '@narthex/api/envelope'
+import { Labels } from '@narthex/model/labels'
+import type { Matcher } from '@narthex/model/matcher'
+import type { LastSample, QueryFunction, SelectLastSamples } from '@narthex/rules/interfaces'
+import { QueryFailure, type EncodedReply, type QueryPool } from './query-pool.ts'
+import type { LastColumns, QueryRequest, VectorColumns } from './query-protocol.ts'
+
+/** The API's queries, answered by the pool; a failure of the engine becomes the API's error of the same kind. */
+export function createQueryBackend(pool: QueryPool, timeoutMs: number): QueryBackend {
+  const ask = async (request: QueryRequest, limitMs: number, signal: AbortSignal): Promise<EncodedAnswer> => {
+    try {
+      return (await pool.run(request, limitMs, signal)) as EncodedReply
+    } catch (error) {
+      if (error instanceof QueryFailure) throw new ApiError(error.kind, error.message, { cause: error })
+      throw error
+    }
+  }
+  return {
+    instant: ({ timeoutMs: limitMs, ...query }, signal) => ask({ kind: 'instant', ...query }, limitMs, signal),
+    range: ({ timeoutMs: limitMs, ...query }, signal) => ask({ kind: 'range', ...query }, limitMs, signal),
+    series: (query, signal) => ask({ kind: 'series', ...query }, timeoutMs, signal),
+    labelNames: (query, signal) => ask({ kind: 'labelNames', ...query }, timeoutMs, signal),
+    labelValues: (name, query, signal) => ask({ kind: 'labelValues', name, ...query }, timeoutMs, signal),
+    headStatistics: (limit, signal) => ask({ kind: 'headStatistics', limit }, timeoutMs, signal),
+  }
+}
+
+/** Instant queries of rules and templates. */
+export function createRuleQuery(pool: QueryPool, timeoutMs: number): QueryFunction {
+  return async (expression, timeMs, signal) => {
+    const columns = (await pool.run({ kind: 'vector', query: expression, timeMs }, timeoutMs, signal)) as VectorColumns
+    const labels = columns.labels.map((pairs) => Labels.fromPairs(pairs))
+    const { values, warnings } = columns
+    return columns.type === 'scalar' ? { labels: [], values, scalar: values[0] ?? NaN, warnings } : { labels, values, warnings }
+  }
+}
+
+/** The newest samples that restore the `for` clocks of alerts after a restart. */
+export function createLastSamplesQuery(pool: QueryPool, timeoutMs: number): SelectLastSamples {
+  return async (matchers, startMs, endMs) => {
+    const selector = `{${matchers.map((matcher: Matcher) => matcher.toString()).join(',')}}`
+    const columns = (await pool.run({ kind: 'lastSamples', selector, startMs, endMs }, timeoutMs)) as LastColumns
+    return columns.labels.map((pairs, i): LastSample => {
+      return {
+        labels: Labels.fromPairs(pairs),
+        timeMs: columns.times[i]!,
+        lowWord: columns.words[2 * i]!,
+        highWord: columns.words[2 * i + 1]!,
+      }
+    })
+  }
+}

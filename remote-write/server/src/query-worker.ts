@@ -1,0 +1,209 @@
+import { parentPort, workerData } from 'node:worker_threads'
+import { setPriority } from 'node:os'
+import { ByteWriter } from '@narthex/bytes/byte-writer'
+import { SampleColumns } from '@narthex/model/sample-columns'
+import { encodeResult } from '@narthex/promql/encode-result'
+import { evaluateInstant, evaluateRange, type EngineOptions } from '@narthex/promql/engine'
+import { ParseError } from '@narthex/promql/parse/parse-error'
+import { parseMetricSelector } from '@narthex/promql/parse/parse'
+import { QueryError } from '@narthex/promql/query-error'
+import type { QueryResult } from '@narthex/promql/query-result'
+import type { Matcher } from '@narthex/model/matcher'
+import type { HeadDescriptor } from '@narthex/tsdb/head/head-memory'
+import { HeadReader } from '@narthex/tsdb/select/head-reader'
+import { toParseOptions } from './feature-flags.ts'
+import type {
+  LastColumns,
+  QueryCall,
+  QueryReply,
+  QueryRequest,
+  QueryWorkerData,
+  QueryWorkerOptions,
+  VectorColumns,
+} from './query-protocol.ts'
+
+// A thread that evaluates queries over the shared head, one at a time, and encodes its own answers.
+
+// Queries yield to ingestion: on Linux the call sets this thread alone.
+const workerNice = 10
+/** Buffers above this are given back after the answer instead of being kept for the next one. */
+const keptBytesMax = 4 * 1024 * 1024
+
+const port = parentPort
+if (port) {
+  setThreadPriority()
+  const { head, options } = workerData as QueryWorkerData
+  const reader = new HeadReader(head as HeadDescriptor)
+  const engine = toEngineOptions(options)
+  port.on('message', (call: QueryCall) => {
+    const reply = answer(call, reader, engine)
+    port.postMessage(reply, 'body' in reply ? [reply.body.buffer as ArrayBuffer] : [])
+  })
+}
+
+function setThreadPriority(): void {
+  try {
+    setPriority(workerNice)
+  } catch {
+    // not allowed here: queries then compete as equals
+  }
+}
+
+function answer(call: QueryCall, reader: HeadReader, engine: EngineOptions): QueryReply {
+  try {
+    const { request } = call
+    if (request.kind === 'vector') return { id: call.id, vector: toColumns(evaluate(request, call, reader, engine)) }
+    if (request.kind === 'lastSamples') return { id: call.id, last: readLastSamples(request, reader) }
+    if (request.kind === 'instant' || request.kind === 'range') {
+      return { id: call.id, status: 200, body: encodeQueryAnswer(evaluate(request, call, reader, engine), request) }
+    }
+    return { id: call.id, status: 200, body: Buffer.from(answerMetadata(request, reader)) }
+  } catch (error) {
+    if (error instanceof QueryError) return { id: call.id, failure: { kind: error.kind, message: error.message } }
+    const message = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    return { id: call.id, failure: { kind: 'internal', message: `this is a bug in Narthex: ${message}` } }
+  } finally {
+    reader.release()
+  }
+}
+
+function toEngineOptions(options: QueryWorkerOptions): EngineOptions {
+  const has = (feature: string) => options.featureFlags.includes(feature)
+  return {
+    lookbackMs: options.lookbackMs,
+    subqueryStepMs: options.defaultStepMs,
+    samplesMax: options.samplesMax,
+    bytesMax: options.bytesMax,
+    delayedNameRemoval: has('promql-delayed-name-removal'),
+    typeAndUnitLabels: has('type-and-unit-labels'),
+    parse: toParseOptions(options.featureFlags),
+  }
+}
+
+type EngineRequest = Extract<QueryRequest, { kind: 'instant' | 'range' | 'vector' }>
+
+function evaluate(request: EngineRequest, call: QueryCall, reader: HeadReader, engine: EngineOptions): QueryResult {
+  const flag = new Int32Array(call.cancel)
+  const signal = {
+    get aborted() {
+      return Atomics.load(flag, 0) !== 0
+    },
+  }
+  const lookbackMs = request.kind === 'vector' ? undefined : request.lookbackMs
+  const options: EngineOptions = {
+    ...engine,
+    timeoutMs: Math.max(0, call.deadlineMs - Date.now()),
+    signal,
+    ...(lookbackMs === undefined ? {} : { lookbackMs }),
+  }
+  if (request.kind === 'range') return evaluateRange(options, reader, request.query, request.startMs, request.endMs, request.stepMs)
+  return evaluateInstant(options, reader, request.query, request.timeMs)
+}
+
+let buffer = new ByteWriter(64 * 1024)
+
+function encodeQueryAnswer(result: QueryResult, request: { limit: number; stats: string }): Uint8Array {
+  buffer.reset()
+  buffer.utf8('{"status":"success","data":')
+  const truncated = encodeResult(buffer, result, { limit: request.limit, stats: request.stats })
+  const warnings = truncated ? [...result.warnings, 'results truncated due to limit'] : result.warnings
+  if (warnings.length > 0) buffer.utf8(`,"warnings":${JSON.stringify(warnings)}`)
+  if (result.infos.length > 0) buffer.utf8(`,"infos":${JSON.stringify(result.infos)}`)
+  buffer.utf8('}')
+  // The bytes change hands without a copy on the other side; one copy here keeps the working buffer.
+  const body = buffer.view().slice()
+  if (buffer.bytes.length > keptBytesMax) buffer = new ByteWriter(64 * 1024)
+  return body
+}
+
+function toColumns(result: QueryResult): VectorColumns {
+  if (result.type !== 'vector' && result.type !== 'scalar') {
+    throw new QueryError('execution', `rule result is not a vector or scalar`)
+  }
+  return {
+    type: result.type,
+    labels: result.series.labels.map((labels) => labels.pairs),
+    values: result.series.values.slice(0, result.series.labels.length),
+    warnings: result.warnings,
+  }
+}
+
+function parseMatchers(selector: string): readonly Matcher[] {
+  try {
+    return parseMetricSelector(selector)
+  } catch (error) {
+    if (error instanceof ParseError) throw new QueryError('bad_data', error.message, { cause: error })
+    throw error
+  }
+}
+
+function readLastSamples(request: { selector: string; startMs: number; endMs: number }, reader: HeadReader): LastColumns {
+  const set = reader.select(parseMatchers(request.selector), request.startMs, request.endMs)
+  const labels: (readonly string[])[] = []
+  const times: number[] = []
+  const words: number[] = []
+  const columns = new SampleColumns()
+  while (set.next()) {
+    columns.clear()
+    set.samples(columns)
+    const last = columns.length - 1
+    if (last < 0) continue
+    labels.push(set.labels().pairs)
+    times.push(columns.times[last]!)
+    words.push(columns.words[2 * last]!, columns.words[2 * last + 1]!)
+  }
+  return { labels, times: Float64Array.from(times), words: Uint32Array.from(words) }
+}
+
+type MetadataRequest = Extract<QueryRequest, { kind: 'series' | 'labelNames' | 'labelValues' | 'headStatistics' }>
+
+function answerMetadata(request: MetadataRequest, reader: HeadReader): string {
+  if (request.kind === 'headStatistics') return envelope(viewHeadStatus(reader, request.limit), false)
+  const { matchers, startMs, endMs, limit } = request
+  const sets = matchers.map(parseMatchers)
+  if (request.kind === 'series') {
+    const found = new Map<string, Record<string, string>>()
+    for (const set of sets) {
+      const series = reader.select(set, startMs, endMs)
+      while (series.next()) found.set(series.labels().key(), series.labels().toRecord())
+    }
+    return limited([...found.values()], limit)
+  }
+  const ask = (set: readonly Matcher[]) =>
+    request.kind === 'labelNames' ? reader.labelNames(set, startMs, endMs) : reader.labelValues(request.name, set, startMs, endMs)
+  if (sets.length <= 1) return limited(ask(sets[0] ?? []), limit)
+  const merged = new Set(sets.flatMap(ask))
+  return limited(
+    [...merged].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))),
+    limit,
+  )
+}
+
+function limited(values: readonly unknown[], limit: number): string {
+  const cut = limit > 0 && values.length > limit
+  return envelope(cut ? values.slice(0, limit) : values, cut)
+}
+
+function envelope(data: unknown, truncated: boolean): string {
+  return JSON.stringify({ status: 'success', data, ...(truncated ? { warnings: ['results truncated due to limit'] } : {}) })
+}
+
+function viewHeadStatus(reader: HeadReader, limit: number) {
+  const status = reader.status(limit)
+  // Prometheus shows the extremes of int64 for an empty head.
+  const minTime = Number.isFinite(status.minTimeMs) ? status.minTimeMs : 9223372036854776e3
+  const maxTime = Number.isFinite(status.maxTimeMs) ? status.maxTimeMs : -9223372036854776e3
+  return {
+    headStats: {
+      numSeries: status.seriesCount,
+      numLabelPairs: status.labelPairCount,
+      chunkCount: status.chunkCount,
+      minTime,
+      maxTime,
+    },
+    seriesCountByMetricName: status.seriesCountByMetricName,
+    labelValueCountByLabelName: status.labelValueCountByLabelName,
+    memoryInBytesByLabelName: status.memoryInBytesByLabelName,
+    seriesCountByLabelValuePair: status.seriesCountByLabelValuePair,
+  }
+}

@@ -1,0 +1,32 @@
+import type { AppendOutcome, BeginAppend } from '@narthex/rules/interfaces'
+import { duplicateSample, memoryCeiling, outOfBounds, outOfOrder, tooFarInFuture, tooOld } from '@narthex/tsdb/head/append-result'
+import type { HeadAppender } from './head-appender.ts'
+
+/** Fits the head to what rules append through. Batches never overlap: rules begin, fill and commit without waiting in between. */
+export function createRuleAppender(head: HeadAppender): BeginAppend {
+  let refusal = ''
+  const outcomes = new Map<number, AppendOutcome>([
+    [0, 'accepted'],
+    [duplicateSample, 'duplicate'],
+    [outOfOrder, 'out-of-order'],
+    [outOfBounds, 'too-old'],
+    [tooOld, 'too-old'],
+    [tooFarInFuture, 'refused'],
+    [memoryCeiling, 'refused'],
+  ])
+  return () => ({
+    append(labels, timeMs, lowWord, highWord) {
+      const reference = head.refByLabels(labels)
+      if (reference <= 0) {
+        refusal = head.refusal()
+        return 'refused'
+      }
+      const result = head.append(reference, timeMs, lowWord, highWord)
+      if (result === tooFarInFuture) refusal = 'the sample lies too far in the future'
+      if (result === memoryCeiling) refusal = 'the memory ceiling of the head is reached'
+      return outcomes.get(result) ?? 'refused'
+    },
+    refusal: () => refusal,
+    commit: () => head.commit(),
+  })
+}

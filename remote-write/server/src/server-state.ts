@@ -1,0 +1,141 @@
+import { hostname } from 'node:os'
+import type { MetadataEntry, RuleFilter, StateBackend } from '@narthex/api/backend'
+import type { PrometheusConfig } from '@narthex/config/prometheus-config'
+import { formatDuration } from '@narthex/model/duration'
+import type { Store } from '@narthex/tsdb/store'
+import type { AlertingParts } from './alerting.ts'
+import type { QueryPool } from './query-pool.ts'
+import type { ServerSettings } from './server.ts'
+
+/** Who scrapes: the server's own scrape stage, or the agent that runs beside it in `up`. */
+export interface ScrapeView {
+  targets(state: string, scrapePool: string): unknown
+  scrapePools(): unknown
+  targetMetadata(matchTarget: string, metric: string, limit: number): unknown
+  /** Metadata by family, as the targets said it. */
+  metadata(): ReadonlyMap<string, readonly MetadataEntry[]>
+}
+
+interface Parts {
+  readonly settings: ServerSettings
+  readonly store: Store
+  readonly alerting: AlertingParts
+  readonly pool: QueryPool
+}
+
+/** What the API tells of the server's state, in the JSON shapes of Prometheus. */
+export class ServerState implements StateBackend {
+  readonly #parts: Parts
+  readonly #startTime = new Date()
+  #config: PrometheusConfig | undefined
+  #scrape: ScrapeView | undefined
+  /** False after a reload that failed. */
+  reloadSucceeded = true
+  lastConfigTime = new Date()
+
+  constructor(parts: Parts) {
+    this.#parts = parts
+  }
+
+  setConfig(config: PrometheusConfig): void {
+    this.#config = config
+    this.reloadSucceeded = true
+    this.lastConfigTime = new Date()
+  }
+
+  setScrapeView(view: ScrapeView): void {
+    this.#scrape = view
+  }
+
+  targets(state: string, scrapePool: string): unknown {
+    return this.#scrape?.targets(state, scrapePool) ?? { activeTargets: [], droppedTargets: [], droppedTargetCounts: {} }
+  }
+
+  scrapePools(): unknown {
+    return this.#scrape?.scrapePools() ?? { scrapePools: [] }
+  }
+
+  targetMetadata(matchTarget: string, metric: string, limit: number): unknown {
+    return this.#scrape?.targetMetadata(matchTarget, metric, limit) ?? []
+  }
+
+  /** What targets said of their families, and what came with remote write. */
+  metadata(): ReadonlyMap<string, readonly MetadataEntry[]> {
+    const merged = new Map<string, readonly MetadataEntry[]>(this.#scrape?.metadata() ?? [])
+    for (const [family, entry] of this.#parts.store.head.metadata.entries()) {
+      const known = merged.get(family)
+      if (known?.some(({ type, help, unit }) => type === entry.type && help === entry.help && unit === entry.unit)) continue
+      merged.set(family, [...(known ?? []), { type: entry.type, help: entry.help, unit: entry.unit }])
+    }
+    return merged
+  }
+
+  rules(filter: RuleFilter): unknown {
+    return this.#parts.alerting.viewRules(filter)
+  }
+
+  alerts(): unknown {
+    return this.#parts.alerting.viewAlerts()
+  }
+
+  alertmanagers(): unknown {
+    return { activeAlertmanagers: this.#parts.alerting.destinationUrls().map((url) => ({ url })), droppedAlertmanagers: [] }
+  }
+
+  configYaml(): string {
+    return this.#config?.redactedYaml() ?? ''
+  }
+
+  flags(): Readonly<Record<string, string>> {
+    return this.#parts.settings.flags
+  }
+
+  runtimeInformation(): Record<string, unknown> {
+    const { settings, store, pool } = this.#parts
+    return {
+      startTime: this.#startTime.toISOString(),
+      CWD: process.cwd(),
+      hostname: hostname(),
+      serverTime: new Date().toISOString(),
+      reloadConfigSuccess: this.reloadSucceeded,
+      lastConfigTime: this.lastConfigTime.toISOString(),
+      corruptionCount: store.corruptionCount,
+      // Prometheus tells its Go threads here; ours are the main thread and the query workers that run now.
+      goroutineCount: 1 + pool.threadIds.length,
+      GOMAXPROCS: 1 + pool.threadIds.length,
+      GOMEMLIMIT: store.memoryBytesMax,
+      GOGC: '',
+      GODEBUG: '',
+      storageRetention: formatDuration(settings.retentionMs),
+    }
+  }
+
+  buildInformation(): Record<string, string> {
+    const { compatibleVersion, version } = this.#parts.settings
+    return {
+      version: compatibleVersion,
+      revision: `narthex-${version}`,
+      branch: 'narthex',
+      buildUser: '',
+      buildDate: '',
+      goVersion: `node ${process.version}`,
+    }
+  }
+
+  walReplay(): { min: number; max: number; current: number } {
+    return this.#parts.store.replayProgress()
+  }
+
+  features(): Record<string, Record<string, boolean>> {
+    const has = (feature: string) => this.#parts.settings.features.includes(feature)
+    return {
+      promql: {
+        experimental_functions: has('promql-experimental-functions'),
+        delayed_name_removal: has('promql-delayed-name-removal'),
+        extended_range_selectors: has('promql-extended-range-selectors'),
+        binop_fill_modifiers: has('promql-binop-fill-modifiers'),
+      },
+      api: { remote_write_receiver: this.#parts.settings.receiverRefusal === undefined, lifecycle: this.#parts.settings.enableLifecycle },
+    }
+  }
+}

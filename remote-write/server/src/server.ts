@@ -1,0 +1,207 @@
+import { registerApi } from '@narthex/api/api'
+import type { ApiBackend } from '@narthex/api/backend'
+import type { PrometheusConfig } from '@narthex/config/prometheus-config'
+import { FamilyWriter } from '@narthex/exposition/family-writer'
+import type { HttpServer } from '@narthex/http/server'
+import { Receiver } from '@narthex/receive/receive'
+import { addWriteRoute } from '@narthex/receive/route'
+import type { Logger } from '@narthex/service/logger'
+import type { Registry } from '@narthex/service/metrics'
+import { spawnWorker } from '@narthex/service/worker'
+import { openStore, type Store } from '@narthex/tsdb/store'
+import { AlertingParts, type AlertmanagerSettings } from './alerting.ts'
+import { toParseOptions } from './feature-flags.ts'
+import { registerPages } from './pages.ts'
+import { createQueryBackend, createLastSamplesQuery, createRuleQuery } from './query-backend.ts'
+import { QueryPool } from './query-pool.ts'
+import type { QueryWorkerData } from './query-protocol.ts'
+import { createRuleAppender } from './rule-appender.ts'
+import { ServerState, type ScrapeView } from './server-state.ts'
+
+// Builds the receiver's parts and connects them: storage ← receive, scrape and rules; storage → queries → API; rules → alerts.
+
+export interface ServerSettings {
+  /** Data directory, in Prometheus' form. */
+  readonly directory: string
+  readonly retentionMs: number
+  readonly memoryBytesMax: number | undefined
+  readonly walCompression: boolean
+  readonly lookbackMs: number
+  readonly queryTimeoutMs: number
+  /** Queries at once (in threads) and waiting. */
+  readonly queryConcurrency: number
+  readonly querySamplesMax: number
+  readonly features: readonly string[]
+  /** Where users reach this server, without a slash at the end. */
+  readonly externalUrl: string
+  /** Undefined: /api/v1/write answers 404 with this reason. */
+  readonly receiverRefusal: string | undefined
+  readonly outageToleranceMs: number
+  readonly gracePeriodMs: number
+  readonly resendDelayMs: number
+  readonly notificationQueue: number
+  readonly notificationBatch: number
+  readonly alertmanager: AlertmanagerSettings
+  readonly flags: Readonly<Record<string, string>>
+  readonly version: string
+  readonly compatibleVersion: string
+  readonly enableLifecycle: boolean
+}
+
+export interface ServerParts {
+  readonly http: HttpServer
+  readonly log: Logger
+  readonly registry: Registry
+  readonly settings: ServerSettings
+  reload(): Promise<void>
+  quit(): void
+}
+
+/** Bytes of columns one query may hold. */
+const queryBytesMax = 1024 ** 3
+/** Threads that evaluate queries at the same time; more queries wait. */
+const queryThreadsMax = 4
+const idleWorkerMs = 5 * 60_000
+const workerGraceMs = 2_000
+
+/** The receiver: everything but discovery and scraping, which `scrape` brings in. */
+export class Server {
+  readonly store: Store
+  readonly pool: QueryPool
+  readonly state: ServerState
+  readonly #parts: ServerParts
+  readonly #alerting: AlertingParts
+  #ready = false
+  #stopping = false
+
+  private constructor(parts: ServerParts, store: Store) {
+    const { log, registry, settings } = parts
+    this.#parts = parts
+    this.store = store
+    this.pool = createPool(parts, store)
+    this.#alerting = new AlertingParts({
+      log,
+      registry,
+      settings,
+      query: createRuleQuery(this.pool, settings.queryTimeoutMs),
+      selectLastSamples: createLastSamplesQuery(this.pool, settings.queryTimeoutMs),
+      beginAppend: createRuleAppender(store.head),
+    })
+    this.state = new ServerState({ settings, store, alerting: this.#alerting, pool: this.pool })
+    this.#registerRoutes()
+  }
+
+  /** Opens the storage (the log is replayed), makes the parts and adds their routes; nothing runs until `start`. */
+  static async open(parts: ServerParts): Promise<Server> {
+    const { settings, log, registry } = parts
+    const store = await openStore({
+      directory: settings.directory,
+      retentionMs: settings.retentionMs,
+      walCompression: settings.walCompression,
+      log,
+      registry,
+      ...(settings.memoryBytesMax === undefined ? {} : { memoryBytesMax: settings.memoryBytesMax }),
+    })
+    try {
+      return new Server(parts, store)
+    } catch (error) {
+      await store.close()
+      throw error
+    }
+  }
+
+  /** Takes over a configuration, at start and at each reload; throws ConfigError when a rule file is wrong, and nothing has changed then. */
+  async apply(config: PrometheusConfig): Promise<void> {
+    await this.#alerting.apply(config)
+    this.state.setConfig(config)
+  }
+
+  /** Who scrapes for this server, for the Targets page; undefined = nobody. */
+  setScrapeView(view: ScrapeView): void {
+    this.state.setScrapeView(view)
+  }
+
+  start(): void {
+    this.#alerting.start()
+    this.#ready = true
+  }
+
+  /** Ends rules and queries, then closes the log. The HTTP server is its owner's to close, before this. */
+  async stop(graceMs: number): Promise<void> {
+    this.#stopping = true
+    await this.#alerting.stop(Math.min(graceMs, 2_000))
+    await this.pool.close()
+    await this.store.close()
+  }
+
+  #registerRoutes(): void {
+    const { http, registry, settings } = this.#parts
+    const { state, store } = this
+    const backend: ApiBackend = {
+      query: createQueryBackend(this.pool, settings.queryTimeoutMs),
+      state,
+      parse: toParseOptions(settings.features),
+      limits: { timeoutMs: settings.queryTimeoutMs, defaultLookbackMs: settings.lookbackMs },
+      lifecycle: {
+        isReady: () => this.#ready && !this.#stopping,
+        isStopping: () => this.#stopping,
+        reload: settings.enableLifecycle ? () => this.#parts.reload() : undefined,
+        quit: settings.enableLifecycle ? () => this.#parts.quit() : undefined,
+      },
+      now: () => Date.now(),
+    }
+    const receiver = new Receiver({
+      appender: store.head,
+      metadata: { setMetadata: (family, type, help, unit) => store.head.appendMetadata(family, type, help, unit) },
+      now: () => Date.now(),
+      onCommitError: (error) => this.#parts.log.error('cannot write the log', { err: error }),
+    })
+    const writer = new FamilyWriter()
+    http.routes((app, _options, done) => {
+      app.get('/metrics', (_request, reply) => {
+        writer.reset()
+        registry.write(writer)
+        return reply.type('text/plain; version=0.0.4; charset=utf-8').send(Buffer.from(writer.finish()))
+      })
+      if (settings.receiverRefusal === undefined) {
+        addWriteRoute(app, { receiver, registry })
+      } else {
+        const refusal = `${settings.receiverRefusal}\n`
+        app.post('/api/v1/write', (_request, reply) => reply.code(404).type('text/plain; charset=utf-8').send(refusal))
+      }
+      app.get('/api/v1/narthex/notifications', (_request, reply) => {
+        return reply.type('application/json').send(JSON.stringify({ status: 'success', data: this.#alerting.recentNotifications() }))
+      })
+      this.#alerting.registerRoutes(app)
+      registerApi(app, backend)
+      registerPages(app, http.routePrefix)
+      done()
+    })
+  }
+}
+
+function createPool(parts: ServerParts, store: Store): QueryPool {
+  const { settings, log } = parts
+  return new QueryPool({
+    startWorker() {
+      const head = store.head.descriptor()
+      const data: QueryWorkerData = {
+        head,
+        options: {
+          lookbackMs: settings.lookbackMs,
+          samplesMax: settings.querySamplesMax,
+          bytesMax: queryBytesMax,
+          defaultStepMs: 60_000,
+          featureFlags: settings.features,
+        },
+      }
+      const worker = spawnWorker('query-worker', new URL('./query-worker.ts', import.meta.url), { workerData: data })
+      return { worker, release: () => store.head.releaseReader(head) }
+    },
+    workersMax: Math.min(settings.queryConcurrency, queryThreadsMax),
+    queueMax: 1_000,
+    graceMs: workerGraceMs,
+    idleMs: idleWorkerMs,
+    log,
+  })
+}
