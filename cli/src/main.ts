@@ -3,6 +3,8 @@ import { runMain, type MainContext } from '@narthex/service/lifecycle'
 import { PrintAndExit, UserError } from '@narthex/service/user-error'
 import { runAgent } from './commands/agent.ts'
 import { runExporter } from './commands/exporter.ts'
+import { runStatfsHelper } from '@narthex/exporter-node/statfs-helper'
+import { statfsHelperCommand } from './commands/node-exporter.ts'
 import { runQuery } from './commands/query.ts'
 import { runServer } from './commands/server.ts'
 import { runUp } from './commands/up.ts'
@@ -39,4 +41,6 @@ function run(context: MainContext): void | Promise<void> {
   throw new UserError(`narthex: unknown command ${JSON.stringify(name)}, want one of ${Object.keys(commands).join(', ')}`)
 }
 
-void runMain(run)
+// The exporter's helper process is this same program: it must start quickly, so nothing else of it does.
+if (ownArguments()[0] === statfsHelperCommand) runStatfsHelper()
+else void runMain(run)

@@ -1,9 +1,10 @@
 import { writeFileSync } from 'node:fs'
-import { Agent, request } from 'node:http'
+import { Agent } from 'node:http'
 import { join } from 'node:path'
 import snappy from 'snappy'
 import { programVersion } from '../kit/packages.ts'
 import { findFreePort, makeTemporaryDirectory, startProcess, waitFor, answersOk, type RunningProcess } from '../kit/process.ts'
+import { post } from '../kit/remote-write.ts'
 import { startPrometheus, startVictoriaMetrics } from '../kit/services.ts'
 import { describeMachine, directoryBytes, readTreeUsage, watchPeakMemory } from './measure.ts'
 import { RemoteWriteLoad } from './remote-write-load.ts'
@@ -142,28 +143,4 @@ async function sendRound(load: RemoteWriteLoad, url: string, agent: Agent): Prom
     while (next < load.requestCount) await post(`${url}/api/v1/write`, snappy.compressSync(load.encode(next++)) as Buffer, agent)
   }
   await Promise.all(Array.from({ length: connections }, work))
-}
-
-export function post(url: string, body: Uint8Array, agent: Agent): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const headers = {
-      'Content-Type': 'application/x-protobuf',
-      'Content-Encoding': 'snappy',
-      'X-Prometheus-Remote-Write-Version': '0.1.0',
-      'User-Agent': 'narthex-bench',
-      'Content-Length': String(body.length),
-    }
-    const call = request(url, { method: 'POST', agent, headers }, (response) => {
-      const chunks: Buffer[] = []
-      response.on('data', (chunk: Buffer) => chunks.push(chunk))
-      response.on('end', () => {
-        const status = response.statusCode ?? 0
-        if (status >= 200 && status < 300) resolve()
-        else reject(new Error(`cannot write: the server answered ${status} ${Buffer.concat(chunks).toString().slice(0, 300)}`))
-      })
-      response.on('error', reject)
-    })
-    call.on('error', reject)
-    call.end(body)
-  })
 }

@@ -49,7 +49,7 @@ function findImports(directory: string): Map<string, string[]> {
   })
   for (const file of files) {
     const text = readFileSync(join(repository, directory, file), 'utf8')
-    for (const match of text.matchAll(/(?:^|\n)\s*(?:import|export)\b[^'"\n;]*?(?:\{[^}]*\}[^'"\n]*?)?['"]([^'"\n]+)['"]/g)) {
+    for (const match of text.matchAll(/^(?:import|export)\s(?:[^'"]*?\sfrom\s+)?'([^']+)'/gm)) {
       const specifier = match[1]!
       imports.set(specifier, [...(imports.get(specifier) ?? []), file])
     }

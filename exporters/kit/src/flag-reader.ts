@@ -33,9 +33,10 @@ export class FlagReader {
     return value
   }
 
-  /** Milliseconds of a duration flag. */
+  /** Milliseconds of a duration flag, whose value may be a text or milliseconds already. */
   durationMs(name: string): number {
-    return parseDuration(this.string(name))
+    const value = this.#value(name)
+    return typeof value === 'number' ? value : parseDuration(this.string(name))
   }
 
   strings(name: string): readonly string[] {

@@ -2,7 +2,7 @@
 export interface FlagSpec {
   /** Without dashes: `collector.cpu.info`. */
   readonly name: string
-  /** `duration` values are given as text in Prometheus' grammar (`5s`). Boolean flags also have the form `--no-NAME`. */
+  /** `duration` values are texts in Prometheus' grammar (`5s`) or milliseconds. Boolean flags also have the form `--no-NAME`. */
   readonly type: 'string' | 'boolean' | 'number' | 'duration'
   /** Absent: the flag has no value unless it is given. */
   readonly default?: string | number | boolean | readonly string[]

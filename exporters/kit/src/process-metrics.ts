@@ -4,7 +4,7 @@ import { ByteScanner } from './byte-scanner.ts'
 import { FileReader } from './file-reader.ts'
 
 /** How Go prints RLIM_INFINITY as a double. */
-const unlimited = 18446744073709551615
+const unlimited = 2 ** 64
 
 const files = new FileReader(8192)
 const scanner = new ByteScanner()

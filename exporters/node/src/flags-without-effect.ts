@@ -3,30 +3,16 @@ import type { FlagSpec } from '@narthex/exporter-kit/flag-spec'
 // Collectors of the original that are not built yet, and the flags that only they read. They are accepted so that existing command lines
 // start; the command prints one warning for each that is given.
 
-const defaultOn = [
-  ...['arp', 'bcache', 'bcachefs', 'bonding', 'btrfs', 'cpufreq', 'dmi', 'dmmultipath', 'edac', 'fibrechannel', 'infiniband', 'ipvs'],
-  ...['kernel_hung', 'netclass', 'nfs', 'nfsd', 'nvme', 'powersupplyclass', 'rapl', 'schedstat', 'selinux', 'softnet'],
-  ...['tapestats', 'thermal_zone', 'timex', 'udp_queues', 'watchdog', 'xfs', 'zfs'],
-]
+const defaultOn = (
+  'arp bcache bcachefs bonding btrfs cpufreq dmi dmmultipath edac fibrechannel infiniband ipvs kernel_hung netclass nfs ' +
+  'nfsd nvme powersupplyclass rapl schedstat selinux softnet tapestats thermal_zone timex udp_queues watchdog xfs zfs'
+).split(' ')
 
-const defaultOff = [
-  ...['buddyinfo', 'cgroups', 'cpu_vulnerabilities', 'drbd', 'drm', 'ethtool', 'interrupts', 'ksmd', 'lnstat', 'logind', 'meminfo_numa'],
-  ...[
-    'mountstats',
-    'network_route',
-    'ntp',
-    'nvmesubsystem',
-    'pcidevice',
-    'perf',
-    'processes',
-    'qdisc',
-    'runit',
-    'slabinfo',
-    'softirqs',
-    'supervisord',
-  ],
-  ...['swap', 'sysctl', 'systemd', 'tcpstat', 'wifi', 'xfrm', 'zoneinfo'],
-]
+const defaultOff = (
+  'buddyinfo cgroups cpu_vulnerabilities drbd drm ethtool interrupts ksmd lnstat logind meminfo_numa mountstats ' +
+  'network_route ntp nvmesubsystem pcidevice perf processes qdisc runit slabinfo softirqs supervisord swap sysctl systemd ' +
+  'tcpstat wifi xfrm zoneinfo'
+).split(' ')
 
 const booleans = [
   'arp.netlink',

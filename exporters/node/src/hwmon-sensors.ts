@@ -3,10 +3,9 @@ import { parseGoFloat } from '@narthex/model/number'
 import { compareLabels } from './compare-labels.ts'
 
 /** Sensor types of the kernel's hwmon interface (Documentation/hwmon/sysfs-interface.rst) and of older drivers. */
-const sensorTypes: ReadonlySet<string> = new Set([
-  ...['vrm', 'beep_enable', 'update_interval', 'in', 'cpu', 'fan', 'pwm'],
-  ...['temp', 'curr', 'power', 'energy', 'humidity', 'intrusion', 'freq'],
-])
+const sensorTypes: ReadonlySet<string> = new Set(
+  'vrm beep_enable update_interval in cpu fan pwm temp curr power energy humidity intrusion freq'.split(' '),
+)
 
 export interface SensorFile {
   readonly type: string

@@ -178,7 +178,8 @@ class Helper {
       return
     }
     try {
-      this.#queue.shift()?.settle(parseAnswer(line))
+      const answer = parseAnswer(line)
+      this.#queue.shift()?.settle(answer)
       this.#startTimer()
     } catch (error) {
       this.#exit(error instanceof Error ? error : new Error(String(error)))

@@ -102,11 +102,12 @@ function evaluate(request: EngineRequest, call: QueryCall, reader: HeadReader, e
 
 let buffer = new ByteWriter(64 * 1024)
 
-function encodeQueryAnswer(result: QueryResult, request: { limit: number; stats: string }): Uint8Array {
+function encodeQueryAnswer(whole: QueryResult, request: { limit: number; stats: string }): Uint8Array {
+  const result = limitSeries(whole, request.limit)
   buffer.reset()
   buffer.utf8('{"status":"success","data":')
-  const truncated = encodeResult(buffer, result, { limit: request.limit, stats: request.stats })
-  const warnings = truncated ? [...result.warnings, 'results truncated due to limit'] : result.warnings
+  encodeResult(result, buffer, request.stats === '' ? '' : `"stats":${JSON.stringify(viewStatistics(result.statistics))}`)
+  const warnings = result === whole ? result.warnings : [...result.warnings, 'results truncated due to limit']
   if (warnings.length > 0) buffer.utf8(`,"warnings":${JSON.stringify(warnings)}`)
   if (result.infos.length > 0) buffer.utf8(`,"infos":${JSON.stringify(result.infos)}`)
   buffer.utf8('}')
@@ -114,6 +115,31 @@ function encodeQueryAnswer(result: QueryResult, request: { limit: number; stats:
   const body = buffer.view().slice()
   if (buffer.bytes.length > keptBytesMax) buffer = new ByteWriter(64 * 1024)
   return body
+}
+
+function limitSeries(result: QueryResult, limit: number): QueryResult {
+  const { series, type } = result
+  if (limit === 0 || series.labels.length <= limit || (type !== 'vector' && type !== 'matrix')) return result
+  return { ...result, series: { ...series, labels: series.labels.slice(0, limit) } }
+}
+
+function viewStatistics(statistics: QueryResult['statistics']) {
+  const evalTotalTime = statistics.evaluationMs / 1000
+  return {
+    timings: {
+      evalTotalTime,
+      resultSortTime: 0,
+      queryPreparationTime: 0,
+      innerEvalTime: evalTotalTime,
+      execQueueTime: 0,
+      execTotalTime: evalTotalTime,
+    },
+    samples: {
+      totalQueryableSamples: statistics.totalQueryableSamples,
+      samplesRead: statistics.samplesRead,
+      peakSamples: statistics.peakSamples,
+    },
+  }
 }
 
 function toColumns(result: QueryResult): VectorColumns {

@@ -99,11 +99,11 @@ export class ServerState implements StateBackend {
       serverTime: new Date().toISOString(),
       reloadConfigSuccess: this.reloadSucceeded,
       lastConfigTime: this.lastConfigTime.toISOString(),
-      corruptionCount: store.corruptionCount,
+      corruptionCount: store.replay.damages.length,
       // Prometheus tells its Go threads here; ours are the main thread and the query workers that run now.
       goroutineCount: 1 + pool.threadIds.length,
       GOMAXPROCS: 1 + pool.threadIds.length,
-      GOMEMLIMIT: store.memoryBytesMax,
+      GOMEMLIMIT: settings.memoryBytesMax ?? 0,
       GOGC: '',
       GODEBUG: '',
       storageRetention: formatDuration(settings.retentionMs),
@@ -123,7 +123,9 @@ export class ServerState implements StateBackend {
   }
 
   walReplay(): { min: number; max: number; current: number } {
-    return this.#parts.store.replayProgress()
+    // The log is replayed before the server listens, so whoever can ask sees it done.
+    const last = Math.max(0, this.#parts.store.replay.nextSegment - 1)
+    return { min: 0, max: last, current: last }
   }
 
   features(): Record<string, Record<string, boolean>> {

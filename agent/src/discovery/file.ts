@@ -1,0 +1,201 @@
+import { readdirSync, readFileSync, watch } from 'node:fs'
+import type { FSWatcher } from 'node:fs'
+import { basename, dirname, extname, join } from 'node:path'
+import type { FileDiscovery } from '@narthex/config/discovery-config'
+import type { Logger } from '@narthex/service/logger'
+import { parseDocument } from 'yaml'
+import type { Clock, Timer } from '../clock.ts'
+import type { Discoverer, TargetGroup } from './target-groups.ts'
+
+/** Larger files are refused: they are lists of targets, not data. */
+export const targetFileBytesMax = 64 * 2 ** 20
+
+export interface FileDiscoveryEvents {
+  onReadError(): void
+  onWatchError(): void
+}
+
+/** Editors replace a file in several steps; after a hint from the system this long is waited for the rest. */
+const settleMs = 50
+
+/**
+ * file_sd_configs: JSON or YAML lists of groups, read when the directory reports a change and every refresh interval. A file with bad
+ * content keeps its last good groups and is reported; a file that is gone ends its groups.
+ */
+export class FileDiscoverer implements Discoverer {
+  readonly #config: FileDiscovery
+  readonly #log: Logger
+  readonly #clock: Clock
+  readonly #events: FileDiscoveryEvents
+  #update: (groups: readonly TargetGroup[]) => void = () => {}
+  #groupCounts = new Map<string, number>()
+  #contents = new Map<string, string>()
+  #watchers = new Map<string, FSWatcher>()
+  #refresh: Timer | undefined
+  #settle: Timer | undefined
+  #stopped = false
+
+  constructor(config: FileDiscovery, log: Logger, clock: Clock, events: FileDiscoveryEvents) {
+    this.#config = config
+    this.#log = log
+    this.#clock = clock
+    this.#events = events
+  }
+
+  start(update: (groups: readonly TargetGroup[]) => void): void {
+    this.#update = update
+    this.#readAll()
+    this.#scheduleRefresh()
+  }
+
+  stop(): void {
+    this.#stopped = true
+    this.#clock.clearTimer(this.#refresh)
+    this.#clock.clearTimer(this.#settle)
+    for (const watcher of this.#watchers.values()) watcher.close()
+    this.#watchers.clear()
+  }
+
+  #scheduleRefresh(): void {
+    this.#refresh = this.#clock.setTimer(() => {
+      this.#readAll()
+      this.#scheduleRefresh()
+    }, this.#config.refreshIntervalMs)
+  }
+
+  #readAll(): void {
+    if (this.#stopped) return
+    const paths = listFiles(this.#config.files)
+    for (const pattern of this.#config.files) this.#watchDirectory(dirname(pattern))
+    for (const path of paths) this.#readFile(path)
+    for (const path of [...this.#groupCounts.keys()]) if (!paths.has(path)) this.#endFile(path)
+  }
+
+  #readFile(path: string): void {
+    try {
+      const content = readFileSync(path)
+      if (content.length > targetFileBytesMax) throw new Error(`want at most ${targetFileBytesMax} bytes, got ${content.length}`)
+      const text = content.toString('utf8')
+      if (this.#contents.get(path) === text) return
+      const groups = parseTargetGroups(text, path)
+      this.#contents.set(path, text)
+      this.#publish(path, groups)
+    } catch (error) {
+      this.#events.onReadError()
+      this.#log.error('Error reading file', { path, err: error })
+    }
+  }
+
+  /** Groups that the file does not have any more are published empty. */
+  #publish(path: string, groups: readonly TargetGroup[]): void {
+    const before = this.#groupCounts.get(path) ?? 0
+    const ended = Array.from({ length: Math.max(0, before - groups.length) }, (_, i) => emptyGroup(path, groups.length + i))
+    this.#groupCounts.set(path, groups.length)
+    this.#update([...groups, ...ended])
+  }
+
+  #endFile(path: string): void {
+    this.#publish(path, [])
+    this.#groupCounts.delete(path)
+    this.#contents.delete(path)
+  }
+
+  #watchDirectory(directory: string): void {
+    if (this.#watchers.has(directory)) return
+    try {
+      const watcher = watch(directory, () => this.#settleSoon())
+      watcher.on('error', () => {
+        this.#events.onWatchError()
+        watcher.close()
+        this.#watchers.delete(directory)
+      })
+      watcher.unref()
+      this.#watchers.set(directory, watcher)
+    } catch {
+      // A directory that is not there yet is looked at again with the next refresh.
+      this.#events.onWatchError()
+    }
+  }
+
+  #settleSoon(): void {
+    if (this.#stopped) return
+    this.#clock.clearTimer(this.#settle)
+    this.#settle = this.#clock.setTimer(() => this.#readAll(), settleMs)
+  }
+}
+
+function emptyGroup(path: string, index: number): TargetGroup {
+  return { source: `${path}:${index}`, targets: [], labels: {} }
+}
+
+/** The files that the patterns name; a `*` or `?` stands in the last path element only. */
+function listFiles(patterns: readonly string[]): Set<string> {
+  const paths = new Set<string>()
+  for (const pattern of patterns) {
+    const name = basename(pattern)
+    const directory = dirname(pattern)
+    const matches = globRegex(name)
+    try {
+      for (const entry of readdirSync(directory)) if (matches.test(entry)) paths.add(join(directory, entry))
+    } catch {
+      // No directory, no files.
+    }
+  }
+  return paths
+}
+
+function globRegex(glob: string): RegExp {
+  const source = glob.replace(/[.+^${}()|\\]/g, '\\$&').replace(/\*/g, '[^/]*').replace(/\?/g, '[^/]')
+  try {
+    return new RegExp(`^${source}$`)
+  } catch {
+    return new RegExp(`^${glob.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}$`)
+  }
+}
+
+/** The groups in a target file's text; throws with a one-line reason. `__meta_filepath` names the file in every group. */
+export function parseTargetGroups(text: string, path: string): TargetGroup[] {
+  const extension = extname(path).toLowerCase()
+  if (extension !== '.json' && extension !== '.yml' && extension !== '.yaml') {
+    throw new Error(`retrieveTargetGroups: unhandled file extension ${JSON.stringify(extname(path))}`)
+  }
+  const content: unknown = extension === '.json' ? JSON.parse(text) : parseYaml(text)
+  if (content === null || content === undefined) return []
+  if (!Array.isArray(content)) throw new Error(`cannot read target groups: want a list, got ${typeof content}`)
+  return content.map((group: unknown, index) => readGroup(group, path, index))
+}
+
+function parseYaml(text: string): unknown {
+  const document = parseDocument(text, { version: '1.1', schema: 'failsafe', uniqueKeys: true })
+  if (document.errors.length > 0) throw new Error(document.errors[0]!.message.split('\n')[0]!)
+  return document.toJS({ maxAliasCount: 100 })
+}
+
+function readGroup(group: unknown, path: string, index: number): TargetGroup {
+  if (!isRecord(group)) throw new Error(`nil target group item found (index ${index})`)
+  for (const key of Object.keys(group)) {
+    if (key !== 'targets' && key !== 'labels') throw new Error(`cannot read target group ${index}: field ${key} not found`)
+  }
+  const addresses: unknown = group['targets'] ?? []
+  if (!Array.isArray(addresses)) throw new Error(`cannot read target group ${index}: want a list of targets, got ${typeof addresses}`)
+  const targets = addresses.map((address: unknown) => {
+    if (typeof address !== 'string') throw new Error(`cannot read target group ${index}: want a target as text, got ${typeof address}`)
+    return { __address__: address }
+  })
+  return { source: `${path}:${index}`, targets, labels: { ...readLabels(group['labels'], index), __meta_filepath: path } }
+}
+
+function readLabels(labels: unknown, index: number): Record<string, string> {
+  if (labels === undefined || labels === null || labels === '') return {}
+  if (!isRecord(labels)) throw new Error(`cannot read target group ${index}: want labels as a map, got ${typeof labels}`)
+  const out: Record<string, string> = {}
+  for (const [name, value] of Object.entries(labels)) {
+    if (typeof value !== 'string') throw new Error(`cannot read target group ${index}: want label ${name} as text, got ${typeof value}`)
+    out[name] = value
+  }
+  return out
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

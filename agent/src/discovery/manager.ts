@@ -1,0 +1,170 @@
+import type { DiscoveryConfig } from '@narthex/config/discovery-config'
+import type { ScrapeConfig } from '@narthex/config/scrape-config'
+import type { Logger } from '@narthex/service/logger'
+import type { Registry } from '@narthex/service/metrics'
+import type { Clock, Timer } from '../clock.ts'
+import { FileDiscoverer } from './file.ts'
+import { createStaticDiscoverer } from './static.ts'
+import type { Discoverer, TargetGroup } from './target-groups.ts'
+
+/** Prometheus' own pace: the first update goes out at once, later ones are gathered this long. */
+const updateIntervalMs = 5000
+
+export interface DiscoveryManagerOptions {
+  readonly log: Logger
+  readonly registry: Registry
+  readonly clock: Clock
+  /** `name` label of the metrics: `scrape` or `notify`. */
+  readonly name: string
+  /** Takes all groups of the jobs that changed. */
+  readonly onUpdate: (groupsByJob: ReadonlyMap<string, readonly TargetGroup[]>) => void
+}
+
+interface Job {
+  readonly key: string
+  readonly discoverers: readonly Discoverer[]
+  /** Per discoverer: source → group. */
+  readonly groups: readonly Map<string, TargetGroup>[]
+}
+
+type JobConfig = Pick<ScrapeConfig, 'jobName' | 'discovery'>
+
+/** Runs the mechanisms of all jobs and hands on what they find, at most every five seconds. */
+export class DiscoveryManager {
+  readonly #options: DiscoveryManagerOptions
+  readonly #metrics: ReturnType<typeof createMetrics>
+  #jobs = new Map<string, Job>()
+  #dirty = new Set<string>()
+  #timer: Timer | undefined
+  #lastUpdateMs = -Infinity
+  #starting = false
+
+  constructor(options: DiscoveryManagerOptions) {
+    this.#options = options
+    this.#metrics = createMetrics(options.registry, options.name, () => this.#countTargets())
+  }
+
+  /** Starts and stops jobs to match; a job whose discovery is unchanged keeps running. */
+  apply(configs: readonly JobConfig[]): void {
+    const before = this.#jobs
+    this.#jobs = new Map()
+    // What the mechanisms report while they start is one update.
+    this.#starting = true
+    for (const config of configs) {
+      const key = JSON.stringify(config.discovery)
+      const known = before.get(config.jobName)
+      if (known?.key === key) {
+        this.#jobs.set(config.jobName, known)
+        before.delete(config.jobName)
+      } else {
+        this.#jobs.set(config.jobName, this.#startJob(config, key))
+      }
+      this.#dirty.add(config.jobName)
+    }
+    for (const job of before.values()) for (const discoverer of job.discoverers) discoverer.stop()
+    this.#starting = false
+    this.#flush()
+  }
+
+  stop(): void {
+    this.#options.clock.clearTimer(this.#timer)
+    this.#timer = undefined
+    for (const job of this.#jobs.values()) for (const discoverer of job.discoverers) discoverer.stop()
+    this.#jobs.clear()
+  }
+
+  #startJob(config: JobConfig, key: string): Job {
+    const discoverers: Discoverer[] = []
+    for (const mechanism of config.discovery) {
+      const discoverer = this.#createDiscoverer(mechanism, config.jobName)
+      if (discoverer !== undefined) discoverers.push(discoverer)
+    }
+    const job: Job = { key, discoverers, groups: discoverers.map(() => new Map()) }
+    discoverers.forEach((discoverer, index) => {
+      discoverer.start((groups) => this.#take(config.jobName, job, index, groups))
+    })
+    return job
+  }
+
+  #createDiscoverer(config: DiscoveryConfig, jobName: string): Discoverer | undefined {
+    const { log, clock } = this.#options
+    switch (config.mechanism) {
+      case 'static':
+        return createStaticDiscoverer(config)
+      case 'file':
+        return new FileDiscoverer(config, log.with({ discovery: 'file', config: jobName }), clock, {
+          onReadError: () => this.#metrics.fileReadErrors.inc(),
+          onWatchError: () => this.#metrics.fileWatchErrors.inc(),
+        })
+      default: {
+        const key = config.mechanism === 'other' ? config.key : `${config.mechanism}_sd_configs`
+        this.#metrics.failedConfigs.inc()
+        log.error(`cannot discover targets: ${key} is not built yet, its targets are not scraped`, { config: jobName })
+        return undefined
+      }
+    }
+  }
+
+  #take(jobName: string, job: Job, index: number, groups: readonly TargetGroup[]): void {
+    this.#metrics.received.inc()
+    const known = job.groups[index]!
+    for (const group of groups) {
+      if (group.targets.length === 0) known.delete(group.source)
+      else known.set(group.source, group)
+    }
+    this.#dirty.add(jobName)
+    if (!this.#starting) this.#flushSoon()
+  }
+
+  #flushSoon(): void {
+    if (this.#timer !== undefined) return
+    const { clock } = this.#options
+    const waitMs = this.#lastUpdateMs + updateIntervalMs - clock.now()
+    if (waitMs <= 0) this.#flush()
+    else this.#timer = clock.setTimer(() => this.#flush(), waitMs)
+  }
+
+  #flush(): void {
+    const { clock, onUpdate } = this.#options
+    clock.clearTimer(this.#timer)
+    this.#timer = undefined
+    this.#lastUpdateMs = clock.now()
+    const changed = new Map<string, readonly TargetGroup[]>()
+    for (const jobName of this.#dirty) {
+      const job = this.#jobs.get(jobName)
+      if (job !== undefined) changed.set(jobName, allGroups(job))
+    }
+    this.#dirty.clear()
+    this.#metrics.sent.inc()
+    onUpdate(changed)
+  }
+
+  #countTargets(): Map<string, number> {
+    const counts = new Map<string, number>()
+    for (const [jobName, job] of this.#jobs) counts.set(jobName, allGroups(job).reduce((sum, group) => sum + group.targets.length, 0))
+    return counts
+  }
+}
+
+/** Sources are unique within a mechanism only, so each mechanism's get its number in front. */
+function allGroups(job: Job): TargetGroup[] {
+  return job.groups.flatMap((groups, index) => [...groups.values()].map((group) => ({ ...group, source: `${index}/${group.source}` })))
+}
+
+function createMetrics(registry: Registry, name: string, countTargets: () => Map<string, number>) {
+  const discovered = registry.gauge('prometheus_sd_discovered_targets', 'Current number of discovered targets.', ['name', 'config'])
+  registry.onCollect(() => {
+    discovered.clear()
+    for (const [jobName, count] of countTargets()) discovered.labels(name, jobName).set(count)
+  })
+  const received = registry.counter('prometheus_sd_received_updates_total', 'Total number of update events received from the SD providers.', ['name'])
+  const sent = registry.counter('prometheus_sd_updates_total', 'Total number of update events sent to the SD consumers.', ['name'])
+  const failed = registry.gauge('prometheus_sd_failed_configs', 'Current number of service discovery configurations that failed to load.', ['name'])
+  return {
+    received: received.labels(name),
+    sent: sent.labels(name),
+    failedConfigs: failed.labels(name),
+    fileReadErrors: registry.counter('prometheus_sd_file_read_errors_total', 'The number of File-SD read errors.').labels(),
+    fileWatchErrors: registry.counter('prometheus_sd_file_watcher_errors_total', 'The number of File-SD errors caused by filesystem watch failures.').labels(),
+  }
+}

@@ -1,0 +1,215 @@
+import { ByteReader } from '@narthex/bytes/byte-reader'
+import { ByteWriter } from '@narthex/bytes/byte-writer'
+import type { Labels } from '@narthex/model/labels'
+import { nextLayoutId, noFamily } from '../store/frame.ts'
+import type { FamilyMetadata, SeriesLayout } from '../store/frame.ts'
+import { LayoutBuilder } from '../store/layout-builder.ts'
+
+const symbolTag = 0x22
+const labelsRefsTag = 0x0a
+const textEncoder = new TextEncoder()
+const packed = new ByteWriter(256)
+
+export interface EditedLayout {
+  readonly layout: SeriesLayout
+  /** Old series number (added ones count on behind the old ones) → new number, -1 for those left out. */
+  readonly renumbered: Int32Array
+}
+
+/**
+ * Makes a layout out of another by leaving series out and adding some. Kept series are copied as bytes with the symbol numbers they have, so
+ * a target whose series come and go costs no strings but those of the newcomers. Made for one edit; the map of symbols lives only as long.
+ */
+export class LayoutEditor {
+  readonly #from: SeriesLayout | undefined
+  readonly #symbols: Map<string, number>
+  readonly #newSymbols = new ByteWriter(256)
+  readonly #refs: ByteWriter
+  readonly #offsets: number[]
+  readonly #families: (FamilyMetadata | undefined)[] = []
+  // Open addressing by the bytes of a series' references: slot → series + 1.
+  #slots: Int32Array
+
+  constructor(from: SeriesLayout | undefined) {
+    this.#from = from
+    this.#symbols = from === undefined ? new Map() : readSymbols(from)
+    this.#refs = new ByteWriter((from?.seriesRefs.length ?? 0) + 1024)
+    this.#offsets = from === undefined ? [0] : Array.from(from.seriesRefOffsets.subarray(0, from.seriesCount + 1))
+    if (from !== undefined) this.#refs.raw(from.seriesRefs)
+    this.#slots = new Int32Array(0)
+    this.#growSlots()
+  }
+
+  /** Old and added series. */
+  get seriesCount(): number {
+    return this.#offsets.length - 1
+  }
+
+  /** The number of the series with these labels, added ones included, or -1. */
+  find(labels: Labels): number {
+    packed.reset()
+    for (const text of labels.pairs) {
+      const ref = this.#symbols.get(text)
+      if (ref === undefined) return -1
+      packed.uvarint(ref)
+    }
+    const start = this.#refs.length
+    this.#writeRefs()
+    const found = this.#slots[this.#slotOf(start, this.#refs.length)]! - 1
+    this.#refs.length = start
+    return found
+  }
+
+  /** Adds a series that `find` does not know and returns its number. */
+  add(labels: Labels, family: FamilyMetadata | undefined): number {
+    packed.reset()
+    for (const text of labels.pairs) packed.uvarint(this.#intern(text))
+    this.#writeRefs()
+    this.#offsets.push(this.#refs.length)
+    this.#families[this.seriesCount - 1] = family
+    if (this.seriesCount * 2 > this.#slots.length) this.#growSlots()
+    else this.#index(this.seriesCount - 1)
+    return this.seriesCount - 1
+  }
+
+  /**
+   * The layout of all series that `keeps`. `refresh` gives the metadata of today for a family of the old layout. With `compacts` the symbols
+   * that no series needs any more go too; that takes strings.
+   */
+  build(target: number, keeps: (series: number) => boolean, refresh: (name: string) => FamilyMetadata | undefined, compacts: boolean): EditedLayout {
+    const families = this.#resolveFamilies(refresh)
+    const renumbered = new Int32Array(this.seriesCount)
+    let kept = 0
+    for (let series = 0; series < this.seriesCount; series++) renumbered[series] = keeps(series) ? kept++ : -1
+    const layout = compacts ? this.#buildCompact(target, renumbered, families) : this.#buildByCopy(target, renumbered, kept, families)
+    return { layout, renumbered }
+  }
+
+  #buildByCopy(target: number, renumbered: Int32Array, count: number, families: readonly (FamilyMetadata | undefined)[]): SeriesLayout {
+    const refs = new Uint8Array(this.#refs.length)
+    const offsets = new Uint32Array(count + 1)
+    const familyOfSeries = new Uint32Array(count)
+    const familyIndex = new Map<FamilyMetadata, number>()
+    let length = 0
+    for (let series = 0; series < renumbered.length; series++) {
+      const number = renumbered[series]!
+      if (number < 0) continue
+      const bytes = this.#refs.bytes.subarray(this.#offsets[series], this.#offsets[series + 1])
+      refs.set(bytes, length)
+      length += bytes.length
+      offsets[number + 1] = length
+      familyOfSeries[number] = indexOf(familyIndex, families[series])
+    }
+    const oldSymbols = this.#from?.symbolBytes ?? new Uint8Array(0)
+    const symbolBytes = new Uint8Array(oldSymbols.length + this.#newSymbols.length)
+    symbolBytes.set(oldSymbols)
+    symbolBytes.set(this.#newSymbols.view(), oldSymbols.length)
+    return {
+      id: nextLayoutId(),
+      target,
+      symbolBytes,
+      symbolCount: this.#symbols.size,
+      seriesRefs: refs.slice(0, length),
+      seriesRefOffsets: offsets,
+      seriesCount: count,
+      families: [...familyIndex.keys()],
+      familyOfSeries: familyIndex.size === 0 ? undefined : familyOfSeries,
+    }
+  }
+
+  #buildCompact(target: number, renumbered: Int32Array, families: readonly (FamilyMetadata | undefined)[]): SeriesLayout {
+    const symbols = ['', ...this.#symbols.keys()]
+    const builder = new LayoutBuilder()
+    for (let series = 0; series < renumbered.length; series++) {
+      if (renumbered[series]! < 0) continue
+      const reader = new ByteReader(this.#refs.bytes, this.#offsets[series]! + 1, this.#offsets[series + 1]!)
+      reader.uvarint()
+      const pairs: string[] = []
+      while (reader.remaining > 0) pairs.push(symbols[reader.uvarint()]!)
+      builder.addPairs(pairs, families[series])
+    }
+    return builder.build(target)
+  }
+
+  #resolveFamilies(refresh: (name: string) => FamilyMetadata | undefined): (FamilyMetadata | undefined)[] {
+    const from = this.#from
+    if (from === undefined || from.familyOfSeries === undefined) return this.#families
+    const today = from.families.map((family) => refresh(family.name) ?? family)
+    for (let series = 0; series < from.seriesCount; series++) {
+      const family = from.familyOfSeries[series]!
+      this.#families[series] = family === noFamily ? undefined : today[family]
+    }
+    return this.#families
+  }
+
+  #writeRefs(): void {
+    this.#refs.u8(labelsRefsTag)
+    this.#refs.uvarint(packed.length)
+    this.#refs.raw(packed.bytes, 0, packed.length)
+  }
+
+  #intern(text: string): number {
+    const known = this.#symbols.get(text)
+    if (known !== undefined) return known
+    const ref = this.#symbols.size + 1
+    this.#symbols.set(text, ref)
+    const encoded = textEncoder.encode(text)
+    this.#newSymbols.u8(symbolTag)
+    this.#newSymbols.uvarint(encoded.length)
+    this.#newSymbols.raw(encoded)
+    return ref
+  }
+
+  #growSlots(): void {
+    let size = 64
+    while (size < this.seriesCount * 4) size *= 2
+    this.#slots = new Int32Array(size)
+    for (let series = 0; series < this.seriesCount; series++) this.#index(series)
+  }
+
+  #index(series: number): void {
+    const slot = this.#slotOf(this.#offsets[series]!, this.#offsets[series + 1]!)
+    // The first of two equal series is the one that is found.
+    if (this.#slots[slot] === 0) this.#slots[slot] = series + 1
+  }
+
+  /** The slot of the series with the bytes [start, end) of #refs, or the free one where it would go. */
+  #slotOf(start: number, end: number): number {
+    const { bytes } = this.#refs
+    const mask = this.#slots.length - 1
+    let hash = 0
+    for (let i = start; i < end; i++) hash = Math.imul(hash ^ bytes[i]!, 0x01000193)
+    let slot = (hash ^ (hash >>> 15)) & mask
+    for (; this.#slots[slot] !== 0; slot = (slot + 1) & mask) {
+      const series = this.#slots[slot]! - 1
+      const other = this.#offsets[series]!
+      const length = this.#offsets[series + 1]! - other
+      let i = 0
+      while (i < length && bytes[other + i] === bytes[start + i]) i++
+      if (i === length && length === end - start) break
+    }
+    return slot
+  }
+}
+
+function indexOf(families: Map<FamilyMetadata, number>, family: FamilyMetadata | undefined): number {
+  if (family === undefined) return noFamily
+  let index = families.get(family)
+  if (index === undefined) {
+    index = families.size
+    families.set(family, index)
+  }
+  return index
+}
+
+function readSymbols(layout: SeriesLayout): Map<string, number> {
+  const symbols = new Map<string, number>()
+  const reader = new ByteReader(layout.symbolBytes)
+  for (let ref = 1; ref <= layout.symbolCount; ref++) {
+    reader.u8()
+    const length = reader.uvarint()
+    symbols.set(Buffer.from(layout.symbolBytes.buffer, layout.symbolBytes.byteOffset + reader.offset, length).toString('utf8'), ref)
+    reader.offset += length
+  }
+  return symbols
+}

@@ -1,0 +1,217 @@
+import type { ScrapeConfig } from '@narthex/config/scrape-config'
+import type { HttpClient } from '@narthex/http/client'
+import { formatDuration } from '@narthex/model/duration'
+import type { Logger } from '@narthex/service/logger'
+import type { Clock, Timer } from '../clock.ts'
+import type { FrameSink } from '../store/frame.ts'
+import { chooseParser, makeAcceptHeader, parserOf } from './content-type.ts'
+import type { FamilyTable } from './family-table.ts'
+import { fetchAnswer } from './fetch-answer.ts'
+import type { InProcessTargets } from './in-process.ts'
+import { ScrapeError } from './scrape-error.ts'
+import type { ScrapeMetrics } from './scrape-metrics.ts'
+import { untilNextTurnMs } from './target.ts'
+import type { Target } from './target.ts'
+import type { TargetSeries } from './target-series.ts'
+
+export type TargetHealth = 'unknown' | 'up' | 'down'
+
+/** What a loop needs from around it; one object for all loops of a pool. */
+export interface ScrapeContext {
+  readonly clock: Clock
+  readonly log: Logger
+  readonly sink: FrameSink
+  readonly metrics: ScrapeMetrics
+  readonly inProcess: InProcessTargets
+  readonly offsetSeed: bigint
+  readonly userAgent: string
+}
+
+export interface ScrapeLoopOptions {
+  readonly config: ScrapeConfig
+  readonly target: Target
+  readonly series: TargetSeries
+  readonly families: FamilyTable
+  readonly client: HttpClient
+  readonly context: ScrapeContext
+}
+
+/** A timestamp this close to its place in the schedule is put there: regular timestamps take less room in every storage. */
+const alignToleranceMs = 2
+
+/** Scrapes one target on its schedule and writes what it finds. */
+export class ScrapeLoop {
+  readonly config: ScrapeConfig
+  readonly series: TargetSeries
+  readonly families: FamilyTable
+  /** Changes only in its discovered labels. */
+  target: Target
+  /** Set: every scrape fails with this text, without asking the target. */
+  forcedError: string | undefined
+  health: TargetHealth = 'unknown'
+  lastError = ''
+  /** 0 before the first scrape. */
+  lastScrapeMs = 0
+  lastDurationSeconds = 0
+
+  readonly #client: HttpClient
+  readonly #context: ScrapeContext
+  readonly #headers: Readonly<Record<string, string>>
+  #timer: Timer | undefined
+  #abort = new AbortController()
+  #stopped = false
+  #dueMs = 0
+  #lastStartMs = 0
+  #bodyBytes = 0
+
+  constructor(options: ScrapeLoopOptions) {
+    this.config = options.config
+    this.target = options.target
+    this.series = options.series
+    this.families = options.families
+    this.#client = options.client
+    this.#context = options.context
+    this.#headers = {
+      accept: makeAcceptHeader(options.config),
+      'accept-encoding': options.config.enableCompression ? 'gzip' : 'identity',
+      'user-agent': options.context.userAgent,
+      'x-prometheus-scrape-timeout-seconds': String(options.target.timeoutMs / 1000),
+    }
+  }
+
+  start(): void {
+    const { clock, offsetSeed } = this.#context
+    this.#timer = clock.setTimer(() => {
+      this.#dueMs = clock.now()
+      void this.#run()
+    }, untilNextTurnMs(this.target, offsetSeed, clock.now()))
+  }
+
+  /** Stops at once, a scrape under way included, and writes nothing more. */
+  stop(): void {
+    this.#stopped = true
+    this.#abort.abort(new Error('context canceled'))
+    this.#context.clock.clearTimer(this.#timer)
+    this.#timer = undefined
+  }
+
+  /**
+   * Stops and, when two intervals and a tenth have passed, ends all series with stale markers at the time of the first scrape that did not
+   * happen. Until then `stop` calls it off: the target may come back. `onDone` is called after the markers.
+   */
+  end(onDone: () => void): void {
+    const { clock, sink } = this.#context
+    const { intervalMs } = this.target
+    const now = clock.now()
+    const staleMs = this.#dueMs === 0 ? now : this.#dueMs + Math.max(1, Math.ceil((now - this.#dueMs) / intervalMs)) * intervalMs
+    this.stop()
+    this.#timer = clock.setTimer(() => {
+      this.series.writeEnd(sink, staleMs)
+      onDone()
+    }, staleMs - now + intervalMs * 1.1)
+  }
+
+  async #run(): Promise<void> {
+    const { clock } = this.#context
+    const { intervalMs } = this.target
+    const now = clock.now()
+    // A millisecond early is on time: timers count in whole ones.
+    while (now - this.#dueMs >= intervalMs - 1) this.#dueMs += intervalMs
+    const isOnTime = now - this.#dueMs <= Math.min(alignToleranceMs, intervalMs / 100)
+    await this.#scrape(isOnTime ? this.#dueMs : now)
+    if (this.#stopped) return
+    // The turn that came while the scrape ran is taken at once, earlier ones are left out.
+    const late = Math.floor((clock.now() - this.#dueMs) / intervalMs)
+    if (late > 1) this.#dueMs += (late - 1) * intervalMs
+    this.#timer = clock.setTimer(() => void this.#run(), this.#dueMs + intervalMs - clock.now())
+  }
+
+  async #scrape(timeMs: number): Promise<void> {
+    const { clock } = this.#context
+    const { series, target } = this
+    const started = clock.elapsed()
+    this.#observeInterval(started)
+    let bodyBytes = 0
+    let failure: unknown
+    let isRead = false
+    try {
+      if (this.forcedError !== undefined) throw new ScrapeError('target-limit', this.forcedError)
+      const answer = await fetchAnswer({
+        url: target.url,
+        headers: this.#headers,
+        timeoutMs: target.timeoutMs,
+        bodySizeLimitBytes: this.config.bodySizeLimitBytes,
+        bodyBytesHint: this.#bodyBytes,
+        client: this.#client,
+        inProcess: this.#context.inProcess,
+        signal: this.#abort.signal,
+      })
+      if (this.#stopped) return
+      bodyBytes = answer.body.length
+      this.#bodyBytes = bodyBytes
+      const kind = bodyBytes === 0 ? 'text' : chooseParser(answer.contentType, this.config.fallbackScrapeProtocol)
+      isRead = true
+      series.read(answer.body, parserOf(kind))
+    } catch (error) {
+      if (this.#stopped) return
+      failure = error
+    }
+    const durationSeconds = (clock.elapsed() - started) / 1000
+    this.#write(timeMs, durationSeconds, bodyBytes, isRead, failure)
+    this.#count(failure)
+    this.health = failure === undefined ? 'up' : 'down'
+    this.lastError = failure === undefined ? '' : messageOf(failure)
+    this.lastScrapeMs = timeMs
+    this.lastDurationSeconds = durationSeconds
+    if (failure !== undefined) {
+      this.#context.log.debug('Scrape failed', { scrape_pool: this.config.jobName, target: target.url, err: this.lastError })
+    }
+  }
+
+  #write(timeMs: number, durationSeconds: number, bodyBytes: number, isRead: boolean, failure: unknown): void {
+    const { sink, clock } = this.#context
+    const { counts } = this.series
+    const report = [
+      failure === undefined ? 1 : 0,
+      durationSeconds,
+      isRead ? counts.scraped : 0,
+      isRead ? counts.kept : 0,
+      isRead ? counts.seriesAdded : 0,
+    ]
+    if (this.config.extraScrapeMetrics) {
+      const isTooLarge = failure instanceof ScrapeError && failure.failure === 'body-size-limit'
+      report.push(this.target.timeoutMs / 1000, this.config.sampleLimit, isTooLarge ? -1 : bodyBytes)
+    }
+    if (failure === undefined) this.series.write(sink, timeMs, clock.now(), report)
+    else this.series.writeFailure(sink, timeMs, report)
+  }
+
+  #count(failure: unknown): void {
+    const { metrics } = this.#context
+    const { counts, refused } = this.series
+    metrics.scrapes.inc()
+    if (failure !== undefined) {
+      metrics.scrapesFailed.inc()
+      if (failure instanceof ScrapeError) metrics.failures[failure.failure]?.inc()
+      return
+    }
+    metrics.samples.inc(counts.kept)
+    metrics.duplicates.inc(counts.duplicates)
+    metrics.outOfOrder.inc(refused.outOfOrder)
+    metrics.outOfBounds.inc(refused.outOfBounds)
+    refused.outOfOrder = 0
+    refused.outOfBounds = 0
+  }
+
+  #observeInterval(startedMs: number): void {
+    const { metrics } = this.#context
+    if (this.#lastStartMs > 0) {
+      metrics.intervalLength.observe((startedMs - this.#lastStartMs) / 1000, formatDuration(this.target.intervalMs))
+    }
+    this.#lastStartMs = startedMs
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,161 @@
+import { hostname } from 'node:os'
+import type { ScrapeConfig } from '@narthex/config/scrape-config'
+import type { Labels } from '@narthex/model/labels'
+import type { Logger } from '@narthex/service/logger'
+import type { Registry } from '@narthex/service/metrics'
+import type { Clock } from '../clock.ts'
+import type { TargetGroup } from '../discovery/target-groups.ts'
+import type { FamilyMetadata, FrameSink } from '../store/frame.ts'
+import type { InProcessTargets } from './in-process.ts'
+import type { ScrapeContext, TargetHealth } from './scrape-loop.ts'
+import { createScrapeMetrics } from './scrape-metrics.ts'
+import { ScrapePool } from './scrape-pool.ts'
+import { makeOffsetSeed } from './target.ts'
+
+/** One active target as the Targets API shows it. */
+export interface ActiveTargetStatus {
+  readonly discoveredLabels: Labels
+  readonly labels: Labels
+  readonly scrapePool: string
+  readonly scrapeUrl: string
+  readonly health: TargetHealth
+  readonly lastError: string
+  /** Milliseconds since 1970; 0 before the first scrape. */
+  readonly lastScrapeMs: number
+  readonly lastScrapeDurationSeconds: number
+  readonly scrapeIntervalMs: number
+  readonly scrapeTimeoutMs: number
+}
+
+export interface DroppedTargetStatus {
+  readonly discoveredLabels: Labels
+  readonly scrapePool: string
+}
+
+export interface TargetsStatus {
+  readonly active: readonly ActiveTargetStatus[]
+  readonly dropped: readonly DroppedTargetStatus[]
+  readonly droppedCounts: Readonly<Record<string, number>>
+}
+
+export interface TargetMetadata {
+  readonly target: Labels
+  readonly families: readonly FamilyMetadata[]
+}
+
+export interface ScrapeManagerOptions {
+  readonly sink: FrameSink
+  readonly log: Logger
+  readonly registry: Registry
+  readonly clock: Clock
+  readonly inProcess: InProcessTargets
+  readonly userAgent: string
+  /** Name of this machine for the offsets; default: the system's. */
+  readonly hostName?: string
+}
+
+/** All scrape pools, by job. */
+export class ScrapeManager {
+  readonly #options: ScrapeManagerOptions
+  readonly #metrics: ReturnType<typeof createScrapeMetrics>
+  #pools = new Map<string, ScrapePool>()
+
+  constructor(options: ScrapeManagerOptions) {
+    this.#options = options
+    this.#metrics = createScrapeMetrics(options.registry)
+    options.registry.onCollect(() => this.#collect())
+  }
+
+  /** Creates, reloads and ends pools to match. Returns what the configuration asks for and gets no effect yet, one line each. */
+  apply(configs: readonly ScrapeConfig[], externalLabels: Labels): string[] {
+    const before = this.#pools
+    this.#pools = new Map()
+    for (const config of configs) {
+      const pool = before.get(config.jobName)
+      before.delete(config.jobName)
+      pool?.reload(config)
+      this.#pools.set(config.jobName, pool ?? this.#createPool(config, externalLabels))
+    }
+    for (const pool of before.values()) void pool.stop(true)
+    const warnings = configs.flatMap(listWarnings)
+    for (const warning of warnings) this.#options.log.warn(warning)
+    return warnings
+  }
+
+  /** Takes what discovery found for these jobs. */
+  setGroups(groupsByJob: ReadonlyMap<string, readonly TargetGroup[]>): void {
+    for (const [jobName, groups] of groupsByJob) this.#pools.get(jobName)?.sync(groups)
+  }
+
+  /** Ends all scraping without stale markers: the process stops and will be back. */
+  async stop(): Promise<void> {
+    const pools = [...this.#pools.values()]
+    this.#pools.clear()
+    await Promise.all(pools.map((pool) => pool.stop(false)))
+  }
+
+  targets(): TargetsStatus {
+    const active: ActiveTargetStatus[] = []
+    const dropped: DroppedTargetStatus[] = []
+    const droppedCounts: Record<string, number> = {}
+    for (const [scrapePool, pool] of this.#pools) {
+      for (const loop of pool.loops) {
+        const { target } = loop
+        active.push({
+          discoveredLabels: target.discovered,
+          labels: target.labels,
+          scrapePool,
+          scrapeUrl: target.url,
+          health: loop.health,
+          lastError: loop.lastError,
+          lastScrapeMs: loop.lastScrapeMs,
+          lastScrapeDurationSeconds: loop.lastDurationSeconds,
+          scrapeIntervalMs: target.intervalMs,
+          scrapeTimeoutMs: target.timeoutMs,
+        })
+      }
+      for (const discoveredLabels of pool.dropped) dropped.push({ discoveredLabels, scrapePool })
+      droppedCounts[scrapePool] = pool.droppedCount
+    }
+    return { active, dropped, droppedCounts }
+  }
+
+  /** HELP, TYPE and UNIT of every active target. */
+  *metadata(): Iterable<TargetMetadata> {
+    for (const pool of this.#pools.values()) {
+      for (const loop of pool.loops) yield { target: loop.target.labels, families: [...loop.families.all()] }
+    }
+  }
+
+  #createPool(config: ScrapeConfig, externalLabels: Labels): ScrapePool {
+    const { clock, log, sink, inProcess, userAgent, hostName } = this.#options
+    const offsetSeed = makeOffsetSeed(hostName ?? hostname(), externalLabels)
+    const context: ScrapeContext = { clock, log, sink, metrics: this.#metrics, inProcess, offsetSeed, userAgent }
+    return new ScrapePool(config, context)
+  }
+
+  #collect(): void {
+    const { targets, metadataEntries } = this.#metrics
+    targets.clear()
+    metadataEntries.clear()
+    for (const [jobName, pool] of this.#pools) {
+      const loops = [...pool.loops]
+      targets.set(loops.length, jobName)
+      metadataEntries.set(loops.reduce((sum, loop) => sum + loop.families.size, 0), jobName)
+    }
+  }
+}
+
+/** Settings that are checked and shown but do nothing yet. */
+function listWarnings(config: ScrapeConfig): string[] {
+  const keys: readonly (readonly [string, boolean])[] = [
+    ['scrape_failure_log_file', config.scrapeFailureLogFile !== undefined],
+    ['scrape_native_histograms', config.scrapeNativeHistograms],
+    ['convert_classic_histograms_to_nhcb', config.convertClassicHistogramsToNhcb],
+    ['always_scrape_classic_histograms', config.alwaysScrapeClassicHistograms],
+    ['native_histogram_bucket_limit', config.nativeHistogramBucketLimit > 0],
+    ['native_histogram_min_bucket_factor', config.nativeHistogramMinBucketFactor > 0],
+    ['scrape_protocols: PrometheusProto', config.scrapeProtocols.includes('PrometheusProto')],
+  ]
+  return keys.filter(([, isSet]) => isSet).map(([key]) => `${key} of job ${config.jobName} has no effect yet`)
+}

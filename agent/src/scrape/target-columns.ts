@@ -1,0 +1,97 @@
+import { NORMAL_NAN_HIGH, NORMAL_NAN_LOW } from '@narthex/model/stale'
+
+/** No explicit timestamp: the sample belongs to the time of the scrape. */
+export const scrapeTimeMark = -Infinity
+
+/**
+ * What a target's series carry from scrape to scrape, one slot per series of its layout, in parallel arrays. `values` of a series that is
+ * seen in a scrape is the scraped one; NaN is written as the normal NaN by `setValue`.
+ */
+export class TargetColumns {
+  values = new Float64Array(0)
+  words = new Uint32Array(0)
+  /** The round (scrape) in which a series was seen last. */
+  seenRounds = new Int32Array(0)
+  round = 0
+
+  /** Explicit timestamps of this scrape, and the newest that was written; both only once a target has sent one. */
+  times: Float64Array | undefined
+  writtenTimes: Float64Array | undefined
+
+  get capacity(): number {
+    return this.values.length
+  }
+
+  reserve(count: number): void {
+    if (count <= this.values.length) return
+    const capacity = Math.max(count, this.values.length + (this.values.length >> 1), 16)
+    const values = new Float64Array(capacity)
+    const words = new Uint32Array(values.buffer)
+    // Copied as words: a stale marker would lose its bits as a number.
+    words.set(this.words)
+    const seenRounds = new Int32Array(capacity)
+    seenRounds.set(this.seenRounds)
+    this.values = values
+    this.words = words
+    this.seenRounds = seenRounds
+    if (this.times !== undefined) this.times = growTimes(this.times, capacity)
+    if (this.writtenTimes !== undefined) this.writtenTimes = growTimes(this.writtenTimes, capacity)
+  }
+
+  setValue(series: number, value: number): void {
+    if (value === value) {
+      this.values[series] = value
+    } else {
+      this.words[2 * series] = NORMAL_NAN_LOW
+      this.words[2 * series + 1] = NORMAL_NAN_HIGH
+    }
+  }
+
+  /** `timeMs` is scrapeTimeMark for a sample without a timestamp of its own. */
+  setSample(series: number, value: number, timeMs: number): void {
+    this.setValue(series, value)
+    if (timeMs !== scrapeTimeMark) this.setTime(series, timeMs)
+    else if (this.times !== undefined) this.times[series] = scrapeTimeMark
+  }
+
+  setTime(series: number, timeMs: number): void {
+    if (this.times === undefined) {
+      this.times = growTimes(new Float64Array(0), this.capacity)
+      this.writtenTimes = growTimes(new Float64Array(0), this.capacity)
+    }
+    this.times[series] = timeMs
+  }
+
+  /** Moves slot i to `slots[i]`, which is never larger than i; a negative one drops the slot. */
+  compact(slots: Int32Array, count: number): void {
+    for (let i = 0; i < count; i++) {
+      const slot = slots[i]!
+      if (slot < 0 || slot === i) continue
+      this.words[2 * slot] = this.words[2 * i]!
+      this.words[2 * slot + 1] = this.words[2 * i + 1]!
+      this.seenRounds[slot] = this.seenRounds[i]!
+      if (this.times !== undefined) this.times[slot] = this.times[i]!
+      if (this.writtenTimes !== undefined) this.writtenTimes[slot] = this.writtenTimes[i]!
+    }
+  }
+
+  /** Makes the slot that of a series never seen. */
+  clear(series: number): void {
+    this.seenRounds[series] = 0
+    if (this.times !== undefined) this.times[series] = scrapeTimeMark
+    if (this.writtenTimes !== undefined) this.writtenTimes[series] = scrapeTimeMark
+  }
+
+  /** Makes the slots from `start` on those of series never seen. */
+  clearFrom(start: number): void {
+    this.seenRounds.fill(0, start)
+    this.times?.fill(scrapeTimeMark, start)
+    this.writtenTimes?.fill(scrapeTimeMark, start)
+  }
+}
+
+function growTimes(times: Float64Array, capacity: number): Float64Array<ArrayBuffer> {
+  const grown = new Float64Array(capacity).fill(scrapeTimeMark)
+  grown.set(times)
+  return grown
+}

@@ -1,0 +1,149 @@
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+import type { RemoteWriteConfig } from '@narthex/config/remote-config'
+import type { Labels } from '@narthex/model/labels'
+import type { Logger } from '@narthex/service/logger'
+import type { Registry } from '@narthex/service/metrics'
+import { FrameLog } from '../store/frame-log.ts'
+import type { LossReason } from '../store/frame-log.ts'
+import type { FrameSink, ScrapeBatch } from '../store/frame.ts'
+import type { RemotePoster } from './delivery.ts'
+import { RemoteSender } from './remote-sender.ts'
+import { SendMetrics } from './send-metrics.ts'
+import type { RemoteMetrics } from './send-metrics.ts'
+
+export interface RemoteStorageOptions {
+  /** `--storage.agent.path`; the log goes into its folder `frames`. */
+  readonly directory: string
+  readonly remotes: readonly RemoteWriteConfig[]
+  readonly externalLabels: Labels
+  readonly createPoster: (config: RemoteWriteConfig) => RemotePoster
+  readonly registry: Registry
+  readonly logger: Logger
+  readonly userAgent: string
+  /** Byte cap of the log. */
+  readonly bytesMax?: number
+  readonly now?: () => number
+}
+
+/** What requests under way get to end on a reload. */
+const reloadGraceMs = 1000
+
+interface Running {
+  readonly metrics: RemoteMetrics
+  readonly sender: RemoteSender
+}
+
+/** What the agent writes to: the frame log, and a sender for each `remote_write` of the configuration. */
+export class RemoteStorage implements FrameSink {
+  readonly #options: RemoteStorageOptions
+  readonly #metrics: SendMetrics
+  readonly #log: FrameLog
+  readonly #running = new Map<string, Running>()
+  #externalLabels: Labels
+
+  constructor(options: RemoteStorageOptions) {
+    this.#options = options
+    this.#externalLabels = options.externalLabels
+    this.#metrics = new SendMetrics(options.registry)
+    const names = nameRemotes(options.remotes)
+    this.#log = new FrameLog({
+      directory: join(options.directory, 'frames'),
+      remotes: names,
+      events: {
+        onLoss: (remote, reason, frames, samples) => this.#countLoss(remote, reason, frames, samples),
+        onProblem: (text, fields) => options.logger.warn(text, fields),
+      },
+      ...(options.bytesMax === undefined ? {} : { bytesMax: options.bytesMax }),
+    })
+    const { registry } = options
+    const bytes = registry.gauge('narthex_agent_log_bytes', 'Bytes of the frame log on disk.')
+    const segments = registry.gauge('narthex_agent_log_segments', 'Segments of the frame log on disk.')
+    const writing = registry.gauge('narthex_agent_log_writing', '0 while the disk takes no frames and they are kept in memory.')
+    registry.onCollect(() => {
+      bytes.set(this.#log.bytes)
+      segments.set(this.#log.segmentCount)
+      writing.set(this.#log.isWriting ? 1 : 0)
+    })
+    options.remotes.forEach((config, i) => this.#start(config, names[i]!))
+  }
+
+  append(batch: ScrapeBatch): void {
+    this.#metrics.samplesIn.inc(batch.count)
+    const timeMs = typeof batch.times === 'number' ? batch.times : (batch.times[0] ?? 0)
+    if (timeMs / 1000 > this.#metrics.highestSeconds.value) this.#metrics.highestSeconds.set(timeMs / 1000)
+    this.#log.append(batch)
+  }
+
+  /** Takes a reloaded configuration: every remote goes on at its cursor, removed ones end. */
+  async applyConfig(remotes: readonly RemoteWriteConfig[], externalLabels: Labels): Promise<void> {
+    // Also unchanged remotes start anew: secrets do not show whether they changed. What was under way may arrive twice.
+    await Promise.all([...this.#running.values()].map(({ sender }) => sender.stop(reloadGraceMs)))
+    this.#running.clear()
+    this.#externalLabels = externalLabels
+    const names = nameRemotes(remotes)
+    this.#log.setRemotes(names)
+    for (const name of names) this.#log.rewind(name)
+    remotes.forEach((config, i) => this.#start(config, names[i]!))
+  }
+
+  /** Sends what can be sent within `graceMs`; the rest is on disk for the next start. */
+  async close(graceMs: number): Promise<void> {
+    await Promise.all([...this.#running.values()].map(({ sender }) => sender.stop(graceMs)))
+    await this.#log.close()
+  }
+
+  #start(config: RemoteWriteConfig, name: string): void {
+    const { logger, userAgent, createPoster, now } = this.#options
+    const { queue } = config
+    const metrics = this.#metrics.remote(name, redactUrl(config.url), {
+      shardsMin: queue.minShards,
+      shardsMax: queue.maxShards,
+      capacity: queue.capacity,
+      samplesPerSendMax: queue.maxSamplesPerSend,
+    })
+    const sender = new RemoteSender({
+      name,
+      config,
+      externalLabels: this.#externalLabels,
+      log: this.#log,
+      poster: createPoster(config),
+      metrics,
+      logger: logger.with({ remote_name: name, url: redactUrl(config.url) }),
+      userAgent,
+      ...(now === undefined ? {} : { now }),
+    })
+    this.#running.set(name, { metrics, sender })
+    sender.start()
+  }
+
+  #countLoss(remote: string, reason: LossReason, frames: number, samples: number | undefined): void {
+    const metrics = this.#running.get(remote)?.metrics
+    metrics?.loseFrames(reason, frames)
+    metrics?.lose(reason, samples ?? 0)
+    this.#options.logger.warn('samples were lost', { remote_name: remote, reason, frames, samples: samples ?? 'unknown' })
+  }
+}
+
+/** Names for the cursors: the configured name, else six hex digits of the URL, with a number if the same URL comes again. */
+export function nameRemotes(remotes: readonly RemoteWriteConfig[]): string[] {
+  const names: string[] = []
+  for (const { name, url } of remotes) {
+    const base = name ?? createHash('md5').update(url).digest('hex').slice(0, 6)
+    let unique = base
+    for (let i = 2; names.includes(unique); i++) unique = `${base}-${i}`
+    names.push(unique)
+  }
+  return names
+}
+
+/** The URL as it may be shown: without a password. */
+function redactUrl(url: string): string {
+  try {
+    const parsed = new URL(url)
+    if (parsed.password !== '') parsed.password = 'xxxxx'
+    return parsed.href
+  } catch {
+    return url
+  }
+}

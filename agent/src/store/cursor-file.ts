@@ -1,0 +1,82 @@
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { open, rename } from 'node:fs/promises'
+import { join } from 'node:path'
+
+const suffix = '.cursor'
+
+interface StoredCursor {
+  readonly version: 1
+  readonly remote: string
+  readonly next: number
+}
+
+/** What is kept of every remote: the sequence of the first frame that was not yet acknowledged. */
+export class CursorFiles {
+  readonly #directory: string
+
+  /** Makes the directory if need be. */
+  constructor(directory: string) {
+    this.#directory = directory
+    mkdirSync(directory, { recursive: true })
+  }
+
+  /** All cursors by remote. A file that is not a cursor is left alone and told to `onProblem`. */
+  readAll(onProblem: (text: string) => void): Map<string, number> {
+    const cursors = new Map<string, number>()
+    for (const name of readdirSync(this.#directory)) {
+      if (!name.endsWith(suffix)) continue
+      const path = join(this.#directory, name)
+      const cursor = readCursor(readFileSync(path, 'utf8'))
+      if (cursor === undefined) onProblem(`cannot read cursor ${path}: want {"version":1,"remote":…,"next":…}`)
+      else cursors.set(cursor.remote, cursor.next)
+    }
+    return cursors
+  }
+
+  /** Replaces the cursor of `remote`; when the promise resolves it survives a power cut. One call at a time per remote. */
+  async write(remote: string, next: number): Promise<void> {
+    const path = this.#path(remote)
+    const stored: StoredCursor = { version: 1, remote, next }
+    const file = await open(`${path}.tmp`, 'w')
+    try {
+      await file.writeFile(JSON.stringify(stored) + '\n')
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await rename(`${path}.tmp`, path)
+    await syncDirectory(this.#directory)
+  }
+
+  remove(remote: string): void {
+    rmSync(this.#path(remote), { force: true })
+  }
+
+  #path(remote: string): string {
+    return join(this.#directory, encodeURIComponent(remote).slice(0, 200) + suffix)
+  }
+}
+
+function readCursor(text: string): StoredCursor | undefined {
+  let parsed: unknown
+  try {
+    parsed = JSON.parse(text)
+  } catch {
+    return undefined
+  }
+  if (typeof parsed !== 'object' || parsed === null || !('version' in parsed) || !('remote' in parsed) || !('next' in parsed)) return undefined
+  const { version, remote, next } = parsed
+  if (version !== 1 || typeof remote !== 'string' || typeof next !== 'number' || !Number.isSafeInteger(next) || next < 0) return undefined
+  return { version, remote, next }
+}
+
+/** Makes renames and new files in a directory survive a power cut. Windows cannot open directories and needs it not. */
+export async function syncDirectory(directory: string): Promise<void> {
+  if (process.platform === 'win32') return
+  const handle = await open(directory, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}

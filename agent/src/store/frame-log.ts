@@ -1,0 +1,448 @@
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, readFileSync, rmSync, truncateSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { CursorFiles, syncDirectory } from './cursor-file.ts'
+import { sampleFrame } from './frame-header.ts'
+import { FrameScanner } from './frame-scanner.ts'
+import { FrameTail } from './frame-tail.ts'
+import type { FrameSink, ScrapeBatch } from './frame.ts'
+import { LogReader } from './log-reader.ts'
+import type { FrameRef } from './sample-frame.ts'
+import { listSegments } from './segment-files.ts'
+import type { Segment } from './segment-files.ts'
+import { SegmentWriter } from './segment-writer.ts'
+
+/** Why samples were lost to a remote: the byte cap, a damaged file, or a full disk for longer than the memory ring lasts. */
+export type LossReason = 'storage_cap' | 'damaged' | 'disk_full'
+
+export interface FrameLogEvents {
+  /** `samples` is undefined when damage took the count with it. */
+  onLoss(remote: string, reason: LossReason, frames: number, samples: number | undefined): void
+  /** Something an operator should read: a torn tail, a disk that fails or works again. */
+  onProblem(text: string, fields: Readonly<Record<string, unknown>>): void
+}
+
+export interface FrameLogOptions {
+  readonly directory: string
+  /** The remotes to keep frames for; cursors of others are removed. With none, frames are thrown away. */
+  readonly remotes: readonly string[]
+  readonly events: FrameLogEvents
+  /** Largest size on disk; the oldest segments go first. The cap is exceeded by at most one segment. */
+  readonly bytesMax?: number
+  /** Memory for frames that senders have not read, or that a full disk did not take. */
+  readonly tailBytesMax?: number
+  readonly ringBytesMax?: number
+  readonly syncIntervalMs?: number
+  readonly cursorIntervalMs?: number
+  readonly healIntervalMs?: number
+}
+
+export const defaultBytesMax = 4 * 2 ** 30
+const defaultTailBytesMax = 16 * 2 ** 20
+const defaultRingBytesMax = 64 * 2 ** 20
+
+interface Hole {
+  readonly first: number
+  last: number
+}
+
+interface Remote {
+  readonly name: string
+  reader: LogReader
+  /** First frame that is not acknowledged: in memory, and as it stands in the file. */
+  next: number
+  storedNext: number
+  storing: boolean
+}
+
+/**
+ * The agent's log: frames go in at one end, and every remote reads them from its own cursor. FORMAT.md says how it lies on
+ * disk. A frame is kept until all remotes acknowledged it, or until the byte cap takes it, which is counted.
+ */
+export class FrameLog implements FrameSink {
+  readonly #directory: string
+  readonly #events: FrameLogEvents
+  readonly #cursorFiles: CursorFiles
+  readonly #bytesMax: number
+  readonly #tailBytesMax: number
+  readonly #ringBytesMax: number
+  readonly #healIntervalMs: number
+  readonly #run = randomBytes(4).readUInt32LE()
+  readonly #remotes = new Map<string, Remote>()
+  readonly #tail = new FrameTail()
+  readonly #timers: NodeJS.Timeout[] = []
+  /** Oldest first; the writer's segment is the last one. */
+  #segments: Segment[]
+  #segmentBytes = 0
+  #writer: SegmentWriter | undefined
+  #nextSequence: number
+  /** First frame that the disk has not taken; `#nextSequence` when all is well. */
+  #unwritten: number
+  #failingSince: number | undefined
+  #healTimer: NodeJS.Timeout | undefined
+  /** Frames that never reached the disk, oldest first; their loss is counted already. */
+  #holes: Hole[] = []
+  #finishing: Promise<unknown> = Promise.resolve()
+  #closed = false
+
+  /** Opens or makes the log. A torn tail is cut off and told; nothing else of a backlog is read. Throws if the directory cannot be used. */
+  constructor(options: FrameLogOptions) {
+    this.#directory = options.directory
+    this.#events = options.events
+    this.#bytesMax = options.bytesMax ?? defaultBytesMax
+    this.#tailBytesMax = options.tailBytesMax ?? defaultTailBytesMax
+    this.#ringBytesMax = options.ringBytesMax ?? defaultRingBytesMax
+    this.#healIntervalMs = options.healIntervalMs ?? 1000
+    mkdirSync(options.directory, { recursive: true })
+    this.#cursorFiles = new CursorFiles(join(options.directory, 'cursors'))
+    this.#segments = listSegments(options.directory)
+    const cursors = this.#cursorFiles.readAll((text) => this.#events.onProblem(text, {}))
+    this.#nextSequence = Math.max(1, this.#recoverTail(), ...cursors.values())
+    this.#unwritten = this.#nextSequence
+    for (const segment of this.#segments) this.#segmentBytes += segment.bytes
+    this.setRemotes(options.remotes, cursors)
+    this.#timers.push(
+      setInterval(() => this.#sync(), options.syncIntervalMs ?? 100),
+      setInterval(() => this.#storeCursors(), options.cursorIntervalMs ?? 1000),
+    )
+  }
+
+  /** Bytes of all segments. */
+  get bytes(): number {
+    return this.#segmentBytes
+  }
+
+  get segmentCount(): number {
+    return this.#segments.length
+  }
+
+  get nextSequence(): number {
+    return this.#nextSequence
+  }
+
+  /** False while the disk takes no frames and they stay in the memory ring. */
+  get isWriting(): boolean {
+    return this.#failingSince === undefined
+  }
+
+  append(batch: ScrapeBatch): void {
+    if (batch.count === 0 || this.#remotes.size === 0 || this.#closed) return
+    this.#tail.push(this.#nextSequence, this.#run, batch)
+    this.#nextSequence++
+    if (this.#failingSince === undefined) this.#writeFrames()
+    this.#trimTail()
+    for (const remote of this.#remotes.values()) remote.reader.onAppend?.()
+    if (this.#segmentBytes > this.#bytesMax) this.#enforceCap()
+  }
+
+  /** The reader of a remote, at its first frame that is not acknowledged. */
+  reader(remote: string): LogReader {
+    const known = this.#remotes.get(remote)
+    if (known === undefined) throw new Error(`cannot read log: no remote ${remote}`)
+    return known.reader
+  }
+
+  /** All frames before `next` are delivered to `remote`. Reaches the disk within a second. */
+  acknowledge(remote: string, next: number): void {
+    const known = this.#remotes.get(remote)
+    if (known !== undefined && next > known.next) known.next = next
+  }
+
+  /** Gives the remote a new reader at its first frame that is not acknowledged. */
+  rewind(remote: string): void {
+    const known = this.#remotes.get(remote)
+    if (known !== undefined) known.reader = this.#createReader(remote, known.next)
+  }
+
+  /** Frames of a remote that are not acknowledged. */
+  pendingFrames(remote: string): number {
+    const known = this.#remotes.get(remote)
+    return known === undefined ? 0 : this.#nextSequence - known.next
+  }
+
+  /**
+   * Takes another set of remotes, as after a reload. New ones begin with the oldest frame that is kept; what removed ones had
+   * not got is given up, and their cursors go.
+   */
+  setRemotes(names: readonly string[], cursors: ReadonlyMap<string, number> = new Map()): void {
+    for (const name of [...this.#remotes.keys(), ...cursors.keys()]) {
+      if (names.includes(name)) continue
+      this.#remotes.delete(name)
+      this.#cursorFiles.remove(name)
+    }
+    for (const name of names) {
+      if (this.#remotes.has(name)) continue
+      const oldest = Math.min(this.#segments[0]?.firstSequence ?? Infinity, this.#tail.firstSequence, this.#nextSequence)
+      const next = Math.max(oldest, cursors.get(name) ?? 0)
+      const reader = this.#createReader(name, next)
+      this.#remotes.set(name, { name, reader, next, storedNext: cursors.get(name) ?? -1, storing: false })
+    }
+  }
+
+  #createReader(name: string, position: number): LogReader {
+    return new LogReader(position, {
+      nextSequence: () => this.#nextSequence,
+      fromTail: (sequence) => this.#tail.get(sequence),
+      findSegment: (sequence) => this.#findSegment(sequence),
+      readSegment: (segment) => this.#readSegment(segment),
+      skipHole: (sequence) => this.#skipHole(sequence),
+      countHoles: (from, to) => this.#countHoles(from, to),
+      onLoss: (frames, samples) => this.#events.onLoss(name, 'damaged', frames, samples),
+    })
+  }
+
+  /** Stores cursors, syncs and closes. Appends are ignored afterwards. */
+  async close(): Promise<void> {
+    this.#closed = true
+    for (const timer of this.#timers) clearInterval(timer)
+    clearInterval(this.#healTimer)
+    if (this.#failingSince !== undefined) this.#heal()
+    await Promise.all([...this.#remotes.values()].map((remote) => this.#storeCursor(remote)))
+    await this.#finishing
+    try {
+      await this.#writer?.finish()
+      await syncDirectory(this.#directory)
+    } catch (error) {
+      this.#reportSyncError(error)
+    }
+  }
+
+  /** Cuts the torn tail of the last segment and returns the sequence behind its last frame. */
+  #recoverTail(): number {
+    for (;;) {
+      const last = this.#segments.at(-1)
+      if (last === undefined) return 1
+      const bytes = readFileSync(last.path)
+      let lastSequence = last.firstSequence - 1
+      let samples = 0
+      const scanner = new FrameScanner(bytes, 0, () => undefined)
+      while (scanner.next()) {
+        if (scanner.header.kind !== sampleFrame) continue
+        lastSequence = scanner.header.sequence
+        samples += scanner.header.count
+      }
+      if (scanner.wholeBytes < bytes.length) {
+        this.#events.onProblem('cut the torn tail of the last log segment', { path: last.path, bytes: bytes.length - scanner.wholeBytes })
+        truncateSync(last.path, scanner.wholeBytes)
+      }
+      last.bytes = scanner.wholeBytes
+      last.samples = samples
+      if (samples > 0 || lastSequence >= last.firstSequence) return lastSequence + 1
+      rmSync(last.path, { force: true })
+      this.#segments.pop()
+      if (this.#segments.length === 0) return last.firstSequence
+    }
+  }
+
+  /** Writes what the disk has not taken yet. */
+  #writeFrames(): void {
+    try {
+      for (; this.#unwritten < this.#nextSequence; this.#unwritten++) {
+        const frame = this.#tail.get(this.#unwritten)
+        if (frame !== undefined) this.#writeFrame(frame)
+      }
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  #writeFrame(frame: FrameRef): void {
+    if (this.#writer === undefined || this.#writer.isFull) this.#rotate(frame.sequence)
+    const { segment } = this.#writer!
+    const before = segment.bytes
+    try {
+      this.#writer!.append(frame)
+    } finally {
+      this.#segmentBytes += segment.bytes - before
+    }
+  }
+
+  #rotate(firstSequence: number): void {
+    const full = this.#writer
+    this.#writer = undefined
+    if (full !== undefined) this.#finishing = this.#finishing.then(() => full.finish()).catch((error: unknown) => this.#reportSyncError(error))
+    this.#writer = new SegmentWriter(this.#directory, firstSequence, this.#run)
+    this.#segments.push(this.#writer.segment)
+    this.#finishing = this.#finishing.then(() => syncDirectory(this.#directory)).catch((error: unknown) => this.#reportSyncError(error))
+  }
+
+  #fail(error: unknown): void {
+    const writer = this.#writer
+    this.#writer = undefined
+    if (writer !== undefined) {
+      writer.abandon()
+      if (writer.segment.bytes === 0) this.#segments = this.#segments.filter((segment) => segment !== writer.segment)
+    }
+    if (this.#failingSince !== undefined) return
+    this.#failingSince = Date.now()
+    this.#events.onProblem('cannot write to the log, keeping samples in memory', { err: error, directory: this.#directory })
+    this.#healTimer = setInterval(() => this.#heal(), this.#healIntervalMs)
+  }
+
+  #heal(): void {
+    if (this.#failingSince === undefined) return
+    const since = this.#failingSince
+    this.#writeFrames()
+    if (this.#unwritten < this.#nextSequence) return
+    clearInterval(this.#healTimer)
+    this.#failingSince = undefined
+    this.#events.onProblem('writing to the log again', { after_ms: Date.now() - since })
+  }
+
+  #sync(): void {
+    this.#writer?.sync().catch((error: unknown) => this.#reportSyncError(error))
+  }
+
+  #reportSyncError(error: unknown): void {
+    this.#events.onProblem('cannot sync the log', { err: error, directory: this.#directory })
+  }
+
+  /** Frames leave memory when every reader has them, or when there are too many; what the disk has not taken stays longest. */
+  #trimTail(): void {
+    const tail = this.#tail
+    let read = this.#nextSequence
+    for (const remote of this.#remotes.values()) read = Math.min(read, remote.reader.position)
+    for (;;) {
+      const first = tail.firstSequence
+      if (first === Infinity) return
+      if (first < this.#unwritten) {
+        if (first >= read && tail.bytes <= this.#tailBytesMax) return
+        tail.shift()
+      } else {
+        if (tail.bytes <= this.#ringBytesMax) return
+        this.#dropUnwritten(tail.shift()!)
+      }
+    }
+  }
+
+  #dropUnwritten(frame: FrameRef): void {
+    const { sequence, count } = frame
+    this.#unwritten = sequence + 1
+    const hole = this.#holes.at(-1)
+    if (hole !== undefined && hole.last === sequence - 1) hole.last = sequence
+    else this.#holes.push({ first: sequence, last: sequence })
+    for (const remote of this.#remotes.values()) if (remote.reader.position <= sequence) this.#events.onLoss(remote.name, 'disk_full', 1, count)
+    const oldest = Math.min(...[...this.#remotes.values()].map((remote) => remote.reader.position))
+    while (this.#holes.length > 0 && this.#holes[0]!.last < oldest) this.#holes.shift()
+  }
+
+  /** The first sequence from `sequence` on that is in no hole. */
+  #skipHole(sequence: number): number {
+    for (const { first, last } of this.#holes) if (sequence >= first && sequence <= last) return last + 1
+    return sequence
+  }
+
+  /** How many sequences from `from` to before `to` are holes. */
+  #countHoles(from: number, to: number): number {
+    let count = 0
+    for (const { first, last } of this.#holes) count += Math.max(0, Math.min(last + 1, to) - Math.max(first, from))
+    return count
+  }
+
+  #findSegment(sequence: number): Segment | undefined {
+    const segments = this.#segments
+    let low = 0
+    let high = segments.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (segments[middle]!.firstSequence <= sequence) low = middle + 1
+      else high = middle
+    }
+    // Behind the oldest segment's begin: the first that is there.
+    return segments[Math.max(0, low - 1)]
+  }
+
+  #lastSequence(segment: Segment): number {
+    const next = this.#segments[this.#segments.indexOf(segment) + 1]
+    return (next === undefined ? this.#unwritten : next.firstSequence) - 1
+  }
+
+  async #readSegment(segment: Segment): Promise<{ bytes: Uint8Array; lastSequence: number } | undefined> {
+    const lastSequence = this.#lastSequence(segment)
+    const wholeBytes = segment.bytes
+    try {
+      const bytes = await readFile(segment.path)
+      return { bytes: bytes.subarray(0, wholeBytes), lastSequence }
+    } catch (error) {
+      if (!this.#segments.includes(segment)) return undefined
+      this.#events.onProblem('cannot read a log segment, its samples are lost', { err: error, path: segment.path })
+      return { bytes: new Uint8Array(0), lastSequence }
+    }
+  }
+
+  #enforceCap(): void {
+    while (this.#segmentBytes > this.#bytesMax && this.#segments.length > 1) {
+      const oldest = this.#segments[0]!
+      const lastSequence = this.#lastSequence(oldest)
+      for (const remote of this.#remotes.values()) this.#giveUp(remote, oldest, lastSequence)
+      this.#removeOldest()
+    }
+  }
+
+  /** Counts what a remote had not read of a segment that goes, and moves it on. */
+  #giveUp(remote: Remote, segment: Segment, lastSequence: number): void {
+    const position = remote.reader.position
+    if (position > lastSequence) return
+    let frames = lastSequence - position + 1
+    let samples = segment.samples
+    if (position > segment.firstSequence || samples === undefined) {
+      const counted = countFrames(segment, position)
+      frames = counted.frames
+      samples = counted.samples
+    }
+    remote.reader.skipTo(lastSequence + 1)
+    this.#events.onLoss(remote.name, 'storage_cap', frames, samples)
+  }
+
+  #removeOldest(): void {
+    const oldest = this.#segments.shift()!
+    this.#segmentBytes -= oldest.bytes
+    rmSync(oldest.path, { force: true })
+  }
+
+  #storeCursors(): void {
+    for (const remote of this.#remotes.values()) if (!remote.storing) void this.#storeCursor(remote)
+  }
+
+  async #storeCursor(remote: Remote): Promise<void> {
+    if (remote.next === remote.storedNext || this.#remotes.get(remote.name) !== remote) return
+    const { next } = remote
+    remote.storing = true
+    try {
+      await this.#cursorFiles.write(remote.name, next)
+      remote.storedNext = next
+      this.#removeDelivered()
+    } catch (error) {
+      this.#events.onProblem('cannot store the cursor of a remote', { err: error, remote: remote.name })
+    } finally {
+      remote.storing = false
+    }
+  }
+
+  /** Segments go when every stored cursor is behind them: then no restart asks for them again. */
+  #removeDelivered(): void {
+    let delivered = Infinity
+    for (const remote of this.#remotes.values()) delivered = Math.min(delivered, remote.storedNext)
+    while (this.#segments.length > 1 && this.#segments[1]!.firstSequence <= delivered) this.#removeOldest()
+  }
+}
+
+/** Undamaged sample frames of a segment from a sequence on; a file that cannot be read has none. */
+function countFrames(segment: Segment, from: number): { frames: number; samples: number } {
+  let frames = 0
+  let samples = 0
+  let bytes: Uint8Array
+  try {
+    bytes = readFileSync(segment.path)
+  } catch {
+    return { frames, samples }
+  }
+  const scanner = new FrameScanner(bytes, 0, () => undefined)
+  while (scanner.next()) {
+    if (scanner.header.kind !== sampleFrame || scanner.header.sequence < from) continue
+    frames++
+    samples += scanner.header.count
+  }
+  return { frames, samples }
+}

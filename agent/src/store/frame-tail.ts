@@ -1,0 +1,72 @@
+import { headerBytes } from './frame-header.ts'
+import type { ScrapeBatch } from './frame.ts'
+import { putSampleFrame, sampleFrameBytesMax } from './sample-frame.ts'
+import type { FrameRef } from './sample-frame.ts'
+
+const chunkBytes = 256 * 1024
+
+/** The newest frames in memory, in their order and without a gap: senders that keep up never read the disk. */
+export class FrameTail {
+  #frames: FrameRef[] = []
+  /** Frames before this place in `#frames` are gone. */
+  #first = 0
+  #chunk = new Uint8Array(chunkBytes)
+  #used = 0
+  /** Bytes of the frames held; the chunks around them add at most one chunk. */
+  bytes = 0
+
+  /** Encodes a batch as the next frame and holds it. */
+  push(sequence: number, run: number, batch: ScrapeBatch): FrameRef {
+    const room = sampleFrameBytesMax(batch)
+    if (this.#used + room > this.#chunk.length) {
+      this.#chunk = new Uint8Array(Math.max(chunkBytes, room))
+      this.#used = 0
+    }
+    const start = this.#used
+    const end = putSampleFrame(this.#chunk, start, sequence, run, batch)
+    this.#used = end
+    const frame = frameOf(this.#chunk, start, end, sequence, run, batch)
+    this.#frames.push(frame)
+    this.bytes += end - start
+    return frame
+  }
+
+  get firstSequence(): number {
+    return this.#frames[this.#first]?.sequence ?? Infinity
+  }
+
+  get(sequence: number): FrameRef | undefined {
+    const at = sequence - this.firstSequence
+    return at >= 0 ? this.#frames[this.#first + at] : undefined
+  }
+
+  /** The oldest frame, no longer held; undefined if there is none. */
+  shift(): FrameRef | undefined {
+    const frame = this.#frames[this.#first]
+    if (frame === undefined) return undefined
+    this.#first++
+    this.bytes -= frame.end - frame.start + headerBytes
+    if (this.#first > 1024 && this.#first * 2 > this.#frames.length) {
+      this.#frames = this.#frames.slice(this.#first)
+      this.#first = 0
+    } else if (this.#first === this.#frames.length) {
+      this.#frames = []
+      this.#first = 0
+    }
+    return frame
+  }
+}
+
+function frameOf(bytes: Uint8Array, start: number, end: number, sequence: number, run: number, batch: ScrapeBatch): FrameRef {
+  const { times } = batch
+  let minTimeMs = typeof times === 'number' ? times : Infinity
+  let maxTimeMs = typeof times === 'number' ? times : -Infinity
+  if (typeof times !== 'number') {
+    for (let i = 0; i < batch.count; i++) {
+      if (times[i]! < minTimeMs) minTimeMs = times[i]!
+      if (times[i]! > maxTimeMs) maxTimeMs = times[i]!
+    }
+  }
+  const columns = (batch.indexes === undefined ? 0 : 1) | (typeof times === 'number' ? 0 : 2)
+  return { sequence, layout: batch.layout, run, count: batch.count, columns, minTimeMs, maxTimeMs, bytes, start: start + headerBytes, end }
+}

@@ -1,0 +1,333 @@
+import type { MetricType } from '@narthex/model/metric-type'
+import { floatBytesMax, writeFloatG } from './float-writer.ts'
+
+// A run of one family's lines in the buffer. A family that is written in several places has several runs, linked by `next`.
+interface Run {
+  readonly name: string
+  readonly start: number
+  end: number
+  /** Index of the family's next run, or -1. */
+  next: number
+}
+
+const textEncoder = new TextEncoder()
+const nothing = new Uint8Array(0)
+
+/**
+ * Writes exposition text 0.0.4 into one reused buffer, byte for byte as client_golang's text encoder does: families sorted by name, HELP and
+ * label values escaped, numbers in Go's shortest %g form. Families without samples are left out; several `family` calls with one name are
+ * merged under the first HELP and TYPE; a sample whose name and labels were written before is dropped and counted.
+ */
+export class FamilyWriter {
+  #bytes: Uint8Array
+  #length = 0
+  #sorted: Uint8Array = nothing
+  #runs: Run[] = []
+  #firstRunByName = new Map<string, number>()
+  #lastRunByName = new Map<string, number>()
+  #inOrder = true
+
+  #name = ''
+  #help = ''
+  #type: MetricType | 'untyped' = 'unknown'
+  #nameIsQuoted = false
+  #run: Run | undefined
+
+  // Open-addressing set of written keys: slot → offset of the key in #bytes, valid when the slot's round is the current one.
+  #slotOffsets = new Int32Array(1024)
+  #slotHashes = new Int32Array(1024)
+  #slotRounds = new Int32Array(1024)
+  #round = 1
+  #keyCount = 0
+
+  /** Samples dropped since the last reset because an equal name and label list had been written. */
+  duplicates = 0
+
+  constructor(initialBytes = 65_536) {
+    this.#bytes = new Uint8Array(initialBytes)
+  }
+
+  /** Samples written since the last reset. */
+  get samples(): number {
+    return this.#keyCount
+  }
+
+  /** Starts a family; nothing is written for it until its first sample. */
+  family(name: string, help: string, type: MetricType | 'untyped'): void {
+    this.#name = name
+    this.#help = help
+    this.#type = type
+    this.#run = undefined
+    this.#nameIsQuoted = !isLegacyName(name)
+  }
+
+  /**
+   * Writes one sample of the current family: `labels` is flat (name, value, …) and printed in this order, `suffix` is `_bucket`, `_sum` or
+   * `_count`, `timestampMs` is printed when given.
+   */
+  sample(value: number, labels?: readonly string[], suffix?: string, timestampMs?: number): void {
+    const run = this.#run ?? this.#startRun()
+    const start = this.#length
+    const name = this.#name
+    this.#reserve(name.length * 6 + (suffix === undefined ? 0 : suffix.length * 6) + 8)
+    let labelCount = 0
+    if (this.#nameIsQuoted) {
+      this.#byte(123)
+      this.#quoted(suffix === undefined ? name : name + suffix)
+      labelCount++
+    } else {
+      this.#raw(name)
+      if (suffix !== undefined) this.#raw(suffix)
+    }
+    if (labels !== undefined) {
+      for (let i = 0; i + 1 < labels.length; i += 2) {
+        this.#reserve(labels[i]!.length * 6 + labels[i + 1]!.length * 6 + 8)
+        this.#byte(labelCount++ === 0 ? 123 : 44) // { ,
+        this.#labelName(labels[i]!)
+        this.#byte(61) // =
+        this.#quoted(labels[i + 1]!)
+      }
+    }
+    if (labelCount > 0) this.#byte(125) // }
+    if (!this.#remember(start)) {
+      this.#length = start
+      this.duplicates++
+      return
+    }
+    this.#reserve(2 * floatBytesMax + 3)
+    this.#byte(32)
+    this.#length = writeFloatG(this.#bytes, this.#length, value)
+    if (timestampMs !== undefined) {
+      this.#byte(32)
+      this.#raw(String(Math.trunc(timestampMs)))
+    }
+    this.#byte(10)
+    run.end = this.#length
+  }
+
+  /** All families written since the last reset, sorted by name; the bytes are valid until the next `family`, `sample` or `reset`. */
+  finish(): Uint8Array {
+    this.#run = undefined
+    if (this.#inOrder) return this.#bytes.subarray(0, this.#length)
+    const names = [...this.#firstRunByName.keys()].sort(compareNames)
+    if (this.#sorted.length < this.#length) this.#sorted = new Uint8Array(this.#bytes.length)
+    let length = 0
+    for (const name of names) {
+      for (let index = this.#firstRunByName.get(name)!; index >= 0; index = this.#runs[index]!.next) {
+        const run = this.#runs[index]!
+        this.#sorted.set(this.#bytes.subarray(run.start, run.end), length)
+        length += run.end - run.start
+      }
+    }
+    return this.#sorted.subarray(0, length)
+  }
+
+  /** Forgets all that was written; keeps the buffers. */
+  reset(): void {
+    this.#length = 0
+    this.#runs.length = 0
+    this.#firstRunByName.clear()
+    this.#lastRunByName.clear()
+    this.#inOrder = true
+    this.#run = undefined
+    this.#keyCount = 0
+    this.duplicates = 0
+    if (this.#round === 0x7fffffff) {
+      this.#slotRounds.fill(0)
+      this.#round = 0
+    }
+    this.#round++
+  }
+
+  #startRun(): Run {
+    const name = this.#name
+    const index = this.#runs.length
+    const run: Run = { name, start: this.#length, end: this.#length, next: -1 }
+    const previous = this.#runs[index - 1]
+    const last = this.#lastRunByName.get(name)
+    if (last === undefined) {
+      this.#firstRunByName.set(name, index)
+      if (previous !== undefined && compareNames(previous.name, name) > 0) this.#inOrder = false
+      this.#header(name)
+      run.end = this.#length
+    } else {
+      this.#runs[last]!.next = index
+      if (last !== index - 1) this.#inOrder = false
+    }
+    this.#lastRunByName.set(name, index)
+    this.#runs.push(run)
+    this.#run = run
+    return run
+  }
+
+  #header(name: string): void {
+    const help = this.#help
+    this.#reserve(name.length * 12 + help.length * 6 + 64)
+    this.#raw('# HELP ')
+    this.#headerName(name)
+    this.#byte(32)
+    this.#escaped(help, false)
+    this.#raw('\n# TYPE ')
+    this.#headerName(name)
+    this.#byte(32)
+    this.#raw(textTypes[this.#type])
+    this.#byte(10)
+  }
+
+  #headerName(name: string): void {
+    if (this.#nameIsQuoted) this.#quoted(name)
+    else this.#raw(name)
+  }
+
+  #labelName(name: string): void {
+    const start = this.#length
+    const bytes = this.#bytes
+    let offset = start
+    for (let i = 0; i < name.length; i++) {
+      const char = name.charCodeAt(i)
+      if (!isNameByte(char) || (i === 0 && char <= 57) || char === 58) {
+        this.#quoted(name)
+        return
+      }
+      bytes[offset++] = char
+    }
+    this.#length = offset
+  }
+
+  #quoted(value: string): void {
+    this.#byte(34)
+    this.#escaped(value, true)
+    this.#byte(34)
+  }
+
+  #escaped(value: string, quotes: boolean): void {
+    const bytes = this.#bytes
+    let offset = this.#length
+    for (let i = 0; i < value.length; i++) {
+      const char = value.charCodeAt(i)
+      if (char >= 128) {
+        this.#escapedUnicode(value, quotes)
+        return
+      }
+      if (char === 92 || (char === 34 && quotes)) {
+        bytes[offset++] = 92
+        bytes[offset++] = char
+      } else if (char === 10) {
+        bytes[offset++] = 92
+        bytes[offset++] = 110
+      } else {
+        bytes[offset++] = char
+      }
+    }
+    this.#length = offset
+  }
+
+  #escapedUnicode(value: string, quotes: boolean): void {
+    const escaped = value.replace(quotes ? /[\\\n"]/g : /[\\\n]/g, (char) => (char === '\n' ? '\\n' : '\\' + char))
+    this.#length += textEncoder.encodeInto(escaped, this.#bytes.subarray(this.#length)).written
+  }
+
+  #raw(text: string): void {
+    const bytes = this.#bytes
+    let offset = this.#length
+    for (let i = 0; i < text.length; i++) {
+      const char = text.charCodeAt(i)
+      if (char >= 128) {
+        this.#length += textEncoder.encodeInto(text, bytes.subarray(this.#length)).written
+        return
+      }
+      bytes[offset++] = char
+    }
+    this.#length = offset
+  }
+
+  #byte(byte: number): void {
+    this.#bytes[this.#length++] = byte
+  }
+
+  /** Makes room for `more` bytes; every caller reserves the worst case (6 bytes per UTF-16 unit covers UTF-8 and escapes) before it writes. */
+  #reserve(more: number): void {
+    if (this.#length + more <= this.#bytes.length) return
+    const grown = new Uint8Array(Math.max(this.#bytes.length * 2, this.#length + more))
+    grown.set(this.#bytes.subarray(0, this.#length))
+    this.#bytes = grown
+  }
+
+  /** Adds the key at [start, #length); false when it is there already. */
+  #remember(start: number): boolean {
+    if (this.#keyCount * 2 >= this.#slotOffsets.length) this.#growSlots()
+    const bytes = this.#bytes
+    const end = this.#length
+    const length = end - start
+    let hash = length
+    for (let i = start; i < end; i++) hash = Math.imul(hash ^ bytes[i]!, 0x01000193)
+    hash ^= hash >>> 15
+    const mask = this.#slotOffsets.length - 1
+    let slot = hash & mask
+    while (this.#slotRounds[slot] === this.#round) {
+      if (this.#slotHashes[slot] === hash && this.#equals(this.#slotOffsets[slot]!, start, length)) return false
+      slot = (slot + 1) & mask
+    }
+    this.#slotRounds[slot] = this.#round
+    this.#slotHashes[slot] = hash
+    this.#slotOffsets[slot] = start
+    this.#keyCount++
+    return true
+  }
+
+  /** True when the key at `known` is the `length` bytes at `start`: a known key is followed by the space before its value. */
+  #equals(known: number, start: number, length: number): boolean {
+    const bytes = this.#bytes
+    if (bytes[known + length] !== 32) return false
+    for (let i = 0; i < length; i++) if (bytes[known + i] !== bytes[start + i]) return false
+    return true
+  }
+
+  #growSlots(): void {
+    const { length } = this.#slotOffsets
+    const offsets = new Int32Array(length * 2)
+    const hashes = new Int32Array(length * 2)
+    const rounds = new Int32Array(length * 2)
+    const mask = length * 2 - 1
+    for (let i = 0; i < length; i++) {
+      if (this.#slotRounds[i] !== this.#round) continue
+      let slot = this.#slotHashes[i]! & mask
+      while (rounds[slot] === this.#round) slot = (slot + 1) & mask
+      offsets[slot] = this.#slotOffsets[i]!
+      hashes[slot] = this.#slotHashes[i]!
+      rounds[slot] = this.#round
+    }
+    this.#slotOffsets = offsets
+    this.#slotHashes = hashes
+    this.#slotRounds = rounds
+  }
+}
+
+/** The type words of text 0.0.4, which knows five. */
+const textTypes: Readonly<Record<MetricType | 'untyped', string>> = {
+  unknown: 'untyped',
+  untyped: 'untyped',
+  counter: 'counter',
+  gauge: 'gauge',
+  histogram: 'histogram',
+  gaugehistogram: 'histogram',
+  summary: 'summary',
+  info: 'gauge',
+  stateset: 'gauge',
+}
+
+function isNameByte(char: number): boolean {
+  return (char >= 97 && char <= 122) || (char >= 65 && char <= 90) || (char >= 48 && char <= 58) || char === 95
+}
+
+function isLegacyName(name: string): boolean {
+  const first = name.charCodeAt(0)
+  if (name.length === 0 || (first >= 48 && first <= 57)) return false
+  for (let i = 0; i < name.length; i++) if (!isNameByte(name.charCodeAt(i))) return false
+  return true
+}
+
+/** Names are ASCII nearly always, where UTF-16 order is byte order; beyond the BMP the order differs and does not matter to readers. */
+function compareNames(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}

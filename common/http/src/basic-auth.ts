@@ -1,0 +1,83 @@
+import type { Secret } from '@narthex/config/secret'
+import bcrypt from 'bcryptjs'
+import type { FastifyInstance } from 'fastify'
+import { createHash, randomBytes } from 'node:crypto'
+
+/** Compares a password with a bcrypt hash, off the caller's stack. */
+export type PasswordVerifier = (password: string, hash: string) => Promise<boolean>
+
+/** Verdicts remembered; the oldest goes first. */
+const verdictsMax = 1_000
+/** Comparisons that wait; more are refused, so that guessing passwords cannot pile up work. */
+const waitingMax = 64
+/** bcrypt reads no more of a password. */
+const passwordBytesMax = 72
+
+// Compared when the user does not exist, so that the time of an answer does not tell which users do. A hash of random bytes, cost 10.
+const unknownUserHash = '$2b$10$abcdefghijklmnopqrstuuKJm7bB1rmrTHHnvZcYNjTzGGxKuF2hG'
+
+export interface PasswordCheck {
+  /** undefined: too many comparisons are waiting. */
+  check(user: string, password: string, hash: string | undefined): Promise<boolean | undefined>
+}
+
+/**
+ * Remembers verdicts under a hash salted by this process, because one bcrypt comparison costs as much as a thousand requests.
+ * Comparisons run one after another.
+ */
+export function createPasswordCheck(verify: PasswordVerifier = (password, hash) => bcrypt.compare(password, hash)): PasswordCheck {
+  const salt = randomBytes(32)
+  const verdicts = new Map<string, boolean>()
+  let last: Promise<unknown> = Promise.resolve()
+  let waiting = 0
+
+  async function compare(key: string, password: string, hash: string): Promise<boolean> {
+    const known = verdicts.get(key)
+    if (known !== undefined) return known
+    const verdict = await verify(password, hash)
+    verdicts.set(key, verdict)
+    if (verdicts.size > verdictsMax) verdicts.delete(verdicts.keys().next().value!)
+    return verdict
+  }
+
+  return {
+    async check(user, password, hash) {
+      if (Buffer.byteLength(password) > passwordBytesMax) return false
+      const against = hash ?? unknownUserHash
+      const key = createHash('sha256').update(salt).update(JSON.stringify([user, against, password])).digest('base64')
+      const known = verdicts.get(key)
+      if (known !== undefined) return known && hash !== undefined
+      if (waiting >= waitingMax) return undefined
+      waiting++
+      const turn = last.then(() => compare(key, password, against))
+      last = turn.catch(() => undefined)
+      try {
+        return (await turn) && hash !== undefined
+      } finally {
+        waiting--
+      }
+    },
+  }
+}
+
+/** Refuses requests without a valid user, as the exporter toolkit does, while `users` names any. */
+export function addBasicAuth(app: FastifyInstance, users: () => Readonly<Record<string, Secret>>, check: PasswordCheck): void {
+  app.addHook('onRequest', async (request, reply) => {
+    const known = users()
+    if (Object.keys(known).length === 0) return
+    const given = parseBasicAuth(request.headers.authorization)
+    const hash = given !== undefined && Object.hasOwn(known, given.user) ? known[given.user]!.reveal() : undefined
+    const verdict = given === undefined ? false : await check.check(given.user, given.password, hash)
+    if (verdict === true) return
+    if (verdict === undefined) return reply.code(503).header('retry-after', '1').type('text/plain; charset=utf-8').send('Too many logins\n')
+    return reply.code(401).header('www-authenticate', 'Basic').type('text/plain; charset=utf-8').send('Unauthorized\n')
+  })
+}
+
+function parseBasicAuth(header: string | undefined): { user: string; password: string } | undefined {
+  const match = /^basic +([A-Za-z0-9+/]+={0,2})$/i.exec(header ?? '')
+  if (match === null) return undefined
+  const pair = Buffer.from(match[1]!, 'base64').toString('utf8')
+  const colon = pair.indexOf(':')
+  return colon < 0 ? undefined : { user: pair.slice(0, colon), password: pair.slice(colon + 1) }
+}

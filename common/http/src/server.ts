@@ -1,0 +1,200 @@
+import { parseWebConfig, type WebConfig } from '@narthex/config/web-config'
+import { fastify, type FastifyInstance, type FastifyPluginCallback } from 'fastify'
+import { readFileSync } from 'node:fs'
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
+import { addBasicAuth, createPasswordCheck, type PasswordVerifier } from './basic-auth.ts'
+import { formatListenUrl, parseListenAddress, type ListenAddress } from './listen-address.ts'
+import { addInstruments, type HttpInstruments } from './instruments.ts'
+import { createTlsSettings, type TlsSettings } from './server-tls.ts'
+
+/** What the server kit logs through; every logger of the project fits. */
+export interface HttpLog {
+  info(message: string, fields?: Readonly<Record<string, unknown>>): void
+  warn(message: string, fields?: Readonly<Record<string, unknown>>): void
+  error(message: string, fields?: Readonly<Record<string, unknown>>): void
+}
+
+export interface HttpServerOptions {
+  /** `:9090`, `127.0.0.1:9090`, `[::1]:9090`, `unix:/run/x.sock`; port 0 takes a free one. */
+  readonly listenAddress: readonly string[]
+  readonly webConfigFile?: string
+  readonly log: HttpLog
+  /** Names the server in log lines and errors. */
+  readonly name: string
+  /** Largest body of an ordinary route (1 MiB); routes that stream set their own. */
+  readonly bodyBytesMax?: number
+  /** Prefix of all routes added through `routes`, such as `/prometheus`. */
+  readonly routePrefix?: string
+  /** Connections at once (512, as Prometheus); further ones are closed at once. */
+  readonly connectionsMax?: number
+  /** Longest time to receive one request and to keep an idle connection (5 min, as Prometheus). */
+  readonly readTimeoutMs?: number
+  readonly instruments?: HttpInstruments
+  /** Compares a password with a bcrypt hash; default: in this thread, in slices. */
+  readonly verifyPassword?: PasswordVerifier
+}
+
+export interface HttpServer {
+  /** Add routes before `listen()`. Routes added here ignore the route prefix. */
+  readonly fastify: FastifyInstance
+  /** `''` or `/prefix` without a slash at the end. */
+  readonly routePrefix: string
+  /** Adds routes below the route prefix. */
+  routes(plugin: FastifyPluginCallback): void
+  /** Opens all addresses and gives their URLs. Throws `ListenError` with one clear line when one cannot be opened; none is open then. */
+  listen(): Promise<string[]>
+  /** Answers what is running, up to `graceMs`, then cuts. */
+  close(graceMs: number): Promise<void>
+}
+
+/** An address cannot be listened on; the text is Go's. */
+export class ListenError extends Error {
+  override name = 'ListenError'
+}
+
+/** Throws a ConfigError when the web config file is wrong. */
+export function createHttpServer(options: HttpServerOptions): Promise<HttpServer> {
+  return Promise.resolve().then(() => buildServer(options))
+}
+
+function buildServer(options: HttpServerOptions): HttpServer {
+  const readConfig = (): WebConfig => readWebConfig(options.webConfigFile)
+  let webConfig = readConfig()
+  const tls = webConfig.tls === undefined ? undefined : createTlsSettings(webConfig.tls)
+  const addresses = options.listenAddress.map(parseListenAddress)
+  const routePrefix = normalizePrefix(options.routePrefix)
+  let handler: RequestListener = () => undefined
+
+  const app = fastify({
+    logger: false,
+    bodyLimit: options.bodyBytesMax ?? 2 ** 20,
+    exposeHeadRoutes: true,
+    routerOptions: { ignoreTrailingSlash: false, maxParamLength: 4096 },
+    return503OnClosing: false,
+    serverFactory(dispatch) {
+      handler = (request, response) => {
+        for (const [name, value] of Object.entries(webConfig.headers)) response.setHeader(name, value)
+        dispatch(request, response)
+      }
+      // Fastify wants one server to hang on; the ones that listen are made by `listen`.
+      return createServer(handler)
+    },
+  })
+  addBasicAuth(app, () => webConfig.basicAuthUsers, createPasswordCheck(options.verifyPassword))
+  if (options.instruments !== undefined) addInstruments(app, options.instruments, routePrefix)
+
+  const servers: (Server | TlsServer)[] = []
+  let watcher: NodeJS.Timeout | undefined
+
+  // Secrets and certificates are looked at once a second, so that a change needs no restart and costs a request nothing.
+  function watchConfig(): void {
+    if (options.webConfigFile === undefined) return
+    const tlsServers = servers.filter((server): server is TlsServer => 'setSecureContext' in server)
+    let failing = false
+    watcher = setInterval(() => {
+      try {
+        const next = readConfig()
+        if ((next.tls === undefined) !== (webConfig.tls === undefined)) throw new Error('cannot switch TLS on or off without a restart')
+        webConfig = next
+        if (next.tls !== undefined && tls !== undefined && tls.reload(next.tls)) {
+          for (const server of tlsServers) server.setSecureContext(tls.contextOptions())
+          options.log.info('TLS certificates reloaded.', { server: options.name })
+        }
+        failing = false
+      } catch (error) {
+        if (!failing) options.log.error('cannot reload web configuration, keeping the last good one', { server: options.name, err: error })
+        failing = true
+      }
+    }, 1_000)
+    watcher.unref()
+  }
+
+  async function listen(): Promise<string[]> {
+    await app.ready()
+    try {
+      for (const address of addresses) {
+        const server = createListener(handler, tls)
+        server.requestTimeout = options.readTimeoutMs ?? 300_000
+        server.keepAliveTimeout = options.readTimeoutMs ?? 300_000
+        server.headersTimeout = Math.min(60_000, server.requestTimeout)
+        server.maxConnections = options.connectionsMax ?? 512
+        servers.push(server)
+        await listenOn(server, address)
+      }
+    } catch (error) {
+      await closeServers(servers.splice(0), 0)
+      throw error
+    }
+    watchConfig()
+    return servers.map((server, index) => formatListenUrl(server.address(), addresses[index]!, tls !== undefined))
+  }
+
+  async function close(graceMs: number): Promise<void> {
+    clearInterval(watcher)
+    await closeServers(servers.splice(0), graceMs)
+    await app.close()
+  }
+
+  return {
+    fastify: app,
+    routePrefix,
+    routes: (plugin) => void app.register(plugin, { prefix: routePrefix }),
+    listen,
+    close,
+  }
+}
+
+function readWebConfig(path: string | undefined): WebConfig {
+  if (path === undefined || path === '') return { http2: true, headers: {}, basicAuthUsers: {} }
+  return parseWebConfig(readFileSync(path, 'utf8'), path)
+}
+
+function normalizePrefix(prefix: string | undefined): string {
+  const trimmed = (prefix ?? '').replace(/^\/+|\/+$/g, '')
+  return trimmed === '' ? '' : `/${trimmed}`
+}
+
+function createListener(handler: (request: IncomingMessage, response: ServerResponse) => void, tls: TlsSettings | undefined): Server {
+  if (tls === undefined) return createServer(handler)
+  const server = createTlsServer(tls.serverOptions(), handler)
+  tls.guard(server)
+  return server
+}
+
+function listenOn(server: Server, address: ListenAddress): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onError = (error: NodeJS.ErrnoException): void => reject(new ListenError(describeListenError(error, address), { cause: error }))
+    server.once('error', onError)
+    const options = address.socketPath === undefined ? { host: address.host, port: address.port } : { path: address.socketPath }
+    server.listen({ ...options, backlog: 1024 }, () => {
+      server.off('error', onError)
+      resolve()
+    })
+  })
+}
+
+function describeListenError(error: NodeJS.ErrnoException, address: ListenAddress): string {
+  const causes: Readonly<Record<string, string>> = {
+    EADDRINUSE: 'bind: address already in use',
+    EACCES: 'bind: permission denied',
+    EADDRNOTAVAIL: 'bind: cannot assign requested address',
+    ENOTFOUND: 'no such host',
+  }
+  return `listen ${address.socketPath === undefined ? 'tcp' : 'unix'} ${address.text}: ${causes[error.code ?? ''] ?? error.message}`
+}
+
+async function closeServers(servers: readonly Server[], graceMs: number): Promise<void> {
+  const closed = servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())))
+  for (const server of servers) server.closeIdleConnections()
+  const cut = setTimeout(() => {
+    for (const server of servers) server.closeAllConnections()
+  }, graceMs)
+  // A connection that becomes idle after its last answer must not hold the stop until the deadline.
+  const sweep = setInterval(() => {
+    for (const server of servers) server.closeIdleConnections()
+  }, 20)
+  await Promise.all(closed)
+  clearTimeout(cut)
+  clearInterval(sweep)
+}

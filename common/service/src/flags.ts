@@ -1,0 +1,190 @@
+import { hideBin } from 'yargs/helpers'
+import yargs from 'yargs'
+import type { Flag } from './flag-spec.ts'
+import { renderHelp } from './flag-help.ts'
+import { PrintAndExit, UserError } from './user-error.ts'
+
+export type FlagSpecs = Readonly<Record<string, Flag<unknown>>>
+export type FlagValues<Specs extends FlagSpecs> = { readonly [Key in keyof Specs]: ReturnType<Specs[Key]['finish']> }
+
+export interface Program<Specs extends FlagSpecs> {
+  /** Stands before error texts and in the usage line: `prometheus`. */
+  readonly name: string
+  readonly help: string
+  /** What `--version` prints. */
+  readonly version: string
+  readonly flags: Specs
+  /** Names of positional arguments in the usage line; without them every positional argument is an error. */
+  readonly arguments?: readonly { readonly name: string; readonly help: string; readonly isRepeatable?: boolean; readonly isOptional?: boolean }[]
+  /** Accept Go's `-flag=value` too (redis and nginx exporters, vmagent). */
+  readonly acceptsSingleDash?: boolean
+  /**
+   * Exit codes of the replaced program: `usage` for a flag that does not exist or lacks its value (kingpin: 1), `value` for a value that
+   * does not parse (prometheus: 2; alertmanager, exporters, promtool: 1).
+   */
+  readonly exitCodes?: { readonly usage?: number; readonly value?: number }
+}
+
+export interface ParsedFlags<Specs extends FlagSpecs> {
+  readonly values: FlagValues<Specs>
+  /** Names of flags that the command line or the environment gave. */
+  readonly given: ReadonlySet<string>
+  readonly arguments: readonly string[]
+  /** Every flag with its effective text, for `/api/v1/status/flags`. */
+  readonly effective: Readonly<Record<string, string>>
+}
+
+/**
+ * Reads a command line as kingpin does, with its texts. Throws `UserError` with one line, or `PrintAndExit` for --help and --version.
+ * `argv` is without the runtime and the script.
+ */
+export function parseFlags<Specs extends FlagSpecs>(
+  program: Program<Specs>,
+  argv: readonly string[],
+  env: NodeJS.ProcessEnv = process.env,
+): ParsedFlags<Specs> {
+  const flags = Object.values(program.flags)
+  const tokens = program.acceptsSingleDash === true ? argv.map((token) => doubleDash(token, flags)) : [...argv]
+  const parsed = tokenize(program, flags, tokens)
+  if (parsed['help'] === true) throw new PrintAndExit(renderHelp(program))
+  if (parsed['version'] === true) throw new PrintAndExit(`${program.version}\n`)
+
+  const given = new Set<string>()
+  const effective: Record<string, string> = {}
+  const entries = Object.entries(program.flags).map(([key, described]) => {
+    const texts = findTexts(program, described, parsed, tokens, env)
+    if (texts !== undefined) given.add(described.name)
+    else if (described.isRequired) throw usageError(program, `required flag --${described.name} not provided`)
+    const chosen = texts ?? described.defaultTexts
+    effective[described.name] = chosen.join(',')
+    return [key, described.finish(chosen.map((text) => parseValue(program, described, text)))]
+  })
+  return { values: Object.fromEntries(entries) as FlagValues<Specs>, given, arguments: checkArguments(program, parsed._), effective }
+}
+
+/** The arguments of this process without the runtime and the script. */
+export function ownArguments(): string[] {
+  return hideBin(process.argv)
+}
+
+type Parsed = Record<string, unknown> & { readonly _: readonly string[] }
+
+function tokenize(program: Program<FlagSpecs>, flags: readonly Flag<unknown>[], tokens: string[]): Parsed {
+  const booleans = flags.filter(({ isBoolean }) => isBoolean).map(({ name }) => name)
+  const valued = flags.filter(({ isBoolean }) => !isBoolean).map(({ name }) => name)
+  const parser = yargs()
+    .parserConfiguration({
+      'dot-notation': false,
+      'camel-case-expansion': false,
+      'boolean-negation': false,
+      'short-option-groups': false,
+      'parse-numbers': false,
+      'parse-positional-numbers': false,
+      'unknown-options-as-args': true,
+      'greedy-arrays': false,
+    })
+    .help(false)
+    .version(false)
+    .locale('en')
+    .exitProcess(false)
+    .showHelpOnFail(false)
+    // A boolean is read as text, so that its form with a value can be told from one without.
+    .string([...valued, ...booleans, ...booleans.map((name) => `no-${name}`)])
+    .boolean(['help', 'version'])
+    .alias('h', 'help')
+  for (const { name, short } of flags) if (short !== undefined) parser.alias(short, name)
+  for (const name of valued) parser.nargs(name, 1)
+  parser.fail((message: string | undefined, error: Error | undefined) => {
+    const missing = /^Not enough arguments following: (.+)$/.exec(message ?? '')
+    if (missing !== null) throw usageError(program, `expected argument for flag '--${missing[1]}'`)
+    throw error ?? usageError(program, message ?? 'cannot parse arguments')
+  })
+  const protectedTokens = tokens.map((token) => protectBoolean(token, booleans))
+  const parsed: Record<string, unknown> = { ...parser.parseSync(protectedTokens) }
+  const positional = Array.isArray(parsed['_']) ? parsed['_'].map(String) : []
+  const unknown = positional.find((token) => token.startsWith('-') && token !== '-' && tokens.includes(token))
+  if (unknown !== undefined && !isAfterSeparator(tokens, unknown)) throw usageError(program, describeUnknown(unknown))
+  return { ...parsed, _: positional }
+}
+
+// A bare `--flag` must not take the next word as its value.
+function protectBoolean(token: string, booleans: readonly string[]): string {
+  const name = token.startsWith('--no-') ? token.slice(5) : token.slice(2)
+  return token.startsWith('--') && booleans.includes(name) ? `${token}=true` : token
+}
+
+function isAfterSeparator(tokens: readonly string[], token: string): boolean {
+  const separator = tokens.indexOf('--')
+  return separator >= 0 && tokens.indexOf(token) > separator
+}
+
+function describeUnknown(token: string): string {
+  if (token.startsWith('--')) return `unknown long flag '${token.split('=')[0]}'`
+  return `unknown short flag '${token.slice(0, 2)}'`
+}
+
+/** What the command line or the environment says; undefined when neither speaks. */
+function findTexts(
+  program: Program<FlagSpecs>,
+  described: Flag<unknown>,
+  parsed: Parsed,
+  tokens: readonly string[],
+  env: NodeJS.ProcessEnv,
+): readonly string[] | undefined {
+  const positive = asTexts(parsed[described.name])
+  const negative = described.isBoolean ? asTexts(parsed[`no-${described.name}`]) : []
+  if (positive.length + negative.length > 0) {
+    if (positive.length + negative.length > 1 && !described.isRepeatable) {
+      throw valueError(program, `flag '${described.name}' cannot be repeated`)
+    }
+    if (negative.length === 0) return positive
+    if (negative[0] !== 'true' || tokens.some((token) => token.startsWith(`--no-${described.name}=`))) {
+      throw usageError(program, `unexpected ${negative[0]}`)
+    }
+    return ['false']
+  }
+  const names = described.env === undefined ? [] : typeof described.env === 'string' ? [described.env] : described.env
+  const value = names.map((name) => env[name]).find((text) => text !== undefined && text !== '')
+  if (value === undefined) return undefined
+  // kingpin splits a repeatable flag's variable at line ends.
+  return described.isRepeatable ? value.split('\n').filter((text) => text !== '') : [value]
+}
+
+function asTexts(value: unknown): readonly string[] {
+  if (value === undefined) return []
+  return Array.isArray(value) ? value.map(String) : [String(value)]
+}
+
+function parseValue(program: Program<FlagSpecs>, described: Flag<unknown>, text: string): unknown {
+  try {
+    return described.parse(text)
+  } catch (error) {
+    throw valueError(program, error instanceof Error ? error.message : String(error), described.name, error)
+  }
+}
+
+function checkArguments(program: Program<FlagSpecs>, values: readonly string[]): readonly string[] {
+  const wanted = program.arguments ?? []
+  const missing = wanted.find((argument, index) => argument.isOptional !== true && index >= values.length)
+  if (missing !== undefined) throw usageError(program, `required argument '${missing.name}' not provided`)
+  const isOpen = wanted.at(-1)?.isRepeatable === true
+  if (!isOpen && values.length > wanted.length) throw usageError(program, `unexpected ${values[wanted.length]}`)
+  return values
+}
+
+// `-web.listen-address=:1` → `--web.listen-address=:1`, for names that exist; `-1` and `-` stay.
+function doubleDash(token: string, flags: readonly Flag<unknown>[]): string {
+  if (!/^-[A-Za-z]/.test(token)) return token
+  const name = token.slice(1).split('=')[0]!
+  const known = ['help', 'version', ...flags.flatMap((described) => [described.name, `no-${described.name}`])]
+  return known.includes(name) ? `-${token}` : token
+}
+
+function usageError(program: Program<FlagSpecs>, text: string): UserError {
+  return new UserError(`${program.name}: error: ${text}, try --help`, program.exitCodes?.usage ?? 1)
+}
+
+function valueError(program: Program<FlagSpecs>, text: string, name?: string, cause?: unknown): UserError {
+  const place = name === undefined ? '' : `invalid value for flag --${name}: `
+  return new UserError(`${program.name}: error: ${place}${text}, try --help`, program.exitCodes?.value ?? 1, { cause })
+}

@@ -1,0 +1,47 @@
+import type { Registry } from './metrics.ts'
+
+/** Fits `HttpInstruments` of the server kit. */
+export interface HttpRequestMetrics {
+  observe(handler: string, method: string, status: number, durationSeconds: number, responseBytes: number): void
+}
+
+const durationBuckets = [0.1, 0.2, 0.4, 1, 3, 8, 20, 60, 120]
+const sizeBuckets = [100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000]
+
+/** Prometheus' three families about its own requests. */
+export function prometheusHttpMetrics(registry: Registry): HttpRequestMetrics {
+  const requests = registry.counter('prometheus_http_requests_total', 'Counter of HTTP requests.', ['handler', 'code'])
+  const durations = registry.histogram(
+    'prometheus_http_request_duration_seconds',
+    'Histogram of latencies for HTTP requests.',
+    ['handler'],
+    durationBuckets,
+  )
+  const sizes = registry.histogram(
+    'prometheus_http_response_size_bytes',
+    'Histogram of response size for HTTP requests.',
+    ['handler'],
+    sizeBuckets,
+  )
+  return {
+    observe(handler, _method, status, durationSeconds, responseBytes) {
+      requests.inc(1, handler, String(status))
+      durations.observe(durationSeconds, handler)
+      sizes.observe(responseBytes, handler)
+    },
+  }
+}
+
+/** Alertmanager's two families about its own requests. */
+export function alertmanagerHttpMetrics(registry: Registry): HttpRequestMetrics {
+  const buckets = [0.05, 0.1, 0.25, 0.5, 0.75, 1, 2, 5, 20, 60]
+  const labels = ['handler', 'method']
+  const durations = registry.histogram('alertmanager_http_request_duration_seconds', 'Histogram of latencies for HTTP requests.', labels, buckets)
+  const sizes = registry.histogram('alertmanager_http_response_size_bytes', 'Histogram of response size for HTTP requests.', labels, sizeBuckets)
+  return {
+    observe(handler, method, _status, durationSeconds, responseBytes) {
+      durations.observe(durationSeconds, handler, method.toLowerCase())
+      sizes.observe(responseBytes, handler, method.toLowerCase())
+    },
+  }
+}

@@ -1,0 +1,21 @@
+import { getAsset, isSea } from 'node:sea'
+import { Worker, type ResourceLimits, type Transferable } from 'node:worker_threads'
+
+export interface SpawnWorkerOptions {
+  readonly workerData?: unknown
+  readonly transferList?: Transferable[]
+  readonly resourceLimits?: ResourceLimits
+  /** Extra environment; default: a copy of this process's. */
+  readonly env?: NodeJS.ProcessEnv
+  readonly argv?: readonly string[]
+}
+
+/**
+ * Starts a worker thread: from the embedded script `<name>.js` in the single binary, from `devUrl`
+ * (`new URL('./query-worker.ts', import.meta.url)`) when the sources run as they are. The thread carries `name` in the system's lists.
+ */
+export function spawnWorker(name: string, devUrl: URL, options: SpawnWorkerOptions = {}): Worker {
+  const { argv, ...rest } = options
+  const common = { ...rest, name, ...(argv === undefined ? {} : { argv: [...argv] }) }
+  return isSea() ? new Worker(getAsset(`${name}.js`, 'utf8'), { ...common, eval: true }) : new Worker(devUrl, common)
+}

@@ -1,0 +1,87 @@
+import { mkdtempSync, mkdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { globDirectories } from './glob-directories.ts'
+import { createTestExporter, onlyCollector, scrapeOnce } from './test-exporter.ts'
+
+let directory: string
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'narthex-textfile-'))
+})
+afterEach(() => rmSync(directory, { recursive: true, force: true }))
+
+const flags = (...directories: readonly string[]) => ({ ...onlyCollector('textfile'), 'collector.textfile.directory': directories })
+
+async function scrapeFiles(files: Readonly<Record<string, string>>): Promise<string> {
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(directory, name), text)
+  return scrapeOnce(flags(directory))
+}
+
+test('without a directory there is no error', async () => {
+  expect(await scrapeOnce(onlyCollector('textfile'))).toContain('node_textfile_scrape_error 0\n')
+})
+
+test('a directory that is not there is an error, of the textfile collector only', async () => {
+  const text = await scrapeOnce(flags(`${directory}/none`))
+  expect(text).toContain('node_textfile_scrape_error 1\n')
+  expect(text).toContain('node_scrape_collector_success{collector="textfile"} 1\n')
+})
+
+test('samples of several files and a missing help are put together', async () => {
+  const text = await scrapeFiles({
+    'a.prom': '# HELP x Help.\n# TYPE x counter\nx{a="2"} 2\nx 1\n',
+    'b.prom': '# TYPE x counter\nx{b="1"} 3\ny 4\n',
+    'c.txt': 'z 1\n',
+  })
+  expect(text).toContain('# HELP x Help.\n# TYPE x counter\nx{a=""} 1\nx{a="2"} 2\nx{b="1"} 3\n')
+  expect(text).toContain(`# HELP y Metric read from ${directory}/b.prom\n# TYPE y untyped\ny 4\n`)
+  expect(text).toContain('node_textfile_scrape_error 0\n')
+  expect(text).not.toContain('z 1')
+})
+
+test.each([
+  ['that do not parse', { 'bad.prom': 'one 1\ntwo{ 2\n' }, 'one'],
+  ['with timestamps', { 'bad.prom': 'one 1\ntwo 2 1395066363000\n' }, 'one'],
+  ['whose help clashes', { 'a.prom': '# HELP x A.\nx 1\n', 'b.prom': '# HELP x B.\nx{clash="1"} 1\n' }, 'clash'],
+  ['whose type clashes', { 'a.prom': '# TYPE x gauge\nx 1\n', 'b.prom': '# TYPE x counter\nx{clash="1"} 1\n' }, 'clash'],
+])('files %s set the error, and the rest stays', async (_, files, refused) => {
+  const text = await scrapeFiles({ ...files, 'good.prom': 'good 1\n' })
+  expect(text).toContain('node_textfile_scrape_error 1\n')
+  expect(text).toContain('\ngood 1\n')
+  expect(text).not.toMatch(new RegExp(`^[a-z{]*${refused}`, 'm'))
+})
+
+test('only files that were read have a time', async () => {
+  writeFileSync(join(directory, 'a.prom'), 'a 1\n')
+  utimesSync(join(directory, 'a.prom'), 1_600_000_000, 1_600_000_000)
+  const text = await scrapeFiles({ 'bad.prom': 'x' })
+  expect(text.match(/^node_textfile_mtime_seconds\{.*$/gm)).toEqual([`node_textfile_mtime_seconds{file="${directory}/a.prom"} 1.6e+09`])
+})
+
+test('a file that was replaced is read again', async () => {
+  const exporter = createTestExporter(flags(directory))
+  const scrape = async () => Buffer.from((await exporter.handleMetrics()).body).toString()
+  writeFileSync(join(directory, 'a.prom'), 'a 1\n')
+  expect(await scrape()).toContain('\na 1\n')
+  writeFileSync(join(directory, 'a.prom'), 'a 2222\n')
+  expect(await scrape()).toContain('\na 2222\n')
+})
+
+test('a family that a file has in common with the exporter keeps the exporter’s type', async () => {
+  writeFileSync(join(directory, 'a.prom'), '# TYPE node_load1 counter\nnode_load1{x="y"} 1\n')
+  const text = await scrapeOnce({ ...flags(directory), 'collector.loadavg': true })
+  expect(text).toContain('# TYPE node_load1 gauge\n')
+  expect(text).not.toContain('node_load1{')
+})
+
+test('directories are found by patterns', async () => {
+  for (const name of ['one', 'two', 'three', 'x[y']) mkdirSync(join(directory, name))
+  const found = async (pattern: string) =>
+    (await globDirectories(`${directory}/${pattern}`)).map((path) => path.slice(directory.length + 1))
+  expect(await found('t*')).toEqual(['three', 'two'])
+  expect(await found('?[nw][0-9]')).toEqual(['?[nw][0-9]'])
+  expect(await found('?[nw][^x]')).toEqual(['one', 'two'])
+  expect(await found('x\\[y')).toEqual(['x[y'])
+  expect(await found('none*')).toEqual(['none*'])
+})

@@ -1,0 +1,85 @@
+import { findViolations } from '@narthex/exporter-kit/conformance'
+import { readInventory } from '@narthex/exporter-kit/inventory'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { collectorFactories } from './collectors.ts'
+import { nodeExporterFlags } from './flags.ts'
+import { createTestExporter, scrapeOnce } from './test-exporter.ts'
+import { unpackTestTrees, type TestTrees } from './test-tree.ts'
+
+let trees: TestTrees
+beforeAll(() => {
+  trees = unpackTestTrees()
+})
+afterAll(() => trees.remove())
+
+test('the families of the test trees are those recorded', async () => {
+  const text = await scrapeOnce(
+    {
+      ...trees.flags,
+      'collector.cpu.info': true,
+      'collector.cpu.info.flags-include': '^a',
+      'collector.cpu.info.bugs-include': 's$',
+      'collector.stat.softirq': true,
+      'collector.netdev.label-ifalias': true,
+      'collector.textfile.directory': [`${trees.directory}/rootfs/textfile*`],
+      'web.disable-exporter-metrics': true,
+    },
+    { nowMs: () => 1_700_000_000_123 },
+  )
+  // Taken out: what differs from machine to machine or from run to run.
+  const stable = text
+    .replaceAll(trees.directory, '/trees')
+    .replace(/^(node_scrape_collector_duration_seconds\{.*\}|node_textfile_mtime_seconds\{.*\}) .*$/gm, '$1 …')
+    .replace(/^(node_filesystem_(?:avail|free|size|files)[^{]*\{.*\}) .*$/gm, '$1 …')
+    .replace(/machine="[^"]*"/, 'machine="…"')
+    .replace(/^node_exporter_build_info\{.*$/m, 'node_exporter_build_info …')
+    .replace(/^node_time_zone_offset_seconds\{.*$/m, 'node_time_zone_offset_seconds …')
+  await expect(stable).toMatchFileSnapshot(fileURLToPath(new URL('../testdata/families.txt', import.meta.url)))
+})
+
+describe.each([
+  ['this machine', () => ({})],
+  ['the test trees', () => trees.flags],
+])('on %s', (_, flags) => {
+  test('the exporter conforms and has only families, types and labels of the original', async () => {
+    const inventory = readInventory('node')
+    expect(inventory, 'want parity/node.tsv in the shared folder (NARTHEX_SHARED)').toBeDefined()
+    const exporter = createTestExporter({ ...flags(), 'collector.cpu.info': true, 'collector.netdev.address-info': true })
+    const violations = await findViolations(exporter, {
+      collector: 'cpu',
+      inventory: inventory!,
+      isDynamicName: (name) => name.startsWith('node_hwmon_'),
+    })
+    await exporter.close()
+    expect(violations).toEqual([])
+  })
+})
+
+test('every default family of the twenty collectors that the test trees can show is there', async () => {
+  const text = await scrapeOnce({ ...trees.flags, 'collector.textfile.directory': [`${trees.directory}/rootfs/textfile`] })
+  const names = new Set([...text.matchAll(/^# TYPE (\S+)/gm)].map((match) => match[1]))
+  const missing = readInventory('node')!.filter(
+    (row) =>
+      row.isDefault &&
+      (collectorFactories.has(row.collector) || /^(exporter|self\.(process|promhttp))$/.test(row.collector)) &&
+      !names.has(row.metric),
+  )
+  // Alarms and points that no chip of the trees has; addresses of the network device are behind a flag.
+  expect(missing.map(({ metric }) => metric).filter((metric) => !metric.startsWith('node_hwmon_pwm_'))).toEqual([])
+})
+
+test('--collector.disable-defaults leaves what is asked for', async () => {
+  const exporter = createTestExporter({ 'collector.disable-defaults': true, 'collector.loadavg': true })
+  expect(exporter.collectorNames).toEqual(['loadavg'])
+  expect(createTestExporter({ 'collector.cpu': false }).collectorNames).toHaveLength(19)
+})
+
+test('a pattern that is none stops the start with the name of its collector', () => {
+  expect(() => createTestExporter({ 'collector.diskstats.device-exclude': '(' })).toThrow('cannot start collector.diskstats: ')
+})
+
+test('flags are named once', () => {
+  const names = nodeExporterFlags.map(({ name }) => name)
+  expect(names.filter((name, index) => names.indexOf(name) !== index)).toEqual([])
+})

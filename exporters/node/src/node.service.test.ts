@@ -1,0 +1,211 @@
+import type { MetricFamily } from '@narthex/exporter-kit/family-parser'
+import type { FlagValues } from '@narthex/exporter-kit/flag-spec'
+import { spawn, type ChildProcess } from 'node:child_process'
+import { createServer } from 'node:net'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { collectorFactories } from './collectors.ts'
+import { nodeExporterFlags } from './flags.ts'
+import { createTestExporter, parseText } from './test-exporter.ts'
+import { unpackTestTrees, type TestTrees } from './test-tree.ts'
+
+// Debian's node_exporter 1.5.0 beside ours, on this machine and on the test trees. Filters whose defaults changed since, or that Debian
+// changed, are given to both.
+const sharedFlags: Readonly<Record<string, string>> = Object.fromEntries(
+  ['filesystem.mount-points-exclude', 'filesystem.fs-types-exclude', 'diskstats.device-exclude', 'netstat.fields'].map((name) => {
+    const flag = `collector.${name}`
+    return [flag, String(nodeExporterFlags.find((spec) => spec.name === flag)!.default)]
+  }),
+)
+
+/** Families that came after 1.5.0. */
+const newerFamilies =
+  /^node_(cpu_online|cpu_isolated|filesystem_mount_info|md_degraded|md_raid_disks|os_support_end_.*|pressure_irq_.*|hwmon_freq_.*)$/
+/** Families that went after it: fields of meminfo that its fixed list lacks. */
+const olderFamilies = /^node_memory_(Balloon|FileHugePages|FilePmdMapped|Hugetlb|KReclaimable|SecPageTables|Unaccepted)_bytes$/
+/** Labels that came after it, by family. */
+const newerLabels: readonly (readonly [RegExp, string])[] = [
+  [/^node_filesystem_/, 'device_error'],
+  [/^node_disk_info$/, 'rotational'],
+  [/^node_exporter_build_info$/, 'tags'],
+]
+
+/** Samples of the test trees that differ, and why. */
+const otherSamples: readonly RegExp[] = [
+  // 1.5.0 shows CPUs that are offline with zeros when one with a higher number is online.
+  /^node_cpu_(guest_)?seconds_total\{cpu="3"/,
+  // It does not take SCSI_IDENT_SERIAL for the serial.
+  /^node_disk_info\{device="sdb"/,
+  // It reads `mounts`, which cannot have an empty device; it leaves \134 in the path as it is, and so cannot ask for its size.
+  /^node_filesystem_\w+\{.*mountpoint="\/mnt\/(tab|back)/,
+  // It has no readonly for a mount with an error.
+  /^node_filesystem_readonly\{.*mountpoint="\/mnt\/gone"/,
+  // It does not know frequency sensors and the disk state `down`.
+  /^node_hwmon_sensor_label\{.*sensor="freq1"/,
+  /^node_md_disks\{.*state="down"/,
+]
+
+let trees: TestTrees
+beforeAll(() => {
+  trees = unpackTestTrees()
+})
+afterAll(() => trees.remove())
+
+test('on this machine families, types and labels are those of node_exporter 1.5.0, and values lie between two of its scrapes', async () => {
+  await compare({ ...sharedFlags }, ['--collector.netdev.device-exclude='])
+})
+
+test('on the test trees everything is as node_exporter 1.5.0 has it', async () => {
+  const flags = {
+    ...sharedFlags,
+    ...trees.flags,
+    'collector.netdev.netlink': false,
+    'collector.cpu.info': true,
+    'collector.stat.softirq': true,
+  }
+  const directory = `${trees.directory}/rootfs/textfile`
+  await compare({ ...flags, 'collector.textfile.directory': [directory] }, [
+    '--collector.netdev.device-exclude=',
+    `--collector.textfile.directory=${directory}`,
+  ])
+})
+
+async function compare(flags: FlagValues, peerOnlyFlags: readonly string[]): Promise<void> {
+  const peer = await startPeer(flags, peerOnlyFlags)
+  const exporter = createTestExporter(flags)
+  try {
+    await peer.scrape() // collectors that keep state warm up
+    await exporter.handleMetrics()
+    const before = parseText(await peer.scrape())
+    const ours = parseText(Buffer.from((await exporter.handleMetrics()).body).toString())
+    const after = parseText(await peer.scrape())
+    expect(findDifferences(ours, before, after)).toEqual([])
+  } finally {
+    await exporter.close()
+    peer.stop()
+  }
+}
+
+type Families = ReadonlyMap<string, MetricFamily>
+
+function findDifferences(ours: Families, before: Families, after: Families): string[] {
+  const differences: string[] = []
+  for (const [name, theirs] of before) {
+    if (!isCompared(name) || olderFamilies.test(name)) continue
+    const own = ours.get(name)
+    if (own === undefined) differences.push(`${name}: missing`)
+    else if (own.type !== theirs.type) differences.push(`${name}: want type ${theirs.type}, got ${own.type}`)
+    else differences.push(...compareSamples(own, theirs, after.get(name)))
+  }
+  for (const name of ours.keys()) {
+    if (isCompared(name) && !before.has(name) && !newerFamilies.test(name)) differences.push(`${name}: not in the original`)
+  }
+  return differences
+}
+
+/** Our process is another one than the peer's, and it has no Go runtime. */
+function isCompared(name: string): boolean {
+  return !/^(go_|process_|promhttp_)/.test(name)
+}
+
+function compareSamples(own: MetricFamily, theirs: MetricFamily, later: MetricFamily | undefined): string[] {
+  const differences: string[] = []
+  const ownValues = valuesByKey(own)
+  const theirValues = valuesByKey(theirs)
+  const laterValues = later === undefined ? new Map<string, number>() : valuesByKey(later)
+  for (const [key, low] of theirValues) {
+    if (isOther(key)) continue
+    const value = ownValues.get(key)
+    if (value === undefined) differences.push(`${key}: missing`)
+    else if (!isBetween(own.name, own.type, value, low, laterValues.get(key))) {
+      differences.push(`${key}: want ${low} to ${laterValues.get(key)}, got ${value}`)
+    }
+  }
+  for (const key of ownValues.keys()) {
+    if (!theirValues.has(key) && !isOther(key)) differences.push(`${key}: not in the original`)
+  }
+  return differences
+}
+
+function isOther(key: string): boolean {
+  return otherSamples.some((pattern) => pattern.test(key))
+}
+
+function valuesByKey(family: MetricFamily): Map<string, number> {
+  const dropped = newerLabels.filter(([pattern]) => pattern.test(family.name)).map(([, label]) => label)
+  // The peer asks uname(2) itself, whatever --path.procfs says: on the trees only label names can be compared.
+  const volatile = family.name === 'node_exporter_build_info' || family.name === 'node_uname_info'
+  return new Map(
+    family.samples.map(({ suffix, labels, value }) => {
+      const pairs: string[] = []
+      for (let i = 0; i < labels.length; i += 2) {
+        if (!dropped.includes(labels[i]!)) pairs.push(volatile ? labels[i]! : `${labels[i]}="${labels[i + 1]}"`)
+      }
+      return [`${family.name}${suffix}{${pairs.join()}}`, value]
+    }),
+  )
+}
+
+/** Gauges that move from one moment to the next. */
+const movingGauges =
+  /^node_(memory_|load|procs_|sockstat_|filefd_|entropy_|filesystem_|time_seconds|disk_io_now|scrape_collector_duration|nf_conntrack_)/
+
+function isBetween(name: string, type: string, value: number, low: number, high = low): boolean {
+  if (Number.isNaN(value) || Number.isNaN(low)) return Number.isNaN(value) && Number.isNaN(low)
+  if (type === 'gauge' && movingGauges.test(name)) return Number.isFinite(value)
+  if (name.endsWith('Tcp_CurrEstab')) return value >= 0
+  // Two ticks: the peer's file may be read a moment after its other files.
+  const slack = name.endsWith('_seconds_total') ? 0.03 : 0
+  return value >= low - slack && value <= high + slack
+}
+
+interface Peer {
+  scrape(): Promise<string>
+  stop(): void
+}
+
+async function startPeer(flags: FlagValues, peerOnlyFlags: readonly string[]): Promise<Peer> {
+  const port = await findFreePort()
+  const address = `127.0.0.1:${port}`
+  const switches = [...collectorFactories.keys()].map((name) => `--collector.${name}`)
+  const values = Object.entries(flags).flatMap(([name, value]) => {
+    if (Array.isArray(value)) return []
+    return value === true ? [`--${name}`] : value === false ? [`--no-${name}`] : [`--${name}=${String(value)}`]
+  })
+  const child = spawn(
+    'prometheus-node-exporter',
+    [`--web.listen-address=${address}`, '--collector.disable-defaults', ...switches, ...values, ...peerOnlyFlags],
+    { stdio: ['ignore', 'ignore', 'pipe'] },
+  )
+  let log = ''
+  child.stderr.on('data', (chunk: Buffer) => (log += chunk.toString()))
+  await waitUntilUp(child, address, () => log)
+  return {
+    scrape: async () => (await fetch(`http://${address}/metrics`)).text(),
+    stop: () => child.kill('SIGKILL'),
+  }
+}
+
+async function waitUntilUp(child: ChildProcess, address: string, readLog: () => string): Promise<void> {
+  let failure: Error | undefined
+  child.on('error', (error) => (failure = error))
+  for (let attempt = 0; attempt < 100; attempt++) {
+    if (failure !== undefined) throw new Error('cannot start prometheus-node-exporter: want it installed', { cause: failure })
+    if (child.exitCode !== null) throw new Error(`cannot start prometheus-node-exporter: ${readLog()}`)
+    try {
+      await fetch(`http://${address}/`)
+      return
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+  }
+  throw new Error(`cannot reach prometheus-node-exporter: ${readLog()}`)
+}
+
+async function findFreePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const address = server.address()
+  await new Promise((resolve) => server.close(resolve))
+  if (address === null || typeof address === 'string') throw new Error('cannot find a free port: want an address with a port, got none')
+  return address.port
+}

@@ -1,0 +1,149 @@
+import { Labels } from '@narthex/model/labels'
+import type { Expression } from './parse/ast.ts'
+import { typeOf } from './parse/ast.ts'
+import type { ParseOptions } from './parse/parse.ts'
+import { parseExpression } from './parse/parse.ts'
+import { ParseError } from './parse/parse-error.ts'
+import { buildVector } from './operators/build.ts'
+import { collectResult, collectSamples } from './operators/collect.ts'
+import { evaluateScalar } from './operators/scalar-values.ts'
+import { makePlan } from './plan/make-plan.ts'
+import type { Plan, StepGrid } from './plan/plan.ts'
+import type { AbortFlag } from './query-context.ts'
+import { QueryContext } from './query-context.ts'
+import { QueryError } from './query-error.ts'
+import type { QueryResult, ResultSeries } from './query-result.ts'
+import type { Queryable } from './storage.ts'
+
+export interface EngineOptions {
+  /** How old a sample may be to count as current. Default: 5 min. */
+  readonly lookbackMs?: number
+  /** Step of a subquery that names none: the global evaluation interval. Default: 1 min. */
+  readonly subqueryStepMs?: number
+  /** Samples that one query may hold at a time. Default: 50,000,000. */
+  readonly samplesMax?: number
+  /** Bytes of columns that one query may hold at a time. Default: 1 GiB. */
+  readonly bytesMax?: number
+  /** Default: 2 min. */
+  readonly timeoutMs?: number
+  /** Ends the query soon after `aborted` turns true. */
+  readonly signal?: AbortFlag
+  readonly parse?: ParseOptions
+  /** `promql-delayed-name-removal`. Default: off. */
+  readonly delayedNameRemoval?: boolean
+  /** `type-and-unit-labels`: drop __type__ and __unit__ together with the name. Default: off. */
+  readonly typeAndUnitLabels?: boolean
+  /** Warnings and infos returned of each kind. Default: 10, as Prometheus' API shows. */
+  readonly annotationsMax?: number
+  /** A clock in ms; only differences count. */
+  readonly now?: () => number
+}
+
+/**
+ * Evaluates a query at one instant. Synchronous and busy until done: meant for a worker thread.
+ * Throws QueryError; a text that cannot be parsed gives kind 'bad_data'.
+ */
+export function evaluateInstant(options: EngineOptions, queryable: Queryable, query: string | Expression, timeMs: number, text = ''): QueryResult {
+  return evaluate(options, queryable, query, text, { startMs: timeMs, stepMs: 0, steps: 1 })
+}
+
+/** Evaluates a query at startMs, startMs + stepMs, … up to endMs. The result is a matrix sorted by labels. Throws as evaluateInstant. */
+export function evaluateRange(
+  options: EngineOptions,
+  queryable: Queryable,
+  query: string | Expression,
+  startMs: number,
+  endMs: number,
+  stepMs: number,
+  text = '',
+): QueryResult {
+  if (!(stepMs > 0) || endMs < startMs) {
+    throw new QueryError('bad_data', `cannot evaluate range: want a positive step and end ≥ start, got ${startMs}..${endMs} step ${stepMs}`)
+  }
+  return evaluate(options, queryable, query, text, { startMs, stepMs, steps: Math.floor((endMs - startMs) / stepMs) + 1 }, endMs)
+}
+
+function evaluate(
+  options: EngineOptions,
+  queryable: Queryable,
+  query: string | Expression,
+  writtenText: string,
+  grid: StepGrid,
+  endMs = grid.startMs,
+): QueryResult {
+  const now = options.now ?? (() => performance.now())
+  const begunMs = now()
+  const text = typeof query === 'string' ? query : writtenText
+  const expression = typeof query === 'string' ? parse(query, options.parse) : query
+  const isRange = grid.stepMs > 0
+  const type = typeOf(expression)
+  if (isRange && type !== 'scalar' && type !== 'vector') {
+    const got = type === 'matrix' ? 'range vector' : type
+    throw new QueryError('bad_data', `invalid expression type "${got}" for range query, must be Scalar or instant Vector`)
+  }
+  const { startMs, stepMs } = grid
+  const context = new QueryContext(
+    text,
+    queryable,
+    {
+      samplesMax: options.samplesMax ?? 50_000_000,
+      bytesMax: options.bytesMax ?? 1 << 30,
+      timeoutMs: options.timeoutMs ?? 120_000,
+      signal: options.signal,
+      now,
+    },
+    {
+      lookbackMs: options.lookbackMs ?? 300_000,
+      delayedNameRemoval: options.delayedNameRemoval ?? false,
+      typeAndUnitLabels: options.typeAndUnitLabels ?? false,
+      startMs,
+      endMs,
+      stepMs,
+    },
+  )
+  const plan = makePlan(expression, { text, startMs, endMs, stepMs, subqueryStepMs: options.subqueryStepMs ?? 60_000 })
+  const series = evaluatePlan(context, plan, grid)
+  context.statistics.evaluationMs = now() - begunMs
+  context.statistics.series = series.labels.length
+  return {
+    type: isRange ? 'matrix' : type,
+    series,
+    text: plan.kind === 'text' ? plan.value : '',
+    timeMs: startMs,
+    ...context.annotations.render(options.annotationsMax ?? 10),
+    statistics: context.statistics,
+  }
+}
+
+function parse(text: string, options: ParseOptions | undefined): Expression {
+  try {
+    return parseExpression(text, options)
+  } catch (error) {
+    if (error instanceof ParseError) throw new QueryError('bad_data', error.message, { cause: error })
+    throw error
+  }
+}
+
+function evaluatePlan(context: QueryContext, plan: Plan, grid: StepGrid): ResultSeries {
+  const isRange = grid.stepMs > 0
+  switch (plan.type) {
+    case 'string':
+      return emptyResult
+    case 'scalar': {
+      const values = evaluateScalar(context, plan, grid, buildVector)
+      const times = values.map((_, i) => grid.startMs + i * grid.stepMs)
+      return { labels: [Labels.empty], offsets: Uint32Array.of(0, values.length), times, values }
+    }
+    case 'matrix':
+      return collectSamples(context, plan, grid)
+    case 'vector':
+      return collectResult(context, buildVector(context, plan, grid), grid, isRange)
+  }
+}
+
+const emptyResult: ResultSeries = {
+  labels: [],
+  offsets: Uint32Array.of(0),
+  times: new Float64Array(0),
+  values: new Float64Array(0),
+}

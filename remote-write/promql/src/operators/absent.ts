@@ -1,0 +1,29 @@
+import { Labels } from '@narthex/model/labels'
+import type { Plan, StepGrid } from '../plan/plan.ts'
+import { SingleSeriesOperator } from './constant-series.ts'
+import type { VectorOperator } from './operator.ts'
+
+/** 1 at the steps where `input` has no series, under the labels that the argument's matchers fix. */
+export function buildAbsent(argument: Plan, input: VectorOperator, grid: StepGrid): VectorOperator {
+  const present = new Uint8Array(grid.steps).fill(1)
+  for (let series = input.next(); series !== undefined; series = input.next()) {
+    for (let i = 0; i < present.length; i++) if (series.present[i] !== 0) present[i] = 0
+  }
+  return new SingleSeriesOperator(new Float64Array(grid.steps).fill(1), present, labelsOfAbsent(argument))
+}
+
+/** A label that several matchers speak of is left out, as is one without an `=` matcher. */
+function labelsOfAbsent(argument: Plan): Labels {
+  const selector = argument.kind === 'window' ? argument.selector : argument
+  if (selector.kind !== 'selector') return Labels.empty
+  let labels = Labels.empty
+  const seen = new Set<string>()
+  for (const { name, type, value } of selector.matchers) {
+    if (name === '__name__') continue
+    if (type === '=' && !seen.has(name)) {
+      labels = labels.with(name, value)
+      seen.add(name)
+    } else labels = labels.without(name)
+  }
+  return labels
+}

@@ -1,0 +1,80 @@
+import type { Labels } from '@narthex/model/labels'
+import type { Accumulator, AccumulatorKind } from '../functions/accumulators.ts'
+import { accumulatorColumns, makeAccumulator } from '../functions/accumulators.ts'
+import type { AggregationPlan, StepGrid } from '../plan/plan.ts'
+import type { QueryContext } from '../query-context.ts'
+import { makeGrouping } from './grouping.ts'
+import type { StepSeries, VectorOperator } from './operator.ts'
+import { stepSeriesBytes } from './operator.ts'
+
+interface Group {
+  readonly labels: Labels
+  dropName: boolean
+  readonly accumulator: Accumulator
+  readonly present: Uint8Array<ArrayBuffer>
+}
+
+/** sum, avg, min, max, count, group, stddev, stdvar: takes in series after series and holds no more than one column set per group. */
+export class AggregateOperator implements VectorOperator {
+  readonly distinctWithoutName: boolean
+  readonly #context: QueryContext
+  readonly #input: VectorOperator
+  readonly #plan: AggregationPlan
+  readonly #grid: StepGrid
+  #groups: Iterator<Group> | undefined
+  readonly #series: StepSeries
+
+  constructor(context: QueryContext, plan: AggregationPlan, input: VectorOperator, grid: StepGrid) {
+    this.#context = context
+    this.#input = input
+    this.#plan = plan
+    this.#grid = grid
+    this.distinctWithoutName = plan.without || !plan.grouping.includes('__name__')
+    this.#series = { labels: undefined!, dropName: false, values: new Float64Array(grid.steps), present: undefined! }
+  }
+
+  next(): StepSeries | undefined {
+    this.#groups ??= this.#aggregate().values()
+    const { value: group, done } = this.#groups.next()
+    if (done === true) return undefined
+    const series = this.#series
+    series.labels = group.labels
+    series.dropName = group.dropName
+    series.present = group.present
+    group.accumulator.finish(series.values)
+    return series
+  }
+
+  #aggregate(): Map<string, Group> {
+    const groups = new Map<string, Group>()
+    const { grouping, without, operator } = this.#plan
+    const groupOf = makeGrouping(grouping, without)
+    for (let series = this.#input.next(); series !== undefined; series = this.#input.next()) {
+      const labels = groupOf(series.labels)
+      const key = labels.key()
+      let group = groups.get(key)
+      if (group === undefined) {
+        group = this.#makeGroup(labels, operator as AccumulatorKind)
+        groups.set(key, group)
+      }
+      group.dropName ||= series.dropName
+      fold(group, series)
+    }
+    return groups
+  }
+
+  #makeGroup(labels: Labels, kind: AccumulatorKind): Group {
+    const { steps } = this.#grid
+    this.#context.hold(steps, stepSeriesBytes(steps) + steps * 8 * (accumulatorColumns - 1))
+    return { labels, dropName: false, accumulator: makeAccumulator(kind, steps), present: new Uint8Array(steps) }
+  }
+}
+
+function fold({ accumulator, present }: Group, series: StepSeries): void {
+  const { values, present: valuePresent } = series
+  for (let i = 0; i < values.length; i++) {
+    if (valuePresent[i] === 0) continue
+    accumulator.add(i, values[i]!, present[i] === 0)
+    present[i] = 1
+  }
+}

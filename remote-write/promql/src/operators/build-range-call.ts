@@ -1,0 +1,82 @@
+import { presentOverTime } from '../functions/over-time.ts'
+import { describeNonCounter, rangeFunctions } from '../functions/range-functions.ts'
+import type { Span } from '../parse/ast.ts'
+import type { CallPlan, Plan, StepGrid } from '../plan/plan.ts'
+import type { QueryContext } from '../query-context.ts'
+import { notBuiltYet, QueryError } from '../query-error.ts'
+import { ExtendedRangeOperator } from './extended-range.ts'
+import { dropNames } from './names.ts'
+import type { SampleSeries, SampleSource, VectorOperator } from './operator.ts'
+import { RangeFunctionOperator } from './range-function.ts'
+import { warnOfQuantiles } from './quantile-warning.ts'
+import { emptySource, subqueryGrid, SubquerySource } from './subquery-source.ts'
+import { WindowSource } from './window-source.ts'
+
+/** What the builders of single functions need to build their arguments. */
+export interface Builder {
+  vector(plan: Plan, grid: StepGrid): VectorOperator
+  scalar(plan: Plan, grid: StepGrid): Float64Array<ArrayBuffer>
+}
+
+/** The samples behind a range vector argument. */
+export function buildSource(context: QueryContext, plan: Plan, grid: StepGrid, builder: Builder): SampleSource {
+  if (plan.kind === 'window') {
+    if (plan.mode === 'plain') return new WindowSource(context, plan, grid)
+    return new WindowSource(context, plan, grid, context.lookbackMs, plan.mode === 'smoothed' ? context.lookbackMs : 0)
+  }
+  if (plan.kind !== 'subquery') throw notBuiltYet(`${plan.kind} as a range vector is`)
+  const inner = subqueryGrid(plan, grid)
+  return inner === undefined ? emptySource : new SubquerySource(builder.vector(plan.input, inner), inner)
+}
+
+/** rate(), sum_over_time(), … : any function that gives one value per window. */
+export function buildRangeCall(context: QueryContext, plan: CallPlan, grid: StepGrid, builder: Builder): VectorOperator {
+  const definition = rangeFunctions.get(plan.name)!
+  const input = plan.args.find(({ type }) => type === 'matrix')!
+  if (input.kind !== 'window' && input.kind !== 'subquery') throw notBuiltYet(`${input.kind} as a range vector is`)
+  const scalarPlans = plan.args.filter(({ type }) => type === 'scalar')
+  const scalars = scalarPlans.map((argument) => builder.scalar(argument, grid))
+  if (plan.name === 'quantile_over_time') warnOfQuantiles(context, scalars[0]!, scalarPlans[0]!.span)
+  const source = buildSource(context, input, grid, builder)
+  const onSeries = definition.wantsCounter === true ? makeCounterRemark(context, input.span) : undefined
+  if (input.kind === 'window' && input.mode !== 'plain') {
+    return dropNames(context, new ExtendedRangeOperator(context, source, grid, input, plan.name, onSeries))
+  }
+  const operator = new RangeFunctionOperator(context, source, {
+    grid,
+    rangeMs: input.rangeMs,
+    shift: input.kind === 'window' ? input.selector.shift : input.shift,
+    evaluate: makeFunction(plan.name, scalars),
+    needsResets: definition.needsResets === true,
+    onSeries,
+  })
+  return definition.keepsName === true ? operator : dropNames(context, operator)
+}
+
+function makeCounterRemark(context: QueryContext, span: Span): (series: SampleSeries) => void {
+  return ({ labels }) => {
+    const remark = describeNonCounter(labels.get('__name__'))
+    if (remark !== undefined) context.annotations.info(remark, span)
+  }
+}
+
+/** 1 wherever a window holds a sample. */
+export function buildPresence(context: QueryContext, input: Plan, grid: StepGrid, builder: Builder): VectorOperator {
+  if (input.kind !== 'window' && input.kind !== 'subquery') throw notBuiltYet(`${input.kind} as a range vector is`)
+  return new RangeFunctionOperator(context, buildSource(context, input, grid, builder), {
+    grid,
+    rangeMs: input.rangeMs,
+    shift: input.kind === 'window' ? input.selector.shift : input.shift,
+    evaluate: presentOverTime,
+    needsResets: false,
+  })
+}
+
+function makeFunction(name: string, scalars: readonly Float64Array[]): ReturnType<NonNullable<ReturnType<typeof rangeFunctions.get>>['make']> {
+  try {
+    return rangeFunctions.get(name)!.make(scalars)
+  } catch (error) {
+    if (error instanceof RangeError) throw new QueryError('execution', error.message)
+    throw error
+  }
+}

@@ -1,0 +1,110 @@
+import { Labels } from '@narthex/model/labels'
+import type { Plan, StepGrid } from '../plan/plan.ts'
+import type { QueryContext } from '../query-context.ts'
+import type { ResultSeries } from '../query-result.ts'
+import { buildVector } from './build.ts'
+import { buildSource } from './build-range-call.ts'
+import { MergeLabelsOperator } from './merge-labels.ts'
+import { RemoveMarkedNamesOperator } from './names.ts'
+import type { VectorOperator } from './operator.ts'
+import { evaluateScalar } from './scalar-values.ts'
+import { shiftedBounds } from './vector-selector.ts'
+
+/** Growing columns of a result, counted against the query's budget. */
+class ResultColumns {
+  readonly #context: QueryContext
+  readonly labels: Labels[] = []
+  readonly ends: number[] = []
+  times: Float64Array<ArrayBuffer> = new Float64Array(256)
+  values: Float64Array<ArrayBuffer> = new Float64Array(256)
+  length = 0
+
+  constructor(context: QueryContext) {
+    this.#context = context
+  }
+
+  reserve(samples: number): void {
+    this.#context.hold(samples, samples * 16)
+    const needed = this.length + samples
+    if (needed <= this.times.length) return
+    const capacity = Math.max(needed, this.times.length * 2)
+    const times = new Float64Array(capacity)
+    const values = new Float64Array(capacity)
+    times.set(this.times.subarray(0, this.length))
+    values.set(this.values.subarray(0, this.length))
+    this.times = times
+    this.values = values
+  }
+
+  endSeries(labels: Labels): void {
+    this.labels.push(labels)
+    this.ends.push(this.length)
+  }
+
+  /** Series in the given order of their numbers. */
+  finish(order?: readonly number[]): ResultSeries {
+    const count = this.labels.length
+    const offsets = new Uint32Array(count + 1)
+    if (order === undefined) {
+      offsets.set(this.ends, 1)
+      return { labels: this.labels, offsets, times: this.times.subarray(0, this.length), values: this.values.subarray(0, this.length) }
+    }
+    const times = new Float64Array(this.length)
+    const values = new Float64Array(this.length)
+    let at = 0
+    for (let i = 0; i < count; i++) {
+      const from = order[i]! === 0 ? 0 : this.ends[order[i]! - 1]!
+      const to = this.ends[order[i]!]!
+      times.set(this.times.subarray(from, to), at)
+      values.set(this.values.subarray(from, to), at)
+      at += to - from
+      offsets[i + 1] = at
+    }
+    return { labels: order.map((i) => this.labels[i]!), offsets, times, values }
+  }
+}
+
+/** Runs an instant vector's operators to the end; with `sorted`, series come out in the order of their labels. */
+export function collectResult(context: QueryContext, root: VectorOperator, grid: StepGrid, sorted: boolean): ResultSeries {
+  const input = context.delayedNameRemoval ? new MergeLabelsOperator(context, new RemoveMarkedNamesOperator(context, root)) : root
+  const columns = new ResultColumns(context)
+  for (let series = input.next(); series !== undefined; series = input.next()) {
+    const { values, present, labels } = series
+    columns.reserve(values.length)
+    for (let i = 0; i < values.length; i++) {
+      if (present[i] === 0) continue
+      columns.times[columns.length] = grid.startMs + i * grid.stepMs
+      columns.values[columns.length++] = values[i]!
+    }
+    columns.endSeries(labels)
+  }
+  return columns.finish(sorted ? sortedOrder(columns.labels) : undefined)
+}
+
+/** The samples of a range vector at one instant. */
+export function collectSamples(context: QueryContext, plan: Plan, grid: StepGrid): ResultSeries {
+  const source = buildSource(context, plan, grid, {
+    vector: (inner, innerGrid) => buildVector(context, inner, innerGrid),
+    scalar: (inner, innerGrid) => evaluateScalar(context, inner, innerGrid, buildVector),
+  })
+  const columns = new ResultColumns(context)
+  if (plan.kind !== 'window' && plan.kind !== 'subquery') return columns.finish()
+  const { firstMs: endMs } = shiftedBounds(grid, plan.kind === 'window' ? plan.selector.shift : plan.shift)
+  for (let series = source.next(); series !== undefined; series = source.next()) {
+    columns.reserve(series.length)
+    for (let i = 0; i < series.length; i++) {
+      const time = series.times[i]!
+      if (time <= endMs - plan.rangeMs || time > endMs) continue
+      columns.times[columns.length] = time
+      columns.values[columns.length++] = series.values[i]!
+    }
+    const { labels } = series
+    columns.endSeries(series.dropName ? labels.without(...context.droppedLabels) : labels)
+  }
+  return columns.finish(sortedOrder(columns.labels))
+}
+
+function sortedOrder(labels: readonly Labels[]): number[] {
+  const order = labels.map((_, i) => i)
+  return order.sort((a, b) => Labels.compare(labels[a]!, labels[b]!))
+}

@@ -1,0 +1,223 @@
+import type { Labels } from '@narthex/model/labels'
+import { makeArithmetic, makeComparison } from '../functions/binary-arithmetic.ts'
+import type { VectorMatching } from '../parse/ast.ts'
+import { isComparison } from '../parse/ast.ts'
+import type { BinaryPlan, StepGrid } from '../plan/plan.ts'
+import type { QueryContext } from '../query-context.ts'
+import { notBuiltYet, QueryError } from '../query-error.ts'
+import { duplicateMatchError, makeSignature } from './matching-labels.ts'
+import type { StepSeries, VectorOperator } from './operator.ts'
+import { stepSeriesBytes } from './operator.ts'
+import { SeriesStore } from './series-store.ts'
+
+/** Series of both sides that agree in the matching labels. "many" is the side that may have several at one step. */
+interface MatchGroup {
+  readonly many: StepSeries[]
+  readonly one: StepSeries[]
+}
+
+interface Output extends StepSeries {
+  /** Steps at which a match was found, also those that a comparison filtered away: two matches are an error either way. */
+  readonly matched: Uint8Array
+}
+
+/** Arithmetic and comparisons between two vectors, with on, ignoring, group_left, group_right and fill. */
+export class MatchVectorsOperator implements VectorOperator {
+  readonly distinctWithoutName: boolean
+  readonly #context: QueryContext
+  readonly #plan: BinaryPlan
+  readonly #matching: VectorMatching
+  readonly #steps: number
+  readonly #left: VectorOperator
+  readonly #right: VectorOperator
+  readonly #keepsName: boolean
+  /** Steps at which the many side, and the one side, have any series: with either empty nothing is compared. */
+  readonly #anyMany: Uint8Array
+  #groups: Iterator<MatchGroup> | undefined
+  #ready: Output[] = []
+
+  constructor(context: QueryContext, plan: BinaryPlan, left: VectorOperator, right: VectorOperator, grid: StepGrid) {
+    if (plan.operator === '</' || plan.operator === '>/') throw notBuiltYet(`operator ${plan.operator} on native histograms is`)
+    this.#context = context
+    this.#plan = plan
+    this.#matching = plan.matching!
+    this.#steps = grid.steps
+    this.#left = left
+    this.#right = right
+    this.#keepsName = isComparison(plan.operator) && !plan.returnBool
+    this.#anyMany = new Uint8Array(grid.steps)
+    this.distinctWithoutName = !this.#keepsName && !(plan.returnBool && context.delayedNameRemoval)
+  }
+
+  next(): StepSeries | undefined {
+    this.#groups ??= this.#collect().values()
+    for (;;) {
+      const ready = this.#ready.pop()
+      if (ready !== undefined) {
+        this.#context.release(0, stepSeriesBytes(this.#steps))
+        if (ready.present.includes(1)) return ready
+        continue
+      }
+      const { value: group, done } = this.#groups.next()
+      if (done === true) return undefined
+      this.#context.checkAlive()
+      this.#ready = this.#combine(group).reverse()
+    }
+  }
+
+  #collect(): Map<string, MatchGroup> {
+    const swapped = this.#matching.cardinality === 'one-to-many'
+    const [manySide, oneSide] = swapped ? [this.#right, this.#left] : [this.#left, this.#right]
+    const signature = makeSignature(this.#matching)
+    const groups = new Map<string, MatchGroup>()
+    const many = SeriesStore.collect(this.#context, manySide)
+    for (const series of many.series) {
+      for (let i = 0; i < this.#steps; i++) this.#anyMany[i]! |= series.present[i]!
+      groupOf(groups, signature(series.labels)).many.push(series)
+    }
+    for (const series of SeriesStore.collect(this.#context, oneSide).series) groupOf(groups, signature(series.labels)).one.push(series)
+    return groups
+  }
+
+  #combine({ many, one }: MatchGroup): Output[] {
+    const { fillLeft, fillRight } = this.#matching
+    const hasFill = fillLeft !== undefined || fillRight !== undefined
+    if (!hasFill && (one.length === 0 || many.length === 0)) {
+      if (one.length > 1) this.#chooseOne(one)
+      return []
+    }
+    const chosen = this.#chooseOne(one)
+    const outputs = new Map<string, Output>()
+    const groupMatched = new Uint8Array(this.#steps)
+    for (const series of many) this.#combineSeries(series, one, chosen, groupMatched, outputs)
+    if (fillLeft !== undefined) this.#fillMany(fillLeft, one, chosen, groupMatched, outputs)
+    return [...outputs.values()]
+  }
+
+  /** Which series of the one side is there at each step (-1: none). Two at one step cannot be matched. */
+  #chooseOne(one: readonly StepSeries[]): Int32Array {
+    const chosen = new Int32Array(this.#steps).fill(-1)
+    const fills = this.#matching.fillLeft !== undefined
+    one.forEach(({ present, labels }, number) => {
+      for (let i = 0; i < present.length; i++) {
+        if (present[i] === 0) continue
+        if (chosen[i]! >= 0 && (fills || this.#anyMany[i] !== 0)) throw duplicateMatchError(this.#matching, one[chosen[i]!]!.labels, labels)
+        chosen[i] = number
+      }
+    })
+    return chosen
+  }
+
+  #combineSeries(
+    series: StepSeries,
+    one: readonly StepSeries[],
+    chosen: Int32Array,
+    groupMatched: Uint8Array,
+    outputs: Map<string, Output>,
+  ): void {
+    const { fillRight, cardinality } = this.#matching
+    const isOneToOne = cardinality === 'one-to-one'
+    const compute = this.#compute()
+    const { values, present } = series
+    let output: Output | undefined
+    let outputOf = -2
+    for (let i = 0; i < present.length; i++) {
+      if (present[i] === 0) continue
+      const number = chosen[i]!
+      if (number < 0 && fillRight === undefined) continue
+      if (number !== outputOf) {
+        const labels = number < 0 ? this.#matchingLabels(series.labels) : one[number]!.labels
+        output = this.#output(outputs, series, labels)
+        outputOf = number
+      }
+      if (isOneToOne) {
+        if (groupMatched[i] !== 0) throw multipleMatchesError('many-to-one matching must be explicit (group_left/group_right)')
+      } else if (output!.matched[i] !== 0) throw multipleMatchesError('grouping labels must ensure unique matches')
+      groupMatched[i] = 1
+      output!.matched[i] = 1
+      compute(output!, i, values[i]!, number < 0 ? fillRight! : one[number]!.values[i]!)
+    }
+  }
+
+  /** For what is only on the one side, a series with the matching labels alone stands in on the many side. */
+  #fillMany(fill: number, one: readonly StepSeries[], chosen: Int32Array, groupMatched: Uint8Array, outputs: Map<string, Output>): void {
+    const compute = this.#compute()
+    for (let i = 0; i < this.#steps; i++) {
+      const number = chosen[i]!
+      if (number < 0 || groupMatched[i] !== 0) continue
+      const { labels, values, dropName } = one[number]!
+      const standIn = { labels: this.#matchingLabels(labels), dropName, values, present: groupMatched as Uint8Array<ArrayBuffer> }
+      const output = this.#output(outputs, standIn, labels)
+      compute(output, i, fill, values[i]!)
+    }
+  }
+
+  #matchingLabels(labels: Labels): Labels {
+    const { on, labels: names } = this.#matching
+    return on ? labels.keep(...names) : labels.without('__name__', ...names)
+  }
+
+  /** Sets one step of an output from the values of the many and the one side. */
+  #compute(): (output: Output, step: number, many: number, one: number) => void {
+    const { operator, returnBool } = this.#plan
+    const swapped = this.#matching.cardinality === 'one-to-many'
+    if (!isComparison(operator)) {
+      const compute = makeArithmetic(operator)
+      return (output, step, many, one) => {
+        output.values[step] = swapped ? compute(one, many) : compute(many, one)
+        output.present[step] = 1
+      }
+    }
+    const compare = makeComparison(operator)
+    return (output, step, many, one) => {
+      const left = swapped ? one : many
+      const holds = compare(left, swapped ? many : one)
+      if (!holds && !returnBool) return
+      output.values[step] = returnBool ? (holds ? 1 : 0) : left
+      output.present[step] = 1
+    }
+  }
+
+  #output(outputs: Map<string, Output>, many: StepSeries, oneLabels: Labels): Output {
+    const labels = this.#resultLabels(many.labels, oneLabels)
+    const key = labels.key()
+    let output = outputs.get(key)
+    if (output === undefined) {
+      this.#context.hold(0, stepSeriesBytes(this.#steps))
+      output = {
+        labels,
+        dropName: this.#keepsName ? many.dropName : this.#plan.returnBool && this.#context.delayedNameRemoval,
+        values: new Float64Array(this.#steps),
+        present: new Uint8Array(this.#steps),
+        matched: new Uint8Array(this.#steps),
+      }
+      outputs.set(key, output)
+    }
+    return output
+  }
+
+  #resultLabels(many: Labels, one: Labels): Labels {
+    const { cardinality, on, labels: names, include } = this.#matching
+    const { returnBool } = this.#plan
+    const { delayedNameRemoval, droppedLabels } = this.#context
+    let labels = many
+    // With delayed removal a bool comparison only marks the name.
+    if (!this.#keepsName && !(returnBool && delayedNameRemoval)) labels = labels.without(...droppedLabels)
+    if (cardinality === 'one-to-one') return on ? labels.keep(...names) : labels.without(...names)
+    for (const name of include) labels = labels.with(name, one.get(name))
+    return labels
+  }
+}
+
+function groupOf(groups: Map<string, MatchGroup>, key: string): MatchGroup {
+  let group = groups.get(key)
+  if (group === undefined) {
+    group = { many: [], one: [] }
+    groups.set(key, group)
+  }
+  return group
+}
+
+function multipleMatchesError(reason: string): QueryError {
+  return new QueryError('execution', `multiple matches for labels: ${reason}`)
+}

@@ -1,0 +1,140 @@
+import { formatFloatG } from '@narthex/model/number'
+import type { AggregationPlan, StepGrid } from '../plan/plan.ts'
+import type { QueryContext } from '../query-context.ts'
+import { QueryError } from '../query-error.ts'
+import { makeGrouping } from './grouping.ts'
+import type { StepSeries, VectorOperator } from './operator.ts'
+import { SeriesStore } from './series-store.ts'
+
+/** topk, bottomk, limitk, limit_ratio: keep some series of each group at each step, as they are. */
+export class SelectSeriesOperator implements VectorOperator {
+  readonly distinctWithoutName: boolean
+  readonly #context: QueryContext
+  readonly #input: VectorOperator
+  readonly #plan: AggregationPlan
+  readonly #parameter: Float64Array
+  readonly #grid: StepGrid
+  #selected: Iterator<StepSeries> | undefined
+
+  constructor(context: QueryContext, plan: AggregationPlan, input: VectorOperator, parameter: Float64Array, grid: StepGrid) {
+    this.#context = context
+    this.#input = input
+    this.#plan = plan
+    this.#parameter = plan.operator === 'limit_ratio' ? checkRatios(context, plan, parameter) : checkCounts(parameter)
+    this.#grid = grid
+    this.distinctWithoutName = input.distinctWithoutName
+  }
+
+  next(): StepSeries | undefined {
+    this.#selected ??= this.#select()
+    const { value, done } = this.#selected.next()
+    return done === true ? undefined : value
+  }
+
+  #select(): Iterator<StepSeries> {
+    const { grouping, without, operator } = this.#plan
+    const groupOf = makeGrouping(grouping, without)
+    const groups = new Map<string, StepSeries[]>()
+    for (const series of SeriesStore.collect(this.#context, this.#input).series) {
+      const key = groupOf(series.labels).key()
+      const group = groups.get(key)
+      if (group === undefined) groups.set(key, [series])
+      else group.push(series)
+    }
+    const selected: StepSeries[] = []
+    for (const group of groups.values()) {
+      this.#context.checkAlive()
+      if (operator === 'limit_ratio') keepRatio(group, this.#parameter)
+      else if (operator === 'limitk') keepFirst(group, this.#parameter)
+      else this.#keepExtremes(group, operator === 'topk')
+      for (const series of group) if (series.present.includes(1)) selected.push(series)
+    }
+    return selected[Symbol.iterator]()
+  }
+
+  /** For an instant the group is also put in order, the most extreme first. */
+  #keepExtremes(group: StepSeries[], wantsLargest: boolean): void {
+    const { steps } = this.#grid
+    const kept = new Int32Array(group.length)
+    for (let i = 0; i < steps; i++) {
+      const count = chooseExtremes(group, i, Math.min(this.#parameter[i]!, group.length), wantsLargest, kept)
+      for (const { present } of group) present[i] = 0
+      for (let j = 0; j < count; j++) group[kept[j]!]!.present[i] = 1
+      if (steps === 1) {
+        const ordered = Array.from(kept.subarray(0, count), (number) => group[number]!)
+        group.splice(0, group.length, ...ordered)
+      }
+      if ((i & 255) === 255) this.#context.checkAlive()
+    }
+  }
+}
+
+/** Fills `kept` with the numbers of the `count` most extreme series at a step, in order; NaN comes last. Returns how many there are. */
+function chooseExtremes(group: readonly StepSeries[], step: number, count: number, wantsLargest: boolean, kept: Int32Array): number {
+  let length = 0
+  if (count < 1) return 0
+  for (let number = 0; number < group.length; number++) {
+    const { present, values } = group[number]!
+    if (present[step] === 0) continue
+    const value = values[step]!
+    if (length === count && !isBefore(value, group[kept[length - 1]!]!.values[step]!, wantsLargest)) continue
+    // Binary search for the place behind all that are not after it: of equal values the earlier series stays in front.
+    let low = 0
+    let high = length
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (isBefore(value, group[kept[middle]!]!.values[step]!, wantsLargest)) high = middle
+      else low = middle + 1
+    }
+    if (length < count) length++
+    kept.copyWithin(low + 1, low, length - 1)
+    kept[low] = number
+  }
+  return length
+}
+
+function isBefore(a: number, b: number, wantsLargest: boolean): boolean {
+  if (Number.isNaN(b)) return !Number.isNaN(a)
+  return wantsLargest ? a > b : a < b
+}
+
+function keepFirst(group: readonly StepSeries[], counts: Float64Array): void {
+  const left = Float64Array.from(counts)
+  for (const { present } of group) {
+    for (let i = 0; i < present.length; i++) {
+      if (present[i] !== 0 && --left[i]! < 0) present[i] = 0
+    }
+  }
+}
+
+/** By the hash of the labels, so that a ratio and its complement share out all series. */
+function keepRatio(group: readonly StepSeries[], ratios: Float64Array): void {
+  for (const { labels, present } of group) {
+    const offset = labels.hashFraction()
+    for (let i = 0; i < present.length; i++) {
+      const ratio = ratios[i]!
+      const isKept = ratio >= 0 ? offset < ratio : offset >= 1 + ratio
+      if (!isKept) present[i] = 0
+    }
+  }
+}
+
+function checkCounts(counts: Float64Array): Float64Array {
+  return counts.map((count) => {
+    if (Number.isNaN(count)) throw new QueryError('execution', 'Parameter value is NaN')
+    if (count >= 2 ** 63) throw new QueryError('execution', `Scalar value ${formatFloatG(count)} overflows int64`)
+    if (count <= -(2 ** 63)) throw new QueryError('execution', `Scalar value ${formatFloatG(count)} underflows int64`)
+    return Math.trunc(count)
+  })
+}
+
+function checkRatios(context: QueryContext, plan: AggregationPlan, ratios: Float64Array): Float64Array {
+  return ratios.map((ratio) => {
+    if (Number.isNaN(ratio)) throw new QueryError('execution', 'Ratio value is NaN')
+    if (ratio >= -1 && ratio <= 1) return ratio
+    const capped = ratio < 0 ? -1 : 1
+    const message = `ratio value should be between -1 and 1, got ${formatFloatG(ratio)}, capping to ${capped}`
+    context.annotations.warn(message, plan.parameter!.span)
+    return capped
+  })
+}

@@ -1,0 +1,84 @@
+import { SampleColumns } from '@narthex/model/sample-columns'
+import { STALE_HIGH, STALE_LOW } from '@narthex/model/stale'
+import type { SelectorPlan, StepGrid } from '../plan/plan.ts'
+import type { QueryContext } from '../query-context.ts'
+import type { SeriesSet } from '../storage.ts'
+import type { StepSeries, VectorOperator } from './operator.ts'
+
+/** What a selector puts into the step's value: the sample's value, or the time it was taken at in seconds (for `timestamp()`). */
+export type SelectorContent = 'value' | 'timestamp'
+
+/** The latest sample within the lookback window (t - lookback, t] at every step, unless it is a stale marker. */
+export class VectorSelectorOperator implements VectorOperator {
+  readonly distinctWithoutName: boolean
+  readonly #context: QueryContext
+  readonly #plan: SelectorPlan
+  readonly #grid: StepGrid
+  readonly #content: SelectorContent
+  readonly #set: SeriesSet
+  readonly #columns = new SampleColumns()
+  readonly #series: StepSeries
+
+  constructor(context: QueryContext, plan: SelectorPlan, grid: StepGrid, content: SelectorContent = 'value') {
+    this.#context = context
+    this.#plan = plan
+    this.#grid = grid
+    this.#content = content
+    this.distinctWithoutName = plan.name !== ''
+    const { firstMs, lastMs } = shiftedBounds(grid, plan.shift)
+    this.#set = context.queryable.select(plan.matchers, firstMs - context.lookbackMs + 1, lastMs)
+    this.#series = {
+      labels: undefined!,
+      dropName: false,
+      values: new Float64Array(grid.steps),
+      present: new Uint8Array(grid.steps),
+    }
+  }
+
+  next(): StepSeries | undefined {
+    const { statistics } = this.#context
+    while (this.#set.next()) {
+      this.#context.checkAlive()
+      const columns = this.#columns
+      columns.clear()
+      this.#set.samples(columns)
+      statistics.samplesRead += columns.length
+      const found = columns.length === 0 ? 0 : this.#fill()
+      if (found === 0) continue
+      statistics.totalQueryableSamples += found
+      this.#series.labels = this.#set.labels()
+      return this.#series
+    }
+    return undefined
+  }
+
+  /** Returns at how many steps there is a value. */
+  #fill(): number {
+    const { times, values, words, length } = this.#columns
+    const { startMs, stepMs, steps } = this.#grid
+    const { offsetMs, atMs } = this.#plan.shift
+    const { lookbackMs } = this.#context
+    const { values: out, present } = this.#series
+    const wantsTime = this.#content === 'timestamp'
+    let found = 0
+    let at = -1
+    for (let i = 0; i < steps; i++) {
+      const t = (atMs ?? startMs + i * stepMs) - offsetMs
+      while (at + 1 < length && times[at + 1]! <= t) at++
+      const isThere = at >= 0 && times[at]! > t - lookbackMs && !(words[2 * at] === STALE_LOW && words[2 * at + 1] === STALE_HIGH)
+      if (isThere) {
+        out[i] = wantsTime ? times[at]! / 1000 : values[at]!
+        present[i] = 1
+        found++
+      } else present[i] = 0
+    }
+    return found
+  }
+}
+
+/** First and last moment that a shifted expression is evaluated at. */
+export function shiftedBounds(grid: StepGrid, shift: { offsetMs: number; atMs: number | undefined }): { firstMs: number; lastMs: number } {
+  const { atMs, offsetMs } = shift
+  if (atMs !== undefined) return { firstMs: atMs - offsetMs, lastMs: atMs - offsetMs }
+  return { firstMs: grid.startMs - offsetMs, lastMs: grid.startMs + (grid.steps - 1) * grid.stepMs - offsetMs }
+}

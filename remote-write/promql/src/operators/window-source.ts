@@ -1,0 +1,59 @@
+import { SampleColumns } from '@narthex/model/sample-columns'
+import { STALE_HIGH, STALE_LOW } from '@narthex/model/stale'
+import type { StepGrid, WindowPlan } from '../plan/plan.ts'
+import type { QueryContext } from '../query-context.ts'
+import type { SeriesSet } from '../storage.ts'
+import type { SampleSeries, SampleSource } from './operator.ts'
+import { shiftedBounds } from './vector-selector.ts'
+
+/** Reads the samples of a range selector's series, all windows of the query at once, without stale markers. */
+export class WindowSource implements SampleSource {
+  readonly distinctWithoutName: boolean
+  readonly #context: QueryContext
+  readonly #set: SeriesSet
+  readonly #columns = new SampleColumns()
+  readonly #series: SampleSeries
+
+  /** `beforeMs`, `afterMs`: how much more than the windows is read (for anchored and smoothed). */
+  constructor(context: QueryContext, plan: WindowPlan, grid: StepGrid, beforeMs = 0, afterMs = 0) {
+    this.#context = context
+    this.distinctWithoutName = plan.selector.name !== ''
+    const { firstMs, lastMs } = shiftedBounds(grid, plan.selector.shift)
+    this.#set = context.queryable.select(plan.selector.matchers, firstMs - plan.rangeMs - beforeMs + 1, lastMs + afterMs)
+    const { times, values } = this.#columns
+    this.#series = { labels: undefined!, dropName: false, times, values, length: 0 }
+  }
+
+  next(): SampleSeries | undefined {
+    while (this.#set.next()) {
+      this.#context.checkAlive()
+      const columns = this.#columns
+      columns.clear()
+      this.#set.samples(columns)
+      this.#context.statistics.samplesRead += columns.length
+      const length = removeStale(columns)
+      if (length === 0) continue
+      const series = this.#series
+      series.labels = this.#set.labels()
+      series.times = columns.times
+      series.values = columns.values
+      series.length = length
+      return series
+    }
+    return undefined
+  }
+}
+
+function removeStale(columns: SampleColumns): number {
+  const { times, words, values, length } = columns
+  let kept = 0
+  for (let i = 0; i < length; i++) {
+    if (words[2 * i + 1] === STALE_HIGH && words[2 * i] === STALE_LOW) continue
+    if (kept !== i) {
+      times[kept] = times[i]!
+      values[kept] = values[i]!
+    }
+    kept++
+  }
+  return kept
+}

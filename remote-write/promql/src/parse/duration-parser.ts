@@ -1,0 +1,132 @@
+import { quoteText } from '@narthex/model/quote'
+import type { DurationExpression } from './ast.ts'
+import { evaluateConstantDuration } from './duration-value.ts'
+import { readNumber } from './number-token.ts'
+import { ParseError } from './parse-error.ts'
+import type { Token, TokenType } from './token.ts'
+import { describeToken } from './token.ts'
+import type { TokenStream } from './token-stream.ts'
+
+const precedences: Partial<Record<TokenType, number>> = { '+': 1, '-': 1, '*': 2, '/': 2, '%': 2, '^': 3 }
+const signPrecedence = 3
+const wantedOperand = 'number, duration, step(), or range()'
+const depthMax = 100
+
+/** Durations in `[…]` and behind `offset`: a literal, or arithmetic over literals, step(), range(), min_of() and max_of(). */
+export class DurationParser {
+  readonly #tokens: TokenStream
+  readonly #text: string
+  readonly #allowExpressions: boolean
+  #depth = 0
+
+  constructor(tokens: TokenStream, text: string, allowExpressions: boolean) {
+    this.#tokens = tokens
+    this.#text = text
+    this.#allowExpressions = allowExpressions
+  }
+
+  /** A whole expression; `context` names the place in errors. */
+  bracketDuration(context: string, orElse = ''): DurationExpression {
+    return this.#checked(this.#expression(0, context, wantedOperand + orElse))
+  }
+
+  /** Behind `offset` only one operand belongs to the duration: `a offset 5m + 2` adds 2 to the result. */
+  offsetDuration(): DurationExpression {
+    return this.#checked(this.#operand('offset', wantedOperand, false))
+  }
+
+  /** Milliseconds of a plain number or duration, with or without a sign; undefined for anything that must be computed. */
+  literalMs(duration: DurationExpression): number | undefined {
+    if (duration.kind === 'number') return Math.round(duration.value * 1000)
+    if (duration.kind !== 'unary' || duration.expression.kind !== 'number') return undefined
+    return Math.round(duration.expression.value * 1000) * (duration.operator === '-' ? -1 : 1)
+  }
+
+  #checked(duration: DurationExpression): DurationExpression {
+    if (this.literalMs(duration) === undefined) {
+      if (!this.#allowExpressions) throw this.#error('experimental duration expression is not enabled', duration.start)
+    } else {
+      const seconds = Math.abs(evaluateConstantDuration(duration)!)
+      if (Number.isNaN(seconds)) throw this.#error('duration must be a number, got NaN', duration.start)
+      if (seconds > 9223372036) throw this.#error('duration out of range', duration.start)
+    }
+    return duration
+  }
+
+  #error(reason: string, at: number): ParseError {
+    return new ParseError(reason, this.#text, at)
+  }
+
+  #unexpected(token: Token, context: string, expected: string): ParseError {
+    return this.#error(`unexpected ${describeToken(token, quoteText)} in ${context}, expected ${expected}`, token.start)
+  }
+
+  #expression(precedenceMin: number, context: string, expected: string): DurationExpression {
+    if (++this.#depth > depthMax) throw this.#error(`duration is nested deeper than ${depthMax} levels`, this.#tokens.peek().start)
+    let left = this.#operand(context, expected, true)
+    for (;;) {
+      const token = this.#tokens.peek()
+      const precedence = precedences[token.type]
+      if (precedence === undefined || precedence < precedenceMin) break
+      this.#tokens.next()
+      const right = this.#expression(token.type === '^' ? precedence : precedence + 1, context, expected)
+      left = { kind: 'binary', operator: token.type as '+', left, right, start: left.start, end: right.end }
+    }
+    this.#depth--
+    return left
+  }
+
+  #operand(context: string, expected: string, signTakesPower: boolean): DurationExpression {
+    const token = this.#tokens.next()
+    const { start, end } = token
+    switch (token.type) {
+      case 'number':
+      case 'duration':
+        return { kind: 'number', value: readNumber(token, this.#text), isDuration: token.type === 'duration', start, end }
+      case '+':
+      case '-': {
+        // As everywhere, -2^2 is -(2^2), but behind `offset` the power is not part of the duration.
+        const expression = signTakesPower ? this.#expression(signPrecedence, context, expected) : this.#operand(context, expected, false)
+        return { kind: 'unary', operator: token.type, expression, start, end: expression.end }
+      }
+      case '(': {
+        const expression = this.#expression(0, context, expected)
+        const close = this.#tokens.next()
+        if (close.type !== ')') throw this.#unexpected(close, context, '")"')
+        return { kind: 'paren', expression, start, end: close.end }
+      }
+      case 'step':
+      case 'range':
+        return { kind: 'call', name: token.type, args: [], start, end: this.#arguments(0, context, expected, []) }
+      case 'min_of':
+      case 'max_of': {
+        const args: DurationExpression[] = []
+        return { kind: 'call', name: token.type, args, start, end: this.#arguments(2, context, expected, args) }
+      }
+      default:
+        throw this.#unexpected(token, context, expected)
+    }
+  }
+
+  /** Reads `(…)` with exactly `count` arguments; returns where it ends. */
+  #arguments(count: number, context: string, expected: string, into: DurationExpression[]): number {
+    const open = this.#tokens.next()
+    if (open.type !== '(') throw this.#unexpected(open, context, '"("')
+    for (let i = 0; i < count; i++) {
+      if (i > 0) {
+        const comma = this.#tokens.next()
+        if (comma.type !== ',') throw this.#unexpected(comma, context, '","')
+      }
+      into.push(this.#expression(0, context, expected))
+    }
+    const close = this.#tokens.next()
+    if (close.type !== ')') throw this.#unexpected(close, context, '")"')
+    return close.end
+  }
+}
+
+/** A duration that is known to be no positive one before the query runs. */
+export function isZeroDuration(duration: DurationExpression): boolean {
+  const seconds = evaluateConstantDuration(duration)
+  return seconds !== undefined && !(seconds > 0)
+}

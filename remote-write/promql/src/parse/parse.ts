@@ -1,0 +1,33 @@
+import type { Matcher } from '@narthex/model/matcher'
+import type { Expression } from './ast.ts'
+import { checkExpression } from './check.ts'
+import { Parser } from './parser.ts'
+import { ParseError } from './parse-error.ts'
+
+/** Which parts of the language are switched on; the names follow Prometheus' feature flags. */
+export interface ParseOptions {
+  /** `promql-experimental-functions`: 17 functions, limitk and limit_ratio. Default: off. */
+  readonly experimentalFunctions?: boolean
+  /** Arithmetic on durations in `[…]` and `offset (…)`. Default: on, as since 3.14. */
+  readonly durationExpressions?: boolean
+  /** `promql-extended-range-selectors`: anchored, smoothed. Default: off. */
+  readonly extendedRangeSelectors?: boolean
+  /** `promql-binop-fill-modifiers`: fill, fill_left, fill_right. Default: off. */
+  readonly binopFillModifiers?: boolean
+}
+
+/** Parses and type-checks a query. Throws ParseError with Prometheus' text and position. */
+export function parseExpression(text: string, options: ParseOptions = {}): Expression {
+  return checkExpression(new Parser(text, options).parseWhole(), text)
+}
+
+/** Parses a series selector as in `match[]`: no offset, no @, no range. Returns its matchers, that of the name last. */
+export function parseMetricSelector(text: string): readonly Matcher[] {
+  const expression = new Parser(text, {}).parseWhole()
+  if (expression.kind !== 'vectorSelector') throw new ParseError('unexpected expression, expected a series selector', text, expression.start)
+  const { offsetMs, offsetExpression, atMs, atPreprocessor } = expression
+  if (offsetMs !== 0 || offsetExpression !== undefined) throw new ParseError('unexpected <offset>', text, expression.start)
+  if (atMs !== undefined || atPreprocessor !== undefined) throw new ParseError('unexpected <op:@>', text, expression.start)
+  checkExpression(expression, text)
+  return expression.matchers
+}

@@ -1,0 +1,122 @@
+import { formatDuration } from '@narthex/model/duration'
+import { isValidLegacyLabelName, isValidLegacyMetricName } from '@narthex/model/name'
+import { formatFloatPlain } from '@narthex/model/number'
+import { quoteText } from '@narthex/model/quote'
+import type { Aggregation, Binary, DurationExpression, Expression, MatrixSelector, Subquery, TimeShift, VectorSelector } from './ast.ts'
+
+/** The expression on one line, as Prometheus' `String()` writes it; parsing it again gives the same expression. */
+export function printExpression(expression: Expression): string {
+  switch (expression.kind) {
+    case 'number':
+      return expression.isDuration ? printSeconds(expression.value) : formatFloatPlain(expression.value)
+    case 'string':
+      return quoteText(expression.value)
+    case 'paren':
+      return `(${printExpression(expression.expression)})`
+    case 'unary':
+      return expression.operator + printExpression(expression.expression)
+    case 'call':
+      return `${expression.function.name}(${expression.args.map(printExpression).join(', ')})`
+    case 'vectorSelector':
+      return printSelector(expression) + printExtension(expression) + printShift(expression)
+    case 'matrixSelector':
+      return printMatrix(expression)
+    case 'subquery':
+      return printSubquery(expression)
+    case 'aggregation':
+      return printAggregationHead(expression) + printAggregationBody(expression)
+    case 'binary':
+      return `${printExpression(expression.left)} ${printOperator(expression)} ${printExpression(expression.right)}`
+  }
+}
+
+/** `sum by (job) `, or `sum` alone. */
+export function printAggregationHead({ operator, grouping, without }: Aggregation): string {
+  if (without) return `${operator} without (${printLabels(grouping)}) `
+  return grouping.length > 0 ? `${operator} by (${printLabels(grouping)}) ` : operator
+}
+
+function printAggregationBody({ parameter, expression }: Aggregation): string {
+  const head = parameter === undefined ? '' : `${printExpression(parameter)}, `
+  return `(${head}${printExpression(expression)})`
+}
+
+/** `== bool on (job) group_left ()`: the operator with all its modifiers. */
+export function printOperator({ operator, returnBool, matching }: Binary): string {
+  let text: string = operator
+  if (returnBool) text += ' bool'
+  if (matching === undefined) return text
+  if (matching.on || matching.labels.length > 0) {
+    text += ` ${matching.on ? 'on' : 'ignoring'} (${printLabels(matching.labels)})`
+    if (matching.cardinality === 'many-to-one') text += ` group_left (${printLabels(matching.include)})`
+    if (matching.cardinality === 'one-to-many') text += ` group_right (${printLabels(matching.include)})`
+  }
+  const { fillLeft, fillRight } = matching
+  if (fillLeft !== undefined && Object.is(fillLeft, fillRight)) return `${text} fill (${formatFloatPlain(fillLeft)})`
+  if (fillLeft !== undefined) text += ` fill_left (${formatFloatPlain(fillLeft)})`
+  if (fillRight !== undefined) text += ` fill_right (${formatFloatPlain(fillRight)})`
+  return text
+}
+
+function printLabels(names: readonly string[]): string {
+  return names.map((name) => (isValidLegacyLabelName(name) ? name : quoteText(name))).join(', ')
+}
+
+/** Name and matchers, without offset and @. */
+export function printSelector({ name, matchers }: VectorSelector): string {
+  const conditions: string[] = []
+  const isPlainName = isValidLegacyMetricName(name)
+  if (name !== '' && !isPlainName) conditions.push(quoteText(name))
+  for (const matcher of matchers) {
+    if (name !== '' && matcher.type === '=' && matcher.name === '__name__' && matcher.value === name) continue
+    conditions.push(matcher.toString())
+  }
+  const head = isPlainName ? name : ''
+  return conditions.length === 0 ? head : `${head}{${conditions.join(',')}}`
+}
+
+function printMatrix({ vector, rangeMs, rangeExpression }: MatrixSelector): string {
+  const range = rangeExpression === undefined ? formatDuration(rangeMs) : printDuration(rangeExpression)
+  return `${printSelector(vector)}[${range}]${printExtension(vector)}${printShift(vector)}`
+}
+
+/** ` anchored`, ` smoothed` or nothing. */
+function printExtension(vector: VectorSelector): string {
+  return vector.anchored ? ' anchored' : vector.smoothed ? ' smoothed' : ''
+}
+
+function printSubquery(subquery: Subquery): string {
+  const range = subquery.rangeExpression === undefined ? formatDuration(subquery.rangeMs) : printDuration(subquery.rangeExpression)
+  let step = subquery.stepMs === 0 ? '' : formatDuration(subquery.stepMs)
+  if (subquery.stepExpression !== undefined) step = printDuration(subquery.stepExpression)
+  return `${printExpression(subquery.expression)}[${range}:${step}]${printShift(subquery)}`
+}
+
+/** ` @ 10.000 offset 5m`, with a leading blank, or nothing. */
+export function printShift({ offsetMs, offsetExpression, atMs, atPreprocessor }: TimeShift): string {
+  let text = ''
+  if (atMs !== undefined) text += ` @ ${(atMs / 1000).toFixed(3)}`
+  if (atPreprocessor !== undefined) text += ` @ ${atPreprocessor}()`
+  if (offsetExpression !== undefined) text += ` offset ${printDuration(offsetExpression)}`
+  else if (offsetMs !== 0) text += ` offset ${formatDuration(offsetMs)}`
+  return text
+}
+
+export function printDuration(duration: DurationExpression): string {
+  switch (duration.kind) {
+    case 'number':
+      return duration.isDuration ? printSeconds(duration.value) : formatFloatPlain(duration.value)
+    case 'paren':
+      return `(${printDuration(duration.expression)})`
+    case 'unary':
+      return duration.operator + printDuration(duration.expression)
+    case 'call':
+      return `${duration.name}(${duration.args.map(printDuration).join(', ')})`
+    case 'binary':
+      return `${printDuration(duration.left)} ${duration.operator} ${printDuration(duration.right)}`
+  }
+}
+
+function printSeconds(seconds: number): string {
+  return formatDuration(Math.round(seconds * 1000))
+}

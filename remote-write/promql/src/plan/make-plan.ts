@@ -1,0 +1,123 @@
+import { QueryError } from '../query-error.ts'
+import type { DurationExpression, Expression, TimeShift, VectorSelector } from '../parse/ast.ts'
+import { typeOf } from '../parse/ast.ts'
+import { DurationError, evaluateDuration } from '../parse/duration-value.ts'
+import { formatPosition } from '../parse/parse-error.ts'
+import type { CallPlan, Plan, SelectorPlan, Shift } from './plan.ts'
+
+export interface PlanScope {
+  readonly text: string
+  readonly startMs: number
+  readonly endMs: number
+  /** 0 for an instant query. */
+  readonly stepMs: number
+  readonly subqueryStepMs: number
+}
+
+// Functions whose result depends on the time of the step although their arguments do not.
+const timeDependent: ReadonlySet<string> = new Set([
+  'day_of_month',
+  'day_of_week',
+  'day_of_year',
+  'days_in_month',
+  'end',
+  'hour',
+  'minute',
+  'month',
+  'predict_linear',
+  'range',
+  'start',
+  'step',
+  'time',
+  'timestamp',
+  'year',
+])
+
+/** Settles durations, `@`, defaults and step-invariance of a checked expression. Throws QueryError for durations that come out wrong. */
+export function makePlan(expression: Expression, scope: PlanScope): Plan {
+  const { start, end } = expression
+  const span = { start, end }
+  switch (expression.kind) {
+    case 'number':
+      return { kind: 'number', value: expression.value, span, type: 'scalar', invariant: true }
+    case 'string':
+      return { kind: 'text', value: expression.value, span, type: 'string', invariant: true }
+    case 'paren':
+      return makePlan(expression.expression, scope)
+    case 'vectorSelector':
+      return planSelector(expression, scope)
+    case 'matrixSelector': {
+      const { vector } = expression
+      const selector = planSelector(vector, scope)
+      const mode = vector.anchored ? 'anchored' : vector.smoothed ? 'smoothed' : 'plain'
+      const rangeMs = settle(expression.rangeExpression, expression.rangeMs, scope, true)
+      return { kind: 'window', selector, rangeMs, mode, span, type: 'matrix', invariant: selector.invariant }
+    }
+    case 'subquery': {
+      const shift = planShift(expression, scope)
+      const rangeMs = settle(expression.rangeExpression, expression.rangeMs, scope, true)
+      const written = settle(expression.stepExpression, expression.stepMs, scope, expression.stepExpression !== undefined)
+      const stepMs = written === 0 ? scope.subqueryStepMs : written
+      const input = makePlan(expression.expression, scope)
+      return { kind: 'subquery', input, rangeMs, stepMs, shift, span, type: 'matrix', invariant: shift.atMs !== undefined }
+    }
+    case 'unary': {
+      const input = makePlan(expression.expression, scope)
+      if (expression.operator === '+') return input
+      return { kind: 'negation', input, span, type: input.type, invariant: input.invariant }
+    }
+    case 'call': {
+      const args = expression.args.map((argument) => makePlan(argument, scope))
+      const { name, returns } = expression.function
+      const invariant = !timeDependent.has(name) && args.every((argument) => argument.invariant)
+      const call: CallPlan = { kind: 'call', name, args, span, type: returns, invariant }
+      return call
+    }
+    case 'aggregation': {
+      const input = makePlan(expression.expression, scope)
+      const parameter = expression.parameter === undefined ? undefined : makePlan(expression.parameter, scope)
+      const { operator, grouping, without } = expression
+      const invariant = input.invariant && (parameter === undefined || parameter.invariant)
+      return { kind: 'aggregation', operator, input, parameter, grouping, without, span, type: 'vector', invariant }
+    }
+    case 'binary': {
+      const left = makePlan(expression.left, scope)
+      const right = makePlan(expression.right, scope)
+      const { operator, returnBool, matching } = expression
+      const invariant = left.invariant && right.invariant
+      return { kind: 'binary', operator, left, right, returnBool, matching, span, type: typeOf(expression), invariant }
+    }
+  }
+}
+
+function planSelector(selector: VectorSelector, scope: PlanScope): SelectorPlan {
+  const { start, end, matchers, smoothed } = selector
+  const shift = planShift(selector, scope)
+  const fixed = matchers.find(({ name, type }) => name === '__name__' && type === '=')
+  const name = selector.name === '' ? (fixed?.value ?? '') : selector.name
+  return { kind: 'selector', matchers, name, shift, smoothed, span: { start, end }, type: 'vector', invariant: shift.atMs !== undefined }
+}
+
+function planShift(shift: TimeShift, scope: PlanScope): Shift {
+  const offsetMs = settle(shift.offsetExpression, shift.offsetMs, scope, false)
+  if (shift.atPreprocessor === undefined) return { offsetMs, atMs: shift.atMs }
+  return { offsetMs, atMs: shift.atPreprocessor === 'start' ? scope.startMs : scope.endMs }
+}
+
+/** Milliseconds of a duration expression, or the literal beside it. */
+function settle(expression: DurationExpression | undefined, literalMs: number, scope: PlanScope, mustBePositive: boolean): number {
+  if (expression === undefined) return literalMs
+  const fail = (reason: string, offset: number) =>
+    new QueryError('execution', `${formatPosition(scope.text, offset)}: parse error: ${reason}`)
+  let seconds: number
+  try {
+    const rangeSeconds = (scope.endMs - scope.startMs) / 1000
+    seconds = evaluateDuration(expression, { stepSeconds: scope.stepMs / 1000, rangeSeconds })
+  } catch (error) {
+    if (error instanceof DurationError) throw fail(error.message, error.offset)
+    throw error
+  }
+  if (mustBePositive && !(seconds > 0)) throw fail('duration must be greater than 0', expression.start)
+  if (!(Math.abs(seconds) <= 9223372036)) throw fail('duration is out of range', expression.start)
+  return Math.round(seconds * 1000)
+}

@@ -1,0 +1,111 @@
+import { Annotations } from './annotations.ts'
+import { QueryError } from './query-error.ts'
+import type { Queryable } from './storage.ts'
+
+/** Looked at between series and every few thousand samples; a worker's may be a view over a SharedArrayBuffer. */
+export interface AbortFlag {
+  readonly aborted: boolean
+}
+
+export interface QueryLimits {
+  readonly samplesMax: number
+  readonly bytesMax: number
+  readonly timeoutMs: number
+  readonly signal?: AbortFlag
+  readonly now: () => number
+}
+
+export interface QueryStatistics {
+  /** Samples that the selectors looked at, counted once per step, as Prometheus' `totalQueryableSamples`. */
+  totalQueryableSamples: number
+  /** Most samples held at one time. */
+  peakSamples: number
+  /** Samples read from storage, each once. */
+  samplesRead: number
+  /** Most bytes of columns held at one time. */
+  peakBytes: number
+  series: number
+  evaluationMs: number
+}
+
+/** Everything the operators of one query share: storage, limits, annotations, counters. */
+export class QueryContext {
+  readonly queryable: Queryable
+  readonly annotations: Annotations
+  readonly lookbackMs: number
+  readonly delayedNameRemoval: boolean
+  /** Metadata labels dropped together with the name. */
+  readonly droppedLabels: readonly string[]
+  /** The query as a whole: what step(), range(), start() and end() speak of. */
+  readonly startMs: number
+  readonly endMs: number
+  readonly stepMs: number
+  readonly statistics: QueryStatistics = {
+    totalQueryableSamples: 0,
+    peakSamples: 0,
+    samplesRead: 0,
+    peakBytes: 0,
+    series: 0,
+    evaluationMs: 0,
+  }
+  readonly #limits: QueryLimits
+  readonly #deadlineMs: number
+  #samplesHeld = 0
+  #bytesHeld = 0
+  #checks = 0
+
+  constructor(
+    text: string,
+    queryable: Queryable,
+    limits: QueryLimits,
+    query: {
+      lookbackMs: number
+      delayedNameRemoval: boolean
+      typeAndUnitLabels: boolean
+      startMs: number
+      endMs: number
+      stepMs: number
+    },
+  ) {
+    this.queryable = queryable
+    this.annotations = new Annotations(text)
+    this.#limits = limits
+    this.#deadlineMs = limits.now() + limits.timeoutMs
+    this.lookbackMs = query.lookbackMs
+    this.delayedNameRemoval = query.delayedNameRemoval
+    this.droppedLabels = query.typeAndUnitLabels ? ['__name__', '__type__', '__unit__'] : ['__name__']
+    this.startMs = query.startMs
+    this.endMs = query.endMs
+    this.stepMs = query.stepMs
+  }
+
+  /** True if this is a query for one instant. */
+  get isInstant(): boolean {
+    return this.stepMs === 0
+  }
+
+  /** Ends a query that was cancelled or took too long. Cheap: call it for every series. */
+  checkAlive(): void {
+    if (this.#limits.signal?.aborted === true) throw new QueryError('canceled', 'query was canceled in expression evaluation')
+    if ((this.#checks++ & 15) === 0 && this.#limits.now() > this.#deadlineMs) {
+      throw new QueryError('timeout', 'query timed out in expression evaluation')
+    }
+  }
+
+  /** Takes samples and bytes from the budget; ends the query if that is more than it may hold. */
+  hold(samples: number, bytes: number): void {
+    this.#samplesHeld += samples
+    this.#bytesHeld += bytes
+    const { statistics } = this
+    if (this.#samplesHeld > statistics.peakSamples) statistics.peakSamples = this.#samplesHeld
+    if (this.#bytesHeld > statistics.peakBytes) statistics.peakBytes = this.#bytesHeld
+    if (this.#samplesHeld > this.#limits.samplesMax || this.#bytesHeld > this.#limits.bytesMax) {
+      throw new QueryError('execution', 'query processing would load too many samples into memory in query execution')
+    }
+  }
+
+  release(samples: number, bytes: number): void {
+    this.#samplesHeld -= samples
+    this.#bytesHeld -= bytes
+  }
+}

@@ -1,0 +1,27 @@
+import type { Labels } from '@narthex/model/labels'
+import type { QueryStatistics } from './query-context.ts'
+
+/**
+ * Series in flat columns: samples `offsets[i]` … `offsets[i + 1] - 1` belong to `labels[i]`. A vector has one sample a series, a scalar
+ * is one sample under the empty label set.
+ */
+export interface ResultSeries {
+  readonly labels: readonly Labels[]
+  /** labels.length + 1 places in the columns. */
+  readonly offsets: Uint32Array
+  /** ms */
+  readonly times: Float64Array
+  readonly values: Float64Array
+}
+
+export interface QueryResult {
+  readonly type: 'vector' | 'matrix' | 'scalar' | 'string'
+  readonly series: ResultSeries
+  /** Of a string result. */
+  readonly text: string
+  /** Time of the string result, ms. */
+  readonly timeMs: number
+  readonly warnings: readonly string[]
+  readonly infos: readonly string[]
+  readonly statistics: QueryStatistics
+}

@@ -1,0 +1,19 @@
+import type { Labels } from '@narthex/model/labels'
+import type { Matcher } from '@narthex/model/matcher'
+import type { SampleColumns } from '@narthex/model/sample-columns'
+
+/** What the engine reads from. The server fits the shared head (and later blocks) to it; tests bring a store in memory. */
+export interface Queryable {
+  /** Series matching all matchers that may have samples in min ≤ t ≤ max (ms, both inclusive), each label set once. */
+  select(matchers: readonly Matcher[], minTimeMs: number, maxTimeMs: number): SeriesSet
+  labelNames(matchers: readonly Matcher[], minTimeMs: number, maxTimeMs: number): string[]
+  labelValues(name: string, matchers: readonly Matcher[], minTimeMs: number, maxTimeMs: number): string[]
+}
+
+/** A forward cursor over series: `next()` first, then `labels()` and `samples()` of the series it stands on. */
+export interface SeriesSet {
+  next(): boolean
+  labels(): Labels
+  /** Appends samples min ≤ t ≤ max in strictly increasing time order, bits intact (stale markers included). */
+  samples(into: SampleColumns): void
+}

@@ -1,0 +1,46 @@
+import type { Labels } from '@narthex/model/labels'
+import type { RecordingRuleConfig } from '@narthex/config/rule-file'
+import type { RuleSample } from './alerting-rule.ts'
+import type { VectorResult } from './interfaces.ts'
+import { Labels as LabelSet } from '@narthex/model/labels'
+
+/** Stores a query's result under a name of its own. */
+export class RecordingRule {
+  readonly type = 'recording'
+  readonly name: string
+  readonly query: string
+  readonly labels: Labels
+
+  /** `labels` are the rule's with those of its group; `query` is the expression as it is printed back. */
+  constructor(config: RecordingRuleConfig, labels: Labels, query: string) {
+    this.name = config.record
+    this.query = query
+    this.labels = labels
+  }
+
+  /** The rule's name and labels overwrite the result's. Throws Prometheus' texts for duplicate label sets and an exceeded limit. */
+  evaluate(result: VectorResult, limit: number): RuleSample[] {
+    const { values, scalar } = result
+    const series = scalar === undefined ? result.labels : [LabelSet.empty]
+    const words = scalar === undefined ? new Uint32Array(values.buffer, values.byteOffset) : new Uint32Array(Float64Array.of(scalar).buffer)
+    const samples: RuleSample[] = []
+    const keys = new Set<string>()
+    for (let i = 0; i < series.length; i++) {
+      const labels = this.#nameResult(series[i]!)
+      if (keys.has(labels.key())) throw new Error('vector contains metrics with the same labelset after applying rule labels')
+      keys.add(labels.key())
+      samples.push({ labels, lowWord: words[2 * i]!, highWord: words[2 * i + 1]! })
+    }
+    if (limit > 0 && samples.length > limit) throw new Error(`exceeded limit of ${limit} with ${samples.length} series`)
+    return samples
+  }
+
+  /** Equal strings mean that a reload changed nothing in this rule. */
+  identity(): string {
+    return JSON.stringify(['record', this.name, this.query, this.labels.pairs])
+  }
+
+  #nameResult(metric: Labels): Labels {
+    return LabelSet.from({ ...metric.toRecord(), ...this.labels.toRecord(), __name__: this.name })
+  }
+}

@@ -1,0 +1,242 @@
+import { wordMask, wordShift } from '../head/shared-arena.ts'
+import type { SharedArena } from '../head/shared-arena.ts'
+
+/**
+ * Chunks that grow in shared memory while others read them: chains of pieces of 16 words (one cache line), never moved.
+ *
+ * first piece:  ┌ previous chunk ┬ first ordinal ┬ start time, double, 2 words ┬ span ┬ 10 data words ┬ link ┐
+ * further ones: ┌ 15 data words ┬ link ┐
+ *
+ * The data words hold the bits of Prometheus' XOR chunk after its 2-byte sample count, most significant bit first; a piece's
+ * link is the next piece's word index, 0 in the last one. `first ordinal` counts the series' samples before this chunk, `span` is the last time
+ * minus the start time in ms and is set when the chunk is closed. The bits of a sample never change once written, and a word
+ * that fills up keeps those it has: whoever knows a published count can decode that many samples at any time.
+ */
+export const pieceWords = 16
+export const linkField = 15
+export const previousChunkField = 0
+export const firstOrdinalField = 1
+export const startTimeField = 2
+export const spanField = 4
+export const firstDataField = 5
+
+const dataWordsOfFirst = linkField - firstDataField
+const sampleCountBytes = 2
+
+// The encoder's state between two samples, 4 words in the owner's record:
+// ┌ last delta of time, ms ┬ count 16 │ trailing 8 │ leading 8 ┬ word index of the tail ┬ pieces 24 │ free bits of the tail word 8 ┐
+const packedState = 1
+const tailState = 2
+const bitState = 3
+const noWindow = 0xff
+
+export function readSampleCount(state: Uint32Array, at: number): number {
+  return state[at + packedState]! >>> 16
+}
+
+/** Bytes of the chunk as it would stand in a file, sample count included. */
+export function readChunkBytes(state: Uint32Array, at: number): number {
+  const pieces = state[at + bitState]! >>> 8
+  const inPiece = state[at + tailState]! & (pieceWords - 1)
+  const words = pieces === 1 ? inPiece - firstDataField : dataWordsOfFirst + (pieces - 2) * linkField + inPiece
+  return sampleCountBytes + Math.ceil((words * 32 + 32 - (state[at + bitState]! & 0xff)) / 8)
+}
+
+/** Pieces of the open chunk; a chunk of at most 16 is below 970 bytes. */
+export function readPieceCount(state: Uint32Array, at: number): number {
+  return state[at + bitState]! >>> 8
+}
+
+/** Encodes samples into open chunks; the one writer of a chunk arena. */
+export class OpenChunkWriter {
+  readonly #arena: SharedArena
+  /** Pieces to use again, chained by their links. */
+  #freePiece = 0
+  freePieces = 0
+  #window: Uint32Array
+  #tail = 0
+  #word = 0
+  #free = 32
+  #pieces = 0
+
+  constructor(arena: SharedArena) {
+    this.#arena = arena
+    this.#window = arena.words[0]!
+  }
+
+  /** Whether `samples` more samples surely find memory: each takes at most one new piece. */
+  ensure(samples: number): boolean {
+    return samples <= this.freePieces || this.#arena.ensure((samples - this.freePieces) * pieceWords)
+  }
+
+  /** Starts a chunk with its first sample and gives its word index. */
+  start(
+    state: Uint32Array,
+    at: number,
+    previousChunk: number,
+    firstOrdinal: number,
+    timeMs: number,
+    lowWord: number,
+    highWord: number,
+  ): number {
+    const chunk = this.#takePiece()
+    const words = this.#arena.words[chunk >>> wordShift]!
+    const offset = chunk & wordMask
+    words[offset + previousChunkField] = previousChunk
+    words[offset + firstOrdinalField] = firstOrdinal
+    this.#arena.doubles[chunk >>> wordShift]![(offset + startTimeField) >>> 1] = timeMs
+    words[offset + spanField] = 0
+    this.#window = words
+    this.#tail = chunk + firstDataField
+    this.#word = 0
+    this.#free = 32
+    this.#pieces = 1
+    this.#putUvarint(timeMs < 0 ? -timeMs * 2 - 1 : timeMs * 2)
+    this.#put(highWord, 32)
+    this.#put(lowWord, 32)
+    words[this.#tail & wordMask] = this.#word
+    state[at] = 0
+    state[at + packedState] = (1 << 16) | noWindow
+    state[at + tailState] = this.#tail
+    state[at + bitState] = (this.#pieces << 8) | this.#free
+    return chunk
+  }
+
+  /** Adds a sample that is later than the previous one, whose time and value the caller kept. */
+  append(
+    state: Uint32Array,
+    at: number,
+    timeMs: number,
+    lowWord: number,
+    highWord: number,
+    previousTimeMs: number,
+    previousLowWord: number,
+    previousHighWord: number,
+  ): void {
+    const tail = state[at + tailState]!
+    const packed = state[at + packedState]!
+    this.#tail = tail
+    this.#window = this.#arena.words[tail >>> wordShift]!
+    this.#word = this.#window[tail & wordMask]!
+    this.#free = state[at + bitState]! & 0xff
+    this.#pieces = state[at + bitState]! >>> 8
+    // A word that is just begun may hold what its piece held before.
+    if (this.#free === 32) this.#word = 0
+    const delta = timeMs - previousTimeMs
+    if (packed >>> 16 === 1) this.#putUvarint(delta)
+    else this.#putTimeChange(delta - state[at]!)
+    state[at] = delta
+    const window = this.#putValue(packed & 0xffff, lowWord ^ previousLowWord, highWord ^ previousHighWord)
+    this.#window[this.#tail & wordMask] = this.#word
+    state[at + packedState] = ((packed & 0xffff0000) + 0x10000) | window
+    state[at + tailState] = this.#tail
+    state[at + bitState] = (this.#pieces << 8) | this.#free
+  }
+
+  /** Gives a chunk's memory back. No reader may hold it. */
+  free(chunk: number): void {
+    for (let piece = chunk; piece !== 0;) {
+      const words = this.#arena.words[piece >>> wordShift]!
+      const link = (piece & wordMask) + linkField
+      const next = words[link]!
+      words[link] = this.#freePiece
+      this.#freePiece = piece
+      this.freePieces++
+      piece = next
+    }
+  }
+
+  // Prometheus' buckets of n bits reach from -(2^(n-1) - 1) to 2^(n-1).
+  #putTimeChange(change: number): void {
+    if (change === 0) this.#put(0, 1)
+    else if (change >= -8191 && change <= 8192) this.#put(0x8000 | (change & 0x3fff), 16)
+    else if (change >= -65535 && change <= 65536) this.#put(0xc0000 | (change & 0x1ffff), 20)
+    else if (change >= -524287 && change <= 524288) this.#put(0xe00000 | (change & 0xfffff), 24)
+    else {
+      this.#put(0xf, 4)
+      this.#put(Math.floor(change / 0x1_0000_0000) >>> 0, 32)
+      this.#put(change >>> 0, 32)
+    }
+  }
+
+  /** Gives the window (trailing << 8 | leading) after this value. */
+  #putValue(window: number, low: number, high: number): number {
+    if ((low | high) === 0) {
+      this.#put(0, 1)
+      return window
+    }
+    // The format has 5 bits for the leading zeros.
+    const leading = high !== 0 ? Math.clz32(high) : 31
+    const trailing = low !== 0 ? 31 - Math.clz32(low & -low) : 63 - Math.clz32(high & -high)
+    const windowLeading = window & 0xff
+    const windowTrailing = window >>> 8
+    if (leading >= windowLeading && trailing >= windowTrailing && windowLeading !== noWindow) {
+      this.#put(0b10, 2)
+      this.#putBits(low, high, windowTrailing, 64 - windowLeading - windowTrailing)
+      return window
+    }
+    const significant = 64 - leading - trailing
+    // 64 does not fit into 6 bits and is written as 0, a count that cannot occur.
+    this.#put(0x1800 | (leading << 6) | (significant & 63), 13)
+    this.#putBits(low, high, trailing, significant)
+    return (trailing << 8) | leading
+  }
+
+  /** `count` bits of the 64-bit word from bit `shift` up. */
+  #putBits(low: number, high: number, shift: number, count: number): void {
+    if (shift >= 32) {
+      this.#put(high >>> (shift - 32), count)
+      return
+    }
+    const lowPart = shift === 0 ? low : (low >>> shift) | (high << (32 - shift))
+    if (count > 32) {
+      this.#put(high >>> shift, count - 32)
+      this.#put(lowPart, 32)
+    } else {
+      this.#put(lowPart, count)
+    }
+  }
+
+  #putUvarint(value: number): void {
+    let rest = value
+    while (rest >= 128) {
+      this.#put((rest % 128) | 0x80, 8)
+      rest = Math.floor(rest / 128)
+    }
+    this.#put(rest, 8)
+  }
+
+  /** The low `count` bits (1…32) of `bits`, of which no higher one may be set. */
+  #put(bits: number, count: number): void {
+    const free = this.#free - count
+    if (free > 0) {
+      this.#word |= bits << free
+      this.#free = free
+      return
+    }
+    this.#window[this.#tail & wordMask] = this.#word | (bits >>> -free)
+    this.#free = 32 + free
+    this.#word = free === 0 ? 0 : bits << (32 + free)
+    this.#tail++
+    if ((this.#tail & (pieceWords - 1)) === linkField) this.#takeNextPiece()
+  }
+
+  #takeNextPiece(): void {
+    const piece = this.#takePiece()
+    this.#window[this.#tail & wordMask] = piece
+    this.#tail = piece
+    this.#window = this.#arena.words[piece >>> wordShift]!
+    this.#pieces++
+  }
+
+  #takePiece(): number {
+    const piece = this.#freePiece
+    if (piece === 0) return this.#arena.allocate(pieceWords, pieceWords)
+    const words = this.#arena.words[piece >>> wordShift]!
+    const link = (piece & wordMask) + linkField
+    this.#freePiece = words[link]!
+    words[link] = 0
+    this.freePieces--
+    return piece
+  }
+}

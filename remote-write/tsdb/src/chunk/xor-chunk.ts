@@ -1,0 +1,47 @@
+import type { SampleColumns } from '@narthex/model/sample-columns'
+import { wordMask, wordShift, wordsPerWindow } from '../head/shared-arena.ts'
+import type { SharedArena } from '../head/shared-arena.ts'
+import { firstDataField, linkField, pieceWords } from './open-chunk.ts'
+import { ChunkError, XorDecoder } from './xor-decoder.ts'
+
+const sampleCountBytes = 2
+
+/**
+ * Appends the samples of a Prometheus XOR chunk as it stands in a file, ┌ samples u16 ┬ bits ┐, with
+ * minTimeMs ≤ time ≤ maxTimeMs. Throws `ChunkError` if the bits end before the samples do.
+ */
+export function decodeXorChunk(bytes: Uint8Array, into: SampleColumns, minTimeMs = -Infinity, maxTimeMs = Infinity): void {
+  if (bytes.length < sampleCountBytes) throw new ChunkError(`cannot read chunk: want at least ${sampleCountBytes} bytes, got ${bytes.length}`)
+  const count = (bytes[0]! << 8) | bytes[1]!
+  const dataBytes = bytes.length - sampleCountBytes
+  if (dataBytes > wordsPerWindow * 4) throw new ChunkError(`cannot read chunk: want at most ${wordsPerWindow * 4} bytes, got ${dataBytes}`)
+  const words = new Uint32Array((dataBytes + 3) >>> 2)
+  for (let i = 0; i < dataBytes; i++) words[i >>> 2]! |= bytes[sampleCountBytes + i]! << (24 - 8 * (i & 3))
+  const decoder = new XorDecoder({ window: (index) => (index === 0 ? words : undefined) }, 0)
+  const { length } = into
+  decoder.decode(0, count, minTimeMs, maxTimeMs, into)
+  // The last word may have been filled up with zeros, which are no samples.
+  if (count > 0 && decoder.bitsSince(0) > dataBytes * 8) {
+    into.length = length
+    throw new ChunkError(`cannot read chunk: ${count} samples need more than ${bytes.length} bytes`)
+  }
+}
+
+/** The first `samples` samples of a chunk in shared memory, `byteCount` bytes in all, as they stand in a file. */
+export function copyChunk(arena: SharedArena, chunk: number, samples: number, byteCount: number): Uint8Array {
+  const bytes = new Uint8Array(byteCount)
+  bytes[0] = samples >>> 8
+  bytes[1] = samples
+  let tail = chunk + firstDataField
+  let word = 0
+  for (let i = sampleCountBytes, shift = 0; i < byteCount; i++, shift -= 8) {
+    if (shift === 0) {
+      if ((tail & (pieceWords - 1)) === linkField) tail = arena.window(tail >>> wordShift)[tail & wordMask]!
+      word = arena.window(tail >>> wordShift)[tail & wordMask]!
+      tail++
+      shift = 32
+    }
+    bytes[i] = word >>> (shift - 8)
+  }
+  return bytes
+}

@@ -1,0 +1,19 @@
+/** Default block range, to whose multiples chunks are aligned. */
+export const defaultChunkRangeMs = 2 * 3600 * 1000
+export const samplesPerChunk = 120
+/** A chunk above this many bytes gets no further sample: one of at most 19 bytes would pass 1 KiB. */
+export const chunkBytesMax = 1005
+
+/** The end of the range that `timeMs` is in. Prometheus divides towards zero, so the range around 0 is twice as long. */
+export function endOfRange(timeMs: number, rangeMs: number): number {
+  return Math.trunc(timeMs / rangeMs) * rangeMs + rangeMs
+}
+
+/**
+ * When a chunk that is a quarter full at `currentMs` should end, so that the chunks up to `endMs` become about equally long:
+ * Prometheus' prediction, to give the same chunks.
+ */
+export function predictChunkEnd(startMs: number, currentMs: number, endMs: number): number {
+  const chunks = Math.floor((endMs - startMs) / ((currentMs - startMs + 1) * 4))
+  return chunks <= 1 ? endMs : Math.trunc(startMs + (endMs - startMs) / chunks)
+}

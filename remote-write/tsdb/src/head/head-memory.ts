@@ -1,0 +1,138 @@
+import { SharedArena } from './shared-arena.ts'
+
+/**
+ * What a thread needs to open the head for reading: structured-clonable, all buffers shared.
+ * `readerSlot` is the reader's own word in the control block; the writer waits for it before it uses freed chunks again.
+ */
+export interface HeadDescriptor {
+  readonly control: SharedArrayBuffer
+  readonly symbols: SharedArrayBuffer
+  readonly pairs: SharedArrayBuffer
+  readonly postings: SharedArrayBuffer
+  readonly labels: SharedArrayBuffer
+  readonly series: SharedArrayBuffer
+  readonly chunks: SharedArrayBuffer
+  readonly tables: SharedArrayBuffer
+  readonly readerSlot: number
+}
+
+export const readerSlotsMax = 64
+export const subTables = 256
+
+// Words of the control block. The first two make a sequence lock: they differ while a commit is being applied.
+export const committedAt = 0
+export const applyingAt = 1
+/** Series published: references 1…n. */
+export const seriesCountAt = 2
+export const chunkCountAt = 3
+export const symbolCountAt = 4
+export const pairCountAt = 5
+/** First entry of the list of label names (a pair id). */
+export const firstNameAt = 6
+/** Starts at 1; goes up when chunks are retired. */
+export const epochAt = 7
+export const hashSeedAt = 8
+/** Two doubles: oldest and newest time in the head, +Inf and -Inf when empty. */
+export const minTimeAt = 10
+export const maxTimeAt = 12
+export const slotsAt = 16
+/** Directory of sub-tables: table region in units of 16 words << 5 | log2(slots). */
+export const symbolDirectoryAt = slotsAt + readerSlotsMax
+export const pairDirectoryAt = symbolDirectoryAt + subTables
+const controlWords = pairDirectoryAt + subTables
+
+/**
+ * The shared memory of a head, family by family. FORMAT.md, "The head in memory", has every layout.
+ * One thread writes; any number of threads read, each through a `HeadMemory` of its own.
+ */
+export class HeadMemory {
+  readonly control: Int32Array
+  readonly controlDoubles: Float64Array
+  /** ┌ length 4 B ┬ UTF-8 bytes, padded to 4 ┐ ; a symbol's id is its word index. */
+  readonly symbols: SharedArena
+  /** Records of 8 words: one per distinct (name, value) and one per distinct name. */
+  readonly pairs: SharedArena
+  readonly postings: SharedArena
+  /** ┌ count ┬ pair ids, sorted by name ┐ per series. */
+  readonly labels: SharedArena
+  /** Records of 16 words, one cache line each. */
+  readonly series: SharedArena
+  /** Pieces of 16 words, chained into chunks. */
+  readonly chunks: SharedArena
+  /** Open-addressing tables of (hash, id) for symbols and pairs. */
+  readonly tables: SharedArena
+
+  constructor(buffers: Omit<HeadDescriptor, 'readerSlot'>) {
+    this.control = new Int32Array(buffers.control)
+    this.controlDoubles = new Float64Array(buffers.control)
+    this.symbols = new SharedArena(buffers.symbols)
+    this.pairs = new SharedArena(buffers.pairs)
+    this.postings = new SharedArena(buffers.postings)
+    this.labels = new SharedArena(buffers.labels)
+    this.series = new SharedArena(buffers.series)
+    this.chunks = new SharedArena(buffers.chunks)
+    this.tables = new SharedArena(buffers.tables)
+  }
+
+  /** `bytesMax` bounds each family's address space; only what is used takes memory. */
+  static create(bytesMax: number, hashSeed: number): HeadMemory {
+    const memory = new HeadMemory({
+      control: new SharedArrayBuffer(controlWords * 4),
+      symbols: SharedArena.reserve(bytesMax).buffer,
+      pairs: SharedArena.reserve(bytesMax).buffer,
+      postings: SharedArena.reserve(bytesMax).buffer,
+      labels: SharedArena.reserve(bytesMax).buffer,
+      series: SharedArena.reserve(bytesMax).buffer,
+      chunks: SharedArena.reserve(bytesMax).buffer,
+      tables: SharedArena.reserve(bytesMax).buffer,
+    })
+    memory.control[hashSeedAt] = hashSeed
+    memory.control[epochAt] = 1
+    memory.minTime = Infinity
+    memory.maxTime = -Infinity
+    return memory
+  }
+
+  descriptor(readerSlot: number): HeadDescriptor {
+    return {
+      control: this.control.buffer as SharedArrayBuffer,
+      symbols: this.symbols.buffer,
+      pairs: this.pairs.buffer,
+      postings: this.postings.buffer,
+      labels: this.labels.buffer,
+      series: this.series.buffer,
+      chunks: this.chunks.buffer,
+      tables: this.tables.buffer,
+      readerSlot,
+    }
+  }
+
+  get minTime(): number {
+    return this.controlDoubles[minTimeAt / 2]!
+  }
+
+  set minTime(timeMs: number) {
+    this.controlDoubles[minTimeAt / 2] = timeMs
+  }
+
+  get maxTime(): number {
+    return this.controlDoubles[maxTimeAt / 2]!
+  }
+
+  set maxTime(timeMs: number) {
+    this.controlDoubles[maxTimeAt / 2] = timeMs
+  }
+
+  /** Writer only: bytes given out over all families. */
+  get usedBytes(): number {
+    return (
+      this.symbols.usedBytes +
+      this.pairs.usedBytes +
+      this.postings.usedBytes +
+      this.labels.usedBytes +
+      this.series.usedBytes +
+      this.chunks.usedBytes +
+      this.tables.usedBytes
+    )
+  }
+}

@@ -1,0 +1,550 @@
+import { randomInt } from 'node:crypto'
+import { Labels } from '@narthex/model/labels'
+import type { MetricType } from '@narthex/model/metric-type'
+import { OpenChunkWriter, readChunkBytes, readPieceCount, readSampleCount } from '../chunk/open-chunk.ts'
+import * as field from '../chunk/open-chunk.ts'
+import { accepted, duplicateSample, memoryCeiling, outOfBounds, outOfOrder, tooFarInFuture, unknownSeries } from './append-result.ts'
+import type { AppendResult } from './append-result.ts'
+import { chunkBytesMax, defaultChunkRangeMs, endOfRange, predictChunkEnd, samplesPerChunk } from './chunk-time.ts'
+import { applyingAt, chunkCountAt, committedAt, epochAt, HeadMemory, readerSlotsMax, seriesCountAt, slotsAt } from './head-memory.ts'
+import type { HeadDescriptor } from './head-memory.ts'
+import { LabelPairs } from './label-pairs.ts'
+import { MetricMetadata } from './metric-metadata.ts'
+import { PendingSamples } from './pending-samples.ts'
+import * as pendingField from './pending-samples.ts'
+import { RetiredChunks } from './retired-chunks.ts'
+import { SeriesCreator } from './series-creator.ts'
+import * as record from './series-record.ts'
+import { wordMask, wordShift } from './shared-arena.ts'
+import { oldestPinnedEpoch } from './shared-table.ts'
+import { Symbols } from './symbols.ts'
+import { WireAliases } from './wire-aliases.ts'
+
+/** Where commits are made durable before they become visible. Throws if that failed; nothing of the commit may then be kept. */
+export interface CommitLog {
+  /** Series `firstRef`…`lastRef` are new since the last commit. */
+  writeCommit(head: Head, pending: PendingSamples, firstRef: number, lastRef: number): void
+}
+
+export interface HeadOptions {
+  /** Hard ceiling over the head's own bytes: above it samples are refused. New series are refused from four fifths of it on. */
+  readonly memoryBytesMax: number
+  /** Milliseconds since the epoch. */
+  readonly now?: () => number
+  readonly log?: CommitLog
+  readonly wireAliasesMax?: number
+  /** Block range (`--storage.tsdb.min-block-duration`): no chunk passes its multiples, half of it is how old samples may be. */
+  readonly chunkRangeMs?: number
+}
+
+export interface HeadStats {
+  readonly series: number
+  readonly chunks: number
+  readonly symbols: number
+  readonly labelPairs: number
+  /** +Infinity and -Infinity if there is no sample. */
+  readonly minTimeMs: number
+  readonly maxTimeMs: number
+  readonly usedBytes: number
+  readonly usedBytesByFamily: Readonly<Record<string, number>>
+}
+
+/** Samples further ahead of the clock are refused, as Prometheus does. */
+export const futureMsMax = 10 * 60 * 1000
+// Times beyond are no dates, and their doubles would lose milliseconds on the way.
+const timeMsMax = 2 ** 51
+const seriesShareOfMemory = 0.8
+const wireAliasesDefaultMax = 4_000_000
+// Commit numbers are compared as signed words, so they start again from 2 long before 2^31.
+const commitNumberMax = 0x7fff0000
+const batchSamplesMax = 8 * 1024 * 1024
+
+/** Totals since the start, for the metrics. */
+export class HeadCounters {
+  samplesAppended = 0
+  seriesCreated = 0
+  seriesRefused = 0
+  chunksCreated = 0
+  chunksRemoved = 0
+  outOfOrder = 0
+  outOfBounds = 0
+  duplicates = 0
+  ceilingRefused = 0
+}
+
+/**
+ * The head: all series with their newest samples, in shared memory. This is the one writer, used from one thread; readers open
+ * `descriptor()` with a `HeadReader` wherever they are. FORMAT.md, "The head in memory", describes the memory.
+ *
+ * Samples given to `append` are checked at once and kept aside; `commit` writes them to the log and then makes them visible
+ * together; `rollback` forgets them. Series made in between stay.
+ */
+export class Head {
+  readonly memory: HeadMemory
+  readonly symbols: Symbols
+  readonly pairs: LabelPairs
+  readonly counters = new HeadCounters()
+  readonly metadata = new MetricMetadata()
+  readonly #aliases: WireAliases
+  readonly #creator: SeriesCreator
+  readonly #chunks: OpenChunkWriter
+  readonly #retired: RetiredChunks
+  readonly #pending = new PendingSamples()
+  readonly #now: () => number
+  readonly #memoryBytesMax: number
+  readonly #chunkRangeMs: number
+  #log: CommitLog | undefined
+  #loggedSeries = 0
+  #chunkCount = 0
+  #commit = 1
+  readonly #slots = new Uint8Array(readerSlotsMax)
+  #refusal = ''
+  // Bounds of the running batch; `#pendingMax` is -1 between batches, so that the first append of a batch computes them.
+  #pendingMax = -1
+  #minValidMs = 0
+  #maxValidMs = 0
+  #replaying = false
+  readonly #recordWords: Uint32Array[]
+  readonly #recordDoubles: Float64Array[]
+  #scratch = new Uint8Array(4096)
+
+  constructor(options: HeadOptions) {
+    this.memory = HeadMemory.create(options.memoryBytesMax, randomInt(0x7fffffff))
+    this.symbols = new Symbols(this.memory)
+    this.pairs = new LabelPairs(this.memory)
+    this.#creator = new SeriesCreator(this.memory, this.symbols, this.pairs)
+    this.#chunks = new OpenChunkWriter(this.memory.chunks)
+    this.#retired = new RetiredChunks(this.#chunks)
+    this.#aliases = new WireAliases(options.wireAliasesMax ?? wireAliasesDefaultMax)
+    this.#now = options.now ?? Date.now
+    this.#memoryBytesMax = options.memoryBytesMax
+    this.#chunkRangeMs = options.chunkRangeMs ?? defaultChunkRangeMs
+    this.#log = options.log
+    this.#recordWords = this.memory.series.words
+    this.#recordDoubles = this.memory.series.doubles
+    this.memory.control[committedAt] = this.#commit
+    this.memory.control[applyingAt] = this.#commit
+  }
+
+  /** From now on commits go to `log`; with `logsAllSeries` also the series that are there already, in the next commit. */
+  startLogging(log: CommitLog, logsAllSeries: boolean): void {
+    this.#log = log
+    this.#loggedSeries = logsAllSeries ? 0 : this.seriesCount
+    this.#replaying = false
+  }
+
+  /** While old logs are read, samples are only checked for their order within the series. */
+  startReplay(): void {
+    this.#replaying = true
+  }
+
+  get seriesCount(): number {
+    return this.#creator.count
+  }
+
+  get usedBytes(): number {
+    return this.memory.usedBytes + this.#aliases.usedBytes + this.#creator.usedBytes
+  }
+
+  /** The series that these raw remote-write 1.0 label bytes meant before; 0 if they are not known. */
+  refByWire(bytes: Uint8Array, start: number, end: number): number {
+    return this.#aliases.find(bytes, start, end)
+  }
+
+  rememberWire(bytes: Uint8Array, start: number, end: number, ref: number): void {
+    if (ref > 0) this.#aliases.remember(bytes, start, end, ref)
+  }
+
+  /** The symbol of these bytes; 0 if they are longer than `symbolBytesMax` or the ceiling is reached (`refBySymbols` then refuses). */
+  internSymbol(bytes: Uint8Array, start: number, end: number): number {
+    const known = this.symbols.find(bytes, start, end)
+    if (known !== 0) return known
+    return this.#mayAddSeries() ? this.symbols.intern(bytes, start, end) : 0
+  }
+
+  /**
+   * The series with these labels: `pairCount` pairs of name and value symbols in any order, empty values count as absent.
+   * Makes it if need be. Below 0 = refused, `refusal()` says why.
+   */
+  refBySymbols(symbols: Uint32Array, pairCount: number): number {
+    const known = this.#creator.find(symbols, pairCount)
+    if (known !== 0) return known
+    if (!this.#mayAddSeries()) return this.#refuseSeries(this.#ceilingText())
+    const ref = this.#creator.create(symbols, pairCount)
+    if (ref < 0) return this.#refuseSeries(this.#creator.refusal)
+    this.counters.seriesCreated++
+    return ref
+  }
+
+  /** As `refBySymbols`, for label sets that come as texts. */
+  refByLabels(labels: Labels): number {
+    const { pairs } = labels
+    const ids = new Uint32Array(pairs.length)
+    for (let i = 0; i < pairs.length; i++) {
+      const text = pairs[i]!
+      if (text.length * 3 > this.#scratch.length) this.#scratch = new Uint8Array(text.length * 3)
+      ids[i] = this.internSymbol(this.#scratch, 0, encoder.encodeInto(text, this.#scratch).written)
+    }
+    return this.refBySymbols(ids, pairs.length / 2)
+  }
+
+  /** Why the last series was refused. */
+  refusal(): string {
+    return this.#refusal
+  }
+
+  /**
+   * Takes a sample for the next commit; 0 = accepted (a repeated newest sample of equal bits is accepted and not kept twice).
+   * The value comes as two words so that stale markers keep their bits.
+   */
+  append(ref: number, timeMs: number, lowWord: number, highWord: number): AppendResult {
+    const pending = this.#pending
+    if (pending.length >= this.#pendingMax && !this.#makeRoom()) {
+      this.counters.ceilingRefused++
+      return memoryCeiling
+    }
+    if (!(ref >= 1 && ref <= this.#creator.count)) return unknownSeries
+    const index = ref >>> record.seriesPerWindowShift
+    const at = (ref & record.seriesPerWindowMask) << record.recordShift
+    const words = this.#recordWords[index]!
+    const doubles = this.#recordDoubles[index]!
+    const lastTimeMs = doubles[at >>> 1]!
+    if (!(timeMs > lastTimeMs && timeMs >= this.#minValidMs && timeMs <= this.#maxValidMs)) {
+      return this.#judge(timeMs, lastTimeMs, words[at + 2] === lowWord >>> 0 && words[at + 3] === highWord >>> 0)
+    }
+    const to = pending.length * pendingField.pendingWords
+    const out = pending.words
+    const outDoubles = pending.doubles
+    outDoubles[to >>> 1] = timeMs
+    outDoubles[(to >>> 1) + 1] = lastTimeMs
+    out[to + 4] = lowWord
+    out[to + 5] = highWord
+    out[to + 6] = words[at + 2]!
+    out[to + 7] = words[at + 3]!
+    out[to + 8] = ref
+    pending.length++
+    doubles[at >>> 1] = timeMs
+    words[at + 2] = lowWord
+    words[at + 3] = highWord
+    return accepted
+  }
+
+  /** Type, help and unit of a metric, for /api/v1/metadata; not logged. */
+  appendMetadata(family: string, type: MetricType, help: string, unit: string): void {
+    this.metadata.set(family, type, help, unit)
+  }
+
+  /**
+   * Writes the pending samples and new series to the log, then makes them visible to readers. Throws if the log could not be
+   * written: then nothing of the batch is kept and it may be sent again.
+   */
+  commit(): void {
+    const pending = this.#pending
+    this.#aliases.forgetRequest()
+    if (pending.length === 0 && this.#loggedSeries === this.seriesCount) return
+    try {
+      if (!this.#chunks.ensure(pending.length)) throw new Error('cannot commit samples: no shared memory left for chunks')
+      if (this.#log !== undefined) {
+        this.#log.writeCommit(this, pending, this.#loggedSeries + 1, this.seriesCount)
+        this.#loggedSeries = this.seriesCount
+      }
+    } catch (cause) {
+      this.rollback()
+      throw cause
+    }
+    this.#apply()
+    this.#publish()
+    this.counters.samplesAppended += pending.length
+    pending.clear()
+    this.#pendingMax = -1
+  }
+
+  /** Forgets the samples since the last commit. */
+  rollback(): void {
+    const { words: from, doubles: fromDoubles, length } = this.#pending
+    for (let i = length - 1; i >= 0; i--) {
+      const at = i * pendingField.pendingWords
+      const ref = from[at + pendingField.pendingRef]!
+      const index = ref >>> record.seriesPerWindowShift
+      const to = (ref & record.seriesPerWindowMask) << record.recordShift
+      this.#recordDoubles[index]![to >>> 1] = fromDoubles[(at >>> 1) + pendingField.pendingPreviousTime]!
+      this.#recordWords[index]![to + record.lastLowField] = from[at + pendingField.pendingPreviousLow]!
+      this.#recordWords[index]![to + record.lastHighField] = from[at + pendingField.pendingPreviousHigh]!
+    }
+    this.#pending.clear()
+    this.#aliases.forgetRequest()
+    this.#pendingMax = -1
+  }
+
+  /** For one reader in any thread; give it back by `releaseReader` when that reader is done or its thread has ended. */
+  descriptor(): HeadDescriptor {
+    const slot = this.#slots.indexOf(0)
+    if (slot < 0) throw new Error(`cannot open head: want at most ${readerSlotsMax} readers, got one more`)
+    this.#slots[slot] = 1
+    return this.memory.descriptor(slot)
+  }
+
+  /** Frees the reader's slot, also on behalf of a thread that died in mid-query. */
+  releaseReader(descriptor: HeadDescriptor): void {
+    Atomics.store(this.memory.control, slotsAt + descriptor.readerSlot, 0)
+    this.#slots[descriptor.readerSlot] = 0
+  }
+
+  /**
+   * Drops the chunks that ended before `cutoffMs` of the series `firstRef`…`firstRef + count - 1`. Their memory is used again once
+   * no reader can hold it. Gives the next series to look at, 0 at the end.
+   */
+  dropBefore(cutoffMs: number, firstRef: number, count: number): number {
+    if (this.#pending.length > 0) return firstRef
+    const end = Math.min(this.seriesCount + 1, firstRef + count)
+    this.#beginApply()
+    for (let ref = firstRef; ref < end; ref++) this.#dropOldChunks(ref, cutoffMs)
+    this.#publish()
+    Atomics.add(this.memory.control, epochAt, 1)
+    this.#retired.reclaim(oldestPinnedEpoch(this.memory.control))
+    return end > this.seriesCount ? 0 : end
+  }
+
+  /** The labels of a series, for messages; makes strings. */
+  labelsOf(ref: number): Labels {
+    const flat: string[] = []
+    const list = this.labelList(ref)
+    const words = this.memory.labels.words[list >>> wordShift]!
+    const at = list & wordMask
+    for (let i = 1; i <= words[at]!; i++) {
+      const pair = words[at + i]!
+      flat.push(this.symbols.text(this.pairs.name(pair)), this.symbols.text(this.pairs.value(pair)))
+    }
+    return Labels.fromPairs(flat)
+  }
+
+  /** Word index in `memory.labels` of ┌ count ┬ pair ids in order of their names ┐. */
+  labelList(ref: number): number {
+    return this.#recordWords[ref >>> record.seriesPerWindowShift]![
+      ((ref & record.seriesPerWindowMask) << record.recordShift) + record.labelsField
+    ]!
+  }
+
+  stats(): HeadStats {
+    const { memory } = this
+    return {
+      series: this.seriesCount,
+      chunks: this.#chunkCount,
+      symbols: memory.control[4]!,
+      labelPairs: memory.control[5]!,
+      minTimeMs: memory.minTime,
+      maxTimeMs: memory.maxTime,
+      usedBytes: this.usedBytes,
+      usedBytesByFamily: {
+        symbols: memory.symbols.usedBytes,
+        pairs: memory.pairs.usedBytes,
+        postings: memory.postings.usedBytes,
+        labels: memory.labels.usedBytes,
+        series: memory.series.usedBytes,
+        chunks: memory.chunks.usedBytes,
+        tables: memory.tables.usedBytes,
+        seriesTable: this.#creator.usedBytes,
+        wireAliases: this.#aliases.usedBytes,
+      },
+    }
+  }
+
+  #mayAddSeries(): boolean {
+    return this.usedBytes < this.#memoryBytesMax * seriesShareOfMemory
+  }
+
+  #ceilingText(): string {
+    const limit = Math.floor(this.#memoryBytesMax * seriesShareOfMemory)
+    return `head memory ceiling for new series reached: ${this.usedBytes} of ${limit} bytes used by ${this.seriesCount} series`
+  }
+
+  #refuseSeries(reason: string): number {
+    this.#refusal = reason
+    this.counters.seriesRefused++
+    return -1
+  }
+
+  /** At the start of a batch, or when its buffer is full. False at the hard ceiling. */
+  #makeRoom(): boolean {
+    const pending = this.#pending
+    if (this.#pendingMax < 0) {
+      const { maxTime } = this.memory
+      const inOrderMs = maxTime === -Infinity ? -timeMsMax : maxTime - this.#chunkRangeMs / 2
+      this.#minValidMs = this.#replaying ? -timeMsMax : Math.max(-timeMsMax, inOrderMs)
+      this.#maxValidMs = this.#replaying ? timeMsMax : Math.min(timeMsMax, this.#now() + futureMsMax)
+    } else if (pending.length === pending.capacity) {
+      pending.grow()
+    }
+    // A sample takes at most one piece of 64 bytes.
+    const freeBytes = this.#memoryBytesMax - this.usedBytes + this.#chunks.freePieces * 64
+    this.#pendingMax = Math.min(pending.capacity, batchSamplesMax, Math.max(0, Math.floor(freeBytes / 64)))
+    return pending.length < this.#pendingMax
+  }
+
+  // Prometheus' order of reasons. The newest sample again is no error if its bits are the same.
+  #judge(timeMs: number, lastTimeMs: number, hasLastValue: boolean): AppendResult {
+    if (timeMs > this.#maxValidMs) {
+      this.counters.outOfBounds++
+      return tooFarInFuture
+    }
+    if (!(timeMs >= this.#minValidMs)) {
+      this.counters.outOfBounds++
+      return outOfBounds
+    }
+    if (timeMs === lastTimeMs) {
+      if (hasLastValue) return accepted
+      this.counters.duplicates++
+      return duplicateSample
+    }
+    this.counters.outOfOrder++
+    return outOfOrder
+  }
+
+  #beginApply(): void {
+    if (this.#commit >= commitNumberMax) this.#restartCommitNumbers()
+    this.#commit++
+    Atomics.store(this.memory.control, applyingAt, this.#commit)
+  }
+
+  #publish(): void {
+    const { control } = this.memory
+    control[seriesCountAt] = this.seriesCount
+    control[chunkCountAt] = this.#chunkCount
+    Atomics.store(control, committedAt, this.#commit)
+    Atomics.notify(control, committedAt)
+  }
+
+  // The hot loop: one cache line of the series' record, one of its chunk's tail.
+  #apply(): void {
+    this.#beginApply()
+    const { words: from, doubles: fromDoubles, length } = this.#pending
+    const commit = this.#commit
+    const chunks = this.#chunks
+    let { minTime, maxTime } = this.memory
+    for (let i = 0; i < length; i++) {
+      const at = i * pendingField.pendingWords
+      const ref = from[at + pendingField.pendingRef]!
+      const timeMs = fromDoubles[at >>> 1]!
+      const index = ref >>> record.seriesPerWindowShift
+      const to = (ref & record.seriesPerWindowMask) << record.recordShift
+      const words = this.#recordWords[index]!
+      const doubles = this.#recordDoubles[index]!
+      if (timeMs > maxTime) maxTime = timeMs
+      if (timeMs < minTime) minTime = timeMs
+      const total = words[to + record.totalField]!
+      if (words[to + record.lastCommitField] !== commit) {
+        words[to + record.previousCommitField] = words[to + record.lastCommitField]!
+        words[to + record.previousTotalField] = total
+        words[to + record.lastCommitField] = commit
+      }
+      words[to + record.totalField] = total + 1
+      const previousTimeMs = fromDoubles[(at >>> 1) + pendingField.pendingPreviousTime]!
+      const low = from[at + pendingField.pendingLow]!
+      const high = from[at + pendingField.pendingHigh]!
+      if (this.#startsChunk(words, doubles, to, timeMs, previousTimeMs)) {
+        this.#startChunk(words, doubles, to, timeMs, previousTimeMs, low, high)
+      } else {
+        chunks.append(
+          words,
+          to + record.encoderField,
+          timeMs,
+          low,
+          high,
+          previousTimeMs,
+          from[at + pendingField.pendingPreviousLow]!,
+          from[at + pendingField.pendingPreviousHigh]!,
+        )
+      }
+    }
+    this.memory.minTime = minTime
+    this.memory.maxTime = maxTime
+  }
+
+  // As Prometheus cuts: at the end of the range, at twice the wanted samples, above 1005 bytes, or at the predicted time.
+  #startsChunk(words: Uint32Array, doubles: Float64Array, at: number, timeMs: number, previousTimeMs: number): boolean {
+    const encoder = at + record.encoderField
+    const samples = readSampleCount(words, encoder)
+    if (samples === 0) return true
+    if (readPieceCount(words, encoder) > 16 && readChunkBytes(words, encoder) > chunkBytesMax) return true
+    const endAt = (at + record.nextChunkTimeField) >>> 1
+    if (samples === samplesPerChunk / 4) {
+      const chunk = words[at + record.openChunkField]!
+      const startMs = this.memory.chunks.doubles[chunk >>> wordShift]![((chunk & wordMask) + field.startTimeField) >>> 1]!
+      doubles[endAt] = predictChunkEnd(startMs, previousTimeMs, doubles[endAt]!)
+    }
+    return timeMs >= doubles[endAt]! || samples >= samplesPerChunk * 2
+  }
+
+  #startChunk(
+    words: Uint32Array,
+    doubles: Float64Array,
+    at: number,
+    timeMs: number,
+    previousTimeMs: number,
+    low: number,
+    high: number,
+  ): void {
+    const previous = words[at + record.openChunkField]!
+    if (previous !== 0) {
+      const chunkWords = this.memory.chunks.words[previous >>> wordShift]!
+      const chunkAt = previous & wordMask
+      const startMs = this.memory.chunks.doubles[previous >>> wordShift]![(chunkAt + field.startTimeField) >>> 1]!
+      chunkWords[chunkAt + field.spanField] = previousTimeMs - startMs
+    }
+    const ordinal = words[at + record.totalField]! - 1
+    words[at + record.openChunkField] = this.#chunks.start(words, at + record.encoderField, previous, ordinal, timeMs, low, high)
+    doubles[(at + record.nextChunkTimeField) >>> 1] = endOfRange(timeMs, this.#chunkRangeMs)
+    this.#chunkCount++
+    this.counters.chunksCreated++
+  }
+
+  #dropOldChunks(ref: number, cutoffMs: number): void {
+    const index = ref >>> record.seriesPerWindowShift
+    const at = (ref & record.seriesPerWindowMask) << record.recordShift
+    const words = this.#recordWords[index]!
+    let newer = words[at + record.openChunkField]!
+    if (newer === 0) return
+    if (this.#recordDoubles[index]![at >>> 1]! < cutoffMs) {
+      words[at + record.openChunkField] = 0
+      words.fill(0, at + record.encoderField, at + record.encoderField + 4)
+      this.#retire(newer)
+      return
+    }
+    for (;;) {
+      const chunkWords = this.memory.chunks.words[newer >>> wordShift]!
+      const older = chunkWords[(newer & wordMask) + field.previousChunkField]!
+      if (older === 0) return
+      const olderAt = older & wordMask
+      const startMs = this.memory.chunks.doubles[older >>> wordShift]![(olderAt + field.startTimeField) >>> 1]!
+      if (startMs + this.memory.chunks.words[older >>> wordShift]![olderAt + field.spanField]! < cutoffMs) {
+        chunkWords[(newer & wordMask) + field.previousChunkField] = 0
+        this.#retire(older)
+        return
+      }
+      newer = older
+    }
+  }
+
+  /** A chunk and all older ones of its series. */
+  #retire(chunk: number): void {
+    for (let each = chunk; each !== 0;) {
+      const older = this.memory.chunks.words[each >>> wordShift]![(each & wordMask) + field.previousChunkField]!
+      this.#retired.add(each, this.memory.control[epochAt]!)
+      this.#chunkCount--
+      this.counters.chunksRemoved++
+      each = older
+    }
+  }
+
+  #restartCommitNumbers(): void {
+    for (let ref = 1; ref <= this.seriesCount; ref++) {
+      const words = this.#recordWords[ref >>> record.seriesPerWindowShift]!
+      const at = (ref & record.seriesPerWindowMask) << record.recordShift
+      words[at + record.lastCommitField] = 1
+      words[at + record.previousCommitField] = 1
+    }
+    this.#commit = 1
+  }
+}
+
+const encoder = new TextEncoder()

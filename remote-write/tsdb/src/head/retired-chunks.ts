@@ -1,0 +1,47 @@
+import type { OpenChunkWriter } from '../chunk/open-chunk.ts'
+
+const firstCapacity = 1024
+
+/** Chunks that are out of their series' lists but that a reader of an older epoch may still decode: a queue, oldest first. */
+export class RetiredChunks {
+  readonly #writer: OpenChunkWriter
+  /** ┌ chunk ┬ epoch ┐ */
+  #queue = new Uint32Array(firstCapacity * 2)
+  #first = 0
+  #end = 0
+
+  constructor(writer: OpenChunkWriter) {
+    this.#writer = writer
+  }
+
+  get length(): number {
+    return this.#end - this.#first
+  }
+
+  add(chunk: number, epoch: number): void {
+    if (this.#end * 2 === this.#queue.length) this.#makeRoom()
+    this.#queue[this.#end * 2] = chunk
+    this.#queue[this.#end * 2 + 1] = epoch
+    this.#end++
+  }
+
+  /** Gives back the chunks retired before `epoch`. */
+  reclaim(epoch: number): void {
+    while (this.#first < this.#end && this.#queue[this.#first * 2 + 1]! < epoch) this.#writer.free(this.#queue[2 * this.#first++]!)
+    if (this.#first === this.#end) {
+      this.#first = 0
+      this.#end = 0
+      if (this.#queue.length > firstCapacity * 2) this.#queue = new Uint32Array(firstCapacity * 2)
+    }
+  }
+
+  #makeRoom(): void {
+    const kept = this.#queue.subarray(this.#first * 2, this.#end * 2)
+    const queue = this.#first * 2 > this.#end ? this.#queue : new Uint32Array(this.#queue.length * 2)
+    if (queue === this.#queue) queue.copyWithin(0, this.#first * 2, this.#end * 2)
+    else queue.set(kept)
+    this.#end -= this.#first
+    this.#first = 0
+    this.#queue = queue
+  }
+}

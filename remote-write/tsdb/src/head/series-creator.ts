@@ -1,0 +1,154 @@
+import { randomInt } from 'node:crypto'
+import type { HeadMemory } from './head-memory.ts'
+import { postingsWordsMax } from './label-pairs.ts'
+import type { LabelPairs } from './label-pairs.ts'
+import * as record from './series-record.ts'
+import { SeriesTable } from './series-table.ts'
+import { wordMask, wordShift } from './shared-arena.ts'
+import { mix32 } from './shared-table.ts'
+import type { Symbols } from './symbols.ts'
+
+/** A series with more labels is refused. */
+export const labelsPerSeriesMax = 65_536
+
+/** Finds series by their labels and makes new ones. Part of the head's writer. */
+export class SeriesCreator {
+  readonly #memory: HeadMemory
+  readonly #symbols: Symbols
+  readonly #pairs: LabelPairs
+  readonly #table = new SeriesTable()
+  readonly #seed = randomInt(0x7fffffff)
+  count = 0
+  refusal = ''
+  // The label set asked for: pair ids in the order given, without empty values.
+  #ids = new Uint32Array(64)
+  #length = 0
+  #hash = 0
+  readonly #isSame = (ref: number): boolean => this.#hasLabels(ref)
+
+  constructor(memory: HeadMemory, symbols: Symbols, pairs: LabelPairs) {
+    this.#memory = memory
+    this.#symbols = symbols
+    this.#pairs = pairs
+  }
+
+  get usedBytes(): number {
+    return this.#table.usedBytes
+  }
+
+  /** The series with these pairs of name and value symbols, 0 if there is none yet. */
+  find(symbols: Uint32Array, pairCount: number): number {
+    let hash = 0
+    let length = 0
+    if (pairCount > this.#ids.length) this.#ids = new Uint32Array(Math.min(pairCount * 2, labelsPerSeriesMax + 1))
+    for (let i = 0; i < pairCount && length <= labelsPerSeriesMax; i++) {
+      const value = symbols[2 * i + 1]!
+      if (value === 0 || symbols[2 * i] === 0) return 0
+      if (this.#symbols.length(value) === 0) continue
+      const pair = this.#pairs.find(symbols[2 * i]!, value)
+      if (pair === 0) return 0
+      this.#ids[length++] = pair
+      // A sum, so that the order of the labels does not matter.
+      hash = (hash + mix32(pair ^ this.#seed)) | 0
+    }
+    this.#length = length
+    this.#hash = hash >>> 0
+    return this.#table.find(this.#hash, this.#isSame)
+  }
+
+  /** Makes the series that `find` did not find; below 0 if it is refused, with the reason in `refusal`. */
+  create(symbols: Uint32Array, pairCount: number): number {
+    if (!this.#resolve(symbols, pairCount)) return -1
+    const length = this.#length
+    const ids = this.#ids
+    this.#sortByName()
+    for (let i = 1; i < length; i++) {
+      const name = this.#pairs.name(ids[i]!)
+      if (name === this.#pairs.name(ids[i - 1]!)) return this.#refuse(`label name "${this.#symbols.text(name)}" is not unique: invalid sample`)
+    }
+    const { labels, series, postings } = this.#memory
+    if (!labels.ensure(length + 1) || !series.ensure(record.recordWords) || !postings.ensure(postingsWordsMax(length))) {
+      return this.#refuse('head memory ceiling for new series reached: no shared memory left')
+    }
+    const list = labels.allocate(length + 1)
+    const listWords = labels.words[list >>> wordShift]!
+    listWords[list & wordMask] = length
+    for (let i = 0; i < length; i++) listWords[(list & wordMask) + 1 + i] = ids[i]!
+    const ref = this.#addRecord(list)
+    for (let i = 0; i < length; i++) this.#pairs.addPosting(ids[i]!, ref)
+    this.#table.add(this.#hash, ref)
+    return ref
+  }
+
+  #addRecord(list: number): number {
+    const { series } = this.#memory
+    const at = series.allocate(record.recordWords, record.recordWords)
+    series.words[at >>> wordShift]![(at & wordMask) + record.labelsField] = list
+    series.doubles[at >>> wordShift]![(at & wordMask) >>> 1] = -Infinity
+    this.count++
+    return at >>> record.recordShift
+  }
+
+  /** Interns the pairs; false if that is refused. */
+  #resolve(symbols: Uint32Array, pairCount: number): boolean {
+    let hash = 0
+    let length = 0
+    if (pairCount > labelsPerSeriesMax) return this.#refuse(`want at most ${labelsPerSeriesMax} labels a series, got ${pairCount}`) > 0
+    for (let i = 0; i < pairCount; i++) {
+      const name = symbols[2 * i]!
+      const value = symbols[2 * i + 1]!
+      if (name === 0 || value === 0) return this.#refuse('label name or value too long, or no memory left for new ones') > 0
+      if (this.#symbols.length(value) === 0) continue
+      const pair = this.#pairs.intern(name, value)
+      if (pair === 0) return this.#refuse('head memory ceiling for new series reached: no shared memory left') > 0
+      this.#ids[length++] = pair
+      hash = (hash + mix32(pair ^ this.#seed)) | 0
+    }
+    if (length === 0) return this.#refuse('empty labelset: invalid sample') > 0
+    this.#length = length
+    this.#hash = hash >>> 0
+    return true
+  }
+
+  #refuse(reason: string): number {
+    this.refusal = reason
+    return -1
+  }
+
+  /** Senders have to sort, so this mostly only checks. */
+  #sortByName(): void {
+    const ids = this.#ids.subarray(0, this.#length)
+    if (ids.length > 64) {
+      ids.set([...ids].sort((a, b) => this.#compareNames(a, b)))
+      return
+    }
+    for (let i = 1; i < ids.length; i++) {
+      const moved = ids[i]!
+      let to = i
+      for (; to > 0 && this.#compareNames(ids[to - 1]!, moved) > 0; to--) ids[to] = ids[to - 1]!
+      ids[to] = moved
+    }
+  }
+
+  #compareNames(a: number, b: number): number {
+    return this.#symbols.compare(this.#pairs.name(a), this.#pairs.name(b))
+  }
+
+  #hasLabels(ref: number): boolean {
+    const { series, labels } = this.#memory
+    const list = series.words[ref >>> record.seriesPerWindowShift]![
+      ((ref & record.seriesPerWindowMask) << record.recordShift) + record.labelsField
+    ]!
+    const words = labels.words[list >>> wordShift]!
+    const at = (list & wordMask) + 1
+    const length = this.#length
+    if (words[at - 1] !== length) return false
+    let same = 0
+    while (same < length && words[at + same] === this.#ids[same]) same++
+    if (same === length) return true
+    // Not in the stored order: each stored pair must be among those asked for, and none of these may be there twice.
+    const asked = this.#ids.slice(0, length).sort()
+    const stored = words.slice(at, at + length).sort()
+    return asked.every((pair, i) => pair === stored[i])
+  }
+}

@@ -1,0 +1,119 @@
+import { epochAt, readerSlotsMax, slotsAt, subTables } from './head-memory.ts'
+import { wordMask, wordShift } from './shared-arena.ts'
+import type { SharedArena } from './shared-arena.ts'
+
+// A sub-table starts with 16 slots and doubles at 3/4; its region must fit into one window.
+const firstSlotsLog = 4
+const regionUnitShift = 4
+
+/** Spreads all bits of a 32-bit number over all bits. */
+export function mix32(value: number): number {
+  let mixed = value
+  mixed = Math.imul(mixed ^ (mixed >>> 16), 0x85ebca6b)
+  mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35)
+  return (mixed ^ (mixed >>> 16)) >>> 0
+}
+
+/**
+ * A hash table in shared memory: 256 sub-tables of slots ┌ hash ┬ id ┐ (id 0 = empty), found by the top 8 bits of the hash,
+ * probed one by one from its low bits. A full sub-table is copied into one twice as large and replaced in the directory by a
+ * single store, so a reader sees the old or the new one; the old region is used again only when no reader can be inside.
+ * A reader may miss an entry that is being added, never one that was published.
+ */
+export class SharedTable {
+  readonly #control: Int32Array
+  readonly #directoryAt: number
+  readonly #arena: SharedArena
+  // Writer only.
+  readonly #counts = new Uint32Array(subTables)
+  readonly #retired: { readonly region: number; readonly slotsLog: number; readonly epoch: number }[] = []
+
+  constructor(control: Int32Array, directoryAt: number, arena: SharedArena) {
+    this.#control = control
+    this.#directoryAt = directoryAt
+    this.#arena = arena
+  }
+
+  /** The first id with this hash that `isSame` accepts, or 0. Serves readers and the writer. */
+  find(hash: number, isSame: (id: number) => boolean): number {
+    const entry = Atomics.load(this.#control, this.#directoryAt + (hash >>> 24))
+    if (entry === 0) return 0
+    const region = (entry >>> 5) << regionUnitShift
+    const words = this.#arena.window(region >>> wordShift)
+    const base = region & wordMask
+    const mask = (1 << (entry & 31)) - 1
+    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
+      const id = words[base + 2 * slot + 1]!
+      if (id === 0) return 0
+      if (words[base + 2 * slot] === hash && isSame(id)) return id
+    }
+  }
+
+  /** Writer: adds an id that is not in the table. False if there is no memory for it. */
+  add(hash: number, id: number): boolean {
+    const sub = hash >>> 24
+    let entry = this.#control[this.#directoryAt + sub]!
+    if (entry === 0 || (this.#counts[sub]! + 1) * 4 > 3 << (entry & 31)) {
+      entry = this.#enlarge(sub, entry)
+      if (entry === 0) return false
+    }
+    this.#counts[sub]!++
+    const region = (entry >>> 5) << regionUnitShift
+    put(this.#arena.words[region >>> wordShift]!, region & wordMask, (1 << (entry & 31)) - 1, hash, id)
+    return true
+  }
+
+  #enlarge(sub: number, entry: number): number {
+    const slotsLog = entry === 0 ? firstSlotsLog : (entry & 31) + 1
+    const region = this.#takeRegion(slotsLog)
+    if (region === 0) return 0
+    const words = this.#arena.words[region >>> wordShift]!
+    const base = region & wordMask
+    const mask = (1 << slotsLog) - 1
+    if (entry !== 0) {
+      const oldRegion = (entry >>> 5) << regionUnitShift
+      const old = this.#arena.words[oldRegion >>> wordShift]!
+      const oldBase = oldRegion & wordMask
+      for (let slot = 0; slot < 1 << (entry & 31); slot++) {
+        const id = old[oldBase + 2 * slot + 1]!
+        if (id !== 0) put(words, base, mask, old[oldBase + 2 * slot]!, id)
+      }
+      // The epoch goes up after the new directory entry is out: who pinned a later one cannot be in the old region.
+      this.#retired.push({ region: oldRegion, slotsLog: entry & 31, epoch: this.#control[epochAt]! })
+    }
+    const replaced = ((region >>> regionUnitShift) << 5) | slotsLog
+    Atomics.store(this.#control, this.#directoryAt + sub, replaced)
+    if (entry !== 0) Atomics.add(this.#control, epochAt, 1)
+    return replaced
+  }
+
+  #takeRegion(slotsLog: number): number {
+    const words = 2 << slotsLog
+    const oldest = oldestPinnedEpoch(this.#control)
+    for (let i = 0; i < this.#retired.length; i++) {
+      const { region, slotsLog: log, epoch } = this.#retired[i]!
+      if (log !== slotsLog || epoch >= oldest) continue
+      this.#retired.splice(i, 1)
+      this.#arena.words[region >>> wordShift]!.fill(0, region & wordMask, (region & wordMask) + words)
+      return region
+    }
+    return this.#arena.ensure(words) ? this.#arena.allocate(words, 1 << regionUnitShift) : 0
+  }
+}
+
+/** The oldest epoch a reader holds; what was retired before it is free. Readers that hold none do not count. */
+export function oldestPinnedEpoch(control: Int32Array): number {
+  let oldest = Atomics.load(control, epochAt)
+  for (let slot = 0; slot < readerSlotsMax; slot++) {
+    const pinned = Atomics.load(control, slotsAt + slot)
+    if (pinned !== 0 && pinned < oldest) oldest = pinned
+  }
+  return oldest
+}
+
+function put(words: Uint32Array, base: number, mask: number, hash: number, id: number): void {
+  let slot = hash & mask
+  while (words[base + 2 * slot + 1] !== 0) slot = (slot + 1) & mask
+  words[base + 2 * slot] = hash
+  words[base + 2 * slot + 1] = id
+}

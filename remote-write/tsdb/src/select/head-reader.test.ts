@@ -1,0 +1,185 @@
+import { once } from 'node:events'
+import { Worker } from 'node:worker_threads'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { Labels } from '@narthex/model/labels'
+import { Matcher } from '@narthex/model/matcher'
+import type { MatchType } from '@narthex/model/matcher'
+import { SampleColumns } from '@narthex/model/sample-columns'
+import { Head } from '../head/head.ts'
+import { HeadReader } from './head-reader.ts'
+
+const nowMs = 1_800_000_000_000
+
+function fill(labelSets: readonly Record<string, string>[]): HeadReader {
+  const head = new Head({ memoryBytesMax: 2 ** 28, now: () => nowMs })
+  for (const labels of labelSets) head.append(head.refByLabels(Labels.from(labels)), nowMs, 0, 0)
+  head.commit()
+  return new HeadReader(head.descriptor())
+}
+
+function select(reader: HeadReader, ...matchers: Matcher[]): string[] {
+  const found: string[] = []
+  for (const set = reader.select(matchers, -Infinity, Infinity); set.next();) found.push(set.labels().toString())
+  return found
+}
+
+const word = fc.constantFrom('', 'a', 'b', 'ab', 'ba', 'é', 'z')
+const labelSet = fc.record({ __name__: fc.constantFrom('up', 'down'), x: word, y: word, ä: word })
+const matcher = fc
+  .tuple(
+    fc.constantFrom<MatchType>('=', '!=', '=~', '!~'),
+    fc.constantFrom('__name__', 'x', 'y', 'ä', 'missing'),
+    fc.constantFrom('', 'a', 'up', 'a|b', '.*', '.+', 'a.*', '(a|)', '[^a]', 'é', 'nothing'),
+  )
+  .map(([type, name, value]) => new Matcher(type, name, value))
+
+describe('select', () => {
+  it('finds exactly the series whose labels match, in their order', () => {
+    fc.assert(
+      fc.property(fc.array(labelSet, { maxLength: 40 }), fc.array(matcher, { minLength: 1, maxLength: 4 }), (sets, matchers) => {
+        const all = new Map(sets.map((set) => [Labels.from(set).key(), Labels.from(set)]))
+        const wanted = [...all.values()]
+          .filter((labels) => matchers.every((each) => each.matches(labels.get(each.name))))
+          .sort((a, b) => Labels.compare(a, b))
+          .map(String)
+        expect(select(fill(sets), ...matchers)).toEqual(wanted)
+      }),
+      { numRuns: 60 },
+    )
+  })
+
+  it('finds series by a value that thousands of others do not have', () => {
+    const reader = fill(Array.from({ length: 5000 }, (_, i) => ({ __name__: 'up', i: String(i), odd: String(i % 2) })))
+    expect(select(reader, new Matcher('=', 'i', '77'), new Matcher('=', 'odd', '1'))).toHaveLength(1)
+    expect(select(reader, new Matcher('=', 'i', '77'), new Matcher('=', 'odd', '0'))).toHaveLength(0)
+    expect(select(reader, new Matcher('=', 'odd', '0'))).toHaveLength(2500)
+    expect(select(reader, new Matcher('=~', 'i', '1.*'), new Matcher('!=', 'odd', '0'))).toHaveLength(1 + 5 + 50 + 500)
+    expect(select(reader, new Matcher('=', '__name__', 'up'))).toHaveLength(5000)
+  })
+
+  it('leaves out series without a sample in the time asked for', () => {
+    const head = new Head({ memoryBytesMax: 2 ** 28, now: () => nowMs })
+    head.append(head.refByLabels(Labels.from({ __name__: 'old' })), nowMs - 1000, 0, 0)
+    head.append(head.refByLabels(Labels.from({ __name__: 'new' })), nowMs, 0, 0)
+    head.refByLabels(Labels.from({ __name__: 'none' }))
+    head.commit()
+    const reader = new HeadReader(head.descriptor())
+    const find = (from: number, to: number): string[] => {
+      const names: string[] = []
+      for (const set = reader.select([new Matcher('!=', '__name__', '')], from, to); set.next();) names.push(set.labels().get('__name__'))
+      return names
+    }
+    expect(find(nowMs - 1000, nowMs)).toEqual(['new', 'old'])
+    expect(find(nowMs - 999, nowMs)).toEqual(['new'])
+    expect(find(nowMs - 5000, nowMs - 1)).toEqual(['old'])
+    expect(find(nowMs + 1, nowMs + 2)).toEqual([])
+  })
+})
+
+describe('label names and values', () => {
+  const reader = fill([
+    { __name__: 'up', job: 'a', zone: 'é' },
+    { __name__: 'up', job: 'b', instance: 'z' },
+    { __name__: 'down', job: 'c' },
+  ])
+
+  it('are those of all series, sorted bytewise', () => {
+    expect(reader.labelNames([], -Infinity, Infinity)).toEqual(['__name__', 'instance', 'job', 'zone'])
+    expect(reader.labelValues('job', [], -Infinity, Infinity)).toEqual(['a', 'b', 'c'])
+    expect(reader.labelValues('missing', [], -Infinity, Infinity)).toEqual([])
+  })
+
+  it('are those of the series that match', () => {
+    const up = [new Matcher('=', '__name__', 'up')]
+    expect(reader.labelNames([...up, new Matcher('=', 'job', 'b')], -Infinity, Infinity)).toEqual(['__name__', 'instance', 'job'])
+    expect(reader.labelValues('job', up, -Infinity, Infinity)).toEqual(['a', 'b'])
+  })
+
+  it('are none when the head has nothing at that time', () => {
+    expect(reader.labelNames([], nowMs + 1, nowMs + 2)).toEqual([])
+    expect(reader.labelValues('job', [], 0, nowMs - 1)).toEqual([])
+  })
+})
+
+describe('status', () => {
+  it('lists the ten longest of each kind', () => {
+    const status = fill(Array.from({ length: 66 }, (_, i) => ({ __name__: `m${Math.floor(Math.sqrt(2 * i))}`, i: String(i) }))).status()
+    expect(status.seriesCount).toBe(66)
+    expect(status.seriesCountByMetricName).toHaveLength(10)
+    const counts = status.seriesCountByMetricName.map(({ value }) => value)
+    expect(counts).toEqual([...counts].sort((a, b) => b - a))
+    expect(status.labelValueCountByLabelName).toEqual([
+      { name: 'i', value: 66 },
+      { name: '__name__', value: 12 },
+    ])
+    expect(status.memoryInBytesByLabelName).toEqual([
+      { name: '__name__', value: 66 * 2 + (66 - 50) },
+      { name: 'i', value: 10 + 56 * 2 },
+    ])
+    expect(status.minTimeMs).toBe(nowMs)
+  })
+})
+
+describe('a reader in another thread', () => {
+  it('sees whole commits only, all samples intact, while the writer appends', async () => {
+    const head = new Head({ memoryBytesMax: 2 ** 28, now: () => nowMs })
+    const words = new Uint32Array(2)
+    const value = new Float64Array(words.buffer)
+    let series = 0
+    let rounds = 0
+    const refs: number[] = []
+    // Each commit has one sample of every series, at the time of the round; every few rounds there are more series.
+    const round = (): void => {
+      for (; series < 200 + rounds * 2; series++) refs.push(head.refByLabels(Labels.from({ __name__: 'm', i: String(series), start: String(rounds) })))
+      for (let i = 0; i < series; i++) {
+        value[0] = i * 1000 + rounds / 7
+        head.append(refs[i]!, nowMs - 3_600_000 + rounds, words[0]!, words[1]!)
+      }
+      head.commit()
+      rounds++
+    }
+    round()
+    const descriptor = head.descriptor()
+    const worker = new Worker(new URL('./head-reader.test-worker.ts', import.meta.url), { workerData: descriptor })
+    let report: { queries: number; samples: number; failure: string } | undefined
+    worker.on('message', (message: typeof report) => (report = message))
+    const exit = once(worker, 'exit')
+    await once(worker, 'online')
+    while (rounds < 1500 && report === undefined) {
+      for (let i = 0; i < 5; i++) round()
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    worker.postMessage('stop')
+    await exit
+    head.releaseReader(descriptor)
+    expect(report?.failure).toBe('')
+    expect(report?.queries).toBeGreaterThan(3)
+  })
+
+  it('that dies in mid-query is released by the writer', async () => {
+    const head = new Head({ memoryBytesMax: 2 ** 28, now: () => nowMs })
+    head.append(head.refByLabels(Labels.from({ __name__: 'm', i: '0', start: '0' })), nowMs - 3_600_000, 0, 0)
+    head.commit()
+    const descriptor = head.descriptor()
+    const worker = new Worker(new URL('./head-reader.test-worker.ts', import.meta.url), { workerData: descriptor })
+    await once(worker, 'online')
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    await worker.terminate()
+    head.releaseReader(descriptor)
+    expect(head.descriptor().readerSlot).toBe(descriptor.readerSlot)
+    expect(head.memory.control[16 + descriptor.readerSlot]).toBe(0)
+  })
+})
+
+it('gives a sample column with the bits that were appended', () => {
+  const head = new Head({ memoryBytesMax: 2 ** 28, now: () => nowMs })
+  const ref = head.refByLabels(Labels.from({ __name__: 'm' }))
+  head.append(ref, nowMs, 2, 0x7ff00000)
+  head.commit()
+  const set = new HeadReader(head.descriptor()).select([new Matcher('=', '__name__', 'm')], 0, Infinity)
+  const columns = new SampleColumns()
+  expect(set.next()).toBe(true)
+  set.samples(columns)
+  expect([...columns.words.subarray(0, 2)]).toEqual([2, 0x7ff00000])
+})

@@ -1,0 +1,140 @@
+import { compareBytewise } from '@narthex/model/compare'
+import { Labels } from '@narthex/model/labels'
+import type { Matcher } from '@narthex/model/matcher'
+import { chunkCountAt, HeadMemory, pairCountAt, symbolCountAt } from '../head/head-memory.ts'
+import type { HeadDescriptor } from '../head/head-memory.ts'
+import { LabelPairs } from '../head/label-pairs.ts'
+import { Symbols } from '../head/symbols.ts'
+import { HeadSeriesSet, PinnedChunks } from './head-series-set.ts'
+import { measureHead } from './head-status.ts'
+import type { HeadStatus } from './head-status.ts'
+import { LabelReader } from './label-reader.ts'
+import { Pinner } from './pins.ts'
+import { PostingsReader } from './postings.ts'
+import type { Queryable, SeriesSet } from './queryable.ts'
+
+/**
+ * Reads the head from any thread. Nothing it does holds up the writer.
+ *
+ * What is selected stays readable until `release`, which has to be called when a query is done: until then no memory that the
+ * retention dropped is used again. A reader whose thread dies is released by `Head.releaseReader`.
+ */
+export class HeadReader implements Queryable {
+  readonly #memory: HeadMemory
+  readonly #symbols: Symbols
+  readonly #pairs: LabelPairs
+  readonly #postings: PostingsReader
+  readonly #labels: LabelReader
+  readonly #pinner: Pinner
+  readonly #chunks: PinnedChunks
+
+  constructor(descriptor: HeadDescriptor) {
+    this.#memory = new HeadMemory(descriptor)
+    this.#symbols = new Symbols(this.#memory)
+    this.#pairs = new LabelPairs(this.#memory)
+    this.#postings = new PostingsReader(this.#symbols, this.#pairs)
+    this.#labels = new LabelReader(this.#memory, this.#symbols, this.#pairs)
+    this.#pinner = new Pinner(this.#memory, descriptor.readerSlot)
+    this.#chunks = new PinnedChunks(this.#memory)
+  }
+
+  /** All of the head as it is at one commit. */
+  select(matchers: readonly Matcher[], minTimeMs: number, maxTimeMs: number): SeriesSet {
+    this.#hold()
+    const pins = this.#pinner.pin(this.#postings.select(matchers, this.#pinner.seriesCount()))
+    const positions: number[] = []
+    const labels: Labels[] = []
+    for (let i = 0; i < pins.refs.length; i++) {
+      if (pins.totals[i] === 0 || pins.lastTimesMs[i]! < minTimeMs) continue
+      if (!this.#chunks.overlaps(pins.chunks[i]!, pins.totals[i]!, minTimeMs, maxTimeMs)) continue
+      positions.push(labels.length)
+      labels.push(this.#labels.labels(pins.refs[i]!))
+      pins.refs[labels.length - 1] = pins.refs[i]!
+      pins.chunks[labels.length - 1] = pins.chunks[i]!
+      pins.totals[labels.length - 1] = pins.totals[i]!
+    }
+    const order = Uint32Array.from(positions.sort((a, b) => Labels.compare(labels[a]!, labels[b]!)))
+    const sorted = Array.from(order, (position) => labels[position]!)
+    return new HeadSeriesSet(pins, order, sorted, this.#chunks, minTimeMs, maxTimeMs)
+  }
+
+  labelNames(matchers: readonly Matcher[], minTimeMs: number, maxTimeMs: number): string[] {
+    if (!this.#overlaps(minTimeMs, maxTimeMs)) return []
+    this.#hold()
+    const seriesCount = this.#pinner.seriesCount()
+    if (seriesCount === 0) return []
+    const names: string[] = []
+    if (matchers.length === 0) {
+      for (let record = this.#pairs.firstName(); record !== 0; record = this.#pairs.next(record)) {
+        if (this.#hasValue(record, seriesCount)) names.push(this.#symbols.text(this.#pairs.name(record)))
+      }
+    } else {
+      const found = new Set<number>()
+      this.#forEachPair(this.#postings.select(matchers, seriesCount), (pair) => found.add(this.#pairs.name(pair)))
+      for (const name of found) names.push(this.#symbols.text(name))
+    }
+    return names.sort(compareBytewise)
+  }
+
+  labelValues(name: string, matchers: readonly Matcher[], minTimeMs: number, maxTimeMs: number): string[] {
+    if (!this.#overlaps(minTimeMs, maxTimeMs)) return []
+    this.#hold()
+    const seriesCount = this.#pinner.seriesCount()
+    const record = this.#postings.findName(name)
+    if (record === 0) return []
+    const values: string[] = []
+    if (matchers.length === 0) {
+      for (let pair = this.#pairs.firstValue(record); pair !== 0; pair = this.#pairs.next(pair)) {
+        if (this.#pairs.hasPostings(pair, seriesCount)) values.push(this.#symbols.text(this.#pairs.value(pair)))
+      }
+    } else {
+      const symbol = this.#pairs.name(record)
+      const found = new Set<number>()
+      this.#forEachPair(this.#postings.select(matchers, seriesCount), (pair) => {
+        if (this.#pairs.name(pair) === symbol) found.add(this.#pairs.value(pair))
+      })
+      for (const value of found) values.push(this.#symbols.text(value))
+    }
+    return values.sort(compareBytewise)
+  }
+
+  /** What /api/v1/status/tsdb shows; `limit` entries in each list. */
+  status(limit = 10): HeadStatus {
+    this.#hold()
+    const { control, minTime, maxTime } = this.#memory
+    const seriesCount = this.#pinner.seriesCount()
+    return {
+      seriesCount,
+      labelPairCount: control[pairCountAt]!,
+      symbolCount: control[symbolCountAt]!,
+      chunkCount: control[chunkCountAt]!,
+      minTimeMs: minTime,
+      maxTimeMs: maxTime,
+      ...measureHead(this.#symbols, this.#pairs, limit),
+    }
+  }
+
+  /** Ends the query: what it selected may be used again. */
+  release(): void {
+    this.#pinner.release()
+  }
+
+  #hold(): void {
+    if (!this.#pinner.isHeld) this.#pinner.hold()
+  }
+
+  #overlaps(minTimeMs: number, maxTimeMs: number): boolean {
+    return this.#memory.minTime <= maxTimeMs && this.#memory.maxTime >= minTimeMs
+  }
+
+  #hasValue(nameRecord: number, seriesCount: number): boolean {
+    for (let pair = this.#pairs.firstValue(nameRecord); pair !== 0; pair = this.#pairs.next(pair)) {
+      if (this.#pairs.hasPostings(pair, seriesCount)) return true
+    }
+    return false
+  }
+
+  #forEachPair(refs: Uint32Array, visit: (pair: number) => void): void {
+    for (let i = 0; i < refs.length; i++) this.#labels.forEachPair(refs[i]!, visit)
+  }
+}

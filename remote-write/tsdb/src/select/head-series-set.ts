@@ -1,0 +1,112 @@
+import type { Labels } from '@narthex/model/labels'
+import type { SampleColumns } from '@narthex/model/sample-columns'
+import { firstDataField, firstOrdinalField, pieceWords, previousChunkField, spanField, startTimeField } from '../chunk/open-chunk.ts'
+import { XorDecoder } from '../chunk/xor-decoder.ts'
+import type { HeadMemory } from '../head/head-memory.ts'
+import { wordMask, wordShift } from '../head/shared-arena.ts'
+import type { Pins } from './pins.ts'
+import type { SeriesSet } from './queryable.ts'
+
+/** The samples that a reader pinned, chunk by chunk. */
+export class PinnedChunks {
+  readonly #memory: HeadMemory
+  readonly #decoder: XorDecoder
+  /** ┌ chunk ┬ samples ┐ of the series being read, newest first. */
+  #found = new Uint32Array(64)
+
+  constructor(memory: HeadMemory) {
+    this.#memory = memory
+    this.#decoder = new XorDecoder(memory.chunks, pieceWords)
+  }
+
+  /** Whether any chunk may have a sample in [minTimeMs, maxTimeMs]. */
+  overlaps(chunk: number, total: number, minTimeMs: number, maxTimeMs: number): boolean {
+    return this.#find(chunk, total, minTimeMs, maxTimeMs, true) > 0
+  }
+
+  /** Appends the samples in [minTimeMs, maxTimeMs] among the first `total` of the series whose newest chunk is `chunk`. */
+  read(chunk: number, total: number, minTimeMs: number, maxTimeMs: number, into: SampleColumns): void {
+    const count = this.#find(chunk, total, minTimeMs, maxTimeMs, false)
+    for (let i = count - 1; i >= 0; i--) {
+      const tail = this.#found[2 * i]! + firstDataField
+      this.#decoder.decode(tail, this.#found[2 * i + 1]!, minTimeMs, maxTimeMs, into)
+    }
+  }
+
+  #find(newest: number, total: number, minTimeMs: number, maxTimeMs: number, one: boolean): number {
+    const { chunks } = this.#memory
+    let count = 0
+    // Ordinals are modulo 2^32, so all comparisons are of differences.
+    let end = total
+    let isNewest = true
+    for (let chunk = newest; chunk !== 0;) {
+      const words = chunks.window(chunk >>> wordShift)
+      const at = chunk & wordMask
+      const older = words[at + previousChunkField]!
+      const samples = (end - words[at + firstOrdinalField]!) | 0
+      if (samples > 0) {
+        const startMs = chunks.doubles[chunk >>> wordShift]![(at + startTimeField) >>> 1]!
+        // The newest chunk's span is not known yet, or was set after the pin.
+        if (!isNewest && startMs + words[at + spanField]! < minTimeMs) return count
+        if (startMs <= maxTimeMs) {
+          if (2 * count === this.#found.length) this.#growFound()
+          this.#found[2 * count] = chunk
+          this.#found[2 * count + 1] = samples
+          count++
+          if (one) return count
+        }
+        if (startMs <= minTimeMs) return count
+        end = words[at + firstOrdinalField]!
+        isNewest = false
+      }
+      chunk = older
+    }
+    return count
+  }
+
+  #growFound(): void {
+    const larger = new Uint32Array(this.#found.length * 2)
+    larger.set(this.#found)
+    this.#found = larger
+  }
+}
+
+/** Pinned series in the order of their labels. */
+export class HeadSeriesSet implements SeriesSet {
+  readonly #pins: Pins
+  readonly #labels: readonly Labels[]
+  readonly #order: Uint32Array
+  readonly #chunks: PinnedChunks
+  readonly #minTimeMs: number
+  readonly #maxTimeMs: number
+  #at = -1
+
+  /** `order` lists the positions in `pins`; `labels` is parallel to it. */
+  constructor(pins: Pins, order: Uint32Array, labels: readonly Labels[], chunks: PinnedChunks, minTimeMs: number, maxTimeMs: number) {
+    this.#pins = pins
+    this.#order = order
+    this.#labels = labels
+    this.#chunks = chunks
+    this.#minTimeMs = minTimeMs
+    this.#maxTimeMs = maxTimeMs
+  }
+
+  next(): boolean {
+    this.#at++
+    return this.#at < this.#order.length
+  }
+
+  labels(): Labels {
+    return this.#labels[this.#at]!
+  }
+
+  samples(into: SampleColumns): void {
+    const i = this.#order[this.#at]!
+    this.#chunks.read(this.#pins.chunks[i]!, this.#pins.totals[i]!, this.#minTimeMs, this.#maxTimeMs, into)
+  }
+
+  /** How many series there are. */
+  get length(): number {
+    return this.#order.length
+  }
+}

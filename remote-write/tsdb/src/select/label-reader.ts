@@ -1,0 +1,57 @@
+import { Labels } from '@narthex/model/labels'
+import type { HeadMemory } from '../head/head-memory.ts'
+import type { LabelPairs } from '../head/label-pairs.ts'
+import * as record from '../head/series-record.ts'
+import { wordMask, wordShift } from '../head/shared-arena.ts'
+import type { Symbols } from '../head/symbols.ts'
+
+const stringsMax = 100_000
+const labelSetsMax = 20_000
+
+/** Label sets of series as strings; what was asked for lately is kept, up to 100,000 texts and 20,000 label sets per thread. */
+export class LabelReader {
+  readonly #memory: HeadMemory
+  readonly #symbols: Symbols
+  readonly #pairs: LabelPairs
+  readonly #strings = new Map<number, string>()
+  readonly #labelSets = new Map<number, Labels>()
+
+  constructor(memory: HeadMemory, symbols: Symbols, pairs: LabelPairs) {
+    this.#memory = memory
+    this.#symbols = symbols
+    this.#pairs = pairs
+  }
+
+  labels(ref: number): Labels {
+    const known = this.#labelSets.get(ref)
+    if (known !== undefined) return known
+    const flat: string[] = []
+    this.forEachPair(ref, (pair) => {
+      flat.push(this.#text(this.#pairs.name(pair)), this.#text(this.#pairs.value(pair)))
+    })
+    const labels = Labels.fromPairs(flat)
+    // Emptied rather than aged: the next queries fill it with what they use.
+    if (this.#labelSets.size >= labelSetsMax) this.#labelSets.clear()
+    this.#labelSets.set(ref, labels)
+    return labels
+  }
+
+  forEachPair(ref: number, visit: (pair: number) => void): void {
+    const { series, labels } = this.#memory
+    const seriesWords = series.window(ref >>> record.seriesPerWindowShift)
+    const list = seriesWords[((ref & record.seriesPerWindowMask) << record.recordShift) + record.labelsField]!
+    const words = labels.window(list >>> wordShift)
+    const at = list & wordMask
+    const count = words[at]!
+    for (let i = 1; i <= count; i++) visit(words[at + i]!)
+  }
+
+  #text(symbol: number): string {
+    const known = this.#strings.get(symbol)
+    if (known !== undefined) return known
+    const text = this.#symbols.text(symbol)
+    if (this.#strings.size >= stringsMax) this.#strings.clear()
+    this.#strings.set(symbol, text)
+    return text
+  }
+}

@@ -1,0 +1,21 @@
+import type { Labels } from '@narthex/model/labels'
+import type { Matcher } from '@narthex/model/matcher'
+import type { SampleColumns } from '@narthex/model/sample-columns'
+
+/** What a query engine asks of a storage; times are milliseconds, both ends included. */
+export interface Queryable {
+  select(matchers: readonly Matcher[], minTimeMs: number, maxTimeMs: number): SeriesSet
+  /** Sorted bytewise. */
+  labelNames(matchers: readonly Matcher[], minTimeMs: number, maxTimeMs: number): string[]
+  /** Sorted bytewise. */
+  labelValues(name: string, matchers: readonly Matcher[], minTimeMs: number, maxTimeMs: number): string[]
+}
+
+/** Series in the order of their labels. */
+export interface SeriesSet {
+  /** Moves to the next series; call it before the first. */
+  next(): boolean
+  labels(): Labels
+  /** Appends the samples of the selected time in time order, bits intact. */
+  samples(into: SampleColumns): void
+}

@@ -1,0 +1,80 @@
+import type { Registry, SummaryCell } from '@narthex/service/metrics'
+import type { Head } from './head/head.ts'
+import type { WalWriter } from './wal/wal-writer.ts'
+import type { ReplayResult } from './wal/replay.ts'
+
+// What Prometheus prints for the times of an empty head: Go's largest and smallest int64.
+const emptyMinTime = 2 ** 63
+const emptyMaxTime = -(2 ** 63)
+
+export interface StoreState {
+  readonly head: Head
+  readonly wal: WalWriter
+  readonly replay: ReplayResult
+  readonly wasLeftBehind: boolean
+  readonly memoryBytesMax: number
+}
+
+/** The store's metrics under Prometheus' names, and ours; gives the cell for fsync durations. */
+export function registerStoreMetrics(registry: Registry, state: StoreState): SummaryCell {
+  const { head, wal, replay } = state
+  const gauge = (name: string, help: string, read: () => number): void => {
+    const cell = registry.gauge(name, help).labels()
+    registry.onCollect(() => cell.set(read()))
+  }
+  const counter = (name: string, help: string, read: () => number): void => {
+    const cell = registry.counter(name, help).labels()
+    registry.onCollect(() => cell.setTotal(read()))
+  }
+  const byType = (name: string, help: string, read: () => number): void => {
+    const cell = registry.counter(name, help, ['type']).labels('float')
+    registry.onCollect(() => cell.setTotal(read()))
+  }
+  const minTime = (): number => (head.memory.minTime === Infinity ? emptyMinTime : head.memory.minTime)
+  const maxTime = (): number => (head.memory.maxTime === -Infinity ? emptyMaxTime : head.memory.maxTime)
+
+  gauge('prometheus_tsdb_head_series', 'Total number of series in the head block.', () => head.seriesCount)
+  gauge('prometheus_tsdb_head_chunks', 'Total number of chunks in the head block.', () => head.stats().chunks)
+  counter('prometheus_tsdb_head_chunks_created_total', 'Total number of chunks created in the head', () => head.counters.chunksCreated)
+  counter('prometheus_tsdb_head_chunks_removed_total', 'Total number of chunks removed in the head', () => head.counters.chunksRemoved)
+  counter('prometheus_tsdb_head_series_created_total', 'Total number of series created in the head', () => head.counters.seriesCreated)
+  counter('prometheus_tsdb_head_series_removed_total', 'Total number of series removed in the head', () => 0)
+  counter('prometheus_tsdb_head_series_not_found_total', 'Total number of requests for series that were not found.', () => 0)
+  byType('prometheus_tsdb_head_samples_appended_total', 'Total number of appended samples.', () => head.counters.samplesAppended)
+  byType(
+    'prometheus_tsdb_out_of_order_samples_total',
+    'Total number of out of order samples ingestion failed attempts due to out of order being disabled.',
+    () => head.counters.outOfOrder,
+  )
+  byType(
+    'prometheus_tsdb_out_of_bound_samples_total',
+    'Total number of out of bound samples ingestion failed attempts with out of order support disabled.',
+    () => head.counters.outOfBounds,
+  )
+  byType('prometheus_tsdb_too_old_samples_total', 'Total number of out of order samples ingestion failed attempts with out of support enabled, but sample outside of time window.', () => 0)
+  gauge('prometheus_tsdb_head_min_time', 'Minimum time bound of the head block. The unit is decided by the library consumer.', minTime)
+  gauge('prometheus_tsdb_head_max_time', 'Maximum timestamp of the head block. The unit is decided by the library consumer.', maxTime)
+  gauge('prometheus_tsdb_head_min_time_seconds', 'Minimum time bound of the head block.', () => minTime() / 1000)
+  gauge('prometheus_tsdb_head_max_time_seconds', 'Maximum timestamp of the head block.', () => maxTime() / 1000)
+  gauge('prometheus_tsdb_lowest_timestamp', 'Lowest timestamp value stored in the database. The unit is decided by the library consumer.', minTime)
+  gauge('prometheus_tsdb_lowest_timestamp_seconds', 'Lowest timestamp value stored in the database.', () => minTime() / 1000)
+  gauge('prometheus_tsdb_symbol_table_size_bytes', 'Size of symbol table in memory for loaded blocks', () => head.memory.symbols.usedBytes)
+  gauge('prometheus_tsdb_clean_start', '-1: lockfile is disabled. 0: a lockfile from a previous execution was replaced. 1: lockfile creation was clean', () =>
+    state.wasLeftBehind ? 0 : 1,
+  )
+  gauge('prometheus_tsdb_data_replay_duration_seconds', 'Time taken to replay the data on disk.', () => replay.seconds)
+  counter('prometheus_tsdb_wal_corruptions_total', 'Total number of WAL corruptions.', () => replay.damages.length)
+  gauge('prometheus_tsdb_wal_segment_current', 'Write log segment index that TSDB is currently writing to.', () => wal.segment)
+  counter('prometheus_tsdb_wal_completed_pages_total', 'Total number of completed pages.', () => wal.pagesCompleted)
+  counter('prometheus_tsdb_wal_page_flushes_total', 'Total number of page flushes.', () => wal.flushes)
+  counter('prometheus_tsdb_wal_writes_failed_total', 'Total number of write log writes that failed.', () => wal.writesFailed)
+
+  gauge('narthex_tsdb_head_memory_bytes', 'Memory of the head: series, labels, postings, chunks and tables.', () => head.usedBytes)
+  gauge('narthex_tsdb_head_memory_ceiling_bytes', 'Ceiling of the memory of the head.', () => state.memoryBytesMax)
+  counter('narthex_tsdb_head_series_refused_total', 'Series refused for the memory ceiling or broken labels.', () => head.counters.seriesRefused)
+  counter('narthex_tsdb_head_samples_refused_total', 'Samples refused at the memory ceiling.', () => head.counters.ceilingRefused)
+  counter('narthex_tsdb_head_duplicate_samples_total', 'Samples refused for another value at the same time.', () => head.counters.duplicates)
+  return registry
+    .summary('prometheus_tsdb_wal_fsync_duration_seconds', 'Duration of write log fsync.', [], [0.5, 0.9, 0.99])
+    .labels()
+}

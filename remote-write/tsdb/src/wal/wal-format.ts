@@ -1,0 +1,39 @@
+// Prometheus' write-ahead log. FORMAT.md, "The log".
+
+export const pageBytes = 32 * 1024
+export const segmentBytesMax = 128 * 1024 * 1024
+
+// ┌ kind 1 B ┬ length 2 B ┬ crc32c 4 B ┬ data ┐  big endian; a record is one full fragment, or first, middle…, last
+export const fragmentHeaderBytes = 7
+// The low three bits of kind:
+export const pageEnd = 0
+export const fullFragment = 1
+export const firstFragment = 2
+export const middleFragment = 3
+export const lastFragment = 4
+export const fragmentKindMask = 7
+// The record as a whole, before it was cut into fragments:
+export const snappyFlag = 8
+export const zstdFlag = 16
+
+// The first byte of a record:
+export const seriesRecord = 1
+export const samplesRecord = 2
+export const tombstonesRecord = 3
+export const exemplarsRecord = 4
+export const mmapMarkersRecord = 5
+export const metadataRecord = 6
+export const histogramSamplesRecord = 7
+export const floatHistogramSamplesRecord = 8
+export const customHistogramSamplesRecord = 9
+export const customFloatHistogramSamplesRecord = 10
+export const samplesV2Record = 11
+
+/** Thrown when bytes of the log disagree with the format; the caller decides what to keep. */
+export class CorruptionError extends Error {
+  override name = 'CorruptionError'
+}
+
+export function segmentName(index: number): string {
+  return String(index).padStart(8, '0')
+}

@@ -1,0 +1,43 @@
+import { createHash } from 'node:crypto'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { runFuzz } from './fuzz-run.ts'
+import { fuzzTargets } from './targets.ts'
+
+// npm run fuzz [-- NAME|all [COUNT [SEED]]]: lists the targets, or feeds COUNT mutated inputs (a million by default) to one.
+// A find is kept under test/fuzz/corpus/NAME, where `npm test` tries it again.
+
+const [name, countText = '1000000', seedText = String(Date.now() % 1_000_000)] = process.argv.slice(2)
+
+function main(): number {
+  if (name === undefined) {
+    for (const target of fuzzTargets) console.log(target.name)
+    return 0
+  }
+  const chosen = name === 'all' ? fuzzTargets : fuzzTargets.filter((target) => target.name === name)
+  if (chosen.length === 0) {
+    console.error(`cannot fuzz ${JSON.stringify(name)}: want all or one of ${fuzzTargets.map((target) => target.name).join(', ')}`)
+    return 1
+  }
+  let finds = 0
+  for (const target of chosen) {
+    const started = performance.now()
+    const find = runFuzz(target, Number(seedText), Number(countText))
+    const rate = Math.round(Number(countText) / ((performance.now() - started) / 1000))
+    if (!find) {
+      console.log(`${target.name}: ${countText} inputs, seed ${seedText}, no find (${rate}/s)`)
+      continue
+    }
+    finds++
+    const directory = join(import.meta.dirname, 'corpus', target.name)
+    mkdirSync(directory, { recursive: true })
+    const file = join(directory, createHash('sha256').update(find.input).digest('hex').slice(0, 16))
+    writeFileSync(file, find.input)
+    console.log(
+      `${target.name}: FIND at input ${find.index}, seed ${seedText}, kept as ${file}\n${find.error instanceof Error ? find.error.stack : String(find.error)}`,
+    )
+  }
+  return finds === 0 ? 0 : 1
+}
+
+process.exitCode = main()

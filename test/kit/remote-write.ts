@@ -1,0 +1,79 @@
+import { Agent, request } from 'node:http'
+import snappy from 'snappy'
+import type { RemoteWriteLoad } from '../bench/remote-write-load.ts'
+
+// Remote-write 1.0 as the tests and benches send it: written here once more on purpose, independent of `common/wire`.
+
+export interface WriteSeries {
+  readonly labels: Readonly<Record<string, string>>
+  readonly samples: readonly (readonly [timeMs: number, value: number])[]
+}
+
+/** Sends one request; throws the server's text unless it answers 2xx. */
+export function writeRequest(url: string, series: readonly WriteSeries[]): Promise<void> {
+  const message = Buffer.concat(series.map((one) => field(1, encodeSeries(one))))
+  return post(`${url}/api/v1/write`, snappy.compressSync(message) as Buffer, new Agent())
+}
+
+/** Sends the current step of a load request by request; `onAcknowledged` hears of each that was answered 2xx. */
+export async function sendRound(load: RemoteWriteLoad, url: string, onAcknowledged: (request: number) => void): Promise<void> {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  try {
+    for (let index = 0; index < load.requestCount; index++) {
+      await post(`${url}/api/v1/write`, snappy.compressSync(load.encode(index)) as Buffer, agent)
+      onAcknowledged(index)
+    }
+  } finally {
+    agent.destroy()
+  }
+}
+
+export function post(url: string, body: Uint8Array, agent: Agent): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const headers = {
+      'Content-Type': 'application/x-protobuf',
+      'Content-Encoding': 'snappy',
+      'X-Prometheus-Remote-Write-Version': '0.1.0',
+      'User-Agent': 'narthex-test',
+      'Content-Length': String(body.length),
+    }
+    const call = request(url, { method: 'POST', agent, headers }, (response) => {
+      const chunks: Buffer[] = []
+      response.on('data', (chunk: Buffer) => chunks.push(chunk))
+      response.on('end', () => {
+        const status = response.statusCode ?? 0
+        if (status >= 200 && status < 300) resolve()
+        else reject(new Error(`cannot write: the server answered ${status} ${Buffer.concat(chunks).toString().slice(0, 300)}`))
+      })
+      response.on('error', reject)
+    })
+    call.on('error', reject)
+    call.end(body)
+  })
+}
+
+function encodeSeries({ labels, samples }: WriteSeries): Buffer {
+  const names = Object.keys(labels).sort()
+  const pairs = names.map((name) => field(1, Buffer.concat([field(1, Buffer.from(name)), field(2, Buffer.from(labels[name]!))])))
+  return Buffer.concat([...pairs, ...samples.map(([timeMs, value]) => field(2, encodeSample(timeMs, value)))])
+}
+
+function encodeSample(timeMs: number, value: number): Buffer {
+  const bits = Buffer.alloc(8)
+  bits.writeDoubleLE(value)
+  return Buffer.concat([Buffer.from([0x09]), bits, Buffer.from([0x10]), varint(timeMs)])
+}
+
+function field(number: number, body: Buffer): Buffer {
+  return Buffer.concat([Buffer.from([(number << 3) | 2]), varint(body.length), body])
+}
+
+function varint(value: number): Buffer {
+  const bytes: number[] = []
+  while (value >= 128) {
+    bytes.push((value % 128) | 128)
+    value = Math.floor(value / 128)
+  }
+  bytes.push(value)
+  return Buffer.from(bytes)
+}
