@@ -31,10 +31,11 @@ export class FakeRemote implements RemotePoster {
     const request = decodeRequest(headers, body)
     this.requests.push(request)
     const aborted = new Promise<never>((_resolve, reject) => signal.addEventListener('abort', () => reject(new Error('aborted'))))
+    aborted.catch(() => undefined)
     const given = await Promise.race([aborted, Promise.resolve(this.answer(request, this.requests.length))])
     const status = given.status ?? 204
     if (status < 300) this.stored.push(...request.samples)
-    const written: Record<string, string> = request.version === 2 ? { 'x-prometheus-remote-write-samples-written': String(request.samples.length) } : {}
+    const written: Record<string, string> = request.version === 2 && status < 300 ? { 'x-prometheus-remote-write-samples-written': String(request.samples.length) } : {}
     return { status, headers: given.headers ?? written, body: given.body ?? new Uint8Array(0) }
   }
 }

@@ -5,6 +5,8 @@ import type { FamilyMetadata, SeriesLayout } from './frame.ts'
 
 const symbolTag = 0x22
 const labelsRefsTag = 0x0a
+/** Texts go through here for their length in bytes: an encoder would make an array of each. */
+const textBytes = new ByteWriter(256)
 
 /** Collects the series of a target into a `SeriesLayout`. Strings are touched here only, once per changed series set. */
 export class LayoutBuilder {
@@ -71,9 +73,9 @@ export class LayoutBuilder {
     this.#symbols.set(text, ref)
     const bytes = this.#symbolBytes
     bytes.u8(symbolTag)
-    const encoded = textEncoder.encode(text)
-    bytes.uvarint(encoded.length)
-    bytes.raw(encoded)
+    textBytes.reset()
+    bytes.uvarint(textBytes.utf8(text))
+    bytes.raw(textBytes.bytes, 0, textBytes.length)
     return ref
   }
 
@@ -85,5 +87,3 @@ export class LayoutBuilder {
     return this.#families.length - 1
   }
 }
-
-const textEncoder = new TextEncoder()

@@ -1,5 +1,5 @@
 import { ByteReader } from '@narthex/bytes/byte-reader'
-import type { ByteWriter } from '@narthex/bytes/byte-writer'
+import { ByteWriter } from '@narthex/bytes/byte-writer'
 import { codeOfMetricType, metricTypeOfCode } from '@narthex/wire/metric-type-codes'
 import { locateSymbols } from '@narthex/wire/symbol-table'
 import { createHeader, headerBytes, layoutFrame, putHeader } from './frame-header.ts'
@@ -8,7 +8,8 @@ import type { FamilyMetadata, SeriesLayout } from './frame.ts'
 import { FrameError } from './sample-frame.ts'
 
 const header = createHeader()
-const encoder = new TextEncoder()
+/** Texts go through here for their length in bytes: an encoder would make an array of each. */
+const textBytes = new ByteWriter(256)
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 
 /** Appends the frame that later sample frames of the layout refer to (FORMAT.md, "Layout frame"); `sequence` is that of the next sample frame. */
@@ -49,9 +50,9 @@ function putFamilies(out: ByteWriter, layout: SeriesLayout): void {
 }
 
 function putText(out: ByteWriter, text: string): void {
-  const encoded = encoder.encode(text)
-  out.uvarint(encoded.length)
-  out.raw(encoded)
+  textBytes.reset()
+  out.uvarint(textBytes.utf8(text))
+  out.raw(textBytes.bytes, 0, textBytes.length)
 }
 
 /** The layout of a whole payload, with arrays of its own. Throws `FrameError` if it is not one. */

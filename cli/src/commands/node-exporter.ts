@@ -3,9 +3,9 @@ import { isSea } from 'node:sea'
 import { createNodeExporter, type NodeExporter } from '@narthex/exporter-node/node-exporter'
 import { nodeExporterFlags } from '@narthex/exporter-node/flags'
 import type { Exporter } from '@narthex/exporter-kit/exporter'
-import type { FlagSpec } from '@narthex/exporter-kit/flag-spec'
+import { describeFlags, pickGivenFlags, warnOfFlagsWithoutEffect } from '@narthex/exporter-kit/command-flags'
 import { createHttpServer } from '@narthex/http/server'
-import { flag, type Flag } from '@narthex/service/flag-spec'
+import { flag } from '@narthex/service/flag-spec'
 import { parseFlags } from '@narthex/service/flags'
 import type { MainContext } from '@narthex/service/lifecycle'
 import { createLogger, type Logger } from '@narthex/service/logger'
@@ -23,24 +23,20 @@ const listenerFlags = {
 }
 
 export async function runNodeExporter(argv: readonly string[], context: MainContext): Promise<void> {
-  const own = toFlags(nodeExporterFlags)
   const { values, given } = parseFlags(
     {
       name: 'node_exporter',
       help: 'Prometheus metrics of this machine.',
       version: versionText('node_exporter'),
-      flags: { ...own, ...listenerFlags },
+      flags: { ...describeFlags(nodeExporterFlags), ...listenerFlags },
       exitCodes: { usage: 1, value: 1 },
     },
     argv,
   )
   const log = createLogger({ level: values.logLevel, format: values.logFormat })
   context.setLog(log)
-  for (const spec of nodeExporterFlags) {
-    if (spec.withoutEffect !== undefined && given.has(spec.name))
-      log.warn(`flag --${spec.name} is accepted and has no effect: ${spec.withoutEffect}`)
-  }
-  const chosen = Object.fromEntries(Object.entries(values as Record<string, unknown>).filter(([name]) => given.has(name)))
+  for (const warning of warnOfFlagsWithoutEffect(nodeExporterFlags, given)) log.warn(warning)
+  const chosen = pickGivenFlags(nodeExporterFlags, values, given)
   const exporter = buildNodeExporter(chosen, log)
   const http = await createHttpServer({
     listenAddress: values.listenAddress,
@@ -92,26 +88,4 @@ export function mountExporter(app: FastifyInstance, path: string, exporter: Expo
       .headers({ ...answer.headers })
       .send(Buffer.from(answer.body))
   })
-}
-
-function toFlags(specs: readonly FlagSpec[]): Record<string, Flag<unknown>> {
-  return Object.fromEntries(specs.map((spec) => [spec.name, toFlag(spec)]))
-}
-
-function toFlag(spec: FlagSpec): Flag<unknown> {
-  const { name, help } = spec
-  const options = spec.hidden === true ? { hidden: true } : {}
-  const preset = spec.default
-  if (spec.type === 'boolean') return flag.boolean(name, help, { ...options, default: preset === true })
-  if (spec.repeatable === true)
-    return flag.list(name, help, { ...options, ...(Array.isArray(preset) ? { default: preset as readonly string[] } : {}) })
-  const text = preset === undefined ? {} : { default: String(preset) }
-  if (spec.type === 'number') return flag.custom(name, help, parseNumber, { ...options, ...text })
-  return flag.string(name, help, { ...options, ...text })
-}
-
-function parseNumber(text: string): number {
-  const value = Number(text)
-  if (text.trim() === '' || Number.isNaN(value)) throw new Error(`strconv.ParseFloat: parsing ${JSON.stringify(text)}: invalid syntax`)
-  return value
 }

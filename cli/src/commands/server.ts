@@ -1,3 +1,4 @@
+import { createScraper } from '@narthex/agent/scraper'
 import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
@@ -8,7 +9,8 @@ import { createHttpServer } from '@narthex/http/server'
 import { parseListenAddress } from '@narthex/http/listen-address'
 import { splitFeatures, withoutEffect } from '@narthex/server/feature-flags'
 import { Server, type ServerSettings } from '@narthex/server/server'
-import { ServerScrape } from '@narthex/server/server-scrape'
+import { HeadSink } from '@narthex/server/head-sink'
+import { createScrapeView } from '@narthex/server/targets-view'
 import { parseFlags, type ParsedFlags } from '@narthex/service/flags'
 import { prometheusHttpMetrics } from '@narthex/service/http-instruments'
 import type { MainContext } from '@narthex/service/lifecycle'
@@ -67,7 +69,7 @@ export async function runServer(argv: readonly string[], context: MainContext): 
     try {
       const next = loadConfig()
       await server.apply(next)
-      await scrape.apply(next)
+      scraper.reload(next)
       configMetrics.loaded(true)
       log.info('Completed loading of configuration file', { filename: values.configFile })
     } catch (error) {
@@ -78,15 +80,16 @@ export async function runServer(argv: readonly string[], context: MainContext): 
   }
   const server = await Server.open({ http, log, registry, settings, reload: () => context.reload(), quit: () => context.stop() })
   context.onStop('storage', (graceMs) => server.stop(graceMs))
-  const scrape = new ServerScrape({ head: server.store.head, log, registry, version, discoveryIntervalMs: values.discoveryIntervalMs })
-  server.setScrapeView(scrape)
+  const sink = new HeadSink(server.store.head, log.with({ component: 'scrape' }))
+  const scraper = createScraper({ config, sink, log, registry, userAgent: `Prometheus/${compatibleVersion}` })
+  server.setScrapeView(createScrapeView(scraper))
   await server.apply(config)
   const urls = await http.listen()
   context.onStop('HTTP server', (graceMs) => http.close(graceMs))
   for (const url of urls) log.info('Listening on', { address: url })
   server.start()
-  await scrape.apply(config)
-  context.onStop('scrape', (graceMs) => scrape.stop(graceMs))
+  scraper.start()
+  context.onStop('scrape', () => scraper.stop())
   context.onReload(reload)
   configMetrics.loaded(true)
   log.info('Server is ready to receive web requests.')

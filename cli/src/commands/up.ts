@@ -1,22 +1,26 @@
-import { accessSync, constants, mkdirSync } from 'node:fs'
-import { join } from 'node:path'
-import { createAgent } from '@narthex/agent/agent'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { randomBytes, timingSafeEqual } from 'node:crypto'
+import { join, resolve } from 'node:path'
+import { createAgent, type Agent } from '@narthex/agent/agent'
+import { InProcessTargets } from '@narthex/agent/scrape/in-process'
 import { parsePrometheusConfig, type PrometheusConfig } from '@narthex/config/prometheus-config'
-import { createNodeExporter } from '@narthex/exporter-node/node-exporter'
+import type { RemoteWriteConfig } from '@narthex/config/remote-config'
+import { Labels } from '@narthex/model/labels'
 import { createHttpServer } from '@narthex/http/server'
-import { Server } from '@narthex/server/server'
+import { Server, type ServerSettings } from '@narthex/server/server'
+import { createScrapeView } from '@narthex/server/targets-view'
 import { flag } from '@narthex/service/flag-spec'
 import { parseFlags } from '@narthex/service/flags'
 import { prometheusHttpMetrics } from '@narthex/service/http-instruments'
 import type { MainContext } from '@narthex/service/lifecycle'
-import { createLogger } from '@narthex/service/logger'
+import { createLogger, type Logger } from '@narthex/service/logger'
 import { Registry } from '@narthex/service/metrics'
 import { processMetrics } from '@narthex/service/process-metrics'
 import { UserError } from '@narthex/service/user-error'
 import { registerWebAssets } from '../assets.ts'
-import { version, versionText } from '../version.ts'
-import { mountAgent, agentView } from './agent.ts'
-import { mountExporter } from './node-exporter.ts'
+import { compatibleVersion, version, versionText } from '../version.ts'
+import { agentSource, mountAgent } from './agent.ts'
+import { buildNodeExporter, mountExporter } from './node-exporter.ts'
 import { ConfigMetrics, loadConfigFile, toServerSettings, warnOfFlags } from './server.ts'
 import { serverFlags } from './server-flags.ts'
 
@@ -80,10 +84,149 @@ export async function runUp(argv: readonly string[], context: MainContext): Prom
     readTimeoutMs: values.readTimeoutMs,
     instruments: prometheusHttpMetrics(registry),
   })
-  const settings = {
-    ...toServerSettings(flags, { receiverRefusal: undefined, externalUrl: values.externalUrl.replace(/\/$/, '') }),
+  const exporter = buildNodeExporter({}, log)
+  const address = values.listenAddress[0] ?? '127.0.0.1:9090'
+  const settings: ServerSettings = {
+    ...toServerSettings(flags, { receiverRefusal: undefined, externalUrl: (values.externalUrl || `http://${address}`).replace(/\/$/, '') }),
     directory: join(directory, 'server'),
+    alertmanager: {
+      configFile: values.alertmanagerConfigFile,
+      storagePath: values.alertmanagerStoragePath === '' ? join(directory, 'alertmanager') : values.alertmanagerStoragePath,
+      builtinRules: given === undefined,
+    },
   }
   const server = await Server.open({ http, log, registry, settings, reload: () => context.reload(), quit: () => context.stop() })
   context.onStop('storage', (graceMs) => server.stop(graceMs))
+
+  let agent: Agent | undefined
+  const agentRegistry = new Registry()
+  processMetrics(agentRegistry)
+  http.routes((app, _options, done) => {
+    mountExporter(app, exporterPath, exporter)
+    mountAgent(app, '/agent', { agent: () => agent, registry: agentRegistry, flags: flags.effective, lifecycle: undefined })
+    done()
+  })
+  server.setScrapeView(createScrapeView(agentSource(() => agent)))
+  const parse = (config: PrometheusConfig | undefined, listening: string) => config ?? parseBuiltinConfig(listening)
+  await server.apply(parse(given, address))
+  const urls = await http.listen()
+  const remote = await openLoopbackRemote(urls[0]!, values.webConfigFile !== '', server, log, context)
+  context.onStop('HTTP server', (graceMs) => http.close(graceMs))
+  server.start()
+
+  const listening = new URL(urls[0]!).host
+  const inProcessTargets = new InProcessTargets()
+  inProcessTargets.register(listening, exporterPath, async ({ timeoutMs }) => {
+    const headers = { 'x-prometheus-scrape-timeout-seconds': String(timeoutMs / 1000) }
+    const { status, headers: answered, body } = await exporter.handleMetrics({ headers })
+    return { status, contentType: answered['content-type'] ?? '', body }
+  })
+  inProcessTargets.register(listening, '/metrics', () => ({
+    status: 200,
+    contentType: 'text/plain; version=0.0.4',
+    body: server.renderMetrics(),
+  }))
+  agent = createAgent({
+    config: addRemote(parse(given, listening), remote),
+    storagePath: join(directory, 'agent'),
+    log,
+    registry: agentRegistry,
+    inProcessTargets,
+    userAgent: `Prometheus/${compatibleVersion} Narthex/${version}`,
+  })
+  context.onStop('exporter', () => exporter.close())
+  const running = agent
+  context.onStop('agent', (graceMs) => running.stop(Math.min(graceMs, 2_000)))
+  agent.start()
+  context.onReload(async () => {
+    try {
+      const next = values.configFile === '' ? parseBuiltinConfig(listening) : loadConfigFile(values.configFile)
+      await server.apply(next)
+      await running.reload(addRemote(next, remote))
+      configMetrics.loaded(true)
+    } catch (error) {
+      configMetrics.loaded(false)
+      server.state.reloadSucceeded = false
+      throw error
+    }
+  })
+  configMetrics.loaded(true)
+  greet(urls[0]!, directory)
+}
+
+const exporterPath = '/exporters/node/metrics'
+
+function greet(url: string, directory: string): void {
+  const lines = [
+    `Narthex ${version} is running, its data is in ${directory}`,
+    `  pages          ${url}/`,
+    `  remote write   ${url}/api/v1/write`,
+    `  node exporter  ${url}${exporterPath}`,
+    `  agent          ${url}/agent/api/v1/targets`,
+    `  alertmanager   ${url}/alertmanager/api/v2/alerts`,
+    'Ctrl-C stops it.',
+  ]
+  process.stdout.write(`${lines.join('\n')}\n`)
+}
+
+function makeStorageDirectory(path: string): string {
+  const directory = resolve(path)
+  try {
+    mkdirSync(directory, { recursive: true })
+    const probe = join(directory, '.write-probe')
+    writeFileSync(probe, '')
+    rmSync(probe)
+  } catch (cause) {
+    const reason = (cause as NodeJS.ErrnoException).code ?? String(cause)
+    throw new UserError(
+      `narthex up: cannot write to storage directory ${directory} (${reason}): choose another with --storage.path=DIR`,
+      1,
+      { cause },
+    )
+  }
+  return directory
+}
+
+function parseBuiltinConfig(listening: string): PrometheusConfig {
+  return parsePrometheusConfig(builtinConfig(listening), { path: 'built-in configuration', mode: 'server' })
+}
+
+/** The configuration with one more remote: the server beside. External labels are for the other remotes; without one they are left out, as Prometheus stores none. */
+function addRemote(config: PrometheusConfig, remote: RemoteWriteConfig): PrometheusConfig {
+  const global = config.remoteWrite.length === 0 ? { ...config.global, externalLabels: Labels.empty } : config.global
+  return { ...config, global, remoteWrite: [remote, ...config.remoteWrite] }
+}
+
+/**
+ * How the agent writes to the server beside it: to the listener itself, or, where that wants TLS or a password, to a
+ * loopback listener of its own that takes nothing but remote write with a token of this process.
+ */
+async function openLoopbackRemote(
+  url: string,
+  isGuarded: boolean,
+  server: Server,
+  log: Logger,
+  context: MainContext,
+): Promise<RemoteWriteConfig> {
+  const parseRemote = (address: string, authorization: string) => {
+    const queue = 'queue_config: {batch_send_deadline: 1s}'
+    const text = `remote_write: [{url: '${address}', name: loopback, ${queue}${authorization}}]\n`
+    return parsePrometheusConfig(text, { path: 'built-in remote write', mode: 'agent' }).remoteWrite[0]!
+  }
+  if (!isGuarded) return parseRemote(`${url}/api/v1/write`, '')
+  const token = randomBytes(32).toString('hex')
+  const inner = await createHttpServer({ listenAddress: ['127.0.0.1:0'], log, name: 'loopback' })
+  inner.routes((app, _options, done) => {
+    app.addHook('onRequest', (request, reply, next) => {
+      const given = Buffer.from(request.headers.authorization ?? '')
+      const wanted = Buffer.from(`Bearer ${token}`)
+      if (given.length === wanted.length && timingSafeEqual(given, wanted)) next()
+      else reply.code(401).send()
+    })
+    server.addWriteRoute(app)
+    done()
+  })
+  const [innerUrl] = await inner.listen()
+  context.onStop('loopback listener', (graceMs) => inner.close(graceMs))
+  return parseRemote(`${innerUrl}/api/v1/write`, `, authorization: {credentials: '${token}'}`)
 }

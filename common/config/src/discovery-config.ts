@@ -1,4 +1,4 @@
-import { boolean, choice, durationMs, filePath, integer, list, map, string, text } from './codec.ts'
+import { boolean, choice, durationMs, filePath, integer, list, map, secret, string, text } from './codec.ts'
 import { cloudDiscoveries } from './cloud-discovery.ts'
 import { splitGoUrl } from './go-url.ts'
 import { httpClientConfig, httpClientFields, type HttpClientConfig } from './http-client-config.ts'
@@ -343,14 +343,14 @@ interface RawConsul {
 const consulKeys = object<Readonly<Record<string, unknown>>>('consul.plain', {
   server: field('server', string, 'localhost:8500', { always: true }),
   path_prefix: field('path_prefix', string, ''),
-  token: optional('token', string),
+  token: optional('token', secret),
   datacenter: field('datacenter', string, ''),
   namespace: field('namespace', string, ''),
   partition: field('partition', string, ''),
   tag_separator: field('tag_separator', string, ','),
   scheme: field('scheme', string, 'http'),
   username: field('username', string, ''),
-  password: optional('password', string),
+  password: optional('password', secret),
   allow_stale: field('allow_stale', boolean, true, { always: true }),
   refresh_interval: field('refresh_interval', durationMs, minute / 2),
   services: field('services', list(string), []),

@@ -132,7 +132,8 @@ export function object<Value extends object>(
       const inner = record[name]
       if ('inline' in described) return described.inline.print(inner)
       if (inner === undefined || (!described.isAlwaysPrinted && isEmpty(inner))) return []
-      return [[described.key, (described.codec as Codec<unknown>).encode(inner)]]
+      const encoded = (described.codec as Codec<unknown>).encode(inner)
+      return !described.isAlwaysPrinted && isEmpty(encoded) ? [] : [[described.key, encoded]]
     })
   }
 

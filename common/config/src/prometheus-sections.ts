@@ -144,7 +144,8 @@ export const storageConfig: ObjectCodec<StorageConfig> = convertObject<RawStorag
       }),
       chunkEncoding: dropUndefined<RawTsdb['chunkEncoding']>({ floats: storage.chunkEncodingFloats }),
     },
-    exemplars: { maxExemplars: storage.maxExemplars },
+    // Go prints this section only when the file has it; a default that was written out is not told apart.
+    exemplars: { maxExemplars: storage.maxExemplars === defaultExemplars.maxExemplars ? 0 : storage.maxExemplars },
   }),
   { outOfOrderTimeWindowMs: 0, staleSeriesCompactionThreshold: 0, maxExemplars: defaultExemplars.maxExemplars },
 )

@@ -124,7 +124,8 @@ function checkGroups(groups: readonly RawGroup[], context: DecodeContext, checks
     else if (names.has(given.name)) problems.push({ ...place, text: `groupname: "${given.name}" is repeated in the same file` })
     names.add(given.name)
     for (const name of Object.keys(given.labels)) {
-      if (!isValidLabelName(name) || name === '__name__') problems.push({ ...context.placeOf(given, 'labels'), text: `invalid label name: ${name}` })
+      if (!isValidLabelName(name) || name === '__name__')
+        problems.push({ ...context.placeOf(given, 'labels'), text: `invalid label name: ${name}` })
     }
     for (const [index, rule_] of given.rules.entries()) {
       const shown = rule_.alert !== '' ? rule_.alert : rule_.record
@@ -149,7 +150,11 @@ function checkRule(rule_: RawRule, checks: RuleFileChecks): RuleProblem[] {
   if (record !== '' && alert !== '') add('alert', "only one of 'record' and 'alert' must be set")
   if (record === '' && alert === '') add('expr', "one of 'record' or 'alert' must be set")
   if (expr === '') add(record === '' ? 'alert' : 'record', "field 'expr' must be set in rule")
-  else addFailure(() => checks.parseExpression?.(expr), (text) => add('expr', `could not parse expression: ${text}`))
+  else
+    addFailure(
+      () => checks.parseExpression?.(expr),
+      (text) => add('expr', `could not parse expression: ${text}`),
+    )
   if (record !== '') {
     if (Object.keys(rule_.annotations).length > 0) add('annotations', "invalid field 'annotations' in recording rule")
     if (rule_.forMs !== 0) add('for', "invalid field 'for' in recording rule")
@@ -164,9 +169,15 @@ function checkRule(rule_: RawRule, checks: RuleFileChecks): RuleProblem[] {
   for (const name of Object.keys(rule_.annotations)) if (!isValidLabelName(name)) add('annotations', `invalid annotation name: ${name}`)
   if (alert !== '' && checks.parseTemplate !== undefined) {
     const { parseTemplate } = checks
-    for (const [kind, values] of [['label', rule_.labels], ['annotation', rule_.annotations]] as const) {
+    for (const [kind, values] of [
+      ['label', rule_.labels],
+      ['annotation', rule_.annotations],
+    ] as const) {
       for (const [name, value] of Object.entries(values)) {
-        addFailure(() => parseTemplate(`__alert_${alert}`, value), (text) => add(`${kind}s`, `${kind} ${JSON.stringify(name)}: ${text}`))
+        addFailure(
+          () => parseTemplate(`__alert_${alert}`, value),
+          (text) => add(`${kind}s`, `${kind} ${JSON.stringify(name)}: ${text}`),
+        )
       }
     }
   }

@@ -61,6 +61,8 @@ function readText(files: ConfigFiles, path: string): string {
   try {
     return files.read(path)
   } catch (error) {
-    throw new ConfigError(path, [{ line: 0, column: 0, text: error instanceof Error ? error.message : String(error) }], 'check', { cause: error })
+    throw new ConfigError(path, [{ line: 0, column: 0, text: error instanceof Error ? error.message : String(error) }], 'check', {
+      cause: error,
+    })
   }
 }

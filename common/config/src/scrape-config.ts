@@ -4,10 +4,18 @@ import { checkStaticTargets, discoveries, type DiscoveryConfig } from './discove
 import { httpClientConfig, type HttpClientConfig } from './http-client-config.ts'
 import { field, inline, object, optional, type Checker, type ObjectCodec } from './object-codec.ts'
 import { relabelRules } from './relabel-config.ts'
-import { checkScrapeProtocol, checkScrapeProtocols, nameEscapingScheme, nameValidationScheme, protobufFirstProtocols, protocolNames } from './scrape-protocols.ts'
+import {
+  checkScrapeProtocol,
+  checkScrapeProtocols,
+  nameEscapingScheme,
+  nameValidationScheme,
+  protobufFirstProtocols,
+  protocolNames,
+} from './scrape-protocols.ts'
 import type { Codec, DecodeContext } from './yaml-decode.ts'
 
-export type ScrapeProtocol = 'PrometheusProto' | 'OpenMetricsText0.0.1' | 'OpenMetricsText1.0.0' | 'PrometheusText0.0.4' | 'PrometheusText1.0.0'
+export type ScrapeProtocol =
+  'PrometheusProto' | 'OpenMetricsText0.0.1' | 'OpenMetricsText1.0.0' | 'PrometheusText0.0.4' | 'PrometheusText1.0.0'
 export type NameValidationScheme = 'utf8' | 'legacy'
 export type NameEscapingScheme = 'allow-utf-8' | 'underscores' | 'dots' | 'values'
 

@@ -17,12 +17,15 @@ export function collectUnsupported(config: PrometheusConfig, built: ReadonlySet<
     lines.push(...collectHttp(scrape.http, `job ${JSON.stringify(scrape.jobName)}`))
   }
   for (const remote of config.remoteWrite) {
-    if (remote.cloudAuth !== undefined) lines.push(`${remote.cloudAuth.kind} of remote_write ${remote.url} is not built yet: requests to it fail`)
+    if (remote.cloudAuth !== undefined)
+      lines.push(`${remote.cloudAuth.kind} of remote_write ${remote.url} is not built yet: requests to it fail`)
   }
   return lines
 }
 
 function collectHttp(http: HttpClientConfig, owner: string): string[] {
   const grant = http.oauth2?.grantType
-  return grant === undefined || grant === 'client_credentials' ? [] : [`oauth2 grant_type ${grant} of ${owner} is not built yet: requests fail`]
+  return grant === undefined || grant === 'client_credentials'
+    ? []
+    : [`oauth2 grant_type ${grant} of ${owner} is not built yet: requests fail`]
 }

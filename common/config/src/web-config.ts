@@ -5,11 +5,7 @@ import { Secret } from './secret.ts'
 import { decodeYaml, type Codec } from './yaml-decode.ts'
 
 export type ClientAuthType =
-  | 'NoClientCert'
-  | 'RequestClientCert'
-  | 'RequireAnyClientCert'
-  | 'VerifyClientCertIfGiven'
-  | 'RequireAndVerifyClientCert'
+  'NoClientCert' | 'RequestClientCert' | 'RequireAnyClientCert' | 'VerifyClientCertIfGiven' | 'RequireAndVerifyClientCert'
 
 /** `tls_server_config`; relative paths are resolved against the file's directory. */
 export interface TlsServerConfig {
@@ -123,7 +119,11 @@ const rawWeb = object<RawWeb>('web.Config', {
   basicAuthUsers: field('basic_auth_users', map(secret), {}),
 })
 
-const webConfig = convertObject<RawWeb, WebConfig>(rawWeb, checkWeb, () => rawWeb.defaults(), { http2: true, headers: {}, basicAuthUsers: {} })
+const webConfig = convertObject<RawWeb, WebConfig>(rawWeb, checkWeb, () => rawWeb.defaults(), {
+  http2: true,
+  headers: {},
+  basicAuthUsers: {},
+})
 
 /** Reads and checks a `web-config.yml` of the exporter toolkit. Throws ConfigError. */
 export function parseWebConfig(text: string, path: string): WebConfig {
@@ -148,7 +148,8 @@ function checkWeb(raw: RawWeb, checker: Checker): WebConfig {
   }
 }
 
-const isSet = (value: string | Secret | undefined): boolean => (value instanceof Secret ? !value.isEmpty : value !== undefined && value !== '')
+const isSet = (value: string | Secret | undefined): boolean =>
+  value instanceof Secret ? !value.isEmpty : value !== undefined && value !== ''
 
 /** An empty section means plain HTTP, as in the toolkit. */
 function checkTls(raw: RawTls, fail: (text: string) => never): TlsServerConfig | undefined {
@@ -162,9 +163,12 @@ function checkTls(raw: RawTls, fail: (text: string) => never): TlsServerConfig |
   if (isSet(clientCa) && isSet(clientCaFile)) fail('at most one of client_ca and client_ca_file must be configured')
   const type = raw.clientAuthType === '' ? 'NoClientCert' : raw.clientAuthType
   if (hasCa && type === 'NoClientCert') fail("Client CA's have been configured without a Client Auth Policy")
-  if (!hasCa && (type === 'VerifyClientCertIfGiven' || type === 'RequireAndVerifyClientCert')) fail(`client_auth_type ${type} requires client_ca or client_ca_file`)
+  if (!hasCa && (type === 'VerifyClientCertIfGiven' || type === 'RequireAndVerifyClientCert'))
+    fail(`client_auth_type ${type} requires client_ca or client_ca_file`)
   if (raw.minVersion > raw.maxVersion) fail('min_version must not be greater than max_version')
-  const given = Object.fromEntries(Object.entries({ cert, certFile, key, keyFile, clientCa, clientCaFile }).filter(([, value]) => isSet(value)))
+  const given = Object.fromEntries(
+    Object.entries({ cert, certFile, key, keyFile, clientCa, clientCaFile }).filter(([, value]) => isSet(value)),
+  )
   const { cert: _1, certFile: _2, key: _3, keyFile: _4, clientCa: _5, clientCaFile: _6, ...rest } = raw
   return { ...rest, ...given, clientAuthType: type }
 }

@@ -238,7 +238,10 @@ export function wrongType(node: Node, goType: string): UnmarshalProblem {
   const text = scalarText(node)
   const tag = isPlain(node) ? findPlainTag(text) : '!!str'
   const shown = text.length > 10 ? `${text.slice(0, 7)}...` : text
-  return new UnmarshalProblem(node, tag === '!!null' ? `cannot unmarshal !!null into ${goType}` : `cannot unmarshal ${tag} \`${shown}\` into ${goType}`)
+  return new UnmarshalProblem(
+    node,
+    tag === '!!null' ? `cannot unmarshal !!null into ${goType}` : `cannot unmarshal ${tag} \`${shown}\` into ${goType}`,
+  )
 }
 
 /** The pairs of a mapping with `<<` merged in (keys of the mapping itself win). */

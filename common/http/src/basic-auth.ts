@@ -44,7 +44,10 @@ export function createPasswordCheck(verify: PasswordVerifier = (password, hash) 
     async check(user, password, hash) {
       if (Buffer.byteLength(password) > passwordBytesMax) return false
       const against = hash ?? unknownUserHash
-      const key = createHash('sha256').update(salt).update(JSON.stringify([user, against, password])).digest('base64')
+      const key = createHash('sha256')
+        .update(salt)
+        .update(JSON.stringify([user, against, password]))
+        .digest('base64')
       const known = verdicts.get(key)
       if (known !== undefined) return known && hash !== undefined
       if (waiting >= waitingMax) return undefined

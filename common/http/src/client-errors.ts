@@ -52,7 +52,7 @@ export function describeRequestError(error: unknown, method: string, url: URL): 
 }
 
 function wordCause(error: unknown, url: URL): string {
-  const code = readCode(error)
+  const code = isOwnMessage(error) ? undefined : readCode(error)
   const address = readAddress(error) ?? `${url.hostname}:${url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : url.port}`
   switch (code) {
     case 'ECONNREFUSED':
@@ -86,6 +86,11 @@ function wordCause(error: unknown, url: URL): string {
     default:
       return messageOf(error)
   }
+}
+
+// An error with a cause has words of its own; the code it inherits is for machines.
+function isOwnMessage(error: unknown): boolean {
+  return error instanceof Error && error.cause !== undefined && !('code' in error)
 }
 
 function messageOf(error: unknown): string {

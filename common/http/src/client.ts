@@ -212,7 +212,8 @@ function exchangeOnce(
         if (!skipped) callSink(() => sink.onData(chunk))
       },
       onResponseEnd() {
-        if (head !== undefined) resolve(head)
+        // After undici has put the connection back, which it does in an immediate: a request sent before would open another.
+        if (head !== undefined) process.nextTick(setImmediate, resolve, head)
       },
       onResponseError(_controller, error) {
         reject(failure ?? error)

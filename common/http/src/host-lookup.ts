@@ -142,7 +142,10 @@ export function parseResolv(text: string): { search: string[]; ndots: number } {
   let search: string[] = []
   let ndots = 1
   for (const line of text.split('\n')) {
-    const [key, ...values] = line.replace(/[#;].*/, '').trim().split(/\s+/)
+    const [key, ...values] = line
+      .replace(/[#;].*/, '')
+      .trim()
+      .split(/\s+/)
     if (key === 'search' || key === 'domain') search = values.map((domain) => domain.replace(/\.$/, '')).filter((domain) => domain !== '')
     if (key !== 'options') continue
     const option = values.find((value) => value.startsWith('ndots:'))

@@ -12,7 +12,10 @@ export function renderHelp(program: Program<FlagSpecs>): string {
   })
   const lines = [`usage: ${program.name} [<flags>]${names.join('')}`, '', program.help, '']
   const groups = new Map<string, string[]>([
-    ['Flags:', [...entry('  -h, --[no-]help', 'Show context-sensitive help.'), ...entry('      --[no-]version', 'Show application version.')]],
+    [
+      'Flags:',
+      [...entry('  -h, --[no-]help', 'Show context-sensitive help.'), ...entry('      --[no-]version', 'Show application version.')],
+    ],
   ])
   for (const described of Object.values(program.flags)) {
     if (described.isHidden) continue
@@ -32,7 +35,8 @@ function usageOf(described: Flag<unknown>): string {
   const lead = described.short === undefined ? '      --' : `  -${described.short}, --`
   if (described.isBoolean) return `${lead}[no-]${described.name}`
   const preset = described.defaultTexts[0]
-  const value = described.placeholder ?? (preset === undefined ? described.name.toUpperCase() : /^[\d.]+[a-z]*$/.test(preset) ? preset : `"${preset}"`)
+  const value =
+    described.placeholder ?? (preset === undefined ? described.name.toUpperCase() : /^[\d.]+[a-z]*$/.test(preset) ? preset : `"${preset}"`)
   return `${lead}${described.name}=${value}${described.isRepeatable ? ' ...' : ''}`
 }
 

@@ -34,7 +34,8 @@ type Default<Value> = FlagOptions & { readonly default?: Value }
 
 /** Functions that describe flags; without a default an absent flag gives undefined (`list`: an empty array, `boolean`: false). */
 export const flag = {
-  string: (name: string, help: string, options: Default<string> = {}): Flag<string | undefined> => scalar(name, help, options, (text) => text),
+  string: (name: string, help: string, options: Default<string> = {}): Flag<string | undefined> =>
+    scalar(name, help, options, (text) => text),
 
   text: (name: string, help: string, preset: string, options: FlagOptions = {}): Flag<string> =>
     preset_(scalar(name, help, { ...options, default: preset }, (text) => text)),

@@ -15,7 +15,12 @@ export interface Program<Specs extends FlagSpecs> {
   readonly version: string
   readonly flags: Specs
   /** Names of positional arguments in the usage line; without them every positional argument is an error. */
-  readonly arguments?: readonly { readonly name: string; readonly help: string; readonly isRepeatable?: boolean; readonly isOptional?: boolean }[]
+  readonly arguments?: readonly {
+    readonly name: string
+    readonly help: string
+    readonly isRepeatable?: boolean
+    readonly isOptional?: boolean
+  }[]
   /** Accept Go's `-flag=value` too (redis and nginx exporters, vmagent). */
   readonly acceptsSingleDash?: boolean
   /**

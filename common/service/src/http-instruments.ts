@@ -36,8 +36,18 @@ export function prometheusHttpMetrics(registry: Registry): HttpRequestMetrics {
 export function alertmanagerHttpMetrics(registry: Registry): HttpRequestMetrics {
   const buckets = [0.05, 0.1, 0.25, 0.5, 0.75, 1, 2, 5, 20, 60]
   const labels = ['handler', 'method']
-  const durations = registry.histogram('alertmanager_http_request_duration_seconds', 'Histogram of latencies for HTTP requests.', labels, buckets)
-  const sizes = registry.histogram('alertmanager_http_response_size_bytes', 'Histogram of response size for HTTP requests.', labels, sizeBuckets)
+  const durations = registry.histogram(
+    'alertmanager_http_request_duration_seconds',
+    'Histogram of latencies for HTTP requests.',
+    labels,
+    buckets,
+  )
+  const sizes = registry.histogram(
+    'alertmanager_http_response_size_bytes',
+    'Histogram of response size for HTTP requests.',
+    labels,
+    sizeBuckets,
+  )
   return {
     observe(handler, method, _status, durationSeconds, responseBytes) {
       durations.observe(durationSeconds, handler, method.toLowerCase())

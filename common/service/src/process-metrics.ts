@@ -37,7 +37,10 @@ export function processMetrics(registry: Registry, options: { readonly runtime?:
         name,
         help,
         isCounter: String(type) === 'counter',
-        values: values.map(({ value, labels }) => ({ value, labels: Object.entries(labels).flatMap(([key, text]) => [key, String(text)]) })),
+        values: values.map(({ value, labels }) => ({
+          value,
+          labels: Object.entries(labels).flatMap(([key, text]) => [key, String(text)]),
+        })),
       }))
   }
 

@@ -272,8 +272,12 @@ function formatText(text: string, verb: string, directive: Directive): string {
     case 'X': {
       // Here the precision counts bytes.
       const bytes = Buffer.from(text).subarray(0, directive.precision)
-      const hex = bytes.toString('hex')
-      return pad((directive.sharp && hex !== '' ? '0x' : '') + (verb === 'X' ? hex.toUpperCase() : hex), directive)
+      const prefix = directive.sharp && bytes.length > 0 ? '0x' : ''
+      const digits = bytes.toString('hex')
+      // `% x` parts the bytes, and then each one has its prefix.
+      const hex = directive.space ? digits.replace(/..(?!$)/g, `$& ${prefix}`) : digits
+      const cased = prefix + hex
+      return pad(verb === 'X' ? cased.toUpperCase() : cased, directive)
     }
     case 'q':
       return pad(directive.sharp && !/[`\n\r]/.test(cut) ? '`' + cut + '`' : quoteText(cut), directive)

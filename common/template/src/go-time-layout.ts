@@ -34,7 +34,7 @@ export const dayNames = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday',
 
 // The reference time of Go's layouts is Mon Jan 2 15:04:05 MST 2006; each of its spellings stands for one part.
 // Longer spellings come first; `Jan` and `Mon` are parts only where no lower-case letter follows, `_2006` is an underscore and a year.
-const parts = new RegExp(
+export const layoutParts = new RegExp(
   [
     'January|Jan(?![a-z])|Monday|Mon(?![a-z])|MST',
     '002|01|02|03|04|05|06',
@@ -49,7 +49,7 @@ const parts = new RegExp(
 
 /** Go's `Time.Format`. */
 export function formatLayout(layout: string, clock: WallClock): string {
-  return layout.replace(parts, (part) => formatPart(part, clock))
+  return layout.replace(layoutParts, (part) => formatPart(part, clock))
 }
 
 function formatPart(part: string, clock: WallClock): string {

@@ -10,7 +10,47 @@ export interface Zone {
 export const utc: Zone = { name: 'UTC', offsetSecondsAt: () => 0, shortNameAt: () => 'UTC' }
 
 /** No locale knows all short names: each one knows those of its own countries. */
-const locales = ['en-US', 'en-GB', 'en-AU', 'en-IN', 'en-ZA', 'en-NZ']
+const locales = ['en-US', 'en-CA', 'en-GB', 'en-AU', 'en-NZ', 'en-ZA']
+
+/** Short names of the tz database (standard time, and summer time where there is one) that no locale knows. */
+const shortNames: Readonly<Record<string, readonly [string, string?]>> = {
+  'Africa/Addis_Ababa': ['EAT'],
+  'Africa/Dar_es_Salaam': ['EAT'],
+  'Africa/Harare': ['CAT'],
+  'Africa/Kampala': ['EAT'],
+  'Africa/Khartoum': ['CAT'],
+  'Africa/Kigali': ['CAT'],
+  'Africa/Kinshasa': ['WAT'],
+  'Africa/Lagos': ['WAT'],
+  'Africa/Luanda': ['WAT'],
+  'Africa/Lusaka': ['CAT'],
+  'Africa/Maputo': ['CAT'],
+  'Africa/Nairobi': ['EAT'],
+  'Africa/Windhoek': ['CAT'],
+  'America/St_Johns': ['NST', 'NDT'],
+  'Asia/Calcutta': ['IST'],
+  'Asia/Dubai': ['+04'],
+  'Asia/Hong_Kong': ['HKT'],
+  'Asia/Jakarta': ['WIB'],
+  'Asia/Jayapura': ['WIT'],
+  'Asia/Jerusalem': ['IST', 'IDT'],
+  'Asia/Karachi': ['PKT'],
+  'Asia/Kolkata': ['IST'],
+  'Asia/Macau': ['CST'],
+  'Asia/Makassar': ['WITA'],
+  'Asia/Manila': ['PST'],
+  'Asia/Muscat': ['+04'],
+  'Asia/Pyongyang': ['KST'],
+  'Asia/Seoul': ['KST'],
+  'Asia/Shanghai': ['CST'],
+  'Asia/Taipei': ['CST'],
+  'Asia/Tel_Aviv': ['IST', 'IDT'],
+  'Asia/Tokyo': ['JST'],
+  'Europe/Moscow': ['MSK', 'MSD'],
+  'Europe/Simferopol': ['MSK'],
+  'Pacific/Guam': ['ChST'],
+  'Pacific/Pago_Pago': ['SST'],
+}
 
 const zonesMax = 1000
 const zones = new Map<string, Zone>()
@@ -36,6 +76,8 @@ function createZone(name: string): Zone {
   const offsets = createFormat('en-US', name, 'longOffset')
   const offsetSecondsAt = (epochMs: number) => parseOffset(zonePart(offsets, epochMs))
   const shortNameAt = (epochMs: number) => {
+    const named = shortNames[name]
+    if (named !== undefined) return named[isSummer(offsetSecondsAt, epochMs) ? 1 : 0] ?? named[0]
     for (const format of formats) {
       const shortName = zonePart(format, epochMs)
       if (/^[A-Z]{3,5}$/.test(shortName)) return shortName
@@ -43,6 +85,12 @@ function createZone(name: string): Zone {
     return numericName(offsetSecondsAt(epochMs))
   }
   return { name, offsetSecondsAt, shortNameAt }
+}
+
+/** Whether the clock is ahead of where it is in some other season. */
+function isSummer(offsetSecondsAt: (epochMs: number) => number, epochMs: number): boolean {
+  const seasonMs = 91 * 86_400_000
+  return [1, 2, 3].some((seasons) => offsetSecondsAt(epochMs) > offsetSecondsAt(epochMs + seasons * seasonMs))
 }
 
 function createFormat(locale: string, timeZone: string, timeZoneName: 'short' | 'longOffset'): Intl.DateTimeFormat {

@@ -10,7 +10,7 @@ import { putUvarint, SampleField, sampleFieldBytesMax, uvarintBytes } from './sa
 export class RemoteWrite1Writer {
   #out = new ByteWriter(64 * 1024)
   #sample = new SampleField()
-  #labels = new ByteWriter(1024)
+  #scratch = new ByteWriter(1024)
   sampleCount = 0
 
   /** Uncompressed bytes so far. */
@@ -28,8 +28,10 @@ export class RemoteWrite1Writer {
    * `symbolBytes`, whose places `locateSymbols` gave.
    */
   series(symbolBytes: Uint8Array, symbolOffsets: Uint32Array, refs: Uint8Array, start: number, end: number, timeMs: number, low: number, high: number): void {
-    const labels = this.#labels
-    labels.reset()
+    const out = this.#out
+    const fieldStart = out.length
+    out.reserve(3)
+    out.length += 3
     let from = start + 1
     while (refs[from++]! >= 0x80);
     while (from < end) {
@@ -51,36 +53,24 @@ export class RemoteWrite1Writer {
           if (byte < 0x80) break
         }
       }
-      putLabel(labels, symbolBytes, symbolOffsets, name, value)
+      putLabel(out, symbolBytes, symbolOffsets, name, value)
     }
-    this.labelled(labels.bytes, 0, labels.length, timeMs, low, high)
+    this.#close(fieldStart, timeMs, low, high)
   }
 
   /** Appends a series with one sample whose `labels` fields lie ready in [start, end). */
   labelled(labels: Uint8Array, start: number, end: number, timeMs: number, low: number, high: number): void {
     const out = this.#out
-    const labelsBytes = end - start
-    out.reserve(labelsBytes + sampleFieldBytesMax + 8)
     const fieldStart = out.length
-    // The sample goes first into the free room behind the labels' place, so that the length is known before the labels are copied.
-    const lengthBytes = uvarintBytes(labelsBytes + 18)
-    const bodyStart = fieldStart + 1 + lengthBytes
-    const fieldEnd = this.#sample.put(out.bytes, bodyStart + labelsBytes, timeMs, low, high)
-    const bodyBytes = fieldEnd - bodyStart
-    out.bytes[fieldStart] = 0x0a
-    if (putUvarint(out.bytes, fieldStart + 1, bodyBytes) !== bodyStart) {
-      this.#labelledSlowly(labels, start, end, bodyStart + labelsBytes, fieldEnd)
-      return
-    }
-    out.length = bodyStart
+    out.reserve(3 + end - start)
+    out.length += 3
     out.raw(labels, start, end)
-    out.length = fieldEnd
-    this.sampleCount++
+    this.#close(fieldStart, timeMs, low, high)
   }
 
   /** A `metadata` field. */
   metadata(entry: WireMetadata): void {
-    const body = this.#labels
+    const body = this.#scratch
     body.reset()
     const code = codeOfMetricType(entry.type)
     if (code !== 0) {
@@ -100,19 +90,25 @@ export class RemoteWrite1Writer {
     return this.#out.view()
   }
 
-  /** The length took more or fewer bytes than guessed: the sample is moved. */
-  #labelledSlowly(labels: Uint8Array, start: number, end: number, sampleStart: number, sampleEnd: number): void {
+  /** Adds the sample behind the labels and writes tag and length before them; three bytes were left for that, which nearly always fit. */
+  #close(fieldStart: number, timeMs: number, low: number, high: number): void {
     const out = this.#out
-    const sample = out.bytes.slice(sampleStart, sampleEnd)
-    out.u8(0x0a)
-    out.uvarint(end - start + sample.length)
-    out.raw(labels, start, end)
-    out.raw(sample)
+    out.reserve(sampleFieldBytesMax + 8)
+    const { bytes } = out
+    const bodyStart = fieldStart + 3
+    const end = this.#sample.put(bytes, out.length, timeMs, low, high)
+    const bodyBytes = end - bodyStart
+    const lengthBytes = uvarintBytes(bodyBytes)
+    bytes[fieldStart] = 0x0a
+    if (lengthBytes !== 2) bytes.copyWithin(fieldStart + 1 + lengthBytes, bodyStart, end)
+    putUvarint(bytes, fieldStart + 1, bodyBytes)
+    out.length = end + lengthBytes - 2
     this.sampleCount++
   }
 }
 
-const encoder = new TextEncoder()
+/** Texts go through here for their length in bytes. */
+const textBytes = new ByteWriter(256)
 
 // Label: ┌ 0x0a length ┬ 0x0a name length, name ┬ 0x12 value length, value ┐; a symbol field is 0x22 length bytes, so it is copied with another tag.
 function putLabel(out: ByteWriter, symbolBytes: Uint8Array, offsets: Uint32Array, name: number, value: number): void {
@@ -146,8 +142,8 @@ function putLabel(out: ByteWriter, symbolBytes: Uint8Array, offsets: Uint32Array
 
 function putText(out: ByteWriter, tag: number, text: string): void {
   if (text === '') return
-  const encoded = encoder.encode(text)
+  textBytes.reset()
   out.u8(tag)
-  out.uvarint(encoded.length)
-  out.raw(encoded)
+  out.uvarint(textBytes.utf8(text))
+  out.raw(textBytes.bytes, 0, textBytes.length)
 }

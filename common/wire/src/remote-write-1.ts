@@ -186,43 +186,7 @@ export class RemoteWrite1Reader {
   #readSample(start: number, end: number): void {
     const { samples } = this
     if (samples.length >= samples.times.length) samples.grow()
-    const i = samples.length
-    const view = this.#view
-    const { bytes } = this
-    // ┌ 0x09 value 8 B ┬ 0x10 milliseconds 6 B ┐ as every sender writes it for a time between 1971 and 2109; value 0 is left out
-    if (end - start === 16 && bytes[start] === 0x09 && bytes[start + 9] === 0x10) {
-      const time = this.#sixByteVarint(start + 10)
-      if (time >= 0) {
-        samples.words[2 * i] = view.getUint32(start + 1, true)
-        samples.words[2 * i + 1] = view.getUint32(start + 5, true)
-        samples.times[i] = time
-        samples.length = i + 1
-        return
-      }
-    } else if (end - start === 7 && bytes[start] === 0x10) {
-      const time = this.#sixByteVarint(start + 1)
-      if (time >= 0) {
-        samples.words[2 * i] = 0
-        samples.words[2 * i + 1] = 0
-        samples.times[i] = time
-        samples.length = i + 1
-        return
-      }
-    }
-    this.#readAnySample(start, end, i)
-  }
-
-  /** Exactly six bytes as a number, -1 if the varint is shorter or longer. */
-  #sixByteVarint(at: number): number {
-    const { bytes } = this
-    const b0 = bytes[at]!
-    const b1 = bytes[at + 1]!
-    const b2 = bytes[at + 2]!
-    const b3 = bytes[at + 3]!
-    const b4 = bytes[at + 4]!
-    const b5 = bytes[at + 5]!
-    if ((b0 & b1 & b2 & b3 & b4 & 0x80) === 0 || b5 >= 0x80) return -1
-    return (b0 & 0x7f) + (((b1 & 0x7f) << 7) | ((b2 & 0x7f) << 14) | ((b3 & 0x7f) << 21)) + ((b4 & 0x7f) | (b5 << 7)) * 0x10000000
+    if (!samples.putUsual(this.bytes, this.#view, start, end)) this.#readAnySample(start, end, samples.length)
   }
 
   #readAnySample(start: number, end: number, i: number): void {

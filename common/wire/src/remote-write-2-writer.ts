@@ -8,6 +8,7 @@ import { putUvarint, SampleField, sampleFieldBytesMax, uvarintBytes } from './sa
 export class RemoteWrite2Writer {
   #symbols = new ByteWriter(16 * 1024)
   #series = new ByteWriter(64 * 1024)
+  #text = new ByteWriter(256)
   #sample = new SampleField()
   #symbolCount = 0
   sampleCount = 0
@@ -44,10 +45,11 @@ export class RemoteWrite2Writer {
   /** Appends one symbol and returns its reference. */
   addSymbol(text: string): number {
     if (text === '') return 0
-    const encoded = encoder.encode(text)
+    const encoded = this.#text
+    encoded.reset()
     this.#symbols.u8(0x22)
-    this.#symbols.uvarint(encoded.length)
-    this.#symbols.raw(encoded)
+    this.#symbols.uvarint(encoded.utf8(text))
+    this.#symbols.raw(encoded.bytes, 0, encoded.length)
     return this.#symbolCount++
   }
 
@@ -79,8 +81,6 @@ export class RemoteWrite2Writer {
     return view
   }
 }
-
-const encoder = new TextEncoder()
 
 /** Writes tag 0x2a and the length in front of a body that starts two bytes behind `fieldStart`; longer lengths move the body. */
 function closeField(bytes: Uint8Array, fieldStart: number, end: number): number {

@@ -183,6 +183,10 @@ export class RemoteWrite2Reader {
     const end = cursor.fieldEnd()
     if (samples.length >= samples.times.length) samples.grow()
     const i = samples.length
+    if (samples.putUsual(this.bytes, this.#view, cursor.at, end)) {
+      cursor.at = end
+      return
+    }
     const savedEnd = cursor.end
     cursor.end = end
     let low = 0

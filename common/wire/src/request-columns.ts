@@ -24,6 +24,31 @@ export class SampleArea {
     this.words = words
   }
 
+  /**
+   * Takes the body of a `Sample` message [start, end) if it is as every sender writes it for a time between 1971 and 2109;
+   * false leaves it to a reader of any form. There must be room for one more sample.
+   */
+  putUsual(bytes: Uint8Array, view: DataView, start: number, end: number): boolean {
+    // ┌ 0x09 value 8 B ┬ 0x10 milliseconds 6 B ┐  a value of 0 is left out
+    const hasValue = end - start === 16 && bytes[start] === 0x09
+    if (!hasValue && end - start !== 7) return false
+    const at = hasValue ? start + 9 : start
+    if (bytes[at] !== 0x10) return false
+    const b0 = bytes[at + 1]!
+    const b1 = bytes[at + 2]!
+    const b2 = bytes[at + 3]!
+    const b3 = bytes[at + 4]!
+    const b4 = bytes[at + 5]!
+    const b5 = bytes[at + 6]!
+    if ((b0 & b1 & b2 & b3 & b4 & 0x80) === 0 || b5 >= 0x80) return false
+    const i = this.length
+    this.words[2 * i] = hasValue ? view.getUint32(start + 1, true) : 0
+    this.words[2 * i + 1] = hasValue ? view.getUint32(start + 5, true) : 0
+    this.times[i] = (b0 & 0x7f) + (((b1 & 0x7f) << 7) | ((b2 & 0x7f) << 14) | ((b3 & 0x7f) << 21)) + ((b4 & 0x7f) | (b5 << 7)) * 0x10000000
+    this.length = i + 1
+    return true
+  }
+
   /** Empties the area and gives back what an unusually large request took. */
   clear(): void {
     this.length = 0

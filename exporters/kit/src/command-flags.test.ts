@@ -32,8 +32,14 @@ test('flags that were not given have their defaults and count as not given', () 
 
 test('flags of every kind come from the command line', () => {
   const { reader, given } = readFlags(
-    ...['--no-collector.cpu', '--collector.exclude=', '--collector.directory=/a', '--collector.directory', '/b'],
-    ...['--collector.timeout=1m', '--web.max-requests=0', '--collector.old'],
+    '--no-collector.cpu',
+    '--collector.exclude=',
+    '--collector.directory=/a',
+    '--collector.directory',
+    '/b',
+    '--collector.timeout=1m',
+    '--web.max-requests=0',
+    '--collector.old',
   )
   expect(reader.isGiven('collector.cpu')).toBe(true)
   expect(reader.boolean('collector.cpu')).toBe(false)

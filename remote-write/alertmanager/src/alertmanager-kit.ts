@@ -8,6 +8,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { parseMatchers } from './matcher-parser.ts'
 import { join } from 'node:path'
 import { Registry } from '@narthex/service/metrics'
+import { Secret } from '@narthex/config/secret'
 import { silentLogger } from '@narthex/service/logger'
 import { tmpdir } from 'node:os'
 
@@ -26,7 +27,7 @@ export function makeWebhookReceiver(name: string, maxAlerts = 0, sendResolved = 
   const webhook = {
     kind: 'webhook',
     sendResolved,
-    url: `http://${name}/`,
+    url: new Secret(`http://${name}/`),
     http: undefined,
     maxAlerts,
     timeoutMs: 0,

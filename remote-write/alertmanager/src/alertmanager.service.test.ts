@@ -2,6 +2,7 @@ import type { AddressInfo } from 'node:net'
 import type { Alertmanager } from './alertmanager.ts'
 import type { ChildProcess } from 'node:child_process'
 import type { Server } from 'node:http'
+import { adaptConfig } from './adapt-config.ts'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { builtinConfig } from './builtin-config.ts'
 import { createAlertmanager } from './alertmanager.ts'
@@ -9,10 +10,9 @@ import { createHttpPoster } from './notify/http-poster.ts'
 import { createServer } from 'node:http'
 import { execFile, spawn } from 'node:child_process'
 import { join } from 'node:path'
-import { makeConfig, makeRoute, makeWebhookReceiver, second } from './alertmanager-kit.ts'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { once } from 'node:events'
-import { parseMatchers } from './matcher-parser.ts'
+import { parseAlertmanagerConfig } from '@narthex/config/alertmanager-config'
 import { promisify } from 'node:util'
 import { Registry } from '@narthex/service/metrics'
 import { silentLogger } from '@narthex/service/logger'
@@ -39,7 +39,7 @@ let theirUrl: string
 const hooks: Record<'ours' | 'theirs', Hook[]> = { ours: [], theirs: [] }
 const poster = createHttpPoster()
 
-function writeYaml(sinkUrl: string): string {
+function writeYaml(sinkUrl: string, side: 'ours' | 'theirs'): string {
   return `route:
   receiver: all
   group_by: [alertname]
@@ -51,7 +51,7 @@ function writeYaml(sinkUrl: string): string {
       receiver: team-b
       group_by: ['...']
       continue: true
-    - match_re: {severity: 'page|ticket'}
+    - matchers: [severity=~"page|ticket"]
       receiver: pager
 inhibit_rules:
   - source_matchers: [severity="page"]
@@ -59,32 +59,12 @@ inhibit_rules:
     equal: [instance]
 receivers:
   - name: all
-    webhook_configs: [{url: '${sinkUrl}/theirs/all'}]
+    webhook_configs: [{url: '${sinkUrl}/${side}/all'}]
   - name: team-b
-    webhook_configs: [{url: '${sinkUrl}/theirs/team-b', max_alerts: 1}]
+    webhook_configs: [{url: '${sinkUrl}/${side}/team-b', max_alerts: 1}]
   - name: pager
-    webhook_configs: [{url: '${sinkUrl}/theirs/pager', send_resolved: false}]
+    webhook_configs: [{url: '${sinkUrl}/${side}/pager', send_resolved: false}]
 `
-}
-
-function buildConfig(sinkUrl: string) {
-  const routes = [
-    makeRoute({ matchers: 'team="b"', receiver: 'team-b', groupBy: ['...'], continue: true }),
-    makeRoute({ matchers: 'severity=~"^(?:page|ticket)$"', receiver: 'pager' }),
-  ]
-  const times = { groupWaitMs: second, groupIntervalMs: 2 * second, repeatIntervalMs: 3_600_000 }
-  const built = [makeWebhookReceiver('all'), makeWebhookReceiver('team-b', 1), makeWebhookReceiver('pager', 0, false)]
-  return makeConfig({
-    text: writeYaml(sinkUrl),
-    route: makeRoute({ receiver: 'all', groupBy: ['alertname'], ...times, routes }),
-    receivers: built.map(({ name, integrations }) => ({
-      name,
-      integrations: integrations.map((integration) => ({ ...integration, url: `${sinkUrl}/ours/${name}` })),
-    })),
-    inhibitRules: [
-      { sourceMatchers: parseMatchers('severity="page"'), targetMatchers: parseMatchers('severity="ticket"'), equal: ['instance'] },
-    ],
-  })
 }
 
 async function readRequest(request: AsyncIterable<Buffer>): Promise<string> {
@@ -109,7 +89,7 @@ async function freePort(): Promise<number> {
 
 async function startTheirs(storagePath: string, sinkUrl: string): Promise<[ChildProcess, string]> {
   const port = await freePort()
-  await writeFile(join(directory, 'am.yml'), writeYaml(sinkUrl))
+  await writeFile(join(directory, 'am.yml'), writeYaml(sinkUrl, 'theirs'))
   const flags = [`--config.file=${join(directory, 'am.yml')}`, `--storage.path=${storagePath}`, '--cluster.listen-address=']
   const listenFlags = [`--web.listen-address=127.0.0.1:${port}`, '--web.external-url=http://am.example']
   const child = spawn('prometheus-alertmanager', [...flags, ...listenFlags], { stdio: 'ignore' })
@@ -128,7 +108,7 @@ async function isReady(url: string): Promise<boolean> {
 
 async function startOurs(storagePath: string, sinkUrl: string): Promise<Alertmanager> {
   return createAlertmanager({
-    config: buildConfig(sinkUrl),
+    config: adaptConfig(parseAlertmanagerConfig(writeYaml(sinkUrl, 'ours'), 'am.yml')),
     storagePath,
     log: silentLogger,
     registry: new Registry(),
@@ -318,8 +298,14 @@ describe('amtool', () => {
 describe('amtool config', () => {
   test('shows the configuration and tests its routes', async () => {
     expect(await amtool('config', 'show')).toContain('group_interval: 2s')
-    expect(await amtool('config', 'routes', 'test', 'team=b', 'severity=page')).toBe('team-b,pager')
-    expect(await amtool('config', 'routes', 'test', 'team=x')).toBe('all')
+    // What came after amtool 0.25 is taken out: webhook URLs are secret since 0.26, and there are newer keys.
+    const { config } = (await (await fetch(`${ourUrl}/api/v2/status`)).json()) as { config: { original: string } }
+    const path = join(directory, 'printed.yml')
+    const printed = config.original.replaceAll('<secret>', 'http://hidden/').replaceAll(/^ *(slack_app_url|rocketchat_api_url):.*\n/gm, '')
+    await writeFile(path, printed.replaceAll(/^ *labels:\n *name:.*\n/gm, ''))
+    const routesTest = (...labels: string[]) => amtool('config', 'routes', 'test', `--config.file=${path}`, ...labels)
+    expect(await routesTest('team=b', 'severity=page')).toBe('team-b,pager')
+    expect(await routesTest('team=x')).toBe('all')
   })
 
   test('checks the built-in configuration', async () => {

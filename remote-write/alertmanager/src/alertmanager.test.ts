@@ -269,7 +269,14 @@ describe('suppression', () => {
   })
 
   test('mutes a route in its time interval and outside its active one', async () => {
-    const noon = { times: [{ begin: 12 * 60, end: 12 * 60 + 5 }], weekdays: [], daysOfMonth: [], months: [], years: [], location: 'UTC' }
+    const noon = {
+      times: [{ startMinute: 12 * 60, endMinute: 12 * 60 + 5 }],
+      weekdays: [],
+      daysOfMonth: [],
+      months: [],
+      years: [],
+      location: 'UTC',
+    }
     const timeIntervals = new Map([['noon', [noon]]])
     const muted = makeRoute({ matchers: 'alertname="Muted"', muteTimeIntervals: ['noon'], groupIntervalMs: minute })
     const active = makeRoute({ matchers: 'alertname="Active"', activeTimeIntervals: ['noon'], groupIntervalMs: minute })

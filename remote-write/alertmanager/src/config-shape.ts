@@ -1,8 +1,9 @@
 import type { HttpClientConfig } from '@narthex/config/http-client-config'
 import type { Matcher } from '@narthex/model/matcher'
-import type { TimeInterval } from './time-interval.ts'
+import type { Secret } from '@narthex/config/secret'
+import type { TimeIntervalConfig } from '@narthex/config/time-interval'
 
-/** What this package reads of a parsed `alertmanager.yml`; the parser's object fits it. Absent route fields are inherited. */
+/** What this package reads of an `alertmanager.yml`; `adaptConfig` makes it of the parsed file. Absent route fields are inherited. */
 export interface AlertmanagerConfig {
   /** The configuration with secrets masked, as `/api/v2/status` shows it. */
   readonly text: string
@@ -11,7 +12,7 @@ export interface AlertmanagerConfig {
   readonly receivers: readonly ReceiverConfig[]
   readonly inhibitRules: readonly InhibitRuleConfig[]
   /** `time_intervals` and `mute_time_intervals` together, by name. */
-  readonly timeIntervals: ReadonlyMap<string, readonly TimeInterval[]>
+  readonly timeIntervals: ReadonlyMap<string, readonly TimeIntervalConfig[]>
 }
 
 export interface RouteConfig {
@@ -38,8 +39,8 @@ export interface ReceiverConfig {
 export interface WebhookConfig {
   readonly kind: 'webhook'
   readonly sendResolved: boolean
-  /** Set unless `urlFile` is. Secret: not logged. */
-  readonly url?: string | undefined
+  /** Set unless `urlFile` is. */
+  readonly url?: Secret | undefined
   readonly urlFile?: string | undefined
   readonly http: HttpClientConfig | undefined
   /** Alerts in one message; 0 is all. */

@@ -1,16 +1,16 @@
 import { containsTime } from './time-interval.ts'
 import { describe, expect, test } from 'vitest'
-import type { TimeInterval } from './time-interval.ts'
+import type { TimeIntervalConfig } from '@narthex/config/time-interval'
 
-const always: TimeInterval = { times: [], weekdays: [], daysOfMonth: [], months: [], years: [], location: 'UTC' }
+const always: TimeIntervalConfig = { times: [], weekdays: [], daysOfMonth: [], months: [], years: [], location: 'UTC' }
 
-function contains(interval: Partial<TimeInterval>, time: string): boolean {
+function contains(interval: Partial<TimeIntervalConfig>, time: string): boolean {
   return containsTime([{ ...always, ...interval }], Date.parse(time))
 }
 
 describe('time intervals', () => {
   test('begin in their first minute and end before their last', () => {
-    const times = [{ begin: 9 * 60, end: 17 * 60 }]
+    const times = [{ startMinute: 9 * 60, endMinute: 17 * 60 }]
     expect(contains({ times }, '2026-01-05T08:59:59.999Z')).toBe(false)
     expect(contains({ times }, '2026-01-05T09:00:00Z')).toBe(true)
     expect(contains({ times }, '2026-01-05T16:59:59.999Z')).toBe(true)
@@ -39,7 +39,7 @@ describe('time intervals', () => {
   })
 
   test('follow the clock of their location', () => {
-    const times = [{ begin: 0, end: 60 }]
+    const times = [{ startMinute: 0, endMinute: 60 }]
     expect(contains({ times, location: 'Asia/Kolkata' }, '2026-01-04T18:30:00Z')).toBe(true)
     expect(contains({ times, weekdays: [{ begin: 1, end: 1 }], location: 'Asia/Kolkata' }, '2026-01-04T18:30:00Z')).toBe(true)
     expect(contains({ times, location: 'Asia/Kolkata' }, '2026-01-05T00:00:00Z')).toBe(false)

@@ -1,23 +1,4 @@
-/** Inclusive bounds, except for `times`, whose end is exclusive. */
-export interface Range {
-  readonly begin: number
-  readonly end: number
-}
-
-/** One element of a `time_intervals` list. Fields are ANDed, ranges within a field ORed; an empty field matches always. */
-export interface TimeInterval {
-  /** Minutes since midnight. */
-  readonly times: readonly Range[]
-  /** 0 is Sunday. */
-  readonly weekdays: readonly Range[]
-  /** 1…31, or −31…−1 counted from the end of the month. */
-  readonly daysOfMonth: readonly Range[]
-  /** 1…12. */
-  readonly months: readonly Range[]
-  readonly years: readonly Range[]
-  /** IANA name, `Local` or `UTC`. */
-  readonly location: string
-}
+import type { IntegerRange, TimeIntervalConfig } from '@narthex/config/time-interval'
 
 interface WallTime {
   readonly minute: number
@@ -28,13 +9,14 @@ interface WallTime {
 }
 
 /** Whether the moment lies in any of the intervals. */
-export function containsTime(intervals: readonly TimeInterval[], timeMs: number): boolean {
+export function containsTime(intervals: readonly TimeIntervalConfig[], timeMs: number): boolean {
   return intervals.some((interval) => matchesInterval(interval, readWallTime(interval.location, timeMs)))
 }
 
-function matchesInterval(interval: TimeInterval, time: WallTime): boolean {
+function matchesInterval(interval: TimeIntervalConfig, time: WallTime): boolean {
   return (
-    (interval.times.length === 0 || interval.times.some(({ begin, end }) => time.minute >= begin && time.minute < end)) &&
+    (interval.times.length === 0 ||
+      interval.times.some(({ startMinute, endMinute }) => time.minute >= startMinute && time.minute < endMinute)) &&
     includes(interval.weekdays, time.weekday) &&
     (interval.daysOfMonth.length === 0 || interval.daysOfMonth.some((range) => includesDay(range, time))) &&
     includes(interval.months, time.month) &&
@@ -42,12 +24,12 @@ function matchesInterval(interval: TimeInterval, time: WallTime): boolean {
   )
 }
 
-function includes(ranges: readonly Range[], value: number): boolean {
+function includes(ranges: readonly IntegerRange[], value: number): boolean {
   return ranges.length === 0 || ranges.some(({ begin, end }) => value >= begin && value <= end)
 }
 
-// Days past the month's end are clamped to it, days before its first to the first; so 31 is the last day of every month… of its range.
-function includesDay(range: Range, time: WallTime): boolean {
+// A range is cut to the days that the month has; one that lies wholly outside holds on no day.
+function includesDay(range: IntegerRange, time: WallTime): boolean {
   const daysInMonth = new Date(Date.UTC(time.year, time.month, 0)).getUTCDate()
   const begin = resolveDay(range.begin, daysInMonth)
   const end = resolveDay(range.end, daysInMonth)

@@ -13,11 +13,11 @@ function createRule(config: Partial<AlertingRuleConfig>): AlertingRule {
     config: rule,
     labels: Labels.from(rule.labels),
     query: rule.expr,
-    externalLabels: {},
+    externalLabels: Labels.empty,
     externalUrl: 'http://x',
     expandTemplate: (_name, text, data) => {
       if (text.includes('broken')) return Promise.reject(new Error('broken template'))
-      return Promise.resolve(text.replace('{{ $labels.job }}', data.labels['job'] ?? '').replace('{{ $value }}', String(data.value)))
+      return Promise.resolve(text.replace('{{ $labels.job }}', data.labels.get('job')).replace('{{ $value }}', String(data.value)))
     },
     log: silentLogger,
     restored: true,

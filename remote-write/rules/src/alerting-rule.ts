@@ -36,7 +36,7 @@ export interface AlertingRuleOptions {
   readonly labels: Labels
   /** The expression as it is printed back: in the API and in the generator URL. */
   readonly query: string
-  readonly externalLabels: Readonly<Record<string, string>>
+  readonly externalLabels: Labels
   readonly externalUrl: string
   readonly expandTemplate: ExpandTemplate
   readonly log: Logger
@@ -158,7 +158,7 @@ export class AlertingRule {
 
   #templateData(metric: Labels, value: number) {
     const { externalLabels, externalUrl } = this.#options
-    return { labels: metric.toRecord(), value, externalLabels, externalUrl }
+    return { labels: metric, value, externalLabels, externalUrl }
   }
 
   #advanceStates(found: ReadonlyMap<string, ActiveAlert>, timeMs: number): ActiveAlert[] {

@@ -57,9 +57,9 @@ export interface AlertSender {
 
 /** Data for one expansion of a label or annotation template. */
 export interface AlertTemplateData {
-  readonly labels: Readonly<Record<string, string>>
+  readonly labels: Labels
   readonly value: number
-  readonly externalLabels: Readonly<Record<string, string>>
+  readonly externalLabels: Labels
   readonly externalUrl: string
   readonly timeMs: number
 }

@@ -36,7 +36,6 @@ async function startManager(groups: RuleGroupConfig[], options: Partial<RuleMana
     beginAppend,
     selectLastSamples,
     sender,
-    expandTemplate: (_name, text) => Promise.resolve(text),
     clock,
     log: silentLogger,
     registry,

@@ -8,6 +8,7 @@ import type { Rule } from './rule-group.ts'
 import type { RuleConfig, RuleGroupConfig } from '@narthex/config/rule-file'
 import type { RuleMetrics } from './rule-metrics.ts'
 import { AlertingRule } from './alerting-rule.ts'
+import { createTemplateExpander } from './alert-template.ts'
 import { createRuleMetrics, forgetGroupMetrics, showGroupMetrics } from './rule-metrics.ts'
 import { formatGoTime } from './go-time.ts'
 import { generatorUrl } from './generator-url.ts'
@@ -25,7 +26,6 @@ export interface RuleManagerOptions {
   readonly beginAppend: BeginAppend
   readonly selectLastSamples: SelectLastSamples
   readonly sender: AlertSender
-  readonly expandTemplate: ExpandTemplate
   /** Switched-on parts of the language, the same as the query engine's. */
   readonly parseOptions?: ParseOptions
   readonly clock: Clock
@@ -66,6 +66,7 @@ const evaluationsBeforeRestore = 2
 export class RuleManager {
   readonly #options: RuleManagerOptions
   readonly #metrics: RuleMetrics
+  readonly #expandTemplate: ExpandTemplate
   readonly #groups = new Map<string, RunningGroup>()
   readonly #cancelCleanups = new Set<() => void>()
   #started = false
@@ -77,6 +78,7 @@ export class RuleManager {
   constructor(options: RuleManagerOptions) {
     this.#options = options
     this.#metrics = createRuleMetrics(options.registry)
+    this.#expandTemplate = createTemplateExpander(options.query)
   }
 
   /**
@@ -167,8 +169,10 @@ export class RuleManager {
     const labels = Labels.from({ ...group.labels, ...rule.labels })
     const query = formatExpression(rule.expr, this.#options.parseOptions)
     if (rule.kind === 'recording') return new RecordingRule(rule, labels, query)
-    const { externalLabels, externalUrl } = config
-    const { expandTemplate, log } = this.#options
+    const { externalUrl } = config
+    const { log } = this.#options
+    const externalLabels = Labels.from(config.externalLabels)
+    const expandTemplate = this.#expandTemplate
     return new AlertingRule({ config: rule, labels, query, externalLabels, externalUrl, expandTemplate, log, restored: !restoring })
   }
 

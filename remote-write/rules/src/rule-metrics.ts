@@ -63,6 +63,9 @@ export function showGroupMetrics(metrics: RuleMetrics, groupKey: string): void {
 
 /** Takes a removed group out of the output. */
 export function forgetGroupMetrics(metrics: RuleMetrics, groupKey: string): void {
-  const { evaluationDuration, groupDuration, ...perGroup } = metrics
-  for (const metric of Object.values(perGroup)) metric.remove(groupKey)
+  const { evaluations, evaluationFailures, iterations, iterationsMissed } = metrics
+  const { interval, lastDuration, lastRestoreDuration, lastSamples, lastEvaluationTime, rules } = metrics
+  const counters = [evaluations, evaluationFailures, iterations, iterationsMissed]
+  const gauges = [interval, lastDuration, lastRestoreDuration, lastSamples, lastEvaluationTime, rules]
+  for (const metric of [...counters, ...gauges]) metric.remove(groupKey)
 }

@@ -1,4 +1,5 @@
 import { globSync, readFileSync } from 'node:fs'
+import { adaptConfig } from '@narthex/alertmanager/adapt-config'
 import { createAlertmanager, type Alertmanager } from '@narthex/alertmanager/alertmanager'
 import { builtinConfig as builtinAlertmanagerConfig } from '@narthex/alertmanager/builtin-config'
 import { systemClock as alertmanagerClock } from '@narthex/alertmanager/clock'
@@ -6,23 +7,21 @@ import type { RuleFilter } from '@narthex/api/backend'
 import { parseAlertmanagerConfig } from '@narthex/config/alertmanager-config'
 import type { HttpClientConfig } from '@narthex/config/http-client-config'
 import type { PrometheusConfig } from '@narthex/config/prometheus-config'
-import { parseRuleFile } from '@narthex/config/rule-file'
+import { parseRuleFile, type RuleGroupConfig } from '@narthex/config/rule-file'
 import { createHttpClient, type HttpClient } from '@narthex/http/client'
 import { parseExpression } from '@narthex/promql/parse/parse'
-import { printExpression } from '@narthex/promql/parse/print'
 import { alertsUrl, createDirectDestination, createHttpDestination } from '@narthex/rules/alert-destination'
 import { viewAlerts, viewRuleGroups } from '@narthex/rules/api-view'
 import { builtinRules, builtinRulesPath } from '@narthex/rules/builtin-rules'
 import { systemClock } from '@narthex/rules/clock'
 import type { BeginAppend, QueryFunction, SelectLastSamples } from '@narthex/rules/interfaces'
 import { Notifier, type AlertDestination } from '@narthex/rules/notifier'
-import type { RuleFile } from '@narthex/rules/rule-config'
 import { RuleManager } from '@narthex/rules/rule-manager'
 import type { Logger } from '@narthex/service/logger'
 import { Registry } from '@narthex/service/metrics'
 import type { FastifyInstance } from 'fastify'
+import { checkRuleTemplate } from '@narthex/template/rule-template'
 import { mountAlertmanager } from './alertmanager-routes.ts'
-import { createTemplateExpander } from './expand-template.ts'
 import { toParseOptions } from './feature-flags.ts'
 import type { ServerSettings } from './server.ts'
 
@@ -71,8 +70,7 @@ export class AlertingParts {
       beginAppend,
       selectLastSamples,
       sender: this.#notifier,
-      expandTemplate: createTemplateExpander(query),
-      formatExpression: (text) => printExpression(parseExpression(text, parse)),
+      parseOptions: parse,
       clock: systemClock,
       log,
       registry,
@@ -85,14 +83,14 @@ export class AlertingParts {
   /** Loads rule files and destinations; throws ConfigError for a wrong file, before anything has changed. */
   async apply(config: PrometheusConfig): Promise<void> {
     const { settings } = this.#options
-    const files = this.#loadRules(config)
+    const groups = this.#loadRules(config)
     const externalLabels = config.global.externalLabels.toRecord()
     const replaced = this.#clients
     this.#clients = new Map()
     const destinations = await this.#makeDestinations(config)
     this.#notifier.update({ externalLabels, relabelRules: config.alerting.alertRelabelConfigs, destinations })
     await this.#rules.update({
-      files,
+      groups,
       evaluationIntervalMs: config.global.evaluationIntervalMs,
       queryOffsetMs: config.global.ruleQueryOffsetMs,
       externalLabels,
@@ -139,16 +137,21 @@ export class AlertingParts {
     return this.#embedded?.recentNotifications() ?? []
   }
 
-  #loadRules(config: PrometheusConfig): RuleFile[] {
-    const parse = toParseOptions(this.#options.settings.features)
-    const checkExpression = (text: string) => void parseExpression(text, parse)
-    const load = (text: string, path: string): RuleFile => ({ path, groups: parseRuleFile(text, path, { checkExpression }) })
-    const files: RuleFile[] = []
-    if (this.#options.settings.alertmanager.builtinRules) files.push(load(builtinRules, builtinRulesPath))
-    for (const pattern of config.ruleFiles) {
-      for (const path of globSync(pattern).sort()) files.push(load(readFileSync(path, 'utf8'), path))
+  #loadRules(config: PrometheusConfig): RuleGroupConfig[] {
+    const options = toParseOptions(this.#options.settings.features)
+    const checks = {
+      parseExpression: (text: string) => void parseExpression(text, options),
+      parseTemplate(name: string, text: string) {
+        const problem = checkRuleTemplate(name, text)
+        if (problem !== undefined) throw new Error(problem)
+      },
     }
-    return files
+    const groups: RuleGroupConfig[] = []
+    if (this.#options.settings.alertmanager.builtinRules) groups.push(...parseRuleFile(builtinRules, builtinRulesPath, checks))
+    for (const pattern of config.ruleFiles) {
+      for (const path of globSync(pattern).sort()) groups.push(...parseRuleFile(readFileSync(path, 'utf8'), path, checks))
+    }
+    return groups
   }
 
   async #makeDestinations(config: PrometheusConfig): Promise<AlertDestination[]> {
@@ -159,8 +162,8 @@ export class AlertingParts {
     for (const target of config.alerting.alertmanagers) {
       const client = this.#client(target.http)
       for (const discovery of target.discovery) {
-        if (discovery.kind !== 'static') {
-          this.#options.log.warn(`alertmanagers found by ${discovery.kind}_sd_configs are not built yet; only static_configs are used`)
+        if (discovery.mechanism !== 'static') {
+          this.#options.log.warn(`alertmanagers found by ${discovery.mechanism}_sd_configs are not built yet; only static_configs are used`)
           continue
         }
         for (const group of discovery.groups) {
@@ -179,10 +182,11 @@ export class AlertingParts {
   async #useEmbedded(): Promise<AlertDestination> {
     const { log, settings } = this.#options
     const { configFile } = settings.alertmanager
-    const config = parseAlertmanagerConfig(
+    const parsed = parseAlertmanagerConfig(
       configFile === '' ? builtinAlertmanagerConfig : readFileSync(configFile, 'utf8'),
       configFile === '' ? 'built-in alertmanager configuration' : configFile,
     )
+    const config = adaptConfig(parsed)
     if (this.#embedded) {
       this.#embedded.reload(config)
     } else {

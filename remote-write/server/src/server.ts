@@ -6,6 +6,7 @@ import type { HttpServer } from '@narthex/http/server'
 import { Receiver } from '@narthex/receive/receive'
 import { addWriteRoute } from '@narthex/receive/route'
 import type { Logger } from '@narthex/service/logger'
+import type { FastifyInstance } from 'fastify'
 import type { Registry } from '@narthex/service/metrics'
 import { spawnWorker } from '@narthex/service/worker'
 import { openStore, type Store } from '@narthex/tsdb/store'
@@ -71,6 +72,8 @@ export class Server {
   readonly state: ServerState
   readonly #parts: ServerParts
   readonly #alerting: AlertingParts
+  readonly #receiver: Receiver
+  readonly #metricsWriter = new FamilyWriter()
   #ready = false
   #stopping = false
 
@@ -79,6 +82,12 @@ export class Server {
     this.#parts = parts
     this.store = store
     this.pool = createPool(parts, store)
+    this.#receiver = new Receiver({
+      appender: store.head,
+      metadata: { setMetadata: (family, type, help, unit) => store.head.appendMetadata(family, type, help, unit) },
+      now: () => Date.now(),
+      onCommitError: (error) => log.error('cannot write the log', { err: error }),
+    })
     this.#alerting = new AlertingParts({
       log,
       registry,
@@ -94,7 +103,7 @@ export class Server {
   /** Opens the storage (the log is replayed), makes the parts and adds their routes; nothing runs until `start`. */
   static async open(parts: ServerParts): Promise<Server> {
     const { settings, log, registry } = parts
-    const store = await openStore({
+    const store = openStore({
       directory: settings.directory,
       retentionMs: settings.retentionMs,
       walCompression: settings.walCompression,
@@ -121,6 +130,18 @@ export class Server {
     this.state.setScrapeView(view)
   }
 
+  /** The server's own metrics as text; the bytes are the caller's. */
+  renderMetrics(): Buffer {
+    this.#metricsWriter.reset()
+    this.#parts.registry.write(this.#metricsWriter)
+    return Buffer.from(this.#metricsWriter.finish())
+  }
+
+  /** Adds the remote-write route to a further listener. */
+  addWriteRoute(app: FastifyInstance): void {
+    addWriteRoute(app, { receiver: this.#receiver, registry: this.#parts.registry })
+  }
+
   start(): void {
     this.#alerting.start()
     this.#ready = true
@@ -135,8 +156,8 @@ export class Server {
   }
 
   #registerRoutes(): void {
-    const { http, registry, settings } = this.#parts
-    const { state, store } = this
+    const { http, settings } = this.#parts
+    const { state } = this
     const backend: ApiBackend = {
       query: createQueryBackend(this.pool, settings.queryTimeoutMs),
       state,
@@ -150,21 +171,10 @@ export class Server {
       },
       now: () => Date.now(),
     }
-    const receiver = new Receiver({
-      appender: store.head,
-      metadata: { setMetadata: (family, type, help, unit) => store.head.appendMetadata(family, type, help, unit) },
-      now: () => Date.now(),
-      onCommitError: (error) => this.#parts.log.error('cannot write the log', { err: error }),
-    })
-    const writer = new FamilyWriter()
     http.routes((app, _options, done) => {
-      app.get('/metrics', (_request, reply) => {
-        writer.reset()
-        registry.write(writer)
-        return reply.type('text/plain; version=0.0.4; charset=utf-8').send(Buffer.from(writer.finish()))
-      })
+      app.get('/metrics', (_request, reply) => reply.type('text/plain; version=0.0.4; charset=utf-8').send(this.renderMetrics()))
       if (settings.receiverRefusal === undefined) {
-        addWriteRoute(app, { receiver, registry })
+        this.addWriteRoute(app)
       } else {
         const refusal = `${settings.receiverRefusal}\n`
         app.post('/api/v1/write', (_request, reply) => reply.code(404).type('text/plain; charset=utf-8').send(refusal))

@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, readlinkSync, realpathSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** Thrown when another live process uses the data directory. */
@@ -15,13 +15,15 @@ export interface DirectoryLock {
 /**
  * Takes the file `lock` of a data directory. It holds ┌ pid ┬ start of that process in clock ticks ┬ boot id ┐ in lines, so that a
  * number used again by another process, or after a reboot, is not taken for the owner. A Prometheus locks the same file by
- * flock(2), which /proc/locks shows by the file's inode.
+ * flock(2), which /proc/locks shows by the file's inode; Debian's does not lock at all and is found by the segment it writes.
  */
 export function lockDirectory(directory: string): DirectoryLock {
   mkdirSync(directory, { recursive: true })
-  const path = join(directory, 'lock')
+  const realDirectory = realpathSync(directory)
+  const path = join(realDirectory, 'lock')
+  const isNew = !existsSync(path) && !existsSync(join(directory, 'wal'))
   closeSync(openSync(path, 'a'))
-  const holder = findFlockHolder(path)
+  const holder = isNew ? undefined : (findFlockHolder(path) ?? findWriter(realDirectory))
   if (holder !== undefined) throw new DirectoryLockedError(`cannot lock ${path}: process ${holder} holds it`)
   const previous = readFileSync(path, 'utf8').trim()
   const [pid, ...rest] = previous.split('\n')
@@ -74,4 +76,30 @@ function findFlockHolder(path: string): string | undefined {
     if (fields[1] === 'FLOCK' && fields[5]?.split(':')[2] === String(ino)) return fields[4]
   }
   return undefined
+}
+
+/** Another process of this user that has a file of the directory open for writing. */
+function findWriter(directory: string): string | undefined {
+  for (const pid of listDirectory('/proc')) {
+    if (!/^\d+$/.test(pid) || Number(pid) === process.pid) continue
+    for (const fd of listDirectory(`/proc/${pid}/fd`)) {
+      try {
+        if (!readlinkSync(`/proc/${pid}/fd/${fd}`).startsWith(`${directory}/`)) continue
+        // flags: octal; the low two bits are 0 for reading only
+        const flags = /^flags:\s*([0-7]+)/m.exec(readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8'))?.[1] ?? '0'
+        if ((parseInt(flags, 8) & 3) !== 0) return pid
+      } catch {
+        // Closed in the meantime.
+      }
+    }
+  }
+  return undefined
+}
+
+function listDirectory(path: string): string[] {
+  try {
+    return readdirSync(path)
+  } catch {
+    return []
+  }
 }

@@ -23,11 +23,11 @@ export class AggregationGroup {
   readonly #alerts = new Map<string, Alert>()
   readonly #clock: Clock
   readonly #flushGroup: FlushGroup
-  readonly #abort = new AbortController()
   #cancelTimer: () => void
   #nextFlushMs: number
   #hasFlushed = false
-  #isFlushing = false
+  /** Ends the running flush; undefined while there is none. */
+  #abort: AbortController | undefined
   #isDueAgain = false
 
   constructor(route: Route, labels: Labels, clock: Clock, flushGroup: FlushGroup) {
@@ -63,7 +63,7 @@ export class AggregationGroup {
   stop(): void {
     this.#cancelTimer()
     this.#isDueAgain = false
-    this.#abort.abort(new Error('dispatcher stopped'))
+    this.#abort?.abort(new Error('context canceled'))
   }
 
   #arm(delayMs: number): void {
@@ -73,25 +73,24 @@ export class AggregationGroup {
   }
 
   #tick(): void {
-    if (this.#isFlushing) this.#isDueAgain = true
+    if (this.#abort !== undefined) this.#isDueAgain = true
     else void this.#flush()
   }
 
   async #flush(): Promise<void> {
-    this.#isFlushing = true
+    const abort = new AbortController()
+    this.#abort = abort
     this.#arm(this.route.groupIntervalMs)
     this.#hasFlushed = true
-    const timeout = new AbortController()
     const timeoutMs = Math.max(this.route.groupIntervalMs, flushTimeoutMsMin)
-    const cancelTimeout = this.#clock.setTimer(() => timeout.abort(new Error('context deadline exceeded')), timeoutMs)
+    const cancelTimeout = this.#clock.setTimer(() => abort.abort(new Error('context deadline exceeded')), timeoutMs)
     const snapshot = this.#snapshot()
     try {
-      const signal = AbortSignal.any([timeout.signal, this.#abort.signal])
-      const succeeded = snapshot.length === 0 || (await this.#flushGroup(this, snapshot, signal))
+      const succeeded = snapshot.length === 0 || (await this.#flushGroup(this, snapshot, abort.signal))
       if (succeeded) this.#forgetResolved(snapshot)
     } finally {
       cancelTimeout()
-      this.#isFlushing = false
+      this.#abort = undefined
     }
     if (!this.#isDueAgain) return
     this.#isDueAgain = false

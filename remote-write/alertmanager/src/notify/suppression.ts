@@ -2,7 +2,7 @@ import type { Inhibitor } from '../inhibit/inhibitor.ts'
 import type { Labels } from '@narthex/model/labels'
 import type { Route } from '../routing/route.ts'
 import type { SilenceStore } from '../silence/silence-store.ts'
-import type { TimeInterval } from '../time-interval.ts'
+import type { TimeIntervalConfig } from '@narthex/config/time-interval'
 import { containsTime } from '../time-interval.ts'
 
 export interface MutedRoute {
@@ -14,9 +14,9 @@ export interface MutedRoute {
 export class Suppression {
   readonly #inhibitor: Inhibitor
   readonly #silences: SilenceStore
-  readonly #timeIntervals: ReadonlyMap<string, readonly TimeInterval[]>
+  readonly #timeIntervals: ReadonlyMap<string, readonly TimeIntervalConfig[]>
 
-  constructor(inhibitor: Inhibitor, silences: SilenceStore, timeIntervals: ReadonlyMap<string, readonly TimeInterval[]>) {
+  constructor(inhibitor: Inhibitor, silences: SilenceStore, timeIntervals: ReadonlyMap<string, readonly TimeIntervalConfig[]>) {
     this.#inhibitor = inhibitor
     this.#silences = silences
     this.#timeIntervals = timeIntervals

@@ -22,6 +22,9 @@ const smallDelta = 1e-12
 /** Sorts by bound and adds up buckets of the same bound. */
 export function sortBuckets(buckets: Buckets): void {
   const { bounds, counts, length } = buckets
+  let sorted = 1
+  while (sorted < length && bounds[sorted - 1]! < bounds[sorted]!) sorted++
+  if (sorted >= length) return
   const order = Array.from({ length }, (_, i) => i).sort((a, b) => bounds[a]! - bounds[b]! || 0)
   const sortedBounds = order.map((i) => bounds[i]!)
   const sortedCounts = order.map((i) => counts[i]!)

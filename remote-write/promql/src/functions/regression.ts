@@ -1,28 +1,40 @@
-import { KahanSum } from './kahan.ts'
 import type { SampleWindow, WindowFunction } from './sample-window.ts'
 
-const sumX = new KahanSum()
-const sumY = new KahanSum()
-const sumXY = new KahanSum()
-const sumX2 = new KahanSum()
 const line = { slope: 0, intercept: 0 }
 
-/** Least squares line through the window's samples; the intercept is its value at `interceptMs`. Result in `line`. */
+/**
+ * Least squares line through the window's samples; the intercept is its value at `interceptMs`. Result in `line`. The four sums are
+ * compensated as KahanSum does it, written out because that halves the time.
+ */
 function fitLine({ times, values, from, to }: SampleWindow, interceptMs: number): void {
-  sumX.reset()
-  sumY.reset()
-  sumXY.reset()
-  sumX2.reset()
   const firstY = values[from]!
   let isConstant = true
+  let sumX = 0
+  let sumY = 0
+  let sumXY = 0
+  let sumX2 = 0
+  let restX = 0
+  let restY = 0
+  let restXY = 0
+  let restX2 = 0
   for (let i = from; i < to; i++) {
     const y = values[i]!
-    if (isConstant && y !== firstY) isConstant = false
+    if (y !== firstY) isConstant = false
     const x = (times[i]! - interceptMs) / 1000
-    sumX.add(x)
-    sumY.add(y)
-    sumXY.add(x * y)
-    sumX2.add(x * x)
+    const xy = x * y
+    const x2 = x * x
+    let total = sumX + x
+    restX += Math.abs(sumX) >= Math.abs(x) ? sumX - total + x : x - total + sumX
+    sumX = total
+    total = sumY + y
+    restY += Math.abs(sumY) >= Math.abs(y) ? sumY - total + y : y - total + sumY
+    sumY = total
+    total = sumXY + xy
+    restXY += Math.abs(sumXY) >= Math.abs(xy) ? sumXY - total + xy : xy - total + sumXY
+    sumXY = total
+    total = sumX2 + x2
+    restX2 += sumX2 >= x2 ? sumX2 - total + x2 : x2 - total + sumX2
+    sumX2 = total
   }
   if (isConstant) {
     const isInfinite = firstY === Infinity || firstY === -Infinity
@@ -31,10 +43,10 @@ function fitLine({ times, values, from, to }: SampleWindow, interceptMs: number)
     return
   }
   const n = to - from
-  const x = sumX.sum + sumX.compensation
-  const y = sumY.sum + sumY.compensation
-  const covariance = sumXY.sum + sumXY.compensation - (x * y) / n
-  const variance = sumX2.sum + sumX2.compensation - (x * x) / n
+  const x = sumX + restX
+  const y = sumY + restY
+  const covariance = sumXY + restXY - (x * y) / n
+  const variance = sumX2 + restX2 - (x * x) / n
   line.slope = covariance / variance
   line.intercept = y / n - (line.slope * x) / n
 }

@@ -75,6 +75,8 @@ export class ClassicHistogramOperator implements VectorOperator {
       histogram.dropName ||= series.dropName
       histogram.buckets.push({ bound, series })
     }
+    // In order once here, they need no sorting at each step.
+    for (const { buckets } of histograms.values()) buckets.sort((a, b) => a.bound - b.bound || 0)
     return [...histograms.values()]
   }
 

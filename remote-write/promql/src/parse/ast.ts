@@ -177,6 +177,8 @@ export function typeOf(expression: Expression): ValueType {
     case 'call':
       return expression.function.returns
     case 'binary':
+      // Checked, it has a matching exactly if both sides are vectors: this spares walking down long chains again and again.
+      if (expression.matching !== undefined) return 'vector'
       return typeOf(expression.left) === 'scalar' && typeOf(expression.right) === 'scalar' ? 'scalar' : 'vector'
     case 'unary':
     case 'paren':

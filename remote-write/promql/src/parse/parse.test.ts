@@ -146,6 +146,12 @@ describe('parseExpression', () => {
 
   it('refuses nesting that would exhaust the stack', () => {
     expect(errorOf('('.repeat(100_000))).toContain('nested deeper')
+    expect(errorOf('a or '.repeat(100_000) + 'a')).toContain('nested deeper')
+    expect(errorOf('a + '.repeat(499) + 'a')).toBe('no error')
+    expect(errorOf('(a + '.repeat(100_000))).toContain('nested deeper')
+    expect(errorOf(Array.from({ length: 60 }).reduce<string>((text) => `(${text})${' + 1'.repeat(9)}`, '1'))).toContain('nested deeper')
+    expect(errorOf('a' + '[1m:]'.repeat(100_000))).toContain('nested deeper')
+    expect(errorOf('-'.repeat(100_000))).toContain('nested deeper')
     expect(errorOf(`a[${'('.repeat(100_000)}`)).toContain('nested deeper')
   })
 

@@ -46,7 +46,7 @@ const precedences: Partial<Record<TokenType, number>> = {
   '^': 6,
 }
 const signPrecedence = 5
-/** Nesting that a query may have: far more than people write, far less than the stack holds. */
+/** Levels of an expression, of which each operator of `a or b or c …` is one: far more than people write, less than the stack holds. */
 const depthMax = 500
 
 const parameterized: ReadonlySet<AggregationType> = new Set(['bottomk', 'count_values', 'limitk', 'limit_ratio', 'quantile', 'topk'])
@@ -59,7 +59,10 @@ export class Parser {
   readonly #options: ParseOptions
   readonly #tokens: TokenStream
   readonly #durations: DurationParser
-  #depth = 0
+  /** Expressions that are being read around this place. */
+  #openDepth = 0
+  /** Levels of the expression read last. */
+  #treeDepth = 0
 
   constructor(text: string, options: ParseOptions) {
     this.#text = text
@@ -89,17 +92,28 @@ export class Parser {
   }
 
   #expression(precedenceMin: number): Expression {
-    if (++this.#depth > depthMax) throw this.#error(`query is nested deeper than ${depthMax} levels`, this.#tokens.peek())
+    this.#checkDepth(++this.#openDepth)
     let left = this.#operand()
     for (;;) {
       const token = this.#tokens.peek()
       const precedence = precedences[token.type]
       if (precedence === undefined || precedence < precedenceMin) break
       this.#tokens.next()
+      const leftDepth = this.#treeDepth
       left = this.#binary(left, token, precedence)
+      this.#setDepth(Math.max(leftDepth, this.#treeDepth) + 1)
     }
-    this.#depth--
+    this.#openDepth--
     return left
+  }
+
+  #setDepth(depth: number): void {
+    this.#checkDepth(depth)
+    this.#treeDepth = depth
+  }
+
+  #checkDepth(depth: number): void {
+    if (depth > depthMax) throw this.#error(`query is nested deeper than ${depthMax} levels`, this.#tokens.previousEnd)
   }
 
   #binary(left: Expression, token: Token, precedence: number): Binary {
@@ -184,12 +198,15 @@ export class Parser {
   #operand(): Expression {
     const token = this.#tokens.peek()
     if (token.type === '+' || token.type === '-') return this.#signed(token.type)
+    // Names, literals and what holds no expression; the others set their own depth.
+    this.#treeDepth = 1
     return this.#postfix(this.#primary())
   }
 
   #signed(operator: '+' | '-'): Expression {
     const token = this.#tokens.next()
     const expression = this.#expression(signPrecedence + 1)
+    this.#setDepth(this.#treeDepth + 1)
     if (expression.kind === 'number') {
       return { ...expression, value: operator === '-' ? -expression.value : expression.value, start: token.start }
     }
@@ -208,6 +225,7 @@ export class Parser {
       }
       case '(': {
         const expression = this.#expression(0)
+        this.#setDepth(this.#treeDepth + 1)
         const close = this.#tokens.next()
         if (close.type !== ')') throw this.#unexpected(close)
         return { kind: 'paren', expression, start: token.start, end: close.end }
@@ -260,8 +278,11 @@ export class Parser {
     const args: Expression[] = []
     const close = this.#tokens.accept(')')
     if (close !== undefined) return { args, end: close.end }
+    let depth = 0
     for (;;) {
       args.push(this.#expression(0))
+      depth = Math.max(depth, this.#treeDepth)
+      this.#setDepth(depth + 1)
       const separator = this.#tokens.next()
       if (separator.type === ')') return { args, end: separator.end }
       if (separator.type !== ',') throw this.#unexpected(separator)
@@ -360,6 +381,7 @@ export class Parser {
     let expression = operand
     for (;;) {
       const token = this.#tokens.peek()
+      if (token.type === '[') this.#setDepth(this.#treeDepth + 1)
       if (token.type === '[') expression = this.#brackets(expression)
       else if (token.type === 'offset') expression = this.#offset(expression)
       else if (token.type === '@') expression = this.#at(expression)

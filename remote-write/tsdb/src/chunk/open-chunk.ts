@@ -24,11 +24,15 @@ const dataWordsOfFirst = linkField - firstDataField
 const sampleCountBytes = 2
 
 // The encoder's state between two samples, 4 words in the owner's record:
-// ┌ last delta of time, ms ┬ count 16 │ trailing 8 │ leading 8 ┬ word index of the tail ┬ pieces 24 │ free bits of the tail word 8 ┐
+// ┌ last delta of time, ms ┬ count 16 │ trailing 8 │ leading 8 ┬ word index of the tail ┬ pieces 24 │ whole bytes 1 │ free bits 7 ┐
 const packedState = 1
 const tailState = 2
 const bitState = 3
 const noWindow = 0xff
+const freeBitsMask = 0x7f
+// Set when the newest sample ended with a field of whole bytes: Prometheus' writer has then begun one byte more, which shows when
+// the bits end at a byte's end.
+const wholeBytesFlag = 0x80
 
 export function readSampleCount(state: Uint32Array, at: number): number {
   return state[at + packedState]! >>> 16
@@ -39,10 +43,12 @@ export function readChunkBytes(state: Uint32Array, at: number): number {
   const pieces = state[at + bitState]! >>> 8
   const inPiece = state[at + tailState]! & (pieceWords - 1)
   const words = pieces === 1 ? inPiece - firstDataField : dataWordsOfFirst + (pieces - 2) * linkField + inPiece
-  return sampleCountBytes + Math.ceil((words * 32 + 32 - (state[at + bitState]! & 0xff)) / 8)
+  const bits = words * 32 + 32 - (state[at + bitState]! & freeBitsMask)
+  const begunByte = (bits & 7) === 0 && (state[at + bitState]! & wholeBytesFlag) !== 0 ? 1 : 0
+  return sampleCountBytes + Math.ceil(bits / 8) + begunByte
 }
 
-/** Pieces of the open chunk; a chunk of at most 16 is below 970 bytes. */
+/** Pieces of the open chunk; a chunk of at most 16 is below 1005 bytes. */
 export function readPieceCount(state: Uint32Array, at: number): number {
   return state[at + bitState]! >>> 8
 }
@@ -58,6 +64,7 @@ export class OpenChunkWriter {
   #word = 0
   #free = 32
   #pieces = 0
+  #ending = 0
 
   constructor(arena: SharedArena) {
     this.#arena = arena
@@ -98,7 +105,7 @@ export class OpenChunkWriter {
     state[at] = 0
     state[at + packedState] = (1 << 16) | noWindow
     state[at + tailState] = this.#tail
-    state[at + bitState] = (this.#pieces << 8) | this.#free
+    state[at + bitState] = (this.#pieces << 8) | wholeBytesFlag | this.#free
     return chunk
   }
 
@@ -118,7 +125,7 @@ export class OpenChunkWriter {
     this.#tail = tail
     this.#window = this.#arena.words[tail >>> wordShift]!
     this.#word = this.#window[tail & wordMask]!
-    this.#free = state[at + bitState]! & 0xff
+    this.#free = state[at + bitState]! & freeBitsMask
     this.#pieces = state[at + bitState]! >>> 8
     // A word that is just begun may hold what its piece held before.
     if (this.#free === 32) this.#word = 0
@@ -130,7 +137,7 @@ export class OpenChunkWriter {
     this.#window[this.#tail & wordMask] = this.#word
     state[at + packedState] = ((packed & 0xffff0000) + 0x10000) | window
     state[at + tailState] = this.#tail
-    state[at + bitState] = (this.#pieces << 8) | this.#free
+    state[at + bitState] = (this.#pieces << 8) | this.#ending | this.#free
   }
 
   /** Gives a chunk's memory back. No reader may hold it. */
@@ -163,6 +170,7 @@ export class OpenChunkWriter {
   #putValue(window: number, low: number, high: number): number {
     if ((low | high) === 0) {
       this.#put(0, 1)
+      this.#ending = 0
       return window
     }
     // The format has 5 bits for the leading zeros.
@@ -184,6 +192,7 @@ export class OpenChunkWriter {
 
   /** `count` bits of the 64-bit word from bit `shift` up. */
   #putBits(low: number, high: number, shift: number, count: number): void {
+    this.#ending = (count & 7) === 0 ? wholeBytesFlag : 0
     if (shift >= 32) {
       this.#put(high >>> (shift - 32), count)
       return

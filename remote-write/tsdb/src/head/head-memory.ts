@@ -12,7 +12,6 @@ export interface HeadDescriptor {
   readonly labels: SharedArrayBuffer
   readonly series: SharedArrayBuffer
   readonly chunks: SharedArrayBuffer
-  readonly tables: SharedArrayBuffer
   readonly readerSlot: number
 }
 
@@ -52,6 +51,7 @@ export class HeadMemory {
   readonly symbols: SharedArena
   /** Records of 8 words: one per distinct (name, value) and one per distinct name. */
   readonly pairs: SharedArena
+  /** Pieces of postings, and the open-addressing tables of (hash, id) for symbols and pairs: outgrown tables become postings. */
   readonly postings: SharedArena
   /** ┌ count ┬ pair ids, sorted by name ┐ per series. */
   readonly labels: SharedArena
@@ -59,8 +59,6 @@ export class HeadMemory {
   readonly series: SharedArena
   /** Pieces of 16 words, chained into chunks. */
   readonly chunks: SharedArena
-  /** Open-addressing tables of (hash, id) for symbols and pairs. */
-  readonly tables: SharedArena
 
   constructor(buffers: Omit<HeadDescriptor, 'readerSlot'>) {
     this.control = new Int32Array(buffers.control)
@@ -71,7 +69,6 @@ export class HeadMemory {
     this.labels = new SharedArena(buffers.labels)
     this.series = new SharedArena(buffers.series)
     this.chunks = new SharedArena(buffers.chunks)
-    this.tables = new SharedArena(buffers.tables)
   }
 
   /** `bytesMax` bounds each family's address space; only what is used takes memory. */
@@ -84,7 +81,6 @@ export class HeadMemory {
       labels: SharedArena.reserve(bytesMax).buffer,
       series: SharedArena.reserve(bytesMax).buffer,
       chunks: SharedArena.reserve(bytesMax).buffer,
-      tables: SharedArena.reserve(bytesMax).buffer,
     })
     memory.control[hashSeedAt] = hashSeed
     memory.control[epochAt] = 1
@@ -102,7 +98,6 @@ export class HeadMemory {
       labels: this.labels.buffer,
       series: this.series.buffer,
       chunks: this.chunks.buffer,
-      tables: this.tables.buffer,
       readerSlot,
     }
   }
@@ -131,8 +126,7 @@ export class HeadMemory {
       this.postings.usedBytes +
       this.labels.usedBytes +
       this.series.usedBytes +
-      this.chunks.usedBytes +
-      this.tables.usedBytes
+      this.chunks.usedBytes
     )
   }
 }

@@ -338,11 +338,10 @@ export class Head {
       usedBytesByFamily: {
         symbols: memory.symbols.usedBytes,
         pairs: memory.pairs.usedBytes,
-        postings: memory.postings.usedBytes,
+        postingsAndTables: memory.postings.usedBytes,
         labels: memory.labels.usedBytes,
         series: memory.series.usedBytes,
         chunks: memory.chunks.usedBytes,
-        tables: memory.tables.usedBytes,
         seriesTable: this.#creator.usedBytes,
         wireAliases: this.#aliases.usedBytes,
       },

@@ -43,7 +43,7 @@ export class LabelPairs {
     this.#pairs = memory.pairs
     this.#postings = memory.postings
     this.#control = memory.control
-    this.#table = new SharedTable(memory.control, pairDirectoryAt, memory.tables)
+    this.#table = new SharedTable(memory.control, pairDirectoryAt, memory.postings)
     this.#seed = memory.control[hashSeedAt]!
   }
 

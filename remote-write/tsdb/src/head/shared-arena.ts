@@ -4,6 +4,8 @@ export const wordsPerWindow = windowBytes / 4
 /** A word index is `window << wordShift | index in window`. */
 export const wordShift = 20
 export const wordMask = wordsPerWindow - 1
+// Allocations of at most this many words may come from recycled memory.
+const scrapWordsMax = 256
 /** Word indices are 32 bits, so no arena passes 16 GiB. */
 export const arenaBytesMax = 16 * 1024 * 1024 * 1024
 
@@ -22,6 +24,10 @@ export class SharedArena {
   readonly bytes: Uint8Array[] = []
   /** Writer only: words given out. Word 0 is never given out, so that 0 can mean "none". */
   usedWords = 16
+  // Writer only: memory given back, the region small allocations come from and those after it (start and end by turns).
+  #scrapAt = 0
+  #scrapEnd = 0
+  readonly #scraps: number[] = []
 
   constructor(buffer: SharedArrayBuffer) {
     this.buffer = buffer
@@ -79,6 +85,10 @@ export class SharedArena {
    * The caller has made sure of the memory by `ensure`; without it this throws.
    */
   allocate(count: number, alignment = 1): number {
+    if (count <= scrapWordsMax && this.#scrapEnd > 0) {
+      const scrap = this.#takeScrap(count, alignment)
+      if (scrap !== 0) return scrap
+    }
     let at = (this.usedWords + alignment - 1) & ~(alignment - 1)
     at >>>= 0
     if ((at & wordMask) + count > wordsPerWindow) at = ((at >>> wordShift) + 1) * wordsPerWindow
@@ -87,6 +97,29 @@ export class SharedArena {
     }
     this.usedWords = at + count
     return at
+  }
+
+  /** Writer: gives back words of one window that no reader can reach any more; later small allocations come from there. */
+  recycle(at: number, count: number): void {
+    this.words[at >>> wordShift]!.fill(0, at & wordMask, (at & wordMask) + count)
+    this.#scraps.push(at, at + count)
+    if (this.#scrapEnd === 0) this.#nextScrap()
+  }
+
+  #takeScrap(count: number, alignment: number): number {
+    const at = ((this.#scrapAt + alignment - 1) & ~(alignment - 1)) >>> 0
+    if (at + count <= this.#scrapEnd) {
+      this.#scrapAt = at + count
+      return at
+    }
+    // What is left of this one is lost: at most one small allocation.
+    this.#nextScrap()
+    return this.#scrapEnd === 0 ? 0 : this.#takeScrap(count, alignment)
+  }
+
+  #nextScrap(): void {
+    this.#scrapEnd = this.#scraps.pop() ?? 0
+    this.#scrapAt = this.#scraps.pop() ?? 0
   }
 
   get usedBytes(): number {

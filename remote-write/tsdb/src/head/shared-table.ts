@@ -17,7 +17,7 @@ export function mix32(value: number): number {
 /**
  * A hash table in shared memory: 256 sub-tables of slots ┌ hash ┬ id ┐ (id 0 = empty), found by the top 8 bits of the hash,
  * probed one by one from its low bits. A full sub-table is copied into one twice as large and replaced in the directory by a
- * single store, so a reader sees the old or the new one; the old region is used again only when no reader can be inside.
+ * single store, so a reader sees the old or the new one; the old region is recycled when no reader can be inside.
  * A reader may miss an entry that is being added, never one that was published.
  */
 export class SharedTable {
@@ -26,7 +26,7 @@ export class SharedTable {
   readonly #arena: SharedArena
   // Writer only.
   readonly #counts = new Uint32Array(subTables)
-  readonly #retired: { readonly region: number; readonly slotsLog: number; readonly epoch: number }[] = []
+  #retired: { readonly region: number; readonly slotsLog: number; readonly epoch: number }[] = []
 
   constructor(control: Int32Array, directoryAt: number, arena: SharedArena) {
     this.#control = control
@@ -65,8 +65,8 @@ export class SharedTable {
 
   #enlarge(sub: number, entry: number): number {
     const slotsLog = entry === 0 ? firstSlotsLog : (entry & 31) + 1
-    const region = this.#takeRegion(slotsLog)
-    if (region === 0) return 0
+    if (!this.#arena.ensure(2 << slotsLog)) return 0
+    const region = this.#arena.allocate(2 << slotsLog, 1 << regionUnitShift)
     const words = this.#arena.words[region >>> wordShift]!
     const base = region & wordMask
     const mask = (1 << slotsLog) - 1
@@ -83,21 +83,20 @@ export class SharedTable {
     }
     const replaced = ((region >>> regionUnitShift) << 5) | slotsLog
     Atomics.store(this.#control, this.#directoryAt + sub, replaced)
-    if (entry !== 0) Atomics.add(this.#control, epochAt, 1)
+    if (entry !== 0) {
+      Atomics.add(this.#control, epochAt, 1)
+      this.#recycleRetired()
+    }
     return replaced
   }
 
-  #takeRegion(slotsLog: number): number {
-    const words = 2 << slotsLog
+  #recycleRetired(): void {
     const oldest = oldestPinnedEpoch(this.#control)
-    for (let i = 0; i < this.#retired.length; i++) {
-      const { region, slotsLog: log, epoch } = this.#retired[i]!
-      if (log !== slotsLog || epoch >= oldest) continue
-      this.#retired.splice(i, 1)
-      this.#arena.words[region >>> wordShift]!.fill(0, region & wordMask, (region & wordMask) + words)
-      return region
-    }
-    return this.#arena.ensure(words) ? this.#arena.allocate(words, 1 << regionUnitShift) : 0
+    this.#retired = this.#retired.filter(({ region, slotsLog, epoch }) => {
+      if (epoch >= oldest) return true
+      this.#arena.recycle(region, 2 << slotsLog)
+      return false
+    })
   }
 }
 

@@ -22,7 +22,7 @@ export class Symbols {
   constructor(memory: HeadMemory) {
     this.#arena = memory.symbols
     this.#control = memory.control
-    this.#table = new SharedTable(memory.control, symbolDirectoryAt, memory.tables)
+    this.#table = new SharedTable(memory.control, symbolDirectoryAt, memory.postings)
     this.#seed = memory.control[hashSeedAt]!
   }
 

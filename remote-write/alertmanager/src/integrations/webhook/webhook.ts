@@ -68,7 +68,7 @@ function redactUrl(text: string, url: string): string {
 
 async function readUrl(config: WebhookConfig): Promise<string> {
   if (config.hasPayload) throw new NotifyError('webhook payload templates are not built yet', false, 'notBuilt')
-  const url = config.url ?? (await readUrlFile(config.urlFile ?? ''))
+  const url = config.url?.reveal() ?? (await readUrlFile(config.urlFile ?? ''))
   if (url.includes('{{')) throw new NotifyError('templates in webhook URLs are not built yet', false, 'notBuilt')
   return url
 }

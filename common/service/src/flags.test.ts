@@ -1,0 +1,153 @@
+import { describe, expect, it } from 'vitest'
+import { flag } from './flag-spec.ts'
+import { parseFlags, type Program } from './flags.ts'
+import { PrintAndExit, UserError } from './user-error.ts'
+
+const flags = {
+  configFile: flag.text('config.file', 'Configuration file path.', 'prometheus.yml'),
+  lifecycle: flag.boolean('web.enable-lifecycle', 'Enable shutdown and reload via HTTP request.'),
+  compression: flag.boolean('storage.tsdb.wal-compression', 'Compress the WAL.', { default: true }),
+  listen: flag.list('web.listen-address', 'Address to listen on.', { default: ['0.0.0.0:9090'] }),
+  timeoutMs: flag.durationMs('query.timeout', 'Maximum time of a query.', '2m'),
+  concurrency: flag.integer('query.max-concurrency', 'Queries at once.', 20),
+  sizeBytes: flag.optionalBytes('storage.tsdb.retention.size', 'Bytes of blocks.'),
+  level: flag.choice('log.level', 'Only log messages with the given severity or above.', ['debug', 'info', 'warn', 'error'], 'info'),
+  addr: flag.string('redis.addr', 'Address of redis.', { env: 'REDIS_ADDR', group: 'Redis flags:' }),
+  file: flag.string('file', 'A file.', { short: 'f' }),
+}
+
+const program: Program<typeof flags> = {
+  name: 'prometheus',
+  help: 'The Prometheus monitoring server',
+  version: 'prometheus, version 1',
+  flags,
+  exitCodes: { value: 2 },
+}
+
+const parse = (...argv: string[]) => parseFlags(program, argv, {})
+
+function failure(argv: string[], other: Partial<Program<typeof flags>> = {}): { message: string; exitCode: number } {
+  try {
+    parseFlags({ ...program, ...other }, argv, {})
+  } catch (error) {
+    if (error instanceof UserError) return { message: error.message, exitCode: error.exitCode }
+    throw error
+  }
+  return expect.fail('no error')
+}
+
+describe('flags', () => {
+  it('have their defaults', () => {
+    expect(parse().values).toEqual({
+      configFile: 'prometheus.yml',
+      lifecycle: false,
+      compression: true,
+      listen: ['0.0.0.0:9090'],
+      timeoutMs: 120_000,
+      concurrency: 20,
+      sizeBytes: undefined,
+      level: 'info',
+      addr: undefined,
+      file: undefined,
+    })
+  })
+
+  it('are read with = and with a space, repeated, negated, as durations and sizes', () => {
+    const argv = [
+      '--config.file',
+      'a.yml',
+      '--web.listen-address=:1',
+      '--web.listen-address',
+      ':2',
+      '--web.enable-lifecycle',
+      '--no-storage.tsdb.wal-compression',
+    ]
+    const more = [
+      '--query.timeout=1h30m',
+      '--storage.tsdb.retention.size=512MB',
+      '--log.level=debug',
+      '--query.max-concurrency=7',
+      '-f',
+      'x',
+    ]
+    const { values, given } = parse(...argv, ...more)
+    expect(values).toMatchObject({
+      configFile: 'a.yml',
+      listen: [':1', ':2'],
+      lifecycle: true,
+      compression: false,
+      timeoutMs: 5_400_000,
+      sizeBytes: 512 * 2 ** 20,
+      level: 'debug',
+      concurrency: 7,
+      file: 'x',
+    })
+    expect(given.has('config.file') && !given.has('redis.addr')).toBe(true)
+  })
+
+  it('keep a value that looks like a number, a negative one, or is empty', () => {
+    expect(parse('--config.file=007').values.configFile).toBe('007')
+    expect(parse('--query.max-concurrency=-1').values.concurrency).toBe(-1)
+    expect(parse('--config.file=').values.configFile).toBe('')
+  })
+
+  it('take the environment when the command line is silent', () => {
+    expect(parseFlags(program, [], { REDIS_ADDR: 'r:1' }).values.addr).toBe('r:1')
+    expect(parseFlags(program, ['--redis.addr=x'], { REDIS_ADDR: 'r:1' }).values.addr).toBe('x')
+  })
+
+  it('accept Go`s single dash where the original does', () => {
+    const single = { ...program, acceptsSingleDash: true }
+    expect(parseFlags(single, ['-config.file=a', '-web.enable-lifecycle', '-redis.addr', 'b'], {}).values).toMatchObject({
+      configFile: 'a',
+      lifecycle: true,
+      addr: 'b',
+    })
+    expect(parseFlags(single, ['-web.enable-lifecycle=false'], {}).values.lifecycle).toBe(false)
+  })
+
+  it.each([
+    [['--foo'], "unknown long flag '--foo'", 1],
+    [['--foo=bar'], "unknown long flag '--foo'", 1],
+    [['-x'], "unknown short flag '-x'", 1],
+    [['-config.file=a'], "unknown short flag '-c'", 1],
+    [['--no-config.file'], "unknown long flag '--no-config.file'", 1],
+    [['--config.file'], "expected argument for flag '--config.file'", 1],
+    [['--config.file', '--web.enable-lifecycle'], "expected argument for flag '--config.file'", 1],
+    [['xx'], 'unexpected xx', 1],
+    [['--config.file=a', '--config.file=b'], "flag 'config.file' cannot be repeated", 2],
+    [['--query.timeout=xx'], 'not a valid duration string: "xx"', 2],
+    [['--log.level=loud'], "enum value must be one of debug,info,warn,error, got 'loud'", 2],
+    [['--query.max-concurrency=1.5'], 'strconv.ParseInt: parsing "1.5": invalid syntax', 2],
+  ])('%j is refused', (argv, text, exitCode) => {
+    const error = failure(argv)
+    expect(error.message).toContain(text)
+    expect(error.message).toMatch(/^prometheus: error: .*, try --help$/)
+    expect(error.exitCode).toBe(exitCode)
+  })
+
+  it('takes positional arguments where the program has some', () => {
+    const arguments_ = [{ name: 'files', help: 'Files.', isRepeatable: true }]
+    expect(parseFlags({ ...program, arguments: arguments_ }, ['a', '--log.level=warn', 'b'], {}).arguments).toEqual(['a', 'b'])
+    expect(failure([], { arguments: arguments_ }).message).toContain("required argument 'files' not provided")
+  })
+
+  it('prints help with groups, and the version', () => {
+    const print = (argument: string): string => {
+      try {
+        parse(argument)
+      } catch (error) {
+        if (error instanceof PrintAndExit) return error.text
+      }
+      return expect.fail('nothing printed')
+    }
+    const help = print('--help')
+    expect(print('-h')).toBe(help)
+    expect(help).toMatch(/^usage: prometheus \[<flags>\]\n\nThe Prometheus monitoring server\n\nFlags:\n/)
+    expect(help).toContain('      --config.file="prometheus.yml"')
+    expect(help).toContain('      --[no-]web.enable-lifecycle')
+    expect(help).toContain('\nRedis flags:\n      --redis.addr=REDIS.ADDR')
+    expect(help.split('\n').every((line) => line.length <= 80)).toBe(true)
+    expect(print('--version')).toBe('prometheus, version 1\n')
+  })
+})
