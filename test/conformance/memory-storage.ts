@@ -1,4 +1,4 @@
-import { Labels } from '@narthex/model/labels'
+import type { Labels } from '@narthex/model/labels'
 import type { Matcher } from '@narthex/model/matcher'
 import { SampleColumns } from '@narthex/model/sample-columns'
 import type { Queryable, SeriesSet } from '@narthex/promql/storage'

@@ -33,7 +33,13 @@ describe('parseScript', () => {
 
   it('reads expectations', () => {
     const [command] = parseScript('eval range from 0 to 10m step 5m m\n  expect warn msg: careful (1:1)\n  expect no_info\n  m 1 2 3\n')
-    expect(command).toMatchObject({ kind: 'eval', endMs: 600_000, stepMs: 300_000, noInfos: true, annotations: [{ kind: 'warn', message: 'careful (1:1)' }] })
+    expect(command).toMatchObject({
+      kind: 'eval',
+      endMs: 600_000,
+      stepMs: 300_000,
+      noInfos: true,
+      annotations: [{ kind: 'warn', message: 'careful (1:1)' }],
+    })
   })
 })
 
@@ -41,7 +47,10 @@ describe('runPromqlScript', () => {
   const load = 'load 1m\n  m{x="1"} 1 2 3\n  m{x="2"} 4 5 6\n\n'
 
   it('passes what is right', () => {
-    const { passed, failures } = runPromqlScript('a.test', load + 'eval instant at 1m sum(m)\n  {} 7\n\neval range from 0 to 2m step 1m m{x="1"}\n  m{x="1"} 1 2 3\n')
+    const { passed, failures } = runPromqlScript(
+      'a.test',
+      load + 'eval instant at 1m sum(m)\n  {} 7\n\neval range from 0 to 2m step 1m m{x="1"}\n  m{x="1"} 1 2 3\n',
+    )
     expect({ passed, failures }).toEqual({ passed: 2, failures: [] })
   })
 

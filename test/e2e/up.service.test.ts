@@ -103,7 +103,8 @@ describe('narthex up', () => {
   })
 
   test('stops within 5 s at Ctrl-C and shows the old data at the next start', { timeout: 60_000 }, async () => {
-    const time = Date.now() / 1000
+    // Old enough that every sample up to it has arrived.
+    const time = Date.now() / 1000 - 8
     const before = await queryVector(up.url, 'node_time_seconds', time)
     expect(before).toHaveLength(1)
     const stopped = performance.now()
@@ -118,14 +119,15 @@ describe('narthex up', () => {
 
 describe('narthex up, started wrongly, says in one line what is wrong', () => {
   const run = (...args: string[]) => {
-    const result = spawnSync(launcher, args, { encoding: 'utf8', timeout: 30_000 })
+    const result = spawnSync(launcher, args, { encoding: 'utf8', timeout: 15_000 })
     return { status: result.status, lines: `${result.stdout}${result.stderr}`.trimEnd().split('\n') }
   }
 
   test('a port in use', async () => {
     const temporary = makeTemporaryDirectory()
     const port = await findFreePort()
-    const holder = createServer().listen(port, '127.0.0.1')
+    const holder = createServer()
+    await new Promise<void>((resolve) => holder.listen(port, '127.0.0.1', resolve))
     try {
       const { status, lines } = run('up', `--web.listen-address=127.0.0.1:${port}`, `--storage.path=${temporary.path}/data`)
       expect(lines).toHaveLength(1)

@@ -145,7 +145,10 @@ function listFiles(patterns: readonly string[]): Set<string> {
 }
 
 function globRegex(glob: string): RegExp {
-  const source = glob.replace(/[.+^${}()|\\]/g, '\\$&').replace(/\*/g, '[^/]*').replace(/\?/g, '[^/]')
+  const source = glob
+    .replace(/[.+^${}()|\\]/g, '\\$&')
+    .replace(/\*/g, '[^/]*')
+    .replace(/\?/g, '[^/]')
   try {
     return new RegExp(`^${source}$`)
   } catch {

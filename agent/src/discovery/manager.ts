@@ -141,7 +141,11 @@ export class DiscoveryManager {
 
   #countTargets(): Map<string, number> {
     const counts = new Map<string, number>()
-    for (const [jobName, job] of this.#jobs) counts.set(jobName, allGroups(job).reduce((sum, group) => sum + group.targets.length, 0))
+    for (const [jobName, job] of this.#jobs)
+      counts.set(
+        jobName,
+        allGroups(job).reduce((sum, group) => sum + group.targets.length, 0),
+      )
     return counts
   }
 }
@@ -157,14 +161,22 @@ function createMetrics(registry: Registry, name: string, countTargets: () => Map
     discovered.clear()
     for (const [jobName, count] of countTargets()) discovered.labels(name, jobName).set(count)
   })
-  const received = registry.counter('prometheus_sd_received_updates_total', 'Total number of update events received from the SD providers.', ['name'])
+  const received = registry.counter(
+    'prometheus_sd_received_updates_total',
+    'Total number of update events received from the SD providers.',
+    ['name'],
+  )
   const sent = registry.counter('prometheus_sd_updates_total', 'Total number of update events sent to the SD consumers.', ['name'])
-  const failed = registry.gauge('prometheus_sd_failed_configs', 'Current number of service discovery configurations that failed to load.', ['name'])
+  const failed = registry.gauge('prometheus_sd_failed_configs', 'Current number of service discovery configurations that failed to load.', [
+    'name',
+  ])
   return {
     received: received.labels(name),
     sent: sent.labels(name),
     failedConfigs: failed.labels(name),
     fileReadErrors: registry.counter('prometheus_sd_file_read_errors_total', 'The number of File-SD read errors.').labels(),
-    fileWatchErrors: registry.counter('prometheus_sd_file_watcher_errors_total', 'The number of File-SD errors caused by filesystem watch failures.').labels(),
+    fileWatchErrors: registry
+      .counter('prometheus_sd_file_watcher_errors_total', 'The number of File-SD errors caused by filesystem watch failures.')
+      .labels(),
   }
 }

@@ -76,16 +76,6 @@ export class AnswerCache {
   readonly pending: PendingLines = { lines: [], types: [], values: [], times: [] }
   readonly extras: ExtraSamples = { series: [], values: [], times: [] }
 
-  /** Bytes that the cache holds. */
-  get sizeBytes(): number {
-    return this.#body.length + this.#starts.byteLength * 3
-  }
-
-  /** Must be called when someone else wrote into the columns' values. */
-  forgetValues(): void {
-    this.#valuesValid = false
-  }
-
   /** Reads `body`; throws ExpositionError. */
   read(body: Uint8Array, parser: ExpositionParser, columns: TargetColumns, options: ReadOptions): void {
     const reuse = this.#valuesValid
@@ -135,10 +125,10 @@ export class AnswerCache {
     this.#body = body
     this.#view = new DataView(body.buffer, body.byteOffset, body.length)
     this.#valuesValid = true
-    if (renumbered !== undefined) this.renumber(renumbered)
+    if (renumbered !== undefined) this.#renumber(renumbered)
   }
 
-  renumber(renumbered: Int32Array): void {
+  #renumber(renumbered: Int32Array): void {
     const codes = this.#codes
     for (let line = 0; line < this.#lines; line++) {
       const code = codes[line]!

@@ -53,7 +53,12 @@ export class FamilyTable {
   set(name: string, part: Partial<Pick<FamilyMetadata, 'type' | 'help' | 'unit'>>): void {
     const known = this.#families.get(name)
     if (known === undefined && this.#families.size >= familiesPerTargetMax) return
-    const next = { name, type: part.type ?? known?.type ?? 'unknown', help: part.help ?? known?.help ?? '', unit: part.unit ?? known?.unit ?? '' }
+    const next = {
+      name,
+      type: part.type ?? known?.type ?? 'unknown',
+      help: part.help ?? known?.help ?? '',
+      unit: part.unit ?? known?.unit ?? '',
+    }
     if (known !== undefined && known.type === next.type && known.help === next.help && known.unit === next.unit) return
     this.#families.set(name, this.#interner.intern(next))
     this.changed = true

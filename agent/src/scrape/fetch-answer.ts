@@ -1,16 +1,17 @@
 import { STATUS_CODES } from 'node:http'
-import { gunzipSync } from 'node:zlib'
 import type { HttpClient } from '@narthex/http/client'
 import { BodyTooLargeError } from '@narthex/http/client-errors'
+import type { BodyBuffers } from './body-buffers.ts'
 import type { InProcessTargets } from './in-process.ts'
 import { ScrapeError } from './scrape-error.ts'
+import { UnpackedTooLargeError, Unpacker } from './unpack.ts'
 
 /** Bound of one answer, unpacked, when the job sets none: what is larger is not a list of metrics. */
 export const answerBytesMax = 512 * 2 ** 20
 
 export interface Answer {
   readonly contentType: string
-  /** Unpacked; the caller's to keep. */
+  /** Unpacked; the caller's to keep, or to give to `buffers`. */
   readonly body: Uint8Array
 }
 
@@ -20,8 +21,9 @@ export interface FetchOptions {
   readonly timeoutMs: number
   /** An unpacked body of this size or more fails; 0 = no limit but `answerBytesMax`. */
   readonly bodySizeLimitBytes: number
-  /** Expected size of the unpacked body. */
+  /** Expected size of the body, and where buffers for it come from. */
   readonly bodyBytesHint: number
+  readonly buffers: BodyBuffers
   readonly client: HttpClient
   readonly inProcess: InProcessTargets
   readonly signal?: AbortSignal
@@ -36,7 +38,7 @@ export async function fetchAnswer(options: FetchOptions): Promise<Answer> {
     const answer = asked instanceof Promise ? await withDeadline(asked, options) : asked
     checkStatus(answer.status)
     checkSize(answer.body.length, options)
-    return { contentType: answer.contentType, body: answer.body.slice() }
+    return { contentType: answer.contentType, body: copy(answer.body, options.buffers) }
   }
   const bytesMax = options.bodySizeLimitBytes > 0 ? options.bodySizeLimitBytes : answerBytesMax
   try {
@@ -49,7 +51,7 @@ export async function fetchAnswer(options: FetchOptions): Promise<Answer> {
     })
     checkStatus(response.status)
     const isPacked = response.headers['content-encoding'] === 'gzip'
-    const body = isPacked ? unpack(response.body, bytesMax, options.bodyBytesHint) : response.body
+    const body = isPacked ? unpack(response.body, options, bytesMax) : response.body
     checkSize(body.length, options)
     const contentType = response.headers['content-type']
     return { contentType: typeof contentType === 'string' ? contentType : '', body }
@@ -59,14 +61,24 @@ export async function fetchAnswer(options: FetchOptions): Promise<Answer> {
   }
 }
 
-/** Synchronous on purpose: a hop to the thread pool costs more than unpacking 50 KB. The hint makes it one piece, without a copy. */
-function unpack(packed: Uint8Array, bytesMax: number, hint: number): Uint8Array {
+const unpacker = new Unpacker()
+
+/** Synchronous on purpose: a hop to the thread pool costs more than unpacking 50 KB. */
+function unpack(packed: Uint8Array, { buffers, bodyBytesHint }: FetchOptions, bytesMax: number): Uint8Array {
   try {
-    return gunzipSync(packed, { maxOutputLength: bytesMax, chunkSize: Math.min(Math.max(hint + (hint >> 3), 16_384), 2 ** 26) })
+    // Room for a body that has grown a little, else the first try is for nothing.
+    return unpacker.unpack(packed, buffers.take(bodyBytesHint + (bodyBytesHint >> 6) + 64), bytesMax)
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE') throw bodyTooLarge(error)
+    if (error instanceof UnpackedTooLargeError) throw bodyTooLarge(error)
     throw new ScrapeError('http', `cannot unpack gzip answer: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
   }
+}
+
+function copy(body: Uint8Array, buffers: BodyBuffers): Uint8Array {
+  const buffer = buffers.take(body.length)
+  if (buffer.length === 0) return body.slice()
+  buffer.set(body)
+  return buffer.subarray(0, body.length)
 }
 
 function checkSize(bytes: number, { bodySizeLimitBytes }: FetchOptions): void {

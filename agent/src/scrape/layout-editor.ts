@@ -76,7 +76,12 @@ export class LayoutEditor {
    * The layout of all series that `keeps`. `refresh` gives the metadata of today for a family of the old layout. With `compacts` the symbols
    * that no series needs any more go too; that takes strings.
    */
-  build(target: number, keeps: (series: number) => boolean, refresh: (name: string) => FamilyMetadata | undefined, compacts: boolean): EditedLayout {
+  build(
+    target: number,
+    keeps: (series: number) => boolean,
+    refresh: (name: string) => FamilyMetadata | undefined,
+    compacts: boolean,
+  ): EditedLayout {
     const families = this.#resolveFamilies(refresh)
     const renumbered = new Int32Array(this.seriesCount)
     let kept = 0

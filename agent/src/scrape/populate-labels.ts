@@ -92,7 +92,9 @@ export function makeScrapeUrl(labels: Labels, params: Readonly<Record<string, re
 
 /** As Go's url.QueryEscape. */
 function escapeQuery(text: string): string {
-  return encodeURIComponent(text).replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`).replace(/%20/g, '+')
+  return encodeURIComponent(text)
+    .replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`)
+    .replace(/%20/g, '+')
 }
 
 /** As Go prints a URL's path: what may stand in a path stays. */

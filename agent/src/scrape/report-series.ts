@@ -12,7 +12,10 @@ const reports: readonly (readonly [string, string])[] = [
 const extraReports: readonly (readonly [string, string])[] = [
   ['scrape_timeout_seconds', 'The configured scrape timeout for a target.'],
   ['scrape_sample_limit', 'The configured sample limit for a target. Returns zero if there is no limit configured.'],
-  ['scrape_body_size_bytes', 'The uncompressed size of the last scrape response, if successful. Scrapes failing because body_size_limit is exceeded report -1.'],
+  [
+    'scrape_body_size_bytes',
+    'The uncompressed size of the last scrape response, if successful. Scrapes failing because body_size_limit is exceeded report -1.',
+  ],
 ]
 
 /** The series that every scrape writes about itself, in the order of the report's values. They take no part in metric_relabel_configs. */

@@ -63,7 +63,10 @@ function hasLegacyNames(labels: Labels): boolean {
 function checkLimits(labels: Labels, limits: SampleLabelRules['limits']): void {
   const metric = labels.get('__name__').slice(0, 50)
   if (limits.labelLimit > 0 && labels.size > limits.labelLimit) {
-    throw new ScrapeError('label-limit', `label_limit exceeded (metric: ${metric}, number of labels: ${labels.size}, limit: ${limits.labelLimit})`)
+    throw new ScrapeError(
+      'label-limit',
+      `label_limit exceeded (metric: ${metric}, number of labels: ${labels.size}, limit: ${limits.labelLimit})`,
+    )
   }
   if (limits.labelNameLengthLimit === 0 && limits.labelValueLengthLimit === 0) return
   const { pairs } = labels

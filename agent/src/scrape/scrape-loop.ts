@@ -5,6 +5,7 @@ import type { Logger } from '@narthex/service/logger'
 import type { Clock, Timer } from '../clock.ts'
 import type { FrameSink } from '../store/frame.ts'
 import { chooseParser, makeAcceptHeader, parserOf } from './content-type.ts'
+import { BodyBuffers } from './body-buffers.ts'
 import type { FamilyTable } from './family-table.ts'
 import { fetchAnswer } from './fetch-answer.ts'
 import type { InProcessTargets } from './in-process.ts'
@@ -36,6 +37,9 @@ export interface ScrapeLoopOptions {
   readonly context: ScrapeContext
 }
 
+const emptyBytes: Uint8Array = new Uint8Array(0)
+const buffers = new BodyBuffers()
+
 /** A timestamp this close to its place in the schedule is put there: regular timestamps take less room in every storage. */
 const alignToleranceMs = 2
 
@@ -62,7 +66,8 @@ export class ScrapeLoop {
   #stopped = false
   #dueMs = 0
   #lastStartMs = 0
-  #bodyBytes = 0
+  // The body that the cache compares with.
+  #body = emptyBytes
 
   constructor(options: ScrapeLoopOptions) {
     this.config = options.config
@@ -79,12 +84,25 @@ export class ScrapeLoop {
     }
   }
 
+  /** Goes on from another loop of the same target: what the Targets page shows, and when it was due. */
+  takeOver(before: ScrapeLoop): void {
+    this.health = before.health
+    this.lastError = before.lastError
+    this.lastScrapeMs = before.lastScrapeMs
+    this.lastDurationSeconds = before.lastDurationSeconds
+    this.#dueMs = before.#dueMs
+    this.#lastStartMs = before.#lastStartMs
+  }
+
   start(): void {
     const { clock, offsetSeed } = this.#context
-    this.#timer = clock.setTimer(() => {
-      this.#dueMs = clock.now()
-      void this.#run()
-    }, untilNextTurnMs(this.target, offsetSeed, clock.now()))
+    this.#timer = clock.setTimer(
+      () => {
+        this.#dueMs = clock.now()
+        void this.#run()
+      },
+      untilNextTurnMs(this.target, offsetSeed, clock.now()),
+    )
   }
 
   /** Stops at once, a scrape under way included, and writes nothing more. */
@@ -105,10 +123,13 @@ export class ScrapeLoop {
     const now = clock.now()
     const staleMs = this.#dueMs === 0 ? now : this.#dueMs + Math.max(1, Math.ceil((now - this.#dueMs) / intervalMs)) * intervalMs
     this.stop()
-    this.#timer = clock.setTimer(() => {
-      this.series.writeEnd(sink, staleMs)
-      onDone()
-    }, staleMs - now + intervalMs * 1.1)
+    this.#timer = clock.setTimer(
+      () => {
+        this.series.writeEnd(sink, staleMs)
+        onDone()
+      },
+      staleMs - now + intervalMs * 1.1,
+    )
   }
 
   async #run(): Promise<void> {
@@ -141,17 +162,20 @@ export class ScrapeLoop {
         headers: this.#headers,
         timeoutMs: target.timeoutMs,
         bodySizeLimitBytes: this.config.bodySizeLimitBytes,
-        bodyBytesHint: this.#bodyBytes,
+        bodyBytesHint: this.#body.length,
+        buffers,
         client: this.#client,
         inProcess: this.#context.inProcess,
         signal: this.#abort.signal,
       })
       if (this.#stopped) return
       bodyBytes = answer.body.length
-      this.#bodyBytes = bodyBytes
       const kind = bodyBytes === 0 ? 'text' : chooseParser(answer.contentType, this.config.fallbackScrapeProtocol)
       isRead = true
       series.read(answer.body, parserOf(kind))
+      // The cache keeps this body, and needs the one before no more.
+      buffers.give(this.#body)
+      this.#body = answer.body
     } catch (error) {
       if (this.#stopped) return
       failure = error

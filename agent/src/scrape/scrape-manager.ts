@@ -73,8 +73,8 @@ export class ScrapeManager {
     for (const config of configs) {
       const pool = before.get(config.jobName)
       before.delete(config.jobName)
-      pool?.reload(config)
-      this.#pools.set(config.jobName, pool ?? this.#createPool(config, externalLabels))
+      const next = this.#openPool(pool, config, externalLabels)
+      if (next !== undefined) this.#pools.set(config.jobName, next)
     }
     for (const pool of before.values()) void pool.stop(true)
     const warnings = configs.flatMap(listWarnings)
@@ -127,6 +127,20 @@ export class ScrapeManager {
     }
   }
 
+  /** A pool that cannot be made or changed is told in one line and does not keep the others from their work; a running one goes on as it was. */
+  #openPool(pool: ScrapePool | undefined, config: ScrapeConfig, externalLabels: Labels): ScrapePool | undefined {
+    try {
+      if (pool === undefined) return this.#createPool(config, externalLabels)
+      pool.reload(config)
+    } catch (error) {
+      if (pool === undefined) this.#metrics.poolsFailed.inc()
+      else this.#metrics.reloadsFailed.inc()
+      const message = pool === undefined ? 'error creating new scrape pool' : 'error reloading scrape pool'
+      this.#options.log.error(message, { scrape_pool: config.jobName, err: error })
+    }
+    return pool
+  }
+
   #createPool(config: ScrapeConfig, externalLabels: Labels): ScrapePool {
     const { clock, log, sink, inProcess, userAgent, hostName } = this.#options
     const offsetSeed = makeOffsetSeed(hostName ?? hostname(), externalLabels)
@@ -135,13 +149,21 @@ export class ScrapeManager {
   }
 
   #collect(): void {
-    const { targets, metadataEntries } = this.#metrics
+    const { targets, metadataEntries, metadataBytes } = this.#metrics
     targets.clear()
     metadataEntries.clear()
+    metadataBytes.clear()
     for (const [jobName, pool] of this.#pools) {
       const loops = [...pool.loops]
       targets.set(loops.length, jobName)
-      metadataEntries.set(loops.reduce((sum, loop) => sum + loop.families.size, 0), jobName)
+      let entries = 0
+      let bytes = 0
+      for (const { families } of loops) {
+        entries += families.size
+        for (const { name, help, unit } of families.all()) bytes += name.length + help.length + unit.length
+      }
+      metadataEntries.set(entries, jobName)
+      metadataBytes.set(bytes, jobName)
     }
   }
 }

@@ -48,11 +48,9 @@ export function createScrapeMetrics(registry: Registry) {
       'prometheus_target_scrape_pool_exceeded_target_limit_total',
       'Total number of times scrape pools hit the target limit, during sync or config reload.',
     ),
-    syncs: registry.counter(
-      'prometheus_target_scrape_pool_sync_total',
-      'Total number of syncs that were executed on a scrape pool.',
-      ['scrape_job'],
-    ),
+    syncs: registry.counter('prometheus_target_scrape_pool_sync_total', 'Total number of syncs that were executed on a scrape pool.', [
+      'scrape_job',
+    ]),
     syncsFailed: registry.counter('prometheus_target_sync_failed_total', 'Total number of target sync failures.', ['scrape_job']),
     syncLength: registry.summary(
       'prometheus_target_sync_length_seconds',
@@ -61,9 +59,12 @@ export function createScrapeMetrics(registry: Registry) {
       quantiles,
     ),
     targets: registry.gauge('prometheus_target_scrape_pool_targets', 'Current number of targets in this scrape pool.', ['scrape_job']),
-    metadataEntries: registry.gauge(
-      'prometheus_target_metadata_cache_entries',
-      'Total number of metric metadata entries in the cache',
+    metadataEntries: registry.gauge('prometheus_target_metadata_cache_entries', 'Total number of metric metadata entries in the cache', [
+      'scrape_job',
+    ]),
+    metadataBytes: registry.gauge(
+      'prometheus_target_metadata_cache_bytes',
+      'The number of bytes that are currently used for storing metric metadata in the cache',
       ['scrape_job'],
     ),
     scrapes: counter('narthex_agent_scrapes_total', 'Scrapes done, failed ones included.'),

@@ -20,6 +20,9 @@ const timingKeys: ReadonlySet<string> = new Set([
   ...['enableCompression', 'bodySizeLimitBytes', 'targetLimit', 'keepDroppedTargets', 'metricsPath', 'scheme', 'params'],
 ])
 
+/** Discovery is the discovery stage's: the pool gets its groups. */
+const discoveryKeys: ReadonlySet<string> = new Set(['discovery'])
+
 let lastTargetNumber = 0
 
 /** The targets of one job. */
@@ -40,7 +43,7 @@ export class ScrapePool {
   constructor(config: ScrapeConfig, context: ScrapeContext) {
     this.#context = context
     this.#config = config
-    this.#configKey = describeConfig(config, new Set())
+    this.#configKey = describeConfig(config, discoveryKeys)
     this.#seriesKey = describeConfig(config, timingKeys)
     this.#client = createHttpClient(config.http, { userAgent: context.userAgent })
     context.metrics.pools.inc()
@@ -65,7 +68,7 @@ export class ScrapePool {
 
   /** Takes a new configuration of the same job. Targets that are still there keep their series when the new one makes the same. */
   reload(config: ScrapeConfig): void {
-    const configKey = describeConfig(config, new Set())
+    const configKey = describeConfig(config, discoveryKeys)
     if (configKey === this.#configKey) return
     const seriesKey = describeConfig(config, timingKeys)
     const keepsSeries = seriesKey === this.#seriesKey
@@ -155,12 +158,7 @@ export class ScrapePool {
     const families = before?.families ?? new FamilyTable(this.#families)
     const series = before?.series ?? this.#createSeries(target, families)
     const loop = new ScrapeLoop({ config, target, series, families, client: this.#client, context: this.#context })
-    if (before !== undefined) {
-      loop.health = before.health
-      loop.lastError = before.lastError
-      loop.lastScrapeMs = before.lastScrapeMs
-      loop.lastDurationSeconds = before.lastDurationSeconds
-    }
+    if (before !== undefined) loop.takeOver(before)
     return loop
   }
 

@@ -63,7 +63,10 @@ function report(name: string, samplesPerRound: number, run: () => void): void {
 }
 
 const answers = Array.from({ length: targetCount }, (_, target) => makeAnswers(target + 1))
-const samples = answers[0]![0]!.toString().split('\n').filter((line) => line !== '' && !line.startsWith('#')).length
+const samples = answers[0]![0]!
+  .toString()
+  .split('\n')
+  .filter((line) => line !== '' && !line.startsWith('#')).length
 const perRound = samples * answersPerTarget * targetCount
 process.stdout.write(`${targetCount} targets, ${answers[0]![0]!.length} bytes, ${samples} samples an answer\n`)
 

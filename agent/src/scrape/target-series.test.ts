@@ -60,7 +60,11 @@ describe('TargetSeries', () => {
     const { sink, series } = new Fixture()
     series.read(Buffer.from('# TYPE a counter\na 1\nb{c="d",instance="x"} NaN\n'), new TextParser())
     series.write(sink, 5000, 5000, [1])
-    expect(sink.take()).toEqual(['a{instance="h:1"} 1@5000', 'b{c="d", exported_instance="x", instance="h:1"} NaN@5000', 'up{instance="h:1"} 1@5000'])
+    expect(sink.take()).toEqual([
+      'a{instance="h:1"} 1@5000',
+      'b{c="d", exported_instance="x", instance="h:1"} NaN@5000',
+      'up{instance="h:1"} 1@5000',
+    ])
     expect(series.counts).toEqual({ scraped: 2, kept: 2, seriesAdded: 2, duplicates: 0 })
   })
 
@@ -218,8 +222,14 @@ interface Line {
   readonly value: string
 }
 
-const line = fc.record({ key: fc.constantFrom('a', 'b', 'cc', 'd{, x="1"}', 'd{, x="2"}', 'eeeeeeeeeeeeeee', 'f', 'g'), value: fc.nat(2000).map(String) })
-const answer = fc.oneof({ weight: 6, arbitrary: fc.array(line, { maxLength: 12 }) }, { weight: 1, arbitrary: fc.constant('failure' as const) })
+const line = fc.record({
+  key: fc.constantFrom('a', 'b', 'cc', 'd{, x="1"}', 'd{, x="2"}', 'eeeeeeeeeeeeeee', 'f', 'g'),
+  value: fc.nat(2000).map(String),
+})
+const answer = fc.oneof(
+  { weight: 6, arbitrary: fc.array(line, { maxLength: 12 }) },
+  { weight: 1, arbitrary: fc.constant('failure' as const) },
+)
 
 describe('TargetSeries against the slow version', () => {
   test.each([0, 1])('writes the same for any run of answers (OpenMetrics: %d)', (openMetrics) => {

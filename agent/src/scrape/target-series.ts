@@ -86,7 +86,12 @@ export class TargetSeries {
     this.#reportCount = options.reportSeries.length
     const editor = new LayoutEditor(undefined)
     for (const { labels, family } of options.reportSeries) editor.add(labels, family)
-    this.#layout = editor.build(options.target, () => true, () => undefined, false).layout
+    this.#layout = editor.build(
+      options.target,
+      () => true,
+      () => undefined,
+      false,
+    ).layout
     this.#columns.reserve(this.#reportCount)
     this.#readOptions = {
       honorTimestamps: options.honorTimestamps,
@@ -97,11 +102,6 @@ export class TargetSeries {
   /** Series of the target, report series not counted. */
   get seriesCount(): number {
     return this.#layout.seriesCount - this.#reportCount
-  }
-
-  /** Bytes of the remembered answer. */
-  get cacheBytes(): number {
-    return this.#cache.sizeBytes
   }
 
   /**
@@ -303,7 +303,8 @@ export class TargetSeries {
     const vanished: number[] = []
     if (this.#cache.inOrder) return vanished
     const { seenRounds, round } = this.#columns
-    for (let series = this.#reportCount; series < this.#layout.seriesCount; series++) if (seenRounds[series] !== round) vanished.push(series)
+    for (let series = this.#reportCount; series < this.#layout.seriesCount; series++)
+      if (seenRounds[series] !== round) vanished.push(series)
     return vanished
   }
 

@@ -39,7 +39,11 @@ test('refuses one byte more than the limit', () => {
 
 test('refuses rubbish and a torn end, and goes on afterwards', () => {
   const packed = gzipSync(randomBytes(2000))
-  for (const broken of [packed.subarray(0, 1500), Buffer.from('not gzip at all'), Buffer.concat([packed.subarray(0, 1900), Buffer.alloc(200)])]) {
+  for (const broken of [
+    packed.subarray(0, 1500),
+    Buffer.from('not gzip at all'),
+    Buffer.concat([packed.subarray(0, 1900), Buffer.alloc(200)]),
+  ]) {
     expect(() => unpacker.unpack(broken, new Uint8Array(5000), 10_000)).toThrow()
     expect(unpacker.unpack(packed, new Uint8Array(5000), 10_000).length).toBe(2000)
   }

@@ -36,16 +36,14 @@ export class Unpacker {
 
   /** The unpacked bytes, at the start of `into` or of a larger buffer. Throws UnpackedTooLargeError, or zlib's error for rubbish. */
   unpack(packed: Uint8Array, into: Uint8Array, bytesMax: number): Uint8Array {
-    if (this.#isUsable) {
-      for (let target = into; target.length <= bytesMax * 2; target = new Uint8Array(grownSize(target.length, packed.length))) {
-        const bytes = target.length === 0 ? undefined : this.#run(packed, target)
-        if (bytes === undefined || bytes === target.length) {
-          if (bytes === undefined && target.length > 0) break
-          continue
-        }
-        if (bytes > bytesMax) throw new UnpackedTooLargeError(`want at most ${bytesMax} bytes, got ${bytes}`)
-        return target.subarray(0, bytes)
-      }
+    let target = into.length > 0 ? into : new Uint8Array(grownSize(0, packed.length, bytesMax))
+    while (this.#isUsable) {
+      const bytes = this.#run(packed, target)
+      if (bytes === undefined) break
+      if (bytes > bytesMax) throw new UnpackedTooLargeError(`want at most ${bytesMax} bytes, got ${bytes}`)
+      // A full buffer may be one that was too small.
+      if (bytes < target.length) return target.subarray(0, bytes)
+      target = new Uint8Array(grownSize(target.length, packed.length, bytesMax))
     }
     return unpackSlowly(packed, bytesMax)
   }
@@ -92,9 +90,9 @@ function unpackSlowly(packed: Uint8Array, bytesMax: number): Uint8Array {
   }
 }
 
-/** Text of metrics packs six- to tenfold. */
-function grownSize(bytes: number, packedBytes: number): number {
-  return Math.max(bytes * 2, packedBytes * 10, 4096)
+/** Text of metrics packs six- to tenfold. One byte more than the limit is enough to see that it is passed. */
+function grownSize(bytes: number, packedBytes: number, bytesMax: number): number {
+  return Math.min(Math.max(bytes * 2, packedBytes * 8, 4096), bytesMax + 1)
 }
 
 function openEngine(): Engine | undefined {

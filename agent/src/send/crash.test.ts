@@ -72,19 +72,23 @@ function drain(url: string): Promise<number | null> {
   })
 }
 
-test(`no appended sample is missing at a flaky receiver after ${kills} SIGKILLs (NARTHEX_SEED=${seed - 1})`, { timeout: 15_000 + kills * 2000 }, async () => {
-  const url = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/write`
-  let last = -1
-  for (let i = 0; i < kills; i++) last = await runUntilKilled(url, last + 1, random(250))
-  expect(await drain(url)).toBe(0)
-  expect(received.size).toBe(15)
-  const missing: string[] = []
-  for (const [series, times] of received) {
-    const seen = new Set(times)
-    for (let round = 0; round <= last; round++) if (!seen.has(1_000_000 + round)) missing.push(`${series} ${round}`)
-    // A first delivery is never older than an earlier first delivery: repeats apart, every series is in order.
-    const firsts = [...seen]
-    expect(firsts).toEqual([...firsts].sort((a, b) => a - b))
-  }
-  expect(missing).toEqual([])
-})
+test(
+  `no appended sample is missing at a flaky receiver after ${kills} SIGKILLs (NARTHEX_SEED=${seed - 1})`,
+  { timeout: 15_000 + kills * 2000 },
+  async () => {
+    const url = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/write`
+    let last = -1
+    for (let i = 0; i < kills; i++) last = await runUntilKilled(url, last + 1, random(250))
+    expect(await drain(url)).toBe(0)
+    expect(received.size).toBe(15)
+    const missing: string[] = []
+    for (const [series, times] of received) {
+      const seen = new Set(times)
+      for (let round = 0; round <= last; round++) if (!seen.has(1_000_000 + round)) missing.push(`${series} ${round}`)
+      // A first delivery is never older than an earlier first delivery: repeats apart, every series is in order.
+      const firsts = [...seen]
+      expect(firsts).toEqual([...firsts].sort((a, b) => a - b))
+    }
+    expect(missing).toEqual([])
+  },
+)

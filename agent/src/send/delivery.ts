@@ -35,7 +35,13 @@ export interface Parcel {
 
 export type DeliveryResult =
   | { readonly kind: 'delivered'; readonly written: number; readonly samples: number }
-  | { readonly kind: 'dropped'; readonly reason: DropReason; readonly written: number; readonly samples: number; readonly isTooLarge: boolean }
+  | {
+      readonly kind: 'dropped'
+      readonly reason: DropReason
+      readonly written: number
+      readonly samples: number
+      readonly isTooLarge: boolean
+    }
   | { readonly kind: 'aborted' }
 
 export const defaultHoldMs = 30_000
@@ -75,7 +81,13 @@ export class Delivery {
           if (version === 2) this.#hasConfirmed2 = true
           return { kind: 'delivered', written: verdict.written, samples: request.samples }
         case 'drop':
-          return { kind: 'dropped', reason: verdict.reason, written: verdict.written, samples: request.samples, isTooLarge: verdict.isTooLarge }
+          return {
+            kind: 'dropped',
+            reason: verdict.reason,
+            written: verdict.written,
+            samples: request.samples,
+            isTooLarge: verdict.isTooLarge,
+          }
         case 'fallback':
           this.#fallBack(verdict.reason)
           version = this.#version
@@ -95,7 +107,12 @@ export class Delivery {
     return { kind: 'aborted' }
   }
 
-  async #attempt(version: MessageVersion, request: { body: Uint8Array; samples: number }, attempt: number, signal: AbortSignal): Promise<Verdict> {
+  async #attempt(
+    version: MessageVersion,
+    request: { body: Uint8Array; samples: number },
+    attempt: number,
+    signal: AbortSignal,
+  ): Promise<Verdict> {
     const { poster, headers, userAgent, fixedVersion, now } = this.#options
     const sent: Record<string, string> = { ...headers, ...versionHeaders[version], 'Content-Encoding': 'snappy', 'User-Agent': userAgent }
     if (attempt > 0) sent['Retry-Attempt'] = String(attempt)

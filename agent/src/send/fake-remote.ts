@@ -35,7 +35,8 @@ export class FakeRemote implements RemotePoster {
     const given = await Promise.race([aborted, Promise.resolve(this.answer(request, this.requests.length))])
     const status = given.status ?? 204
     if (status < 300) this.stored.push(...request.samples)
-    const written: Record<string, string> = request.version === 2 && status < 300 ? { 'x-prometheus-remote-write-samples-written': String(request.samples.length) } : {}
+    const written: Record<string, string> =
+      request.version === 2 && status < 300 ? { 'x-prometheus-remote-write-samples-written': String(request.samples.length) } : {}
     return { status, headers: given.headers ?? written, body: given.body ?? new Uint8Array(0) }
   }
 }
@@ -55,12 +56,15 @@ function decode1(headers: Readonly<Record<string, string>>, bytes: Uint8Array): 
   for (let i = 0; i < reader.seriesCount; i++) {
     pairs.read(bytes, reader.labelsStart[i]!, reader.labelsEnd[i]!)
     const texts: string[] = []
-    for (let k = 0; k < 2 * pairs.count; k++) texts.push(Buffer.from(bytes.subarray(pairs.offsets[2 * k], pairs.offsets[2 * k + 1])).toString())
+    for (let k = 0; k < 2 * pairs.count; k++)
+      texts.push(Buffer.from(bytes.subarray(pairs.offsets[2 * k], pairs.offsets[2 * k + 1])).toString())
     for (let s = i === 0 ? 0 : reader.sampleEnd[i - 1]!; s < reader.sampleEnd[i]!; s++) {
       samples.push({ series: seriesText(texts), timeMs: reader.samples.times[s]!, value: values[s]! })
     }
   }
-  const metadata = Array.from({ length: reader.metadataCount }, (_, i) => reader.metadata(i)).map(({ family, type, help }) => `${family} ${type} ${help}`)
+  const metadata = Array.from({ length: reader.metadataCount }, (_, i) => reader.metadata(i)).map(
+    ({ family, type, help }) => `${family} ${type} ${help}`,
+  )
   return { version: 1, headers, samples, metadata }
 }
 
@@ -73,7 +77,8 @@ function decode2(headers: Readonly<Record<string, string>>, bytes: Uint8Array): 
   const metadata: string[] = []
   for (let i = 0; i < reader.seriesCount; i++) {
     const series = seriesText([...reader.labelRefs.subarray(i === 0 ? 0 : reader.labelRefsEnd[i - 1], reader.labelRefsEnd[i])].map(symbol))
-    for (let s = i === 0 ? 0 : reader.sampleEnd[i - 1]!; s < reader.sampleEnd[i]!; s++) samples.push({ series, timeMs: reader.samples.times[s]!, value: values[s]! })
+    for (let s = i === 0 ? 0 : reader.sampleEnd[i - 1]!; s < reader.sampleEnd[i]!; s++)
+      samples.push({ series, timeMs: reader.samples.times[s]!, value: values[s]! })
     if (reader.metadata[3 * i] !== 0) metadata.push(`${series} ${reader.metadata[3 * i]} ${symbol(reader.metadata[3 * i + 1]!)}`)
   }
   return { version: 2, headers, samples, metadata }

@@ -7,6 +7,7 @@ const answerBytesMax = 64 * 1024
 /** A poster over a client of `@narthex/http`, for one URL. */
 export function createPoster(client: HttpClient, url: string, timeoutMs: number): RemotePoster {
   return {
-    post: (headers, body, signal) => client.request({ url, method: 'POST', headers, body, signal, timeoutMs, bodyBytesMax: answerBytesMax }),
+    post: (headers, body, signal) =>
+      client.request({ url, method: 'POST', headers, body, signal, timeoutMs, bodyBytesMax: answerBytesMax }),
   }
 }

@@ -141,6 +141,8 @@ export class RemoteSender {
     if (this.#abort.signal.aborted) return
     this.#intervalIn += frame.count
     shard.enqueue(frame)
+    const { highestQueuedSeconds } = this.#options.metrics
+    highestQueuedSeconds.set(Math.max(highestQueuedSeconds.value, frame.maxTimeMs / 1000))
     if (this.#stopping.signal.aborted) shard.flush()
     this.#options.metrics.samplesPending.set(this.queuedSamples)
   }

@@ -24,7 +24,10 @@ for (let target = 0; target < targets; target++) {
   const builder = new LayoutBuilder()
   for (let i = 0; i < seriesPerTarget; i++) {
     const family = families[i % 300]!
-    builder.addPairs(['__name__', family.name, 'cpu', String(i % 8), 'instance', `10.0.0.${target}:9100`, 'job', 'node', 'mode', `mode${i % 11}`], family)
+    builder.addPairs(
+      ['__name__', family.name, 'cpu', String(i % 8), 'instance', `10.0.0.${target}:9100`, 'job', 'node', 'mode', `mode${i % 11}`],
+      family,
+    )
   }
   layouts.push(builder.build(target))
 }
@@ -86,7 +89,10 @@ async function run(message: NonNullable<RemoteWriteConfig['protobufMessage']>, e
     await new Promise((resolve) => setImmediate(resolve))
     const used = process.cpuUsage(cpu)
     const nanoseconds = ((used.user + used.system) / targets / seriesPerTarget) * 1000
-    if (round % 5 === 4) console.log(`${message}: ${nanoseconds.toFixed(0)} ns/sample, ${requests} requests, ${(bytes / targets / seriesPerTarget).toFixed(1)} B/sample`)
+    if (round % 5 === 4)
+      console.log(
+        `${message}: ${nanoseconds.toFixed(0)} ns/sample, ${requests} requests, ${(bytes / targets / seriesPerTarget).toFixed(1)} B/sample`,
+      )
   }
   await storage.close(1000)
   rmSync(directory, { recursive: true })

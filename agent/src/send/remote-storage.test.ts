@@ -140,7 +140,9 @@ describe('RemoteStorage', () => {
       externalLabels: Labels.from({ instance: 'never', zone: 'z' }),
     })
     scrape(storage, layoutOf(1, 3), 1000)
-    await expect.poll(() => remote.stored.map(({ series }) => series)).toEqual(['__name__=m0,instance=t1,zone=z', '__name__=m2,instance=t1,zone=z'])
+    await expect
+      .poll(() => remote.stored.map(({ series }) => series))
+      .toEqual(['__name__=m0,instance=t1,zone=z', '__name__=m2,instance=t1,zone=z'])
     expect(metricValue('prometheus_remote_storage_samples_dropped_total', 'reason="dropped_series"')).toBe(1)
   })
 
@@ -156,7 +158,10 @@ describe('RemoteStorage', () => {
     scrape(storage, layoutOf(1, 2), 1000)
     await expect.poll(() => remote.requests.map(({ version }) => version)).toEqual([2, 1])
     expect(remote.requests[1]!.samples).toEqual(remote.requests[0]!.samples)
-    expect(remote.requests[1]!.headers).toMatchObject({ 'Content-Type': 'application/x-protobuf', 'X-Prometheus-Remote-Write-Version': '0.1.0' })
+    expect(remote.requests[1]!.headers).toMatchObject({
+      'Content-Type': 'application/x-protobuf',
+      'X-Prometheus-Remote-Write-Version': '0.1.0',
+    })
     scrape(storage, layoutOf(1, 2), 2000)
     await expect.poll(() => remote.requests.map(({ version }) => version)).toEqual([2, 1, 1])
     expect(metricValue('prometheus_remote_storage_samples_failed_total')).toBe(0)
@@ -164,7 +169,8 @@ describe('RemoteStorage', () => {
 
   test('stays with 2.0 after a 400 that says how much was written', async () => {
     const remote = new FakeRemote()
-    remote.answer = (request) => (request.samples[0]!.timeMs === 1000 ? { status: 400, headers: { 'x-prometheus-remote-write-samples-written': '1' } } : {})
+    remote.answer = (request) =>
+      request.samples[0]!.timeMs === 1000 ? { status: 400, headers: { 'x-prometheus-remote-write-samples-written': '1' } } : {}
     const storage = openStorage([[configOf(), remote]])
     scrape(storage, layoutOf(1, 3), 1000)
     await expect.poll(() => metricValue('prometheus_remote_storage_samples_failed_total')).toBe(2)
@@ -243,7 +249,9 @@ describe('RemoteStorage', () => {
     remote.answer = (request) => (request.samples.length > 100 ? { status: 413 } : {})
     const storage = openStorage([[configOf({ queue: { maxSamplesPerSend: 400, batchSendDeadlineMs: 5 } }), remote]])
     for (let i = 0; i < 20; i++) scrape(storage, layoutOf(i, 100), 1000)
-    await expect.poll(() => remote.stored.length + metricValue('narthex_remote_storage_samples_lost_total', 'reason="too_large"')).toBe(2000)
+    await expect
+      .poll(() => remote.stored.length + metricValue('narthex_remote_storage_samples_lost_total', 'reason="too_large"'))
+      .toBe(2000)
     expect(remote.requests.map(({ samples }) => samples.length).slice(0, 4)).toEqual([400, 200, 100, 100])
   })
 
@@ -346,10 +354,13 @@ describe('RemoteStorage', () => {
     const config = configOf()
     const other = configOf({ queue: { minShards: 2 } })
     const second = new FakeRemote()
-    const storage = openStorage([
-      [config, first],
-      [other, second],
-    ], { remotes: [config] })
+    const storage = openStorage(
+      [
+        [config, first],
+        [other, second],
+      ],
+      { remotes: [config] },
+    )
     first.answer = (request) => (request.samples[0]!.timeMs >= 1005 ? { status: 500 } : {})
     const layout = layoutOf(1, 10)
     for (let i = 0; i < 10; i++) {

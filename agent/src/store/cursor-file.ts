@@ -1,6 +1,7 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync } from 'node:fs'
 import { open, rename } from 'node:fs/promises'
 import { join } from 'node:path'
+import { makeDirectory } from '@narthex/service/make-directory'
 
 const suffix = '.cursor'
 
@@ -17,7 +18,7 @@ export class CursorFiles {
   /** Makes the directory if need be. */
   constructor(directory: string) {
     this.#directory = directory
-    mkdirSync(directory, { recursive: true })
+    makeDirectory(directory)
   }
 
   /** All cursors by remote. A file that is not a cursor is left alone and told to `onProblem`. */
@@ -64,7 +65,8 @@ function readCursor(text: string): StoredCursor | undefined {
   } catch {
     return undefined
   }
-  if (typeof parsed !== 'object' || parsed === null || !('version' in parsed) || !('remote' in parsed) || !('next' in parsed)) return undefined
+  if (typeof parsed !== 'object' || parsed === null || !('version' in parsed) || !('remote' in parsed) || !('next' in parsed))
+    return undefined
   const { version, remote, next } = parsed
   if (version !== 1 || typeof remote !== 'string' || typeof next !== 'number' || !Number.isSafeInteger(next) || next < 0) return undefined
   return { version, remote, next }

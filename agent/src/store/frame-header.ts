@@ -28,7 +28,18 @@ export interface FrameHeader {
 }
 
 export function createHeader(): FrameHeader {
-  return { payloadCrc: 0, payloadBytes: 0, kind: 0, columns: 0, count: 0, sequence: 0, minTimeMs: 0, maxTimeMs: 0, layoutHigh: 0, layoutLow: 0 }
+  return {
+    payloadCrc: 0,
+    payloadBytes: 0,
+    kind: 0,
+    columns: 0,
+    count: 0,
+    sequence: 0,
+    minTimeMs: 0,
+    maxTimeMs: 0,
+    layoutHigh: 0,
+    layoutLow: 0,
+  }
 }
 
 // All little endian; FORMAT.md, "Frame":

@@ -14,7 +14,18 @@ const layouts: SeriesLayout[] = []
 for (let target = 0; target < targets; target++) {
   const builder = new LayoutBuilder()
   for (let i = 0; i < seriesPerTarget; i++) {
-    builder.addPairs(['__name__', `node_metric_${i % 300}_total`, 'cpu', String(i % 8), 'instance', `10.0.0.${target}:9100`, 'job', 'node', 'mode', `mode${i % 11}`])
+    builder.addPairs([
+      '__name__',
+      `node_metric_${i % 300}_total`,
+      'cpu',
+      String(i % 8),
+      'instance',
+      `10.0.0.${target}:9100`,
+      'job',
+      'node',
+      'mode',
+      `mode${i % 11}`,
+    ])
   }
   layouts.push(builder.build(target))
 }
@@ -31,7 +42,10 @@ for (let round = 0; round < rounds; round++) {
     log.acknowledge('a', reader.tryNext()!.sequence + 1)
   }
   const used = process.cpuUsage(cpu)
-  if (round % 5 === 4) console.log(`${((used.user + used.system) / targets / seriesPerTarget * 1000).toFixed(0)} ns/sample, ${(log.bytes / 1e6).toFixed(1)} MB in ${log.segmentCount} segments`)
+  if (round % 5 === 4)
+    console.log(
+      `${(((used.user + used.system) / targets / seriesPerTarget) * 1000).toFixed(0)} ns/sample, ${(log.bytes / 1e6).toFixed(1)} MB in ${log.segmentCount} segments`,
+    )
   await new Promise((resolve) => setTimeout(resolve, 20))
 }
 await log.close()

@@ -41,7 +41,12 @@ function openLog(options: Partial<FrameLogOptions> = {}): FrameLog {
 function layoutOf(target: number, seriesCount: number, filler = ''): SeriesLayout {
   const builder = new LayoutBuilder()
   for (let i = 0; i < seriesCount; i++) {
-    builder.addPairs(['__name__', `metric_${i}`, 'instance', `host-${target}${filler}`], { name: `metric_${i}`, type: 'gauge', help: `Help ${i}.`, unit: '' })
+    builder.addPairs(['__name__', `metric_${i}`, 'instance', `host-${target}${filler}`], {
+      name: `metric_${i}`,
+      type: 'gauge',
+      help: `Help ${i}.`,
+      unit: '',
+    })
   }
   return builder.build(target)
 }

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, readFileSync, rmSync, truncateSync } from 'node:fs'
+import { readFileSync, rmSync, truncateSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { makeDirectory } from '@narthex/service/make-directory'
 import { CursorFiles, syncDirectory } from './cursor-file.ts'
 import { sampleFrame } from './frame-header.ts'
 import { FrameScanner } from './frame-scanner.ts'
@@ -41,6 +42,7 @@ export interface FrameLogOptions {
 export const defaultBytesMax = 4 * 2 ** 30
 const defaultTailBytesMax = 16 * 2 ** 20
 const defaultRingBytesMax = 64 * 2 ** 20
+const complaintIntervalMs = 10_000
 
 interface Hole {
   readonly first: number
@@ -85,6 +87,7 @@ export class FrameLog implements FrameSink {
   #holes: Hole[] = []
   #finishing: Promise<unknown> = Promise.resolve()
   #closed = false
+  readonly #complaints = new Map<string, number>()
 
   /** Opens or makes the log. A torn tail is cut off and told; nothing else of a backlog is read. Throws if the directory cannot be used. */
   constructor(options: FrameLogOptions) {
@@ -94,7 +97,7 @@ export class FrameLog implements FrameSink {
     this.#tailBytesMax = options.tailBytesMax ?? defaultTailBytesMax
     this.#ringBytesMax = options.ringBytesMax ?? defaultRingBytesMax
     this.#healIntervalMs = options.healIntervalMs ?? 1000
-    mkdirSync(options.directory, { recursive: true })
+    makeDirectory(options.directory)
     this.#cursorFiles = new CursorFiles(join(options.directory, 'cursors'))
     this.#segments = listSegments(options.directory)
     const cursors = this.#cursorFiles.readAll((text) => this.#events.onProblem(text, {}))
@@ -261,7 +264,8 @@ export class FrameLog implements FrameSink {
   #rotate(firstSequence: number): void {
     const full = this.#writer
     this.#writer = undefined
-    if (full !== undefined) this.#finishing = this.#finishing.then(() => full.finish()).catch((error: unknown) => this.#reportSyncError(error))
+    if (full !== undefined)
+      this.#finishing = this.#finishing.then(() => full.finish()).catch((error: unknown) => this.#reportSyncError(error))
     this.#writer = new SegmentWriter(this.#directory, firstSequence, this.#run)
     this.#segments.push(this.#writer.segment)
     this.#finishing = this.#finishing.then(() => syncDirectory(this.#directory)).catch((error: unknown) => this.#reportSyncError(error))
@@ -295,7 +299,15 @@ export class FrameLog implements FrameSink {
   }
 
   #reportSyncError(error: unknown): void {
-    this.#events.onProblem('cannot sync the log', { err: error, directory: this.#directory })
+    this.#complain('cannot sync the log', { err: error, directory: this.#directory })
+  }
+
+  /** What would come ten times a second is told once in ten seconds. */
+  #complain(text: string, fields: Readonly<Record<string, unknown>>): void {
+    const now = performance.now()
+    if (now - (this.#complaints.get(text) ?? -Infinity) < complaintIntervalMs) return
+    this.#complaints.set(text, now)
+    this.#events.onProblem(text, fields)
   }
 
   /** Frames leave memory when every reader has them, or when there are too many; what the disk has not taken stays longest. */
@@ -322,7 +334,8 @@ export class FrameLog implements FrameSink {
     const hole = this.#holes.at(-1)
     if (hole !== undefined && hole.last === sequence - 1) hole.last = sequence
     else this.#holes.push({ first: sequence, last: sequence })
-    for (const remote of this.#remotes.values()) if (remote.reader.position <= sequence) this.#events.onLoss(remote.name, 'disk_full', 1, count)
+    for (const remote of this.#remotes.values())
+      if (remote.reader.position <= sequence) this.#events.onLoss(remote.name, 'disk_full', 1, count)
     const oldest = Math.min(...[...this.#remotes.values()].map((remote) => remote.reader.position))
     while (this.#holes.length > 0 && this.#holes[0]!.last < oldest) this.#holes.shift()
   }
@@ -414,7 +427,7 @@ export class FrameLog implements FrameSink {
       remote.storedNext = next
       this.#removeDelivered()
     } catch (error) {
-      this.#events.onProblem('cannot store the cursor of a remote', { err: error, remote: remote.name })
+      this.#complain('cannot store the cursor of a remote', { err: error, remote: remote.name })
     } finally {
       remote.storing = false
     }

@@ -117,7 +117,8 @@ export function locateSeries(refs: Uint8Array, seriesCount: number, symbolCount:
       const ref = reader.uvarint()
       if (ref > symbolCount) throw new RangeError(`cannot locate series ${i}: want references up to ${symbolCount}, got ${ref}`)
     }
-    if (reader.offset !== fieldEnd || count % 2 === 1) throw new RangeError(`cannot locate series ${i}: references do not fill the field in pairs`)
+    if (reader.offset !== fieldEnd || count % 2 === 1)
+      throw new RangeError(`cannot locate series ${i}: references do not fill the field in pairs`)
   }
   offsets[seriesCount] = reader.offset
   if (reader.remaining > 0) throw new RangeError(`cannot locate series: ${reader.remaining} bytes behind the last`)

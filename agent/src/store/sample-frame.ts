@@ -97,7 +97,8 @@ export class FrameColumns {
   read(frame: FrameRef): void {
     const { count, columns, bytes, end } = frame
     // Every sample takes at least one byte, so a frame cannot make us take memory that it does not stand for.
-    if (count > end - frame.start) throw new FrameError(`cannot read frame ${frame.sequence}: want ${count} samples in ${end - frame.start} bytes`)
+    if (count > end - frame.start)
+      throw new FrameError(`cannot read frame ${frame.sequence}: want ${count} samples in ${end - frame.start} bytes`)
     this.count = count
     this.hasIndexes = (columns & hasIndexes) !== 0
     this.hasTimes = (columns & hasTimes) !== 0

@@ -14,7 +14,12 @@ function roundTrip(words: Uint32Array): { words: Uint32Array; bytes: number } {
 
 test('gives back every bit pattern', () => {
   const decimals = fc.integer().chain((n) => fc.constantFrom(n / 10, n / 100, n / 1000, n, n * 1000))
-  const value = fc.oneof(decimals, fc.double(), fc.maxSafeInteger(), fc.constantFrom(0, -0, Infinity, -Infinity, NaN, 2 ** 48, -(2 ** 48), 2 ** 53))
+  const value = fc.oneof(
+    decimals,
+    fc.double(),
+    fc.maxSafeInteger(),
+    fc.constantFrom(0, -0, Infinity, -Infinity, NaN, 2 ** 48, -(2 ** 48), 2 ** 53),
+  )
   const bits = fc.oneof(
     value.map((v) => [...new Uint32Array(Float64Array.of(v).buffer)]),
     fc.tuple(fc.integer({ min: 0, max: 0xffffffff }), fc.integer({ min: 0, max: 0xffffffff })),

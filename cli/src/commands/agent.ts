@@ -14,6 +14,7 @@ import { Registry } from '@narthex/service/metrics'
 import { processMetrics } from '@narthex/service/process-metrics'
 import { UserError } from '@narthex/service/user-error'
 import type { FastifyInstance, FastifyReply } from 'fastify'
+import { createPasswordVerifier } from '../password-verifier.ts'
 import { compatibleVersion, version, versionText } from '../version.ts'
 import { ConfigMetrics } from './server.ts'
 import { logFlags, webFlags } from './server-flags.ts'
@@ -77,6 +78,7 @@ export async function runAgent(argv: readonly string[], context: MainContext): P
     connectionsMax: values.maxConnections,
     readTimeoutMs: values.readTimeoutMs,
     instruments: prometheusHttpMetrics(registry),
+    verifyPassword: createPasswordVerifier(),
   })
   const agent = createAgent({
     config,
@@ -146,7 +148,8 @@ export function mountAgent(app: FastifyInstance, path: string, { agent, registry
   const get = (route: string, data: (query: URLSearchParams) => unknown) => {
     app.get(path + route, (request, reply) => json(reply, data(new URLSearchParams(request.url.split('?')[1] ?? ''))))
   }
-  app.get(`${path}/metrics`, (_request, reply) => {
+  app.get(`${path}/metrics`, async (_request, reply) => {
+    await registry.prepare()
     writer.reset()
     registry.write(writer)
     return reply.type('text/plain; version=0.0.4; charset=utf-8').send(Buffer.from(writer.finish()))

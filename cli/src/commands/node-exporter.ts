@@ -11,6 +11,7 @@ import type { MainContext } from '@narthex/service/lifecycle'
 import { createLogger, type Logger } from '@narthex/service/logger'
 import { UserError } from '@narthex/service/user-error'
 import type { FastifyInstance } from 'fastify'
+import { createPasswordVerifier } from '../password-verifier.ts'
 import { version, versionText } from '../version.ts'
 import { logFlags } from './server-flags.ts'
 
@@ -43,6 +44,7 @@ export async function runNodeExporter(argv: readonly string[], context: MainCont
     ...(values.webConfigFile === '' ? {} : { webConfigFile: values.webConfigFile }),
     log,
     name: 'node exporter',
+    verifyPassword: createPasswordVerifier(),
   })
   http.routes((app, _options, done) => {
     mountExporter(app, exporter.telemetryPath, exporter)

@@ -19,6 +19,7 @@ import { Registry } from '@narthex/service/metrics'
 import { processMetrics } from '@narthex/service/process-metrics'
 import { UserError } from '@narthex/service/user-error'
 import { registerWebAssets } from '../assets.ts'
+import { createPasswordVerifier } from '../password-verifier.ts'
 import { compatibleVersion, version, versionText } from '../version.ts'
 import { serverFlags, withoutEffectFlagNames } from './server-flags.ts'
 
@@ -59,6 +60,7 @@ export async function runServer(argv: readonly string[], context: MainContext): 
     connectionsMax: values.maxConnections,
     readTimeoutMs: values.readTimeoutMs,
     instruments: prometheusHttpMetrics(registry),
+    verifyPassword: createPasswordVerifier(),
   })
   const settings = toServerSettings(flags, {
     receiverRefusal: findReceiverRefusal(flags),

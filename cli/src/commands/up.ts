@@ -1,6 +1,7 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { randomBytes, timingSafeEqual } from 'node:crypto'
 import { join, resolve } from 'node:path'
+import { makeDirectory } from '@narthex/service/make-directory'
 import { createAgent, type Agent } from '@narthex/agent/agent'
 import { InProcessTargets } from '@narthex/agent/scrape/in-process'
 import { parsePrometheusConfig, type PrometheusConfig } from '@narthex/config/prometheus-config'
@@ -18,6 +19,7 @@ import { Registry } from '@narthex/service/metrics'
 import { processMetrics } from '@narthex/service/process-metrics'
 import { UserError } from '@narthex/service/user-error'
 import { registerWebAssets } from '../assets.ts'
+import { createPasswordVerifier } from '../password-verifier.ts'
 import { compatibleVersion, version, versionText } from '../version.ts'
 import { agentSource, mountAgent } from './agent.ts'
 import { buildNodeExporter, mountExporter } from './node-exporter.ts'
@@ -83,6 +85,7 @@ export async function runUp(argv: readonly string[], context: MainContext): Prom
     connectionsMax: values.maxConnections,
     readTimeoutMs: values.readTimeoutMs,
     instruments: prometheusHttpMetrics(registry),
+    verifyPassword: createPasswordVerifier(),
   })
   const exporter = buildNodeExporter({}, log)
   const address = values.listenAddress[0] ?? '127.0.0.1:9090'
@@ -121,11 +124,9 @@ export async function runUp(argv: readonly string[], context: MainContext): Prom
     const { status, headers: answered, body } = await exporter.handleMetrics({ headers })
     return { status, contentType: answered['content-type'] ?? '', body }
   })
-  inProcessTargets.register(listening, '/metrics', () => ({
-    status: 200,
-    contentType: 'text/plain; version=0.0.4',
-    body: server.renderMetrics(),
-  }))
+  inProcessTargets.register(listening, '/metrics', async () => {
+    return { status: 200, contentType: 'text/plain; version=0.0.4', body: await server.renderMetrics() }
+  })
   agent = createAgent({
     config: addRemote(parse(given, listening), remote),
     storagePath: join(directory, 'agent'),
@@ -172,7 +173,7 @@ function greet(url: string, directory: string): void {
 function makeStorageDirectory(path: string): string {
   const directory = resolve(path)
   try {
-    mkdirSync(directory, { recursive: true })
+    makeDirectory(directory)
     const probe = join(directory, '.write-probe')
     writeFileSync(probe, '')
     rmSync(probe)

@@ -250,7 +250,7 @@ function complete(raw: RawConfig, text: string, context: DecodeContext): Alertma
     text,
     global: raw.global,
     templates: raw.templates,
-    route: toRoute(root, context),
+    route: toRoute(root),
     receivers: filled,
     inhibitRules: raw.inhibitRules,
     timeIntervals: intervals,
@@ -283,7 +283,7 @@ function checkReferences(
   for (const child of given.routes) checkReferences(child, receivers, intervals, context)
 }
 
-function toRoute(raw: RawRoute, context: DecodeContext): RouteConfig {
+function toRoute(raw: RawRoute): RouteConfig {
   const { receiver: name, groupBy, match, matchRe, matchers, routes, ...rest } = raw
   const groupByAll = groupBy?.includes('...') === true
   return {
@@ -292,7 +292,7 @@ function toRoute(raw: RawRoute, context: DecodeContext): RouteConfig {
     ...(groupBy === undefined ? {} : { groupBy: groupByAll ? [] : groupBy }),
     groupByAll,
     matchers: [...match, ...matchRe, ...matchers],
-    routes: routes.map((child) => toRoute(child, context)),
+    routes: routes.map(toRoute),
   }
 }
 

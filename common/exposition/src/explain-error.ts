@@ -8,7 +8,18 @@ import { ValueParser } from './value-parser.ts'
 
 const entryBytesMax = 16_384
 
-type State = 'init' | 'comment' | 'meta1' | 'meta2' | 'labels' | 'labelValue' | 'value' | 'timestamp' | 'exemplar' | 'exemplarValue' | 'exemplarTimestamp'
+type State =
+  | 'init'
+  | 'comment'
+  | 'meta1'
+  | 'meta2'
+  | 'labels'
+  | 'labelValue'
+  | 'value'
+  | 'timestamp'
+  | 'exemplar'
+  | 'exemplarValue'
+  | 'exemplarTimestamp'
 
 /** [state, what matches, token ('' = go on in the same token), next state, how far a match that fails gets] */
 type Rule = readonly [State, RegExp, string, State, RegExp?]

@@ -15,7 +15,7 @@ const decoder = new TextDecoder('utf-8', { fatal: true })
 /** The bytes [start, end) as Go's %q prints them: double quotes, `\n`, `\xff` for what is not UTF-8. */
 export function quoteBytes(bytes: Uint8Array, start: number, end: number): string {
   let out = '"'
-  for (let i = start; i < end; ) {
+  for (let i = start; i < end;) {
     const byte = bytes[i]!
     const size = byte < 0x80 ? 1 : byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2
     if (size === 1) {

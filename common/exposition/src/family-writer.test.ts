@@ -1,5 +1,9 @@
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { FamilyWriter } from './family-writer.ts'
+import { entryEnd, entrySample } from './parser.ts'
+import { parseSeriesText } from './series-text.ts'
+import { TextParser } from './text-parser.ts'
 
 const text = (writer: FamilyWriter) => Buffer.from(writer.finish()).toString('utf8')
 
@@ -74,5 +78,30 @@ describe('FamilyWriter', () => {
       expect(lines[3001]).toBe('m{i="2999"} 2999')
       expect(writer.duplicates).toBe(0)
     }
+  })
+
+  test('writes what the parser reads back, whatever the names and values', () => {
+    const name = fc.string({ minLength: 1, unit: 'grapheme' })
+    const pairs = fc.uniqueArray(fc.tuple(name, fc.string({ minLength: 1, unit: 'grapheme' })), {
+      maxLength: 4,
+      selector: ([label]) => label,
+    })
+    fc.assert(
+      fc.property(name, pairs, fc.double(), fc.string(), (metric, labels, value, help) => {
+        const writer = new FamilyWriter(16)
+        writer.family(metric, help, 'gauge')
+        writer.sample(value, labels.flat())
+        const bytes = writer.finish()
+        const parser = new TextParser()
+        parser.begin(bytes, 0, bytes.length)
+        for (let kind = parser.next(); kind !== entrySample; kind = parser.next())
+          if (kind === entryEnd) throw new Error('want a sample, got the end')
+        const read = parseSeriesText(bytes, parser.seriesStart, parser.seriesEnd, parser.type)
+        expect(read.toRecord()).toEqual(Object.fromEntries([['__name__', metric], ...labels]))
+        expect(parser.value).toBe(value === 0 ? 0 : value)
+        expect(parser.next()).toBe(entryEnd)
+      }),
+      { numRuns: 1000 },
+    )
   })
 })

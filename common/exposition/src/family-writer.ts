@@ -11,6 +11,9 @@ interface Run {
 }
 
 const textEncoder = new TextEncoder()
+
+/** A UTF-16 unit is at most three bytes of UTF-8; an escaped one is two. */
+const escapedBytesMax = 3
 const nothing = new Uint8Array(0)
 
 /**
@@ -68,41 +71,48 @@ export class FamilyWriter {
   sample(value: number, labels?: readonly string[], suffix?: string, timestampMs?: number): void {
     const run = this.#run ?? this.#startRun()
     const start = this.#length
-    const name = this.#name
-    this.#reserve(name.length * 6 + (suffix === undefined ? 0 : suffix.length * 6) + 8)
-    let labelCount = 0
-    if (this.#nameIsQuoted) {
-      this.#byte(123)
-      this.#quoted(suffix === undefined ? name : name + suffix)
-      labelCount++
-    } else {
-      this.#raw(name)
-      if (suffix !== undefined) this.#raw(suffix)
-    }
-    if (labels !== undefined) {
+    let bytesMax = 2 * floatBytesMax + 16 + this.#name.length * escapedBytesMax
+    if (suffix !== undefined) bytesMax += suffix.length * escapedBytesMax
+    if (labels !== undefined) for (let i = 0; i < labels.length; i++) bytesMax += labels[i]!.length * escapedBytesMax + 4
+    this.#reserve(bytesMax)
+    const bytes = this.#bytes
+    let offset = this.#writeName(bytes, start, suffix)
+    if (labels !== undefined && labels.length > 0) {
+      bytes[offset++] = this.#nameIsQuoted ? 44 : 123 // , {
       for (let i = 0; i + 1 < labels.length; i += 2) {
-        this.#reserve(labels[i]!.length * 6 + labels[i + 1]!.length * 6 + 8)
-        this.#byte(labelCount++ === 0 ? 123 : 44) // { ,
-        this.#labelName(labels[i]!)
-        this.#byte(61) // =
-        this.#quoted(labels[i + 1]!)
+        if (i > 0) bytes[offset++] = 44
+        offset = writeLabelName(bytes, offset, labels[i]!)
+        bytes[offset++] = 61 // =
+        offset = writeQuoted(bytes, offset, labels[i + 1]!)
       }
+      bytes[offset++] = 125 // }
+    } else if (this.#nameIsQuoted) {
+      bytes[offset++] = 125
     }
-    if (labelCount > 0) this.#byte(125) // }
-    if (!this.#remember(start)) {
-      this.#length = start
+    if (!this.#remember(start, offset)) {
       this.duplicates++
       return
     }
-    this.#reserve(2 * floatBytesMax + 3)
-    this.#byte(32)
-    this.#length = writeFloatG(this.#bytes, this.#length, value)
+    bytes[offset++] = 32
+    offset = writeFloatG(bytes, offset, value)
     if (timestampMs !== undefined) {
-      this.#byte(32)
-      this.#raw(String(Math.trunc(timestampMs)))
+      bytes[offset++] = 32
+      offset = writeRaw(bytes, offset, String(Math.trunc(timestampMs)))
     }
-    this.#byte(10)
-    run.end = this.#length
+    bytes[offset++] = 10
+    this.#length = offset
+    run.end = offset
+  }
+
+  /** A quoted name opens the braces, which are the caller's to close. */
+  #writeName(bytes: Uint8Array, start: number, suffix: string | undefined): number {
+    const name = this.#name
+    if (this.#nameIsQuoted) {
+      bytes[start] = 123
+      return writeQuoted(bytes, start + 1, suffix === undefined ? name : name + suffix)
+    }
+    const offset = writeRaw(bytes, start, name)
+    return suffix === undefined ? offset : writeRaw(bytes, offset, suffix)
   }
 
   /** All families written since the last reset, sorted by name; the bytes are valid until the next `family`, `sample` or `reset`. */
@@ -162,90 +172,21 @@ export class FamilyWriter {
 
   #header(name: string): void {
     const help = this.#help
-    this.#reserve(name.length * 12 + help.length * 6 + 64)
-    this.#raw('# HELP ')
-    this.#headerName(name)
-    this.#byte(32)
-    this.#escaped(help, false)
-    this.#raw('\n# TYPE ')
-    this.#headerName(name)
-    this.#byte(32)
-    this.#raw(textTypes[this.#type])
-    this.#byte(10)
-  }
-
-  #headerName(name: string): void {
-    if (this.#nameIsQuoted) this.#quoted(name)
-    else this.#raw(name)
-  }
-
-  #labelName(name: string): void {
-    const start = this.#length
+    this.#reserve((name.length * 2 + help.length) * escapedBytesMax + 64)
     const bytes = this.#bytes
-    let offset = start
-    for (let i = 0; i < name.length; i++) {
-      const char = name.charCodeAt(i)
-      if (!isNameByte(char) || (i === 0 && char <= 57) || char === 58) {
-        this.#quoted(name)
-        return
-      }
-      bytes[offset++] = char
-    }
+    let offset = writeRaw(bytes, this.#length, '# HELP ')
+    offset = this.#nameIsQuoted ? writeQuoted(bytes, offset, name) : writeRaw(bytes, offset, name)
+    bytes[offset++] = 32
+    offset = writeEscaped(bytes, offset, help, false)
+    offset = writeRaw(bytes, offset, '\n# TYPE ')
+    offset = this.#nameIsQuoted ? writeQuoted(bytes, offset, name) : writeRaw(bytes, offset, name)
+    bytes[offset++] = 32
+    offset = writeRaw(bytes, offset, textTypes[this.#type])
+    bytes[offset++] = 10
     this.#length = offset
   }
 
-  #quoted(value: string): void {
-    this.#byte(34)
-    this.#escaped(value, true)
-    this.#byte(34)
-  }
-
-  #escaped(value: string, quotes: boolean): void {
-    const bytes = this.#bytes
-    let offset = this.#length
-    for (let i = 0; i < value.length; i++) {
-      const char = value.charCodeAt(i)
-      if (char >= 128) {
-        this.#escapedUnicode(value, quotes)
-        return
-      }
-      if (char === 92 || (char === 34 && quotes)) {
-        bytes[offset++] = 92
-        bytes[offset++] = char
-      } else if (char === 10) {
-        bytes[offset++] = 92
-        bytes[offset++] = 110
-      } else {
-        bytes[offset++] = char
-      }
-    }
-    this.#length = offset
-  }
-
-  #escapedUnicode(value: string, quotes: boolean): void {
-    const escaped = value.replace(quotes ? /[\\\n"]/g : /[\\\n]/g, (char) => (char === '\n' ? '\\n' : '\\' + char))
-    this.#length += textEncoder.encodeInto(escaped, this.#bytes.subarray(this.#length)).written
-  }
-
-  #raw(text: string): void {
-    const bytes = this.#bytes
-    let offset = this.#length
-    for (let i = 0; i < text.length; i++) {
-      const char = text.charCodeAt(i)
-      if (char >= 128) {
-        this.#length += textEncoder.encodeInto(text, bytes.subarray(this.#length)).written
-        return
-      }
-      bytes[offset++] = char
-    }
-    this.#length = offset
-  }
-
-  #byte(byte: number): void {
-    this.#bytes[this.#length++] = byte
-  }
-
-  /** Makes room for `more` bytes; every caller reserves the worst case (6 bytes per UTF-16 unit covers UTF-8 and escapes) before it writes. */
+  /** Makes room for `more` bytes; every caller reserves the worst case before it writes. */
   #reserve(more: number): void {
     if (this.#length + more <= this.#bytes.length) return
     const grown = new Uint8Array(Math.max(this.#bytes.length * 2, this.#length + more))
@@ -253,11 +194,10 @@ export class FamilyWriter {
     this.#bytes = grown
   }
 
-  /** Adds the key at [start, #length); false when it is there already. */
-  #remember(start: number): boolean {
+  /** Adds the key at [start, end); false when it is there already. */
+  #remember(start: number, end: number): boolean {
     if (this.#keyCount * 2 >= this.#slotOffsets.length) this.#growSlots()
     const bytes = this.#bytes
-    const end = this.#length
     const length = end - start
     let hash = length
     for (let i = start; i < end; i++) hash = Math.imul(hash ^ bytes[i]!, 0x01000193)
@@ -314,6 +254,56 @@ const textTypes: Readonly<Record<MetricType | 'untyped', string>> = {
   summary: 'summary',
   info: 'gauge',
   stateset: 'gauge',
+}
+
+function writeLabelName(bytes: Uint8Array, start: number, name: string): number {
+  let offset = start
+  for (let i = 0; i < name.length; i++) {
+    const char = name.charCodeAt(i)
+    if (!isNameByte(char) || (i === 0 && char <= 57) || char === 58) return writeQuoted(bytes, start, name)
+    bytes[offset++] = char
+  }
+  return offset
+}
+
+function writeQuoted(bytes: Uint8Array, start: number, text: string): number {
+  bytes[start] = 34
+  const offset = writeEscaped(bytes, start + 1, text, true)
+  bytes[offset] = 34
+  return offset + 1
+}
+
+function writeEscaped(bytes: Uint8Array, start: number, text: string, quotes: boolean): number {
+  let offset = start
+  for (let i = 0; i < text.length; i++) {
+    const char = text.charCodeAt(i)
+    if (char >= 128) return writeEscapedUnicode(bytes, start, text, quotes)
+    if (char === 92 || (char === 34 && quotes)) {
+      bytes[offset++] = 92
+      bytes[offset++] = char
+    } else if (char === 10) {
+      bytes[offset++] = 92
+      bytes[offset++] = 110
+    } else {
+      bytes[offset++] = char
+    }
+  }
+  return offset
+}
+
+function writeEscapedUnicode(bytes: Uint8Array, start: number, text: string, quotes: boolean): number {
+  const escaped = text.replace(quotes ? /[\\\n"]/g : /[\\\n]/g, (char) => (char === '\n' ? '\\n' : '\\' + char))
+  return start + textEncoder.encodeInto(escaped, bytes.subarray(start)).written
+}
+
+function writeRaw(bytes: Uint8Array, start: number, text: string): number {
+  let offset = start
+  for (let i = 0; i < text.length; i++) {
+    const char = text.charCodeAt(i)
+    if (char >= 128) return start + textEncoder.encodeInto(text, bytes.subarray(start)).written
+    bytes[offset++] = char
+  }
+  return offset
 }
 
 function isNameByte(char: number): boolean {

@@ -35,7 +35,7 @@ function writeScaled(bytes: Uint8Array, offset: number, integer: number, decimal
     digits[--start] = integer - quotient * 10 + 48
     integer = quotient
   }
-  for (let rest = integer | 0; rest > 0; ) {
+  for (let rest = integer | 0; rest > 0;) {
     const quotient = (rest / 10) | 0
     digits[--start] = rest - quotient * 10 + 48
     rest = quotient

@@ -4,7 +4,18 @@ import { explainOpenMetricsError } from './explain-error.ts'
 import { ExpositionError } from './exposition-error.ts'
 import { entryEnd, entryHelp, entrySample, entryType, entryUnit } from './parser.ts'
 import type { ExpositionParser } from './parser.ts'
-import { byteClasses, countLines, decodeUtf8, isUtf8Range, labelByte, labelStart, nameByte, nameStart, skipQuoted, unescapeLabel } from './scan.ts'
+import {
+  byteClasses,
+  countLines,
+  decodeUtf8,
+  isUtf8Range,
+  labelByte,
+  labelStart,
+  nameByte,
+  nameStart,
+  skipQuoted,
+  unescapeLabel,
+} from './scan.ts'
 import { ValueError, ValueParser } from './value-parser.ts'
 
 /**
@@ -67,7 +78,7 @@ export class OpenMetricsParser implements ExpositionParser {
     this.#nameStart = start
     if ((byteClasses[bytes[i]!]! & nameStart) !== 0) {
       hasName = true
-      for (i++; i < end && (byteClasses[bytes[i]!]! & nameByte) !== 0; ) i++
+      for (i++; i < end && (byteClasses[bytes[i]!]! & nameByte) !== 0;) i++
     }
     this.#nameEnd = i
     if (i < end && bytes[i] === 123) i = this.#skipLabels(i + 1, hasName, false)
@@ -114,7 +125,7 @@ export class OpenMetricsParser implements ExpositionParser {
     this.#number = this.#values.read(bytes, start + 1, end)
     let i = this.#values.end
     if (i >= 0 && i < end && (bytes[i] === 10 || bytes[i] === 32)) return i
-    for (i = start + 1; i < end && bytes[i] !== 10 && bytes[i] !== 32; ) i++
+    for (i = start + 1; i < end && bytes[i] !== 10 && bytes[i] !== 32;) i++
     if (i === start + 1) this.#fail()
     try {
       this.#number = this.#values.readToken(bytes, start + 1, i)
@@ -142,7 +153,7 @@ export class OpenMetricsParser implements ExpositionParser {
         i = skipQuoted(bytes, i, end, false)
         if (i < 0) this.#fail()
       } else if ((byteClasses[byte]! & labelStart) !== 0) {
-        for (i++; i < end && (byteClasses[bytes[i]!]! & labelByte) !== 0; ) i++
+        for (i++; i < end && (byteClasses[bytes[i]!]! & labelByte) !== 0;) i++
       } else {
         this.#fail()
       }
@@ -183,7 +194,7 @@ export class OpenMetricsParser implements ExpositionParser {
       this.#nameEnd = i - 1
     } else {
       if (i >= end || (byteClasses[bytes[i]!]! & nameStart) === 0) this.#fail()
-      for (i++; i < end && (byteClasses[bytes[i]!]! & nameByte) !== 0; ) i++
+      for (i++; i < end && (byteClasses[bytes[i]!]! & nameByte) !== 0;) i++
       this.#nameEnd = i
     }
     const lineEnd = bytes.indexOf(10, i)
@@ -224,7 +235,10 @@ export class OpenMetricsParser implements ExpositionParser {
   }
 
   #fail(): never {
-    throw new ExpositionError(explainOpenMetricsError(this.#bytes, this.offset, this.#end), countLines(this.#bytes, this.#begin, this.offset))
+    throw new ExpositionError(
+      explainOpenMetricsError(this.#bytes, this.offset, this.#end),
+      countLines(this.#bytes, this.#begin, this.offset),
+    )
   }
 }
 

@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { ExpositionError } from './exposition-error.ts'
 import { OpenMetricsParser } from './openmetrics-parser.ts'
@@ -71,7 +73,10 @@ describe('TextParser', () => {
     ["a{b='c'} 1\n", 'expected label value, got "\'" ("INVALID") while parsing: "a{b=\'" (line 1)'],
     ['a{b=\n', 'expected label value, got "\\n" ("INVALID") while parsing: "a{b=\\n" (line 1)'],
     ['a true\n', 'strconv.ParseFloat: parsing "true": invalid syntax while parsing: "a true" (line 1)'],
-    ['something_weird{problem="', 'expected label value, got "\\"\\n" ("INVALID") while parsing: "something_weird{problem=\\"\\n" (line 1)'],
+    [
+      'something_weird{problem="',
+      'expected label value, got "\\"\\n" ("INVALID") while parsing: "something_weird{problem=\\"\\n" (line 1)',
+    ],
     ['empty_label_name{=""} 0', 'expected label name, got "=\\"" ("EQUAL") while parsing: "empty_label_name{=\\"" (line 1)'],
     ['foo 1_2\n', 'unsupported character in float while parsing: "foo 1_2" (line 1)'],
     ['foo 0x1p-3\n', 'unsupported character in float while parsing: "foo 0x1p-3" (line 1)'],
@@ -124,7 +129,10 @@ describe('OpenMetricsParser', () => {
     ['a 1\n# EOF\n', ['a 1']],
     ['a{b="c",} 1 1.5\n# EOF\n', ['a{b="c"} 1 @1500']],
     ['a 1 -1.2345\n# EOF\n', ['a 1 @-1234']],
-    ['# TYPE a_seconds counter\n# UNIT a_seconds seconds\n# HELP a_seconds x\\"y\n# EOF\n', ['TYPE a_seconds counter', 'UNIT a_seconds seconds', 'HELP a_seconds x"y']],
+    [
+      '# TYPE a_seconds counter\n# UNIT a_seconds seconds\n# HELP a_seconds x\\"y\n# EOF\n',
+      ['TYPE a_seconds counter', 'UNIT a_seconds seconds', 'HELP a_seconds x"y'],
+    ],
     ['a_total 1 # {id="x"} 4\n# EOF\n', ['a_total 1 exemplar']],
     ['a_total 1 2 # {"i.d"="x",b="y"} 4 5\n# EOF\n', ['a_total 1 @2000 exemplar']],
     ['a_total 1 # {} 4\n# EOF\n', ['a_total 1 exemplar']],
@@ -169,4 +177,12 @@ describe('OpenMetricsParser', () => {
     for (let kind = parser.next(); kind !== entryEnd; kind = parser.next()) if (kind === entrySample) marks.push(parser.isCreated)
     expect(marks).toEqual([true, false])
   })
+})
+
+test('the OpenMetrics parser takes every body that the OpenMetrics suite calls good', () => {
+  const shared = process.env['NARTHEX_SHARED'] ?? join(import.meta.dirname, '../../../../shared')
+  const cases = join(shared, 'conformance/openmetrics')
+  const good = readdirSync(cases).filter((name) => !name.startsWith('bad_'))
+  expect(good.length).toBeGreaterThan(20)
+  for (const name of good) expect(() => openMetrics(readFileSync(join(cases, name, 'metrics'))), name).not.toThrow()
 })

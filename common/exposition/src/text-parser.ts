@@ -3,7 +3,19 @@ import { explainTextError } from './explain-error.ts'
 import { ExpositionError } from './exposition-error.ts'
 import { entryComment, entryEnd, entryHelp, entrySample, entryType } from './parser.ts'
 import type { ExpositionParser } from './parser.ts'
-import { byteClasses, countLines, decodeUtf8, isUtf8Range, labelByte, labelStart, nameByte, nameStart, skipQuoted, unescapeHelp, unescapeLabel } from './scan.ts'
+import {
+  byteClasses,
+  countLines,
+  decodeUtf8,
+  isUtf8Range,
+  labelByte,
+  labelStart,
+  nameByte,
+  nameStart,
+  skipQuoted,
+  unescapeHelp,
+  unescapeLabel,
+} from './scan.ts'
 import { ValueError, ValueParser } from './value-parser.ts'
 
 const types: Readonly<Record<string, MetricType>> = {
@@ -87,7 +99,7 @@ export class TextParser implements ExpositionParser {
     let hasName = false
     if ((byteClasses[bytes[i]!]! & nameStart) !== 0) {
       hasName = true
-      for (i++; i < end && (byteClasses[bytes[i]!]! & nameByte) !== 0; ) i++
+      for (i++; i < end && (byteClasses[bytes[i]!]! & nameByte) !== 0;) i++
     }
     this.seriesStart = start
     this.seriesEnd = i
@@ -154,7 +166,7 @@ export class TextParser implements ExpositionParser {
         i = skipQuoted(bytes, i, end, true)
         if (i < 0) this.#fail()
       } else if ((byteClasses[byte]! & labelStart) !== 0) {
-        for (i++; i < end && (byteClasses[bytes[i]!]! & labelByte) !== 0; ) i++
+        for (i++; i < end && (byteClasses[bytes[i]!]! & labelByte) !== 0;) i++
       } else {
         this.#fail()
       }
@@ -202,7 +214,7 @@ export class TextParser implements ExpositionParser {
       }
     } else {
       if (i >= lineEnd || (byteClasses[bytes[i]!]! & nameStart) === 0) this.#fail()
-      for (i++; i < lineEnd && (byteClasses[bytes[i]!]! & nameByte) !== 0; ) i++
+      for (i++; i < lineEnd && (byteClasses[bytes[i]!]! & nameByte) !== 0;) i++
       this.#nameEnd = i
     }
     // The first byte behind the name goes, whatever it is; nothing but blanks counts as no text.

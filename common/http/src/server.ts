@@ -31,7 +31,9 @@ export interface HttpServerOptions {
   /** Longest time to receive one request and to keep an idle connection (5 min, as Prometheus). */
   readonly readTimeoutMs?: number
   readonly instruments?: HttpInstruments
-  /** Compares a password with a bcrypt hash; default: in this thread, in slices. */
+  /**
+   * Compares a password with a bcrypt hash. Give `createWorkerVerifier(…)`: the default works in this thread, in slices of up to 100 ms.
+   */
   readonly verifyPassword?: PasswordVerifier
 }
 
@@ -61,6 +63,9 @@ export function createHttpServer(options: HttpServerOptions): Promise<HttpServer
 function buildServer(options: HttpServerOptions): HttpServer {
   const readConfig = (): WebConfig => readWebConfig(options.webConfigFile)
   let webConfig = readConfig()
+  if (webConfig.rateLimit !== undefined) {
+    options.log.warn('rate_limit has no effect yet', { server: options.name, file: options.webConfigFile })
+  }
   const tls = webConfig.tls === undefined ? undefined : createTlsSettings(webConfig.tls)
   const addresses = options.listenAddress.map(parseListenAddress)
   const routePrefix = normalizePrefix(options.routePrefix)

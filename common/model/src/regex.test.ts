@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { RE2JS } from 're2js'
 import { describe, expect, it } from 'vitest'
+import { parseCapturePattern } from './capture-pattern.ts'
 import { compileRegex, RegexSyntaxError, SearchRegex } from './regex.ts'
 import { parseSimplePattern } from './simple-pattern.ts'
 
@@ -155,6 +156,35 @@ describe('simple patterns', () => {
     const globs = (count: number) => Array.from({ length: count }, (_, i) => `x${i}.*y`).join('|')
     expect(parseSimplePattern(globs(32))).toBeDefined()
     expect(parseSimplePattern(globs(33))).toBeUndefined()
+  })
+})
+
+describe('capture patterns', () => {
+  const piece = fc.constantFrom('a', 'b', '\\.', '.', '.*', '.+', '(', ')', '(.*)', '(.+)', '😀', '-')
+  const pattern = fc.array(piece, { maxLength: 8 }).map((pieces) => pieces.join(''))
+  const value = fc.array(fc.constantFrom('a', 'b', '.', '😀', '-'), { maxLength: 9 }).map((pieces) => pieces.join(''))
+
+  it('give the groups that RE2 gives', () => {
+    fc.assert(
+      fc.property(pattern, fc.array(value, { maxLength: 5 }), (text, values) => {
+        const match = parseCapturePattern(text)
+        if (match === undefined) return
+        const engine = RE2JS.compile(`^(?s:${text})$`)
+        for (const candidate of values)
+          expect([text, candidate, match(candidate)]).toEqual([
+            text,
+            candidate,
+            [...(engine.exec(candidate) ?? [])].length > 0 ? [...engine.exec(candidate)!] : undefined,
+          ])
+      }),
+      { numRuns: 3000 },
+    )
+  })
+
+  it('are greedy from the left', () => {
+    expect(compileRegex('(.*)-(.*)').match('a-b-c')).toEqual(['a-b-c', 'a-b', 'c'])
+    expect(compileRegex('(.*)(.*)').match('ab')).toEqual(['ab', 'ab', ''])
+    expect(compileRegex('(.+):.*').match('h:1:2')).toEqual(['h:1:2', 'h:1'])
   })
 })
 

@@ -1,6 +1,10 @@
 import { RE2JS, RE2JSException, RE2JSSyntaxException } from 're2js'
+import { parseCapturePattern } from './capture-pattern.ts'
+import type { CaptureMatcher } from './capture-pattern.ts'
 import { parseSimplePattern } from './simple-pattern.ts'
 import type { SimplePattern } from './simple-pattern.ts'
+
+type RE2Matcher = ReturnType<RE2JS['matcher']>
 
 /** The groups of a match by number, group 0 being the whole; undefined where a group took no part. */
 export type RegexMatch = readonly (string | undefined)[]
@@ -67,6 +71,8 @@ export class AnchoredRegex {
   readonly #simple: SimplePattern | undefined
   readonly #dotMatchesNewline: boolean
   #engine: RE2JS | undefined
+  #matcher: RE2Matcher | undefined
+  #captures: CaptureMatcher | 'by engine' | undefined
   #groupNames: ReadonlyMap<string, number> | undefined
 
   /** Use `compileRegex`, which remembers. */
@@ -110,12 +116,15 @@ export class AnchoredRegex {
 
   /** The groups, or undefined if the value does not match. */
   match(value: string): RegexMatch | undefined {
-    if (!this.test(value)) return undefined
-    if (this.#simple?.captureCount === 0) return [value]
-    if (this.pattern === '(.*)' && this.#simple !== undefined) return [value, value]
-    const matcher = this.#compile().matcher(value)
-    if (!matcher.matches()) return undefined
-    return readGroups(matcher)
+    if (this.#simple !== undefined) {
+      if (!this.test(value)) return undefined
+      if (this.#simple.captureCount === 0) return [value]
+      if (this.pattern === '(.*)') return [value, value]
+      this.#captures ??= parseCapturePattern(this.pattern) ?? 'by engine'
+      if (this.#captures !== 'by engine') return this.#captures(value)
+    }
+    const matcher = (this.#matcher ??= this.#compile().matcher('')).resetMatcherInput(value)
+    return matcher.matches() ? readGroups(matcher) : undefined
   }
 
   toString(): string {
@@ -168,7 +177,7 @@ export class SearchRegex {
 
 const noNames: ReadonlyMap<string, number> = new Map()
 
-function readGroups(matcher: ReturnType<RE2JS['matcher']>): RegexMatch {
+function readGroups(matcher: RE2Matcher): RegexMatch {
   const groups: (string | undefined)[] = []
   for (let i = 0; i <= matcher.groupCount(); i++) groups.push(matcher.group(i) ?? undefined)
   return groups

@@ -1,3 +1,5 @@
+import { characterLength, isHigh, isLow, unescapedLiteral } from './pattern-text.ts'
+
 // Most patterns that people write are lists of words, `prefix.*`, `5..` and the like. They need no automaton.
 
 /** One character, whatever it is. */
@@ -106,7 +108,7 @@ class SimpleParser {
     }
     let word = ''
     for (let next: string | undefined = character; next !== undefined && !'|().'.includes(next); next = this.#peek()) {
-      const literal = this.#literal(next)
+      const literal = this.#literal()
       if (literal === undefined) return undefined
       word += literal
     }
@@ -140,18 +142,12 @@ class SimpleParser {
     return this.#isQuantified() ? undefined : inner
   }
 
-  #literal(character: string): string | undefined {
-    if (character === '\\') {
-      const escaped = this.#pattern[this.#at + 1]
-      // Only escaped ASCII punctuation stands for itself; `\d`, `\x41`, `\pL` and the like mean more.
-      if (this.#at + 1 >= this.#end || escaped === undefined || !/^[!-/:-@[-`{-~]$/.test(escaped)) return undefined
-      this.#at += 2
-      return escaped
-    }
-    if ('*+?[]{}^$'.includes(character)) return undefined
-    const whole = String.fromCodePoint(this.#pattern.codePointAt(this.#at)!)
-    this.#at += whole.length
-    return whole
+  #literal(): string | undefined {
+    const literal = unescapedLiteral(this.#pattern, this.#at)
+    // The last character may belong to a `$` that is no longer part of the pattern.
+    if (literal === undefined || this.#at + literal.sourceLength > this.#end) return undefined
+    this.#at += literal.sourceLength
+    return literal.text
   }
 
   #isQuantified(): boolean {
@@ -293,17 +289,4 @@ function matchBackward(segment: Segment, value: string, from: number): number {
     }
   }
   return at
-}
-
-/** UTF-16 units of the character at `at`, 1 at the end. */
-function characterLength(value: string, at: number): number {
-  return isHigh(value.charCodeAt(at)) && isLow(value.charCodeAt(at + 1)) ? 2 : 1
-}
-
-function isHigh(unit: number): boolean {
-  return unit >= 0xd800 && unit < 0xdc00
-}
-
-function isLow(unit: number): boolean {
-  return unit >= 0xdc00 && unit < 0xe000
 }

@@ -100,32 +100,43 @@ function tokenize(program: Program<FlagSpecs>, flags: readonly Flag<unknown>[], 
   for (const { name, short } of flags) if (short !== undefined) parser.alias(short, name)
   for (const name of valued) parser.nargs(name, 1)
   parser.fail((message: string | undefined, error: Error | undefined) => {
-    const missing = /^Not enough arguments following: (.+)$/.exec(message ?? '')
-    if (missing !== null) throw usageError(program, `expected argument for flag '--${missing[1]}'`)
     throw error ?? usageError(program, message ?? 'cannot parse arguments')
   })
-  const protectedTokens = tokens.map((token) => protectBoolean(token, booleans))
-  const parsed: Record<string, unknown> = { ...parser.parseSync(protectedTokens) }
-  const positional = Array.isArray(parsed['_']) ? parsed['_'].map(String) : []
-  const unknown = positional.find((token) => token.startsWith('-') && token !== '-' && tokens.includes(token))
-  if (unknown !== undefined && !isAfterSeparator(tokens, unknown)) throw usageError(program, describeUnknown(unknown))
-  return { ...parsed, _: positional }
+  checkTokens(program, flags, tokens)
+  const parsed: Record<string, unknown> = { ...parser.parseSync(tokens.map((token) => protectBoolean(token, booleans))) }
+  return { ...parsed, _: Array.isArray(parsed['_']) ? parsed['_'].map(String) : [] }
+}
+
+// yargs is more lenient than kingpin (`-config.file`, `--no-config.file`), and has other words.
+function checkTokens(program: Program<FlagSpecs>, flags: readonly Flag<unknown>[], tokens: readonly string[]): void {
+  const valued = new Set(
+    flags.flatMap(({ isBoolean, name, short }) => (isBoolean ? [] : [`--${name}`, ...(short === undefined ? [] : [`-${short}`])])),
+  )
+  const bare = new Set(
+    flags.flatMap(({ isBoolean, name, short }) =>
+      isBoolean ? [`--${name}`, `--no-${name}`, ...(short === undefined ? [] : [`-${short}`])] : [],
+    ),
+  )
+  for (const name of ['--help', '--no-help', '--version', '--no-version', '-h']) bare.add(name)
+  for (let i = 0; i < tokens.length; i++) {
+    const token = tokens[i]!
+    if (token === '--') return
+    if (!token.startsWith('-') || token === '-') continue
+    const name = token.split('=', 1)[0]!
+    if (valued.has(name)) {
+      if (token.includes('=')) continue
+      const value = tokens[++i]
+      if (value === undefined || (value.startsWith('-') && value !== '-')) throw usageError(program, `expected argument for flag '${name}'`)
+    } else if (!bare.has(name)) {
+      throw usageError(program, name.startsWith('--') ? `unknown long flag '${name}'` : `unknown short flag '${name.slice(0, 2)}'`)
+    }
+  }
 }
 
 // A bare `--flag` must not take the next word as its value.
 function protectBoolean(token: string, booleans: readonly string[]): string {
   const name = token.startsWith('--no-') ? token.slice(5) : token.slice(2)
   return token.startsWith('--') && booleans.includes(name) ? `${token}=true` : token
-}
-
-function isAfterSeparator(tokens: readonly string[], token: string): boolean {
-  const separator = tokens.indexOf('--')
-  return separator >= 0 && tokens.indexOf(token) > separator
-}
-
-function describeUnknown(token: string): string {
-  if (token.startsWith('--')) return `unknown long flag '${token.split('=')[0]}'`
-  return `unknown short flag '${token.slice(0, 2)}'`
 }
 
 /** What the command line or the environment says; undefined when neither speaks. */

@@ -65,7 +65,7 @@ function indexOnce(item: unknown, key: unknown): unknown {
     }
     case 'string': {
       const bytes = encoder.encode(item as string)
-      return BigInt(bytes[readIndex(key, bytes.length, false)]!)
+      return BigInt(bytes[readIndex(key, bytes.length, false, 'string')]!)
     }
     case 'map':
       if (typeof key !== 'string') {
@@ -78,12 +78,12 @@ function indexOnce(item: unknown, key: unknown): unknown {
   }
 }
 
-function readIndex(key: unknown, length: number, endIsAllowed: boolean): number {
+function readIndex(key: unknown, length: number, endIsAllowed: boolean, kind = 'slice'): number {
   if (kindOf(key) === 'nil') throw new Error('cannot index slice/array with nil')
   if (kindOf(key) !== 'int') throw new Error(`cannot index slice/array with type ${typeNameOf(key)}`)
   const index = integerOf(key)
   if (index < 0n || index > BigInt(length)) throw new Error(`index out of range: ${index}`)
-  if (!endIsAllowed && index === BigInt(length)) throw new Error('reflect: slice index out of range')
+  if (!endIsAllowed && index === BigInt(length)) throw new Error(`reflect: ${kind} index out of range`)
   return Number(index)
 }
 

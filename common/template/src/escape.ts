@@ -1,9 +1,8 @@
-const htmlEscapes: Readonly<Record<string, string>> = { '"': '&#34;', "'": '&#39;', '&': '&amp;', '<': '&lt;', '>': '&gt;', '\0': '\ufffd' }
+const htmlEscapes: Readonly<Record<string, string>> = { '"': '&#34;', "'": '&#39;', '&': '&amp;', '<': '&lt;', '>': '&gt;' }
 
 /** Go's `template.HTMLEscapeString`. */
 export function escapeHtml(text: string): string {
-  // eslint-disable-next-line no-control-regex -- NUL is one of the characters that Go replaces
-  return text.replace(/["'&<>\0]/g, (character) => htmlEscapes[character]!)
+  return text.replace(/["'&<>]/g, (character) => htmlEscapes[character]!).replaceAll('\0', '\ufffd')
 }
 
 const scriptEscapes: Readonly<Record<string, string>> = {

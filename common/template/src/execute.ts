@@ -18,7 +18,7 @@ import type {
 } from './node.ts'
 import type { Definition } from './parse.ts'
 import { PassedError, TemplateError, TemplateLimitError } from './template-error.ts'
-import { anyType, integerOf, isTemplateFunction, isTrue, kindOf, lookUp, sortedEntries, typeNameOf } from './value.ts'
+import { anyType, integerOf, isTemplateFunction, isTrue, kindOf, lookUp, parameterOf, sortedEntries, typeNameOf } from './value.ts'
 import type { FunctionMap, ParameterType, TemplateFunction } from './value.ts'
 
 /** Bounds of one run. */
@@ -256,7 +256,7 @@ export class Execution {
   }
 
   #refuseArguments(node: TermNode, terms: readonly TermNode[], final: unknown): void {
-    if (terms.length > 1 || final !== absent) this.#fail(`can't give argument to non-function ${describeTermInMessage(node)}`)
+    if (terms.length > 1 || final !== absent) this.#fail(`can't give argument to non-function ${describeNode(node)}`)
   }
 
   /** A number without a wanted type: a float if it is written as one, else an int. */
@@ -315,8 +315,8 @@ export class Execution {
   ): unknown {
     const given = Math.max(terms.length - 1, 0) + (final === absent ? 0 : 1)
     if (given !== method.length) this.#fail(`wrong number of args for ${name}: want ${method.length} got ${given}`)
-    const values = terms.slice(1).map((term) => this.#argument(dot, anyType, term))
-    if (final !== absent) values.push(final)
+    const values = terms.slice(1).map((term, i) => this.#argument(dot, parameterOf(receiver, name, i), term))
+    if (final !== absent) values.push(this.#checkType(final, parameterOf(receiver, name, given - 1)))
     return this.#call(node, name, () => Reflect.apply(method, receiver, values) as unknown)
   }
 
@@ -362,6 +362,7 @@ export class Execution {
   #callValue(dot: unknown, at: AnyNode, terms: readonly TermNode[], final: unknown): unknown {
     const values = terms.map((term) => this.#argument(dot, anyType, term))
     if (final !== absent) values.push(final)
+    if (values.length === 0) this.#fail('wrong number of args for call: want at least 1 got 0')
     const [called, ...rest] = values
     const written = terms[0] === undefined ? '' : describeNode(terms[0])
     return this.#call(at, 'call', () => {
@@ -371,6 +372,12 @@ export class Execution {
       if (variadic === undefined ? rest.length !== parameters.length : rest.length < parameters.length) {
         const wanted = variadic === undefined ? String(parameters.length) : `at least ${parameters.length}`
         throw new Error(`wrong number of args for ${written}: got ${rest.length} want ${wanted}`)
+      }
+      for (const [i, value] of rest.entries()) {
+        const type = parameters[i] ?? variadic!
+        if (kindOf(value) !== 'nil' && !type.accepts(value))
+          throw new Error(`arg ${i}: value has type ${typeNameOf(value)}; should be ${type.name}`)
+        if (kindOf(value) === 'nil' && type.isNilable !== true) throw new Error(`arg ${i}: value is nil; should be of type ${type.name}`)
       }
       return (called.call as (...values: unknown[]) => unknown)(...rest)
     })
@@ -478,10 +485,6 @@ export class Execution {
     const column = new TextEncoder().encode(before.slice(lineStart)).length
     return `template: ${sourceName}:${line}:${column}: executing ${quoteText(name)} at <${describeNode(this.#node)}>: ${message}`
   }
-}
-
-function describeTermInMessage(node: TermNode): string {
-  return node.kind === 'pipe' ? `(${describeNode(node)})` : describeNode(node)
 }
 
 /** Only names that begin with a capital are open to templates: no name that JavaScript itself defines does. */

@@ -16,7 +16,7 @@ describe('GoTime', () => {
     ['15:04:05.000 15:04:05.999 15:04:05.99 15:04:05.0', '13:04:05.067 13:04:05.067 13:04:05.06 13:04:05.0'],
     ['3:04PM 03 4 5 pm', '1:04PM 01 4 5 pm'],
     ['002 __2 _2 _2006 2006年1月2日', '060  60 29 _2024 2024年2月29日'],
-    ['Janet Month Jan2 05.0001', 'Janet Month Feb29 05.0001'],
+    ['Janet Month Jan2 05.0001', 'Janet Month Feb29 05.0002'],
   ])('formats %s', (layout, expected) => {
     expect(time.Format(layout)).toBe(expected)
   })
@@ -51,7 +51,11 @@ describe('GoTime', () => {
   it('reads back what it prints', () => {
     fc.assert(
       fc.property(fc.bigInt({ min: 0n, max: 4_000_000_000_000_000_000n }), (nanoseconds) => {
-        for (const layout of ['2006-01-02T15:04:05.999999999Z07:00', '2006-01-02 15:04:05.000000000 -0700', 'Jan _2 2006 3:04:05.999999999PM']) {
+        for (const layout of [
+          '2006-01-02T15:04:05.999999999Z07:00',
+          '2006-01-02 15:04:05.000000000 -0700',
+          'Jan _2 2006 3:04:05.999999999PM',
+        ]) {
           expect(parseLayout(layout, new GoTime(nanoseconds).Format(layout)).epochNanoseconds).toBe(nanoseconds)
         }
       }),

@@ -1,9 +1,11 @@
 import { GoDuration } from './go-duration.ts'
 import { dayNames, formatLayout, monthNames } from './go-time-layout.ts'
 import type { WallClock } from './go-time-layout.ts'
-import { goInteger, goType } from './go-type.ts'
+import { goInteger, goMethods, goType } from './go-type.ts'
 import { loadZone, localZone, utc } from './go-zone.ts'
 import type { Zone } from './go-zone.ts'
+import { intType, stringType } from './value.ts'
+import type { ParameterType } from './value.ts'
 
 const nanosecondsPerMs = 1_000_000n
 const nanosecondsPerSecond = 1_000_000_000n
@@ -18,7 +20,6 @@ const dateMsMax = 8_640_000_000_000_000n
 export class GoTime {
   static readonly zero = new GoTime(zeroInstant)
 
-  readonly [goType] = 'time.Time'
   readonly epochNanoseconds: bigint
   readonly #zone: Zone
   #clock: WallClock | undefined
@@ -26,6 +27,14 @@ export class GoTime {
   constructor(epochNanoseconds: bigint, zone: Zone = utc) {
     this.epochNanoseconds = epochNanoseconds
     this.#zone = zone
+  }
+
+  get [goType](): string {
+    return 'time.Time'
+  }
+
+  get [goMethods](): Readonly<Record<string, readonly ParameterType[]>> {
+    return methodTypes
   }
 
   static fromMs(epochMs: number, zone: Zone = utc): GoTime {
@@ -185,6 +194,21 @@ export class GoTime {
       zoneOffsetSeconds,
     }
   }
+}
+
+const timeType: ParameterType = { name: 'time.Time', accepts: (value) => value instanceof GoTime }
+const durationType: ParameterType = { name: 'time.Duration', accepts: (value) => value instanceof GoDuration || typeof value === 'bigint' }
+
+const methodTypes: Readonly<Record<string, readonly ParameterType[]>> = {
+  Format: [stringType],
+  Add: [durationType],
+  AddDate: [intType, intType, intType],
+  Sub: [timeType],
+  After: [timeType],
+  Before: [timeType],
+  Equal: [timeType],
+  Truncate: [durationType],
+  Round: [durationType],
 }
 
 /** Go's `time.Month`: a number that prints as its name. */

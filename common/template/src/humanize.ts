@@ -41,13 +41,14 @@ export function humanizeDuration(value: unknown): string {
   if (Math.abs(seconds) < 1) return scaleUp(seconds) + 's'
   const sign = seconds < 0 ? '-' : ''
   const size = Math.abs(seconds)
-  const whole = Math.trunc(size)
-  const days = Math.floor(whole / 86_400)
-  const hours = Math.floor(whole / 3600) % 24
-  const minutes = Math.floor(whole / 60) % 60
-  if (days !== 0) return `${sign}${days}d ${hours}h ${minutes}m ${whole % 60}s`
-  if (hours !== 0) return `${sign}${hours}h ${minutes}m ${whole % 60}s`
-  if (minutes !== 0) return `${sign}${minutes}m ${whole % 60}s`
+  // What does not fit Go's int64 becomes its smallest number, and prints as strangely as there.
+  const whole = size < 2 ** 63 ? BigInt(Math.trunc(size)) : -(1n << 63n)
+  const days = whole / 86_400n
+  const hours = (whole / 3600n) % 24n
+  const minutes = (whole / 60n) % 60n
+  if (days !== 0n) return `${sign}${days}d ${hours}h ${minutes}m ${whole % 60n}s`
+  if (hours !== 0n) return `${sign}${hours}h ${minutes}m ${whole % 60n}s`
+  if (minutes !== 0n) return `${sign}${minutes}m ${whole % 60n}s`
   return `${sign}${fourDigits(size)}s`
 }
 

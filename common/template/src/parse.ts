@@ -46,7 +46,7 @@ const termKinds: readonly TokenKind[] = [
 ]
 
 /**
- * Reads one source: its own body first, then what it defines. `hasFunction` says which functions there are.
+ * Reads one source: what it defines, and its own body under its name. `hasFunction` says which functions there are.
  * Throws `TemplateError` with Go's text, `template: NAME:LINE: …`.
  */
 export function parseSource(name: string, source: string, hasFunction: (name: string) => boolean): Definition[] {
@@ -56,6 +56,11 @@ export function parseSource(name: string, source: string, hasFunction: (name: st
 /** A quote and one whole character or escape. */
 const beginsWithCharacter = /^'(?:[^\\']|\\(?:[abfnrtv\\']|x[0-9a-fA-F]{2}|[0-7]{3}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}))/
 
+/** Whether a body is nothing but space. */
+export function isEmptyList(list: ListNode): boolean {
+  return list.nodes.every((node) => node.kind === 'text' && node.text.trim() === '')
+}
+
 type ListEnd = 'end' | 'else'
 
 class Parser {
@@ -63,7 +68,7 @@ class Parser {
   readonly #source: string
   readonly #hasFunction: (name: string) => boolean
   readonly #tokens: readonly Token[]
-  readonly #definitions: Definition[] = []
+  readonly #definitions = new Map<string, Definition>()
   #next = 0
   /** The furthest token looked at: the one whose line a message names. */
   #furthest = 0
@@ -90,11 +95,18 @@ class Parser {
       if (typeof node === 'string') this.#fail(`unexpected {{${node}}}`)
       nodes.push(node)
     }
-    return [this.#define(this.#name, { kind: 'list', at: 0, nodes }), ...this.#definitions]
+    this.#define(this.#name, { kind: 'list', at: 0, nodes })
+    return [...this.#definitions.values()]
   }
 
-  #define(name: string, list: ListNode): Definition {
-    return { name, list, sourceName: this.#name, source: this.#source }
+  /** A body of nothing but space gives way to another of its name, wherever it stands; two others clash. */
+  #define(name: string, list: ListNode): void {
+    const known = this.#definitions.get(name)
+    if (known !== undefined && !isEmptyList(known.list)) {
+      if (!isEmptyList(list)) this.#fail(`template: multiple definition of template ${quoteText(name)}`)
+      return
+    }
+    this.#definitions.set(name, { name, list, sourceName: this.#name, source: this.#source })
   }
 
   #isDefinition(): boolean {
@@ -111,7 +123,7 @@ class Parser {
     const name = this.#templateName(context)
     const close = this.#takeNonSpace()
     if (close.kind !== 'right-delimiter') this.#unexpected(close, context)
-    this.#definitions.push(this.#define(name, this.#body(context)))
+    this.#define(name, this.#body(context))
   }
 
   /** The list of a `define` or `block`, which sees none of the variables around it. */
@@ -239,7 +251,7 @@ class Parser {
     const { at } = this.#peekNonSpace()
     const name = this.#templateName(context)
     const pipe = this.#pipe(context, 'right-delimiter')
-    this.#definitions.push(this.#define(name, this.#body(context)))
+    this.#define(name, this.#body(context))
     return { kind: 'template', at, name, pipe }
   }
 

@@ -26,10 +26,16 @@ it.each([
   ['plain', 'plain'],
   ['{{ $labels.instance }} of {{ .Labels.job }} down {{ $value }}', 'h:9100 of a down 12.75'],
   ['{{ $labels.missing }}|{{ $externalLabels.cluster }}|{{ $externalLabels.nope }}|{{ $externalURL }}', '|c1||http://ext:9090/pre'],
-  ['{{ humanize $value }} {{ humanize 1234567 }} {{ humanize 0.00001234 }} {{ humanize 0 }} {{ humanize "123456" }}', '12.75 1.235M 12.34u 0 123.5k'],
+  [
+    '{{ humanize $value }} {{ humanize 1234567 }} {{ humanize 0.00001234 }} {{ humanize 0 }} {{ humanize "123456" }}',
+    '12.75 1.235M 12.34u 0 123.5k',
+  ],
   ['{{ humanize 999999 }} {{ humanize -1234.5 }} {{ humanize 1e30 }} {{ humanize 1e-30 }}', '1000k -1.234k 1e+06Y 1e-06y'],
   ['{{ humanize1024 1048576 }} {{ humanize1024 0.5 }} {{ humanize1024 -2048 }} {{ humanize1024 1023.99 }}', '1Mi 0.5 -2ki 1024'],
-  ['{{ humanizeDuration 3661 }}|{{ humanizeDuration 0 }}|{{ humanizeDuration 0.0015 }}|{{ humanizeDuration 59.9 }}', '1h 1m 1s|0s|1.5ms|59.9s'],
+  [
+    '{{ humanizeDuration 3661 }}|{{ humanizeDuration 0 }}|{{ humanizeDuration 0.0015 }}|{{ humanizeDuration 59.9 }}',
+    '1h 1m 1s|0s|1.5ms|59.9s',
+  ],
   ['{{ humanizeDuration -90061.5 }}|{{ humanizeDuration 1e-12 }}|{{ humanizeDuration 65 }}', '-1d 1h 1m 1s|1ps|1m 5s'],
   ['{{ humanizePercentage 0.1234567 }} {{ humanizePercentage 1 }}', '12.35% 100%'],
   ['{{ humanizeTimestamp 1435065584.128 }} {{ humanizeTimestamp 0 }}', '2015-06-23 13:19:44.128 +0000 UTC 1970-01-01 00:00:00 +0000 UTC'],
@@ -37,7 +43,10 @@ it.each([
   ['{{ toDuration 90.5 }} {{ now }} {{ parseDuration "1h30m" }}', '1m30.5s 1.435065584128e+09 5400'],
   ['{{ title "aa bb CC" }} {{ toUpper "aé" }} {{ toLower "AÉ" }}', 'Aa Bb CC AÉ aé'],
   ['{{ stripPort "a.b:80" }} {{ stripPort "[::1]:80" }} {{ stripPort "a" }} {{ stripPort "a:b:c" }}', 'a.b ::1 a a:b:c'],
-  ['{{ stripDomain "a.b.c:80" }} {{ stripDomain "a.b.c" }} {{ stripDomain "1.2.3.4:80" }} {{ stripDomain "[::1]:90" }}', 'a:80 a 1.2.3.4:80 [::1]:90'],
+  [
+    '{{ stripDomain "a.b.c:80" }} {{ stripDomain "a.b.c" }} {{ stripDomain "1.2.3.4:80" }} {{ stripDomain "[::1]:90" }}',
+    'a:80 a 1.2.3.4:80 [::1]:90',
+  ],
   ['{{ match "a.*b" "xaxxb" }} {{ match "^b" "ab" }} {{ reReplaceAll "(a)(b)" "$2$1-$1x-${1}y" "abab" }}', 'true false ba--ayba--ay'],
   ['{{ graphLink "up{a=\\"b\\"} == 0" }}', '/graph?g0.expr=up%7Ba%3D%22b%22%7D+%3D%3D+0&g0.tab=0'],
   ['{{ tableLink "sum(x) by (y)" }} {{ urlQueryEscape "a b&c" }}', '/graph?g0.expr=sum%28x%29+by+%28y%29&g0.tab=1 a+b%26c'],
@@ -54,12 +63,22 @@ it.each([
 })
 
 it.each([
-  ['{{ query "nope" | first | value }}', '115', 'first', 'error calling first: first() called on vector with no elements'],
+  ['{{ query "nope" | first | value }}', '130', 'first', 'error calling first: first() called on vector with no elements'],
   ['{{ humanize "abc" }}', '115', 'humanize "abc"', 'error calling humanize: strconv.ParseFloat: parsing "abc": invalid syntax'],
   ['{{ humanize $labels }}', '115', 'humanize $labels', "error calling humanize: can't convert map[string]string to float"],
-  ['{{ reReplaceAll "(" "x" "y" }}', '115', 'reReplaceAll "(" "x" "y"', 'error calling reReplaceAll: regexp: Compile(`(`): error parsing regexp: missing closing ): `(`'],
+  [
+    '{{ reReplaceAll "(" "x" "y" }}',
+    '115',
+    'reReplaceAll "(" "x" "y"',
+    'error calling reReplaceAll: regexp: Compile(`(`): error parsing regexp: missing closing ): `(`',
+  ],
   ['{{ query "bad" }}', '115', 'query "bad"', 'error calling query: 1:4: parse error'],
-  ['{{ .Foo }}', '115', '.Foo', "can't evaluate field Foo in type struct { Labels map[string]string; ExternalLabels map[string]string; ExternalURL string; Value interface {} }"],
+  [
+    '{{ .Foo }}',
+    '115',
+    '.Foo',
+    "can't evaluate field Foo in type struct { Labels map[string]string; ExternalLabels map[string]string; ExternalURL string; Value interface {} }",
+  ],
 ])('fails on %s with the message of Prometheus', (text, column, context, message) => {
   expect(() => expand(text)).toThrow(
     `error executing template __alert_x: template: __alert_x:1:${column}: executing "__alert_x" at <${context}>: ${message}`,
@@ -88,5 +107,7 @@ describe('queries', () => {
 it('checks a text without running it', () => {
   expect(checkRuleTemplate('__alert_x', '{{ $labels.x }}')).toBeUndefined()
   expect(checkRuleTemplate('__alert_x', 'a\n{{ nope }}')).toBe('template: __alert_x:2: function "nope" not defined')
-  expect(() => parseRuleTemplate('__alert_x', '{{ if }}')).toThrow('error parsing template __alert_x: template: __alert_x:1: missing value for if')
+  expect(() => parseRuleTemplate('__alert_x', '{{ if }}')).toThrow(
+    'error parsing template __alert_x: template: __alert_x:1: missing value for if',
+  )
 })

@@ -1,4 +1,4 @@
-import { Labels } from '@narthex/model/labels'
+import type { Labels } from '@narthex/model/labels'
 import { goType } from './go-type.ts'
 import { createPrometheusFunctions } from './prometheus-functions.ts'
 import type { PrometheusFunctionContext } from './prometheus-functions.ts'

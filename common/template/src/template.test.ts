@@ -76,8 +76,39 @@ it('lets a PassedError through and wraps every other one', () => {
 })
 
 it('ends in a text or a TemplateError for any template', () => {
-  const piece = fc.constantFrom('{{', '}}', '{{-', '-}}', ' ', '.', '$', '$x', ':=', '|', '(', ')', '"', '`', "'", 'if', 'range', 'end', 'else', 'define', 'template', '1', '/*', '*/', 'é', '\n')
-  const text = fc.oneof(fc.string({ unit: 'binary' }), fc.array(piece).map((pieces) => pieces.join('')), fc.array(piece).map((pieces) => `{{${pieces.join('')}}}`))
+  const piece = fc.constantFrom(
+    '{{',
+    '}}',
+    '{{-',
+    '-}}',
+    ' ',
+    '.',
+    '$',
+    '$x',
+    ':=',
+    '|',
+    '(',
+    ')',
+    '"',
+    '`',
+    "'",
+    'if',
+    'range',
+    'end',
+    'else',
+    'define',
+    'template',
+    '1',
+    '/*',
+    '*/',
+    'é',
+    '\n',
+  )
+  const text = fc.oneof(
+    fc.string({ unit: 'binary' }),
+    fc.array(piece).map((pieces) => pieces.join('')),
+    fc.array(piece).map((pieces) => `{{${pieces.join('')}}}`),
+  )
   fc.assert(
     fc.property(text, (template) => {
       try {

@@ -1,7 +1,7 @@
 import { builtinFunctions, specialFunctions } from './builtins.ts'
 import { Execution } from './execute.ts'
 import type { ExecutionLimits } from './execute.ts'
-import { parseSource } from './parse.ts'
+import { isEmptyList, parseSource } from './parse.ts'
 import type { Definition } from './parse.ts'
 import { TemplateError } from './template-error.ts'
 import type { FunctionMap } from './value.ts'
@@ -25,7 +25,7 @@ export function parseTemplate(name: string, text: string, functions: FunctionMap
   const definitions = new Map(base?.definitions)
   for (const definition of parseSource(name, text, hasFunction)) {
     // As Go has it, an empty body does not take the place of one that is there: a file of definitions only keeps what its name meant.
-    if (definitions.has(definition.name) && isEmpty(definition)) continue
+    if (definitions.has(definition.name) && isEmptyList(definition.list)) continue
     definitions.set(definition.name, definition)
   }
   return { name, definitions }
@@ -52,8 +52,4 @@ export function executeDefinition(
   if (definition === undefined)
     throw new TemplateError(`template: no template ${JSON.stringify(name)} associated with template ${JSON.stringify(template.name)}`)
   return new Execution(template.definitions, functions, limits).run(definition, data)
-}
-
-function isEmpty(definition: Definition): boolean {
-  return definition.list.nodes.every((node) => node.kind === 'text' && node.text.trim() === '')
 }

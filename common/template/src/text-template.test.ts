@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import { GoDuration } from './go-duration.ts'
 import { GoTime } from './go-time.ts'
-import { goType } from './go-type.ts'
+import { goMethods, goType } from './go-type.ts'
 import { executeTemplate, parseTemplate } from './template.ts'
 import { TemplateError } from './template-error.ts'
 import { anyType, boolType, floatType, intType, StringMap, stringType, typeNameOf } from './value.ts'
@@ -10,7 +10,10 @@ import type { FunctionMap, ParameterType } from './value.ts'
 
 // testdata/text-template.json: what Go 1.26's text/template (missingkey=zero) made of each template with the data and functions below;
 // written out by a program over hand-written templates and damaged copies of them.
-const cases = JSON.parse(readFileSync(new URL('../testdata/text-template.json', import.meta.url), 'utf8')) as [string, string | { error: string }][]
+const cases = JSON.parse(readFileSync(new URL('../testdata/text-template.json', import.meta.url), 'utf8')) as [
+  string,
+  string | { error: string },
+][]
 
 const textsType: ParameterType = { name: '[]string', accepts: (value) => Array.isArray(value) }
 
@@ -73,10 +76,18 @@ class Data {
   T = GoTime.fromMs(Date.UTC(2024, 1, 29, 13, 4, 5, 678))
   D = new GoDuration(90_000_000_000n)
   Nil = null
-  F = { parameters: [stringType, intType], call: (text: string, count: bigint) => text.repeat(Number(count)), [goType]: 'func(string, int) string' }
+  F = {
+    parameters: [stringType, intType],
+    call: (text: string, count: bigint) => text.repeat(Number(count)),
+    [goType]: 'func(string, int) string',
+  }
 
   get [goType](): string {
     return 'main.Data'
+  }
+
+  get [goMethods](): Record<string, ParameterType[]> {
+    return { Hello: [stringType] }
   }
 
   Hello(name: unknown): string {

@@ -1,6 +1,6 @@
 import { Labels } from '@narthex/model/labels'
 import { compareBytewise } from '@narthex/model/compare'
-import { goInteger, goType } from './go-type.ts'
+import { goInteger, goMethods, goType } from './go-type.ts'
 
 // What a template works on, and how Go's types are told apart here:
 //   nil              undefined, null
@@ -94,6 +94,13 @@ export function typeNameOf(value: unknown): string {
     if (value instanceof StringMap || value instanceof Labels) return 'map[string]string'
   }
   return typeNames[kindOf(value)]
+}
+
+/** What the method of a value takes as its `index`th argument. */
+export function parameterOf(receiver: unknown, method: string, index: number): ParameterType {
+  if (typeof receiver !== 'object' || receiver === null) return anyType
+  const methods = Reflect.get(receiver, goMethods) as Readonly<Record<string, readonly ParameterType[]>> | undefined
+  return methods !== undefined && Object.hasOwn(methods, method) ? (methods[method]![index] ?? anyType) : anyType
 }
 
 /** Go's truth: everything but nil, false, zero and what is empty. */

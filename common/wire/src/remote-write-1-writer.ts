@@ -27,7 +27,16 @@ export class RemoteWrite1Writer {
    * Appends a series with one sample. [start, end) of `refs` is a 2.0 `labels_refs` field with references into
    * `symbolBytes`, whose places `locateSymbols` gave.
    */
-  series(symbolBytes: Uint8Array, symbolOffsets: Uint32Array, refs: Uint8Array, start: number, end: number, timeMs: number, low: number, high: number): void {
+  series(
+    symbolBytes: Uint8Array,
+    symbolOffsets: Uint32Array,
+    refs: Uint8Array,
+    start: number,
+    end: number,
+    timeMs: number,
+    low: number,
+    high: number,
+  ): void {
     const out = this.#out
     const fieldStart = out.length
     out.reserve(3)

@@ -24,12 +24,18 @@ interface PlainSeries {
   samples: { value: number; timestamp: number }[]
 }
 
-const labelArbitrary = fc.record({ name: fc.string({ unit: 'grapheme', maxLength: 12 }), value: fc.string({ unit: 'grapheme', maxLength: 200 }) })
+const labelArbitrary = fc.record({
+  name: fc.string({ unit: 'grapheme', maxLength: 12 }),
+  value: fc.string({ unit: 'grapheme', maxLength: 200 }),
+})
 const sampleArbitrary = fc.record({
   value: fc.double({ noNaN: true }),
   timestamp: fc.oneof(fc.integer({ min: 1.5e12, max: 1.9e12 }), fc.maxSafeInteger()),
 })
-const seriesArbitrary = fc.record({ labels: fc.array(labelArbitrary, { maxLength: 12 }), samples: fc.array(sampleArbitrary, { maxLength: 4 }) })
+const seriesArbitrary = fc.record({
+  labels: fc.array(labelArbitrary, { maxLength: 12 }),
+  samples: fc.array(sampleArbitrary, { maxLength: 4 }),
+})
 const metadataArbitrary = fc.record({
   type: fc.integer({ min: 0, max: 7 }),
   metricFamilyName: fc.string(),
@@ -109,7 +115,9 @@ describe('RemoteWrite1Reader', () => {
   test('counts histograms and exemplars, and keeps their series', () => {
     const labels = [{ name: '__name__', value: 'h' }]
     const reader = new RemoteWrite1Reader()
-    reader.read(encodeOracle({ timeseries: [{ labels, histograms: [{ countInt: 5, sum: 2.5, schema: -3 }], exemplars: [{ labels, value: 2 }] }] }))
+    reader.read(
+      encodeOracle({ timeseries: [{ labels, histograms: [{ countInt: 5, sum: 2.5, schema: -3 }], exemplars: [{ labels, value: 2 }] }] }),
+    )
     expect([reader.seriesCount, reader.histogramCount, reader.exemplarCount, reader.sampleEnd[0]]).toEqual([1, 1, 1, 0])
   })
 
@@ -193,9 +201,7 @@ describe('RemoteWrite1Writer', () => {
         reader.read(writer.view())
         expect(readAll(reader)).toEqual(expected)
         const oracle = WriteRequest.toObject(WriteRequest.decode(writer.view()), { longs: Number, defaults: true, arrays: true })
-        expect(
-          oracle.timeseries.map((series: PlainSeries) => ({ labels: series.labels, samples: series.samples })),
-        ).toEqual(expected)
+        expect(oracle.timeseries.map((series: PlainSeries) => ({ labels: series.labels, samples: series.samples }))).toEqual(expected)
       }),
       { numRuns: 200 },
     )
@@ -214,7 +220,10 @@ function symbolsOf(texts: string[]) {
   const bytes = Buffer.concat(
     unique.map((text) => {
       const encoded = Buffer.from(text)
-      return Buffer.concat([Buffer.from(encoded.length < 128 ? [0x22, encoded.length] : [0x22, (encoded.length & 127) | 128, encoded.length >> 7]), encoded])
+      return Buffer.concat([
+        Buffer.from(encoded.length < 128 ? [0x22, encoded.length] : [0x22, (encoded.length & 127) | 128, encoded.length >> 7]),
+        encoded,
+      ])
     }),
   )
   return { bytes, offsets: locateSymbols(bytes, unique.length), ref: (text: string) => unique.indexOf(text) + 1 }

@@ -57,7 +57,18 @@ export class RemoteWrite2Writer {
    * Appends a series with one sample. [start, end) of `refs` is a `labels_refs` field (tag 0x0a, length, packed references
    * from 1); `base` comes from `addSymbols`. Metadata is left out if `typeCode`, `helpRef` and `unitRef` are 0; its references are final.
    */
-  series(refs: Uint8Array, start: number, end: number, base: number, timeMs: number, low: number, high: number, typeCode = 0, helpRef = 0, unitRef = 0): void {
+  series(
+    refs: Uint8Array,
+    start: number,
+    end: number,
+    base: number,
+    timeMs: number,
+    low: number,
+    high: number,
+    typeCode = 0,
+    helpRef = 0,
+    unitRef = 0,
+  ): void {
     const out = this.#series
     out.reserve(16 + (end - start) * 5 + sampleFieldBytesMax + 20)
     const { bytes } = out

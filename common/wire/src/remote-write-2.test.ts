@@ -24,7 +24,9 @@ function encodeOracle(message: object): Uint8Array {
   return Request.encode(Request.fromObject(message)).finish()
 }
 
-const symbolsArbitrary = fc.array(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 }), { minLength: 1, maxLength: 300 }).map((texts) => ['', ...texts])
+const symbolsArbitrary = fc
+  .array(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 }), { minLength: 1, maxLength: 300 })
+  .map((texts) => ['', ...texts])
 const timestampArbitrary = fc.oneof(fc.integer({ min: 1.5e12, max: 1.9e12 }), fc.maxSafeInteger())
 const sampleArbitrary = fc.record({ value: fc.double({ noNaN: true }), timestamp: timestampArbitrary })
 
@@ -69,7 +71,11 @@ describe('RemoteWrite2Reader', () => {
         reader.read(encodeOracle(request))
         expect(readAll(reader)).toEqual({
           symbols: request.symbols,
-          timeseries: request.timeseries.map(({ labelsRefs, samples, metadata }) => ({ labelsRefs, samples, metadata: metadata ?? noMetadata })),
+          timeseries: request.timeseries.map(({ labelsRefs, samples, metadata }) => ({
+            labelsRefs,
+            samples,
+            metadata: metadata ?? noMetadata,
+          })),
         })
       }),
       { numRuns: 200 },
@@ -87,7 +93,8 @@ describe('RemoteWrite2Reader', () => {
 
   test('takes the last symbol as a reference and refuses the one behind it', () => {
     const reader = new RemoteWrite2Reader()
-    const request = (ref: number) => encodeOracle({ symbols: ['', 'a', 'b'], timeseries: [{ labelsRefs: [1, ref], samples: [{ timestamp: 1 }] }] })
+    const request = (ref: number) =>
+      encodeOracle({ symbols: ['', 'a', 'b'], timeseries: [{ labelsRefs: [1, ref], samples: [{ timestamp: 1 }] }] })
     reader.read(request(2))
     expect(() => reader.read(request(3))).toThrow('want references below 3, got 3')
   })
@@ -121,17 +128,22 @@ describe('RemoteWrite2Reader', () => {
   test('refuses damaged requests with WireError only', () => {
     const reader = new RemoteWrite2Reader()
     fc.assert(
-      fc.property(requestArbitrary(), fc.array(fc.tuple(fc.nat(), fc.integer({ min: 0, max: 255 })), { maxLength: 4 }), fc.nat(), (request, flips, cut) => {
-        const whole = encodeOracle(request)
-        const bytes = whole.slice(0, cut % 2 === 0 ? whole.length : cut % (whole.length + 1))
-        for (const [at, value] of flips) if (bytes.length > 0) bytes[at % bytes.length] = value
-        try {
-          reader.read(bytes)
-          for (let i = 0; i < reader.symbolCount; i++) expect(reader.symbolEnd[i]).toBeLessThanOrEqual(bytes.length)
-        } catch (error) {
-          expect(error).toBeInstanceOf(WireError)
-        }
-      }),
+      fc.property(
+        requestArbitrary(),
+        fc.array(fc.tuple(fc.nat(), fc.integer({ min: 0, max: 255 })), { maxLength: 4 }),
+        fc.nat(),
+        (request, flips, cut) => {
+          const whole = encodeOracle(request)
+          const bytes = whole.slice(0, cut % 2 === 0 ? whole.length : cut % (whole.length + 1))
+          for (const [at, value] of flips) if (bytes.length > 0) bytes[at % bytes.length] = value
+          try {
+            reader.read(bytes)
+            for (let i = 0; i < reader.symbolCount; i++) expect(reader.symbolEnd[i]).toBeLessThanOrEqual(bytes.length)
+          } catch (error) {
+            expect(error).toBeInstanceOf(WireError)
+          }
+        },
+      ),
       { numRuns: 500 },
     )
   })
@@ -159,13 +171,15 @@ describe('RemoteWrite2Writer', () => {
           }
         })
         const got = Request.toObject(Request.decode(writer.view()), { longs: Number, defaults: true, arrays: true })
-        const seen = got.timeseries.map((series: { labelsRefs: number[]; samples: { value: number; timestamp: number }[]; metadata: typeof noMetadata | null }) => ({
-          labels: series.labelsRefs.map((ref) => got.symbols[ref]),
-          sample: { value: series.samples[0]!.value, timestamp: series.samples[0]!.timestamp },
-          type: series.metadata?.type ?? 0,
-          help: got.symbols[series.metadata?.helpRef ?? 0],
-          unit: got.symbols[series.metadata?.unitRef ?? 0],
-        }))
+        const seen = got.timeseries.map(
+          (series: { labelsRefs: number[]; samples: { value: number; timestamp: number }[]; metadata: typeof noMetadata | null }) => ({
+            labels: series.labelsRefs.map((ref) => got.symbols[ref]),
+            sample: { value: series.samples[0]!.value, timestamp: series.samples[0]!.timestamp },
+            type: series.metadata?.type ?? 0,
+            help: got.symbols[series.metadata?.helpRef ?? 0],
+            unit: got.symbols[series.metadata?.unitRef ?? 0],
+          }),
+        )
         expect(seen).toEqual(expected)
         const reader = new RemoteWrite2Reader()
         reader.read(writer.view())

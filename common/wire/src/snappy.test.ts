@@ -6,9 +6,9 @@ import { compress, maxCompressedBytes, readDeclaredBytes, SnappyError, uncompres
 /** Texts that repeat themselves, as label sets do, and noise. */
 const payloadArbitrary = fc.oneof(
   fc.uint8Array({ maxLength: 300 }),
-  fc.tuple(fc.array(fc.uint8Array({ minLength: 1, maxLength: 40 }), { minLength: 1, maxLength: 6 }), fc.array(fc.nat(), { maxLength: 400 })).map(([words, picks]) =>
-    Uint8Array.from(Buffer.concat(picks.map((pick) => words[pick % words.length]!))),
-  ),
+  fc
+    .tuple(fc.array(fc.uint8Array({ minLength: 1, maxLength: 40 }), { minLength: 1, maxLength: 6 }), fc.array(fc.nat(), { maxLength: 400 }))
+    .map(([words, picks]) => Uint8Array.from(Buffer.concat(picks.map((pick) => words[pick % words.length]!)))),
 )
 
 test('gives back what it compressed, and so does the oracle', () => {
@@ -26,27 +26,32 @@ test('gives back what it compressed, and so does the oracle', () => {
 
 test('takes and refuses the same damaged blocks as the oracle', () => {
   fc.assert(
-    fc.property(payloadArbitrary, fc.array(fc.tuple(fc.nat(), fc.integer({ min: 0, max: 255 })), { minLength: 1, maxLength: 4 }), fc.nat(), (payload, flips, cut) => {
-      const whole = compress(payload)
-      const block = Uint8Array.from(cut % 3 === 0 ? whole.subarray(0, cut % (whole.length + 1)) : whole)
-      for (const [at, value] of flips) if (block.length > 0) block[at % block.length] = value
-      let expected: Buffer | undefined
-      let declared = 0
-      try {
-        declared = readDeclaredBytes(block)
-        if (declared <= 1 << 20) expected = oracle.uncompressSync(Buffer.from(block)) as Buffer
-      } catch {
-        expected = undefined
-      }
-      let got: Uint8Array | undefined
-      try {
-        got = uncompress(block, 1 << 20)
-      } catch (error) {
-        expect(error).toBeInstanceOf(SnappyError)
-      }
-      expect(got === undefined).toBe(expected === undefined)
-      if (got !== undefined) expect(Buffer.from(got).equals(expected!)).toBe(true)
-    }),
+    fc.property(
+      payloadArbitrary,
+      fc.array(fc.tuple(fc.nat(), fc.integer({ min: 0, max: 255 })), { minLength: 1, maxLength: 4 }),
+      fc.nat(),
+      (payload, flips, cut) => {
+        const whole = compress(payload)
+        const block = Uint8Array.from(cut % 3 === 0 ? whole.subarray(0, cut % (whole.length + 1)) : whole)
+        for (const [at, value] of flips) if (block.length > 0) block[at % block.length] = value
+        let expected: Buffer | undefined
+        let declared = 0
+        try {
+          declared = readDeclaredBytes(block)
+          if (declared <= 1 << 20) expected = oracle.uncompressSync(Buffer.from(block)) as Buffer
+        } catch {
+          expected = undefined
+        }
+        let got: Uint8Array | undefined
+        try {
+          got = uncompress(block, 1 << 20)
+        } catch (error) {
+          expect(error).toBeInstanceOf(SnappyError)
+        }
+        expect(got === undefined).toBe(expected === undefined)
+        if (got !== undefined) expect(Buffer.from(got).equals(expected!)).toBe(true)
+      },
+    ),
     { numRuns: 2000 },
   )
 })

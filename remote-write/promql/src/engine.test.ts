@@ -12,7 +12,9 @@ const minute = 60_000
 
 /** `{labels}: value value …`, one line a series. */
 function show({ series }: QueryResult): string[] {
-  return series.labels.map((labels, i) => `${labels.toString()}: ${series.values.subarray(series.offsets[i]!, series.offsets[i + 1]!).join(' ')}`)
+  return series.labels.map(
+    (labels, i) => `${labels.toString()}: ${series.values.subarray(series.offsets[i]!, series.offsets[i + 1]!).join(' ')}`,
+  )
 }
 
 function errorOf(run: () => unknown): QueryError {
@@ -153,7 +155,11 @@ describe('errors', () => {
 
   it.each([
     ['a +', 'bad_data', '1:4: parse error: unexpected end of input'],
-    ['b + on(x) a', 'execution', 'found duplicate series for the match group {x="1"} on the right hand-side of the operation: [{__name__="a", x="1", y="1"}, {__name__="a", x="1", y="2"}];many-to-many matching not allowed: matching labels must be unique on one side'],
+    [
+      'b + on(x) a',
+      'execution',
+      'found duplicate series for the match group {x="1"} on the right hand-side of the operation: [{__name__="a", x="1", y="1"}, {__name__="a", x="1", y="2"}];many-to-many matching not allowed: matching labels must be unique on one side',
+    ],
     ['a + on(x) b', 'execution', 'multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)'],
     ['a + on(x) group_left(y) b', 'execution', 'multiple matches for labels: grouping labels must ensure unique matches'],
     ['label_replace(a, "z", "", "x", "(")', 'execution', 'invalid regular expression in label_replace(): ('],

@@ -40,10 +40,16 @@ export interface EngineOptions {
 }
 
 /**
- * Evaluates a query at one instant. Synchronous and busy until done: meant for a worker thread.
- * Throws QueryError; a text that cannot be parsed gives kind 'bad_data'.
+ * Evaluates a query at one instant. Synchronous and busy until done: meant for a worker thread. A parsed expression comes with the
+ * `text` it was parsed from, which annotations name places in. Throws QueryError; a text that cannot be parsed gives kind 'bad_data'.
  */
-export function evaluateInstant(options: EngineOptions, queryable: Queryable, query: string | Expression, timeMs: number, text = ''): QueryResult {
+export function evaluateInstant(
+  options: EngineOptions,
+  queryable: Queryable,
+  query: string | Expression,
+  timeMs: number,
+  text = '',
+): QueryResult {
   return evaluate(options, queryable, query, text, { startMs: timeMs, stepMs: 0, steps: 1 })
 }
 

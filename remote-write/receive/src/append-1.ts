@@ -1,7 +1,7 @@
 import { Labels } from '@narthex/model/labels'
 import { LabelPairs } from '@narthex/wire/label-pairs'
 import type { RemoteWrite1Reader } from '@narthex/wire/remote-write-1'
-import { appendResult, describeAppendResult } from './appender.ts'
+import { appendResult, describeAppendResult, HeadFullError } from './appender.ts'
 import type { HeadAppender, MetadataSink } from './appender.ts'
 import { failedSeriesText } from './request-report.ts'
 import type { RequestReport } from './request-report.ts'
@@ -30,6 +30,7 @@ export function appendVersion1(reader: RemoteWrite1Reader, appender: HeadAppende
         const result = time > latestMs ? appendResult.tooFarInFuture : appender.append(ref, time, words[2 * s]!, words[2 * s + 1]!)
         if (result === appendResult.accepted) counts.samples++
         else {
+          if (result === appendResult.memoryCeiling) throw new HeadFullError(describeAppendResult(result))
           counts.refusedSamples++
           report.fail(() => failedSeriesText(describeAppendResult(result), labelsOf(reader, i)))
         }

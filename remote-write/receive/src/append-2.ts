@@ -1,22 +1,25 @@
 import { Labels } from '@narthex/model/labels'
 import { metricTypeOfCode } from '@narthex/wire/metric-type-codes'
 import type { RemoteWrite2Reader } from '@narthex/wire/remote-write-2'
-import { appendResult, describeAppendResult } from './appender.ts'
+import { appendResult, describeAppendResult, HeadFullError } from './appender.ts'
 import type { HeadAppender, MetadataSink } from './appender.ts'
 import { failedSeriesText } from './request-report.ts'
 import type { RequestReport } from './request-report.ts'
 import { hasDuplicateName, isMetricName } from './series-symbols.ts'
+import { SymbolHashes, seriesKeyBytes } from './symbol-hashes.ts'
 import { isUtf8Range } from './utf8.ts'
 
 const unseen = 0xffffffff
 const invalid = 0xfffffffe
-const refused = 0xfffffffd
+/** The head's own number for a symbol that it did not take. */
+const refused = 0
 const empty = 0xfffffffc
 
-/** Appends 2.0 requests. Each symbol of a request is checked and interned at most once, on its first use. */
+/** Appends 2.0 requests. A series seen before is known by a key made of its symbols; for others each symbol of a request is checked and interned at most once, on its first use. */
 export class Version2Appender {
   #headSymbols = new Uint32Array(1024)
   #pairs = new Uint32Array(2 * 64)
+  readonly #hashes = new SymbolHashes()
   /** Symbol reference of `__name__` in this request, found on first use. */
   #nameRef = -1
 
@@ -26,6 +29,8 @@ export class Version2Appender {
    */
   append(reader: RemoteWrite2Reader, appender: HeadAppender, latestMs: number, report: RequestReport): void {
     this.#begin(reader.symbolCount)
+    this.#hashes.begin(reader)
+    const { key } = this.#hashes
     const { samples, sampleEnd, labelRefsEnd, seriesCount, histogramsOf } = reader
     const { times, words } = samples
     const { counts } = report
@@ -34,7 +39,15 @@ export class Version2Appender {
     for (let i = 0; i < seriesCount; i++) {
       const end = sampleEnd[i]!
       const refsEnd = labelRefsEnd[i]!
-      const ref = this.#resolve(reader, i, firstRef, refsEnd, appender, report, end - firstSample)
+      let ref = 0
+      if (end > firstSample) {
+        this.#hashes.put(reader, firstRef, refsEnd)
+        ref = appender.refByWire(key, 0, seriesKeyBytes)
+      }
+      if (ref === 0) {
+        ref = this.#resolve(reader, i, firstRef, refsEnd, appender, report, end - firstSample)
+        if (ref > 0 && end > firstSample) appender.rememberWire(key, 0, seriesKeyBytes, ref)
+      }
       if (ref > 0) {
         if (end === firstSample && histogramsOf[i] === 0) {
           report.fail(() => failedSeriesText('TimeSeries must contain at least one sample or histogram', labelsOf(reader, i)))
@@ -44,6 +57,7 @@ export class Version2Appender {
           const result = time > latestMs ? appendResult.tooFarInFuture : appender.append(ref, time, words[2 * s]!, words[2 * s + 1]!)
           if (result === appendResult.accepted) counts.samples++
           else {
+            if (result === appendResult.memoryCeiling) throw new HeadFullError(describeAppendResult(result))
             counts.refusedSamples++
             report.fail(() => failedSeriesText(describeAppendResult(result), labelsOf(reader, i)))
           }
@@ -84,27 +98,28 @@ export class Version2Appender {
       const name = this.#symbol(reader, nameRef, appender)
       const value = this.#symbol(reader, labelRefs[at + 1]!, appender)
       if (name === empty || name === invalid || value === invalid) isInvalid = true
-      else if (name === refused || value === refused) isRefused = true
       else if (value !== empty) {
+        if (name === refused || value === refused) isRefused = true
         pairs[2 * count] = name
         pairs[2 * count + 1] = value
         count++
         if (nameRef === this.#nameRef || this.#isMetricName(reader, nameRef)) hasName = true
       }
     }
-    if (isInvalid || (!hasName && !isRefused)) {
+    if (isInvalid || !hasName) {
       report.counts.invalidLabelSamples += sampleCount
       report.fail(() => `invalid metric name or labels, got ${labelsOf(reader, i).toString()}`)
       return 0
     }
-    if (hasDuplicateName(pairs, count)) {
+    // Refused symbols are all 0, so they say nothing about names.
+    if (!isRefused && hasDuplicateName(pairs, count)) {
       report.counts.invalidLabelSamples += sampleCount
       report.fail(() => `invalid labels for series, labels ${labelsOf(reader, i).toString()}: a label name comes twice`)
       return 0
     }
     // A series without anything to store is not made; its report comes from the caller.
     if (sampleCount === 0) return 1
-    const ref = isRefused ? -1 : appender.refBySymbols(pairs, count)
+    const ref = appender.refBySymbols(pairs, count)
     if (ref <= 0) {
       report.counts.refusedSamples += sampleCount
       report.fail(() => failedSeriesText(appender.refusal(), labelsOf(reader, i)))
@@ -121,8 +136,7 @@ export class Version2Appender {
     if (start !== end) {
       if (!isUtf8Range(reader.bytes, start, end)) symbol = invalid
       else {
-        const interned = appender.internSymbol(reader.bytes, start, end)
-        symbol = interned <= 0 ? refused : interned
+        symbol = appender.internSymbol(reader.bytes, start, end)
       }
     }
     this.#headSymbols[ref] = symbol
@@ -161,7 +175,9 @@ export function handOnMetadata2(reader: RemoteWrite2Reader, sink: MetadataSink, 
 
 /** The family whose series carry these suffixes in their names. */
 function familyOf(name: string, type: string): string {
-  return type === 'histogram' || type === 'summary' || type === 'gaugehistogram' ? name.replace(/_(bucket|sum|count|gsum|gcount)$/, '') : name
+  return type === 'histogram' || type === 'summary' || type === 'gaugehistogram'
+    ? name.replace(/_(bucket|sum|count|gsum|gcount)$/, '')
+    : name
 }
 
 function findMetricName(reader: RemoteWrite2Reader, from: number, to: number): number {
@@ -180,6 +196,7 @@ function symbolText(reader: RemoteWrite2Reader, ref: number): string {
 
 function labelsOf(reader: RemoteWrite2Reader, i: number): Labels {
   const flat: string[] = []
-  for (let at = i === 0 ? 0 : reader.labelRefsEnd[i - 1]!; at < reader.labelRefsEnd[i]!; at++) flat.push(symbolText(reader, reader.labelRefs[at]!))
+  for (let at = i === 0 ? 0 : reader.labelRefsEnd[i - 1]!; at < reader.labelRefsEnd[i]!; at++)
+    flat.push(symbolText(reader, reader.labelRefs[at]!))
   return Labels.fromPairs(flat)
 }

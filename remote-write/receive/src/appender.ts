@@ -9,6 +9,9 @@ export const appendResult = {
   outOfBounds: 3,
   tooOld: 4,
   tooFarInFuture: 5,
+  unknownSeries: 6,
+  /** Nothing more is taken for now: the whole request is rolled back, and the sender told to come again. */
+  memoryCeiling: 7,
 } as const
 
 /** Text of a result other than `accepted`; a number that this table does not know is told as such. */
@@ -23,17 +26,25 @@ const texts: readonly (string | undefined)[] = [
   'out of bounds',
   'too old sample',
   'out of bounds: timestamp is too far in the future',
+  'unknown series reference',
+  'memory ceiling of the head reached',
 ]
+
+/** Thrown when the head takes nothing more: the request is rolled back and answered with 503. */
+export class HeadFullError extends Error {
+  override name = 'HeadFullError'
+}
 
 /**
  * The head as this stage needs it: one writer, synchronous from the first call to `commit` or `rollback`.
  * References stay valid until `commit`; series and symbols made for a request that is then refused are no harm.
  */
 export interface HeadAppender {
-  /** The series whose raw remote-write 1.0 label bytes were remembered; 0 = unknown. Must not change the head. */
+  /** The series whose key was remembered (raw label bytes for 1.0, `SymbolHashes.key` for 2.0); 0 = unknown. Must not change the head. */
   refByWire(bytes: Uint8Array, start: number, end: number): number
   rememberWire(bytes: Uint8Array, start: number, end: number, ref: number): void
-  /** The number of a symbol, the same for the same bytes; the bytes are valid UTF-8 and not empty. Not positive = refused, see `refusal`. */
+  /**
+   * The number of a symbol, the same for the same bytes; the bytes are valid UTF-8 and not empty. 0 = refused: `refBySymbols` of a series with it refuses then, and `refusal` says why. */
   internSymbol(bytes: Uint8Array, start: number, end: number): number
   /** name, value, … in any order, no name twice. Makes the series if it is new; negative = refused, see `refusal`. */
   refBySymbols(pairs: Uint32Array, pairCount: number): number

@@ -18,7 +18,10 @@ export function readContentType(contentType: string | undefined): WireVersion | 
       .trim()
       .replace(/^"(.*)"$/, '$1')
     const version = Object.hasOwn(messages, message) ? messages[message] : undefined
-    return version ?? `got ${text} content type; unknown remote write protobuf message ${message}, supported: ${Object.keys(messages).join(', ')}`
+    return (
+      version ??
+      `got ${text} content type; unknown remote write protobuf message ${message}, supported: ${Object.keys(messages).join(', ')}`
+    )
   }
   return 1
 }

@@ -8,6 +8,7 @@ export class FakeHead implements HeadAppender {
   wireLookups = 0
   seriesMax = Infinity
   failCommit: Error | undefined
+  isFull = false
   #pending: [string, number, string][] = []
   #symbols: string[] = ['']
   #series: string[] = ['']
@@ -35,6 +36,7 @@ export class FakeHead implements HeadAppender {
   }
 
   append(ref: number, timeMs: number, lowWord: number, highWord: number): number {
+    if (this.isFull) return appendResult.memoryCeiling
     const series = this.#series[ref]!
     const samples = this.committed.get(series)
     const value = `${highWord.toString(16).padStart(8, '0')}${lowWord.toString(16).padStart(8, '0')}`

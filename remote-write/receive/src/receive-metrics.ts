@@ -7,8 +7,14 @@ export function createReceiveMetrics(registry: Registry, inflightBytes: () => nu
     'prometheus_api_remote_write_invalid_labels_samples_total',
     'The total number of received remote write samples and histogram samples which were rejected due to invalid labels.',
   )
-  const requests = registry.counter('narthex_remote_write_received_requests_total', 'Remote write requests by message version and status.', ['version', 'code'])
-  const samples = registry.counter('narthex_remote_write_received_samples_total', 'Samples received by remote write and stored.', ['version'])
+  const requests = registry.counter(
+    'narthex_remote_write_received_requests_total',
+    'Remote write requests by message version and status.',
+    ['version', 'code'],
+  )
+  const samples = registry.counter('narthex_remote_write_received_samples_total', 'Samples received by remote write and stored.', [
+    'version',
+  ])
   const refused = registry.counter(
     'narthex_remote_write_refused_samples_total',
     'Samples received by remote write and not stored, by reason.',

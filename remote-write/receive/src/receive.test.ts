@@ -38,7 +38,10 @@ interface Series {
 const toBytes = (text: string | Uint8Array) => (typeof text === 'string' ? Buffer.from(text) : text)
 
 function encode1(series: readonly Series[], metadata: readonly object[] = []): Uint8Array {
-  const timeseries = series.map((one) => ({ ...one, labels: one.labels.map(([name, value]) => ({ name: toBytes(name), value: toBytes(value) })) }))
+  const timeseries = series.map((one) => ({
+    ...one,
+    labels: one.labels.map(([name, value]) => ({ name: toBytes(name), value: toBytes(value) })),
+  }))
   return compress(schema1.encode(schema1.fromObject({ timeseries, metadata })).finish())
 }
 
@@ -73,7 +76,13 @@ beforeEach(() => {
 })
 
 const key = (labels: Record<string, string>) => JSON.stringify(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)))
-const up = { labels: [['job', 'a'], ['__name__', 'up']] as const, samples: [{ value: 1, timestamp: now }] }
+const up = {
+  labels: [
+    ['job', 'a'],
+    ['__name__', 'up'],
+  ] as const,
+  samples: [{ value: 1, timestamp: now }],
+}
 const other = { labels: [['__name__', 'other']] as const, samples: [{ value: 2, timestamp: now }] }
 
 describe.each(versions)('a $name request', ({ name, type, encode }) => {
@@ -134,14 +143,37 @@ describe.each(versions)('a $name request', ({ name, type, encode }) => {
     receiver.receive(type, 'snappy', encode([up]))
     head.seriesMax = 1
     const got = receiver.receive(type, 'snappy', encode([other, { ...up, samples: [{ value: 1, timestamp: now + 1 }] }]))
-    expect(got).toMatchObject({ status: 400, errorText: 'series limit of 1 reached for series {__name__="other"}', counts: { samples: 1, refusedSamples: 1 } })
+    expect(got).toMatchObject({
+      status: 400,
+      errorText: 'series limit of 1 reached for series {__name__="other"}',
+      counts: { samples: 1, refusedSamples: 1 },
+    })
   })
 
   test.each([
     ['without a metric name', [['job', 'a']]],
-    ['with an empty label name', [['__name__', 'up'], ['', 'a']]],
-    ['with a label name twice', [['__name__', 'up'], ['a', '1'], ['a', '2']]],
-    ['with a value that is not UTF-8', [['__name__', 'up'], ['a', Uint8Array.of(0xff, 0xfe)]]],
+    [
+      'with an empty label name',
+      [
+        ['__name__', 'up'],
+        ['', 'a'],
+      ],
+    ],
+    [
+      'with a label name twice',
+      [
+        ['__name__', 'up'],
+        ['a', '1'],
+        ['a', '2'],
+      ],
+    ],
+    [
+      'with a value that is not UTF-8',
+      [
+        ['__name__', 'up'],
+        ['a', Uint8Array.of(0xff, 0xfe)],
+      ],
+    ],
   ] as [string, Series['labels']][])('leaves out a series %s and stores the rest', (_what, labels) => {
     const got = receiver.receive(type, 'snappy', encode([{ labels, samples: [{ timestamp: now }] }, other]))
     expect(got.status).toBe(name === '1.0' ? 204 : 400)
@@ -159,9 +191,22 @@ describe.each(versions)('a $name request', ({ name, type, encode }) => {
   test('answers 500 and keeps nothing when the log cannot be written', () => {
     head.failCommit = new Error('no space left on device')
     const got = receiver.receive(type, 'snappy', encode([up]))
-    expect(got).toMatchObject({ status: 500, errorText: 'cannot write samples to the log: no space left on device', counts: { samples: 0 } })
+    expect(got).toMatchObject({
+      status: 500,
+      errorText: 'cannot write samples to the log: no space left on device',
+      counts: { samples: 0 },
+    })
     expect(head.pendingCount).toBe(0)
     expect(got.headers).toEqual(written(0))
+  })
+
+  test('answers 503 with Retry-After and keeps nothing when the head is full', () => {
+    receiver.receive(type, 'snappy', encode([up]))
+    head.isFull = true
+    const got = receiver.receive(type, 'snappy', encode([other]))
+    expect(got).toMatchObject({ status: 503, errorText: 'memory ceiling of the head reached', counts: { samples: 0 } })
+    expect(got.headers).toEqual({ ...written(0), 'Retry-After': '10' })
+    expect(head.pendingCount).toBe(0)
   })
 
   test('changes nothing when its bytes are damaged', () => {
@@ -171,7 +216,11 @@ describe.each(versions)('a $name request', ({ name, type, encode }) => {
         const fresh = new FakeHead()
         const bytes = Uint8Array.from(cut % 2 === 0 ? whole : whole.subarray(0, cut % whole.length))
         for (const [at, change] of flips) if (bytes.length > 0) bytes[at % bytes.length]! ^= change
-        const got = new Receiver({ appender: fresh, metadata: { setMetadata: () => undefined }, now: () => now }).receive(type, 'snappy', bytes)
+        const got = new Receiver({ appender: fresh, metadata: { setMetadata: () => undefined }, now: () => now }).receive(
+          type,
+          'snappy',
+          bytes,
+        )
         expect([204, 400]).toContain(got.status)
         expect(fresh.pendingCount).toBe(0)
         expect(fresh.sampleCount).toBe(got.counts.samples)
@@ -189,6 +238,33 @@ describe('Receiver', () => {
     receiver.receive(v1, 'snappy', encode1([{ ...up, samples: [{ value: 2, timestamp: now + 1 }] }]))
     expect(head.wireLookups).toBe(before + 1)
     expect(head.sampleCount).toBe(2)
+  })
+
+  test('knows a 2.0 series again though its references differ, and tells other label sets apart', () => {
+    const later = { ...up, samples: [{ value: 2, timestamp: now + 1 }] }
+    receiver.receive(v2, 'snappy', encode2([up, other]))
+    let resolved = 0
+    const refBySymbols = head.refBySymbols.bind(head)
+    head.refBySymbols = (pairs, count) => {
+      resolved++
+      return refBySymbols(pairs, count)
+    }
+    receiver.receive(v2, 'snappy', encode2([{ ...other, samples: [{ timestamp: now + 1 }] }, later]))
+    expect([resolved, head.sampleCount]).toEqual([0, 4])
+    receiver.receive(
+      v2,
+      'snappy',
+      encode2([
+        {
+          ...later,
+          labels: [
+            ['__name__', 'job'],
+            ['up', 'a'],
+          ],
+        },
+      ]),
+    )
+    expect([resolved, head.committed.size]).toEqual([1, 3])
   })
 
   test.each([
@@ -230,7 +306,11 @@ describe('Receiver', () => {
 
   test('hands metadata of both versions on', () => {
     receiver.receive(v1, 'snappy', encode1([up], [{ type: 2, metricFamilyName: 'up', help: 'Up?', unit: '' }]))
-    receiver.receive(v2, 'snappy', encode2([{ labels: [['__name__', 'rtt_bucket']], samples: [{ timestamp: now }], metadata: { type: 3, help: 'Trips.' } }]))
+    receiver.receive(
+      v2,
+      'snappy',
+      encode2([{ labels: [['__name__', 'rtt_bucket']], samples: [{ timestamp: now }], metadata: { type: 3, help: 'Trips.' } }]),
+    )
     expect(metadata).toEqual([
       ['up', 'gauge', 'Up?', ''],
       ['rtt', 'histogram', 'Trips.', ''],

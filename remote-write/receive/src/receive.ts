@@ -4,6 +4,7 @@ import { RemoteWrite2Reader } from '@narthex/wire/remote-write-2'
 import { bodyBytesMax, SnappyError, uncompress } from '@narthex/wire/snappy'
 import { appendVersion1, handOnMetadata1 } from './append-1.ts'
 import { handOnMetadata2, Version2Appender } from './append-2.ts'
+import { HeadFullError } from './appender.ts'
 import type { HeadAppender, MetadataSink } from './appender.ts'
 import { checkContentEncoding, readContentType } from './content-type.ts'
 import type { WireVersion } from './content-type.ts'
@@ -12,6 +13,7 @@ import type { RequestCounts } from './request-report.ts'
 
 /** Samples further ahead of our clock are refused, as in Prometheus. */
 export const futureToleranceMs = 10 * 60_000
+const fullRetryAfterSeconds = '10'
 
 export interface ReceiveOptions {
   readonly appender: HeadAppender
@@ -22,7 +24,7 @@ export interface ReceiveOptions {
 }
 
 export interface ReceiveAnswer {
-  /** 204 all stored · 400 malformed (nothing stored) or partly refused (the rest stored) · 415 wrong type or encoding · 500 log not written. */
+  /** 204 all stored · 400 malformed (nothing stored) or partly refused (the rest stored) · 415 wrong type or encoding · 500 log not written · 503 head full (nothing stored, come again). */
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   /** Empty for 204. */
@@ -76,7 +78,9 @@ export class Receiver {
       }
     } catch (error) {
       appender.rollback()
-      throw error
+      if (!(error instanceof HeadFullError)) throw error
+      const refused = answer(503, error.message, version, new RequestReport())
+      return { ...refused, headers: { ...refused.headers, 'Retry-After': fullRetryAfterSeconds } }
     }
     try {
       appender.commit()

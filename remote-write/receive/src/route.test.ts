@@ -54,10 +54,13 @@ test('answers errors as plain text', async () => {
 
 test('refuses a declared body above 32 MiB with 413 before it is sent', async () => {
   const status = await new Promise((resolve, reject) => {
-    const request = httpRequest({ port, method: 'POST', path: '/api/v1/write', headers: { 'content-length': String(32 * 2 ** 20 + 1) } }, (response) => {
-      resolve(response.statusCode)
-      request.destroy()
-    })
+    const request = httpRequest(
+      { port, method: 'POST', path: '/api/v1/write', headers: { 'content-length': String(32 * 2 ** 20 + 1) } },
+      (response) => {
+        resolve(response.statusCode)
+        request.destroy()
+      },
+    )
     request.on('error', reject)
     request.flushHeaders()
   })

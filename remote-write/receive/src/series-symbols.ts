@@ -25,7 +25,7 @@ export class SeriesSymbols {
 
   /** A label with an empty value is no label. Names and values are any UTF-8 but the empty name. */
   add(bytes: Uint8Array, nameStart: number, nameEnd: number, valueStart: number, valueEnd: number): void {
-    if (this.problem !== undefined || this.#refused) return
+    if (this.problem !== undefined) return
     if (nameStart === nameEnd || !isUtf8Range(bytes, nameStart, nameEnd) || !isUtf8Range(bytes, valueStart, valueEnd)) {
       this.problem = 'invalid'
       return
@@ -33,23 +33,21 @@ export class SeriesSymbols {
     if (valueStart === valueEnd) return
     const appender = this.#appender!
     const name = appender.internSymbol(bytes, nameStart, nameEnd)
-    const value = name <= 0 ? 0 : appender.internSymbol(bytes, valueStart, valueEnd)
-    if (value <= 0) {
-      this.#refused = true
-      return
-    }
+    const value = appender.internSymbol(bytes, valueStart, valueEnd)
+    if (name === 0 || value === 0) this.#refused = true
     this.#push(name, value)
     if (isMetricName(bytes, nameStart, nameEnd)) this.#hasName = true
   }
 
   /** The series' reference; 0 if `problem` says why not, negative if the head refused. */
   resolve(): number {
-    if (this.problem === undefined && !this.#refused) {
+    if (this.problem === undefined) {
       if (!this.#hasName) this.problem = 'invalid'
-      else if (hasDuplicateName(this.#pairs, this.#count)) this.problem = 'duplicate'
+      // Refused symbols are all 0, so they say nothing about names.
+      else if (!this.#refused && hasDuplicateName(this.#pairs, this.#count)) this.problem = 'duplicate'
     }
     if (this.problem !== undefined) return 0
-    return this.#refused ? -1 : this.#appender!.refBySymbols(this.#pairs, this.#count)
+    return this.#appender!.refBySymbols(this.#pairs, this.#count)
   }
 
   #push(name: number, value: number): void {

@@ -2,6 +2,7 @@ import type { Labels } from '@narthex/model/labels'
 import type { AlertingRuleConfig } from '@narthex/config/rule-file'
 import type { ExpandTemplate, VectorResult } from './interfaces.ts'
 import type { Logger } from '@narthex/service/logger'
+import { resultsPerTurn, yieldTurn } from './event-loop-turn.ts'
 import { Labels as LabelSet } from '@narthex/model/labels'
 
 /** How long a resolved alert is remembered, so that its end is sent again if the first message got lost. */
@@ -134,6 +135,7 @@ export class AlertingRule {
     const found = new Map<string, ActiveAlert>()
     const count = result.scalar === undefined ? result.labels.length : 1
     for (let i = 0; i < count; i++) {
+      if (i > 0 && i % resultsPerTurn === 0) await yieldTurn()
       const metric = result.labels[i] ?? LabelSet.empty
       const value = result.scalar ?? result.values[i]!
       const data = { ...this.#templateData(metric, value), timeMs }

@@ -2,6 +2,7 @@ import type { Labels } from '@narthex/model/labels'
 import type { RecordingRuleConfig } from '@narthex/config/rule-file'
 import type { RuleSample } from './alerting-rule.ts'
 import type { VectorResult } from './interfaces.ts'
+import { resultsPerTurn, yieldTurn } from './event-loop-turn.ts'
 import { Labels as LabelSet } from '@narthex/model/labels'
 
 /** Stores a query's result under a name of its own. */
@@ -19,13 +20,14 @@ export class RecordingRule {
   }
 
   /** The rule's name and labels overwrite the result's. Throws Prometheus' texts for duplicate label sets and an exceeded limit. */
-  evaluate(result: VectorResult, limit: number): RuleSample[] {
+  async evaluate(result: VectorResult, limit: number): Promise<RuleSample[]> {
     const { values, scalar } = result
     const series = scalar === undefined ? result.labels : [LabelSet.empty]
     const words = scalar === undefined ? new Uint32Array(values.buffer, values.byteOffset) : new Uint32Array(Float64Array.of(scalar).buffer)
     const samples: RuleSample[] = []
     const keys = new Set<string>()
     for (let i = 0; i < series.length; i++) {
+      if (i > 0 && i % resultsPerTurn === 0) await yieldTurn()
       const labels = this.#nameResult(series[i]!)
       if (keys.has(labels.key())) throw new Error('vector contains metrics with the same labelset after applying rule labels')
       keys.add(labels.key())

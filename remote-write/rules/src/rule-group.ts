@@ -6,6 +6,7 @@ import type { Logger } from '@narthex/service/logger'
 import type { RecordingRule } from './recording-rule.ts'
 import type { RuleMetrics } from './rule-metrics.ts'
 import { AlertingRule } from './alerting-rule.ts'
+import { resultsPerTurn, yieldTurn } from './event-loop-turn.ts'
 import { STALE_HIGH, STALE_LOW } from '@narthex/model/stale'
 
 export type Rule = AlertingRule | RecordingRule
@@ -131,13 +132,9 @@ export class RuleGroup {
   /** Writes stale markers for `staleSeries` at `timeMs` less the query offset. */
   async endStaleSeries(timeMs: number): Promise<void> {
     if (this.staleSeries.length === 0) return
-    const { beginAppend, log } = this.#options
-    const appender = beginAppend()
-    for (const labels of this.staleSeries) {
-      appendStale(appender, labels, timeMs - this.queryOffsetMs, log)
-    }
+    const { log } = this.#options
     try {
-      await appender.commit()
+      await this.#appendInTurns(this.staleSeries, (appender, labels) => appendStale(appender, labels, timeMs - this.queryOffsetMs, log))
       this.staleSeries = []
     } catch (error) {
       log.warn('Stale sample appending for previous configuration failed', { file: this.file, group: this.name, err: error })
@@ -180,12 +177,11 @@ export class RuleGroup {
 
   async #storeSamples(entry: RuleEntry, samples: readonly RuleSample[], timeMs: number): Promise<void> {
     if (samples.length === 0 && entry.previousSeries.size === 0) return
-    const { beginAppend, log } = this.#options
+    const { log } = this.#options
     const resultTimeMs = timeMs - this.queryOffsetMs
-    const appender = beginAppend()
     const written = new Map<string, Labels>()
     const dropped = { 'out-of-order': 0, 'too-old': 0, duplicate: 0 }
-    for (const { labels, lowWord, highWord } of samples) {
+    await this.#appendInTurns(samples, (appender, { labels, lowWord, highWord }) => {
       const outcome = appender.append(labels, resultTimeMs, lowWord, highWord)
       if (outcome === 'accepted') {
         written.set(labels.key(), labels)
@@ -197,13 +193,21 @@ export class RuleGroup {
         this.#markBad(entry, dropReasons[outcome])
         dropped[outcome]++
       }
-    }
+    })
     this.#logDropped(entry.rule.name, dropped)
-    for (const [key, labels] of entry.previousSeries) {
-      if (!written.has(key)) appendStale(appender, labels, resultTimeMs, log)
-    }
-    await appender.commit()
+    const vanished = [...entry.previousSeries.values()].filter((labels) => !written.has(labels.key()))
+    await this.#appendInTurns(vanished, (appender, labels) => appendStale(appender, labels, resultTimeMs, log))
     entry.previousSeries = written
+  }
+
+  // A batch is filled and committed without waiting, since the storage has one writer; many results make several batches.
+  async #appendInTurns<Item>(items: readonly Item[], append: (appender: SampleAppender, item: Item) => void): Promise<void> {
+    for (let start = 0; start < items.length; start += resultsPerTurn) {
+      if (start > 0) await yieldTurn()
+      const appender = this.#options.beginAppend()
+      for (const item of items.slice(start, start + resultsPerTurn)) append(appender, item)
+      await appender.commit()
+    }
   }
 
   #markBad(entry: RuleEntry, reason: string): void {

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { FakeClock } from './fake-clock.ts'
 import { FakeStorage, makeAlertingRule, makeGroup, makeRecordingRule } from './rule-kit.ts'
 import { groupPhaseMs } from './group-schedule.ts'
@@ -64,6 +64,19 @@ describe('rule groups', () => {
     await clock.advance(1)
     expect(storage.takeWritten()).toEqual([`job:up:sum{job="a"}@${startMs} 3`, `second{job="a"}@${startMs} 6`])
     expect(storage.commitsAtQuery).toEqual([0, 1])
+  })
+
+  test('write many results in batches, and stale markers for all of them', async () => {
+    const { clock, storage } = await startManager([makeGroup({ name: 'g', rules: [recording] })])
+    const rows = Array.from({ length: 2001 }, (_, i) => [{ job: String(i) }, i] as const)
+    storage.results.set('sum by (job) (up)', rows)
+    await clock.advance(1)
+    await vi.waitFor(() => expect(storage.commits).toBe(3))
+    expect(storage.takeWritten()).toHaveLength(2001)
+    storage.results.set('sum by (job) (up)', rows.slice(1))
+    await clock.advance(minute)
+    await vi.waitFor(() => expect(storage.commits).toBe(6))
+    expect(storage.takeWritten().filter((line) => line.endsWith('stale'))).toEqual([`job:up:sum{job="0"}@${startMs + minute} stale`])
   })
 
   test('write a stale marker for a series that vanished, once', async () => {

@@ -3,6 +3,7 @@ import { adaptConfig } from '@narthex/alertmanager/adapt-config'
 import { createAlertmanager, type Alertmanager } from '@narthex/alertmanager/alertmanager'
 import { builtinConfig as builtinAlertmanagerConfig } from '@narthex/alertmanager/builtin-config'
 import { systemClock as alertmanagerClock } from '@narthex/alertmanager/clock'
+import { createHttpPoster } from '@narthex/alertmanager/notify/http-poster'
 import type { RuleFilter } from '@narthex/api/backend'
 import { parseAlertmanagerConfig } from '@narthex/config/alertmanager-config'
 import type { HttpClientConfig } from '@narthex/config/http-client-config'
@@ -49,10 +50,12 @@ export class AlertingParts {
   readonly #options: AlertingOptions
   readonly #rules: RuleManager
   readonly #notifier: Notifier
-  readonly #alertmanagerRegistry = new Registry()
+  readonly #poster = createHttpPoster()
   // One client a configuration object: it holds the connections. A reload brings new objects.
   #clients = new Map<HttpClientConfig | undefined, HttpClient>()
   #embedded: Alertmanager | undefined
+  // A new alertmanager registers its metrics anew.
+  #alertmanagerRegistry = new Registry()
 
   constructor(options: AlertingOptions) {
     const { log, registry, settings, query, selectLastSamples, beginAppend } = options
@@ -108,10 +111,11 @@ export class AlertingParts {
     await this.#notifier.stop(drainMs)
     await this.#embedded?.stop()
     for (const client of this.#clients.values()) await client.close()
+    await this.#poster.close()
   }
 
   registerRoutes(app: FastifyInstance): void {
-    mountAlertmanager(app, '/alertmanager', { registry: this.#alertmanagerRegistry, alertmanager: () => this.#embedded })
+    mountAlertmanager(app, '/alertmanager', { registry: () => this.#alertmanagerRegistry, alertmanager: () => this.#embedded })
   }
 
   viewRules(filter: RuleFilter): unknown {
@@ -191,6 +195,7 @@ export class AlertingParts {
       this.#embedded.reload(config)
     } else {
       const { version, compatibleVersion, externalUrl } = settings
+      this.#alertmanagerRegistry = new Registry()
       this.#embedded = await createAlertmanager({
         config,
         storagePath: settings.alertmanager.storagePath,
@@ -206,11 +211,7 @@ export class AlertingParts {
           buildUser: '',
           goVersion: `node ${process.version}`,
         },
-        httpPost: async ({ url, headers, body, http, timeoutMs, signal }) => {
-          const limits = { bodyBytesMax: 64 * 1024, signal, ...(timeoutMs === undefined ? {} : { timeoutMs }) }
-          const answer = await this.#client(http).request({ url, method: 'POST', headers, body, ...limits })
-          return { status: answer.status, body: Buffer.from(answer.body).toString('utf8') }
-        },
+        httpPost: this.#poster.post,
       })
     }
     return createDirectDestination(embeddedUrl, (alerts) => this.#embedded?.receive(alerts) ?? undefined)

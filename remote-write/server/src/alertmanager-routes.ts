@@ -9,13 +9,14 @@ const bodyBytesMax = 16 * 1024 * 1024
 export function mountAlertmanager(
   app: FastifyInstance,
   path: string,
-  parts: { readonly registry: Registry; alertmanager(): Alertmanager | undefined },
+  parts: { registry(): Registry; alertmanager(): Alertmanager | undefined },
 ): void {
   const writer = new FamilyWriter()
   const text = (reply: FastifyReply, status: number, body: string) => reply.code(status).type('text/plain; charset=utf-8').send(body)
-  app.get(`${path}/metrics`, (_request, reply) => {
+  app.get(`${path}/metrics`, async (_request, reply) => {
+    await parts.registry().prepare()
     writer.reset()
-    parts.registry.write(writer)
+    parts.registry().write(writer)
     return reply.type('text/plain; version=0.0.4; charset=utf-8').send(Buffer.from(writer.finish()))
   })
   app.get(`${path}/-/healthy`, (_request, reply) => text(reply, 200, 'OK'))

@@ -131,7 +131,8 @@ export class Server {
   }
 
   /** The server's own metrics as text; the bytes are the caller's. */
-  renderMetrics(): Buffer {
+  async renderMetrics(): Promise<Buffer> {
+    await this.#parts.registry.prepare()
     this.#metricsWriter.reset()
     this.#parts.registry.write(this.#metricsWriter)
     return Buffer.from(this.#metricsWriter.finish())
@@ -172,7 +173,9 @@ export class Server {
       now: () => Date.now(),
     }
     http.routes((app, _options, done) => {
-      app.get('/metrics', (_request, reply) => reply.type('text/plain; version=0.0.4; charset=utf-8').send(this.renderMetrics()))
+      app.get('/metrics', async (_request, reply) =>
+        reply.type('text/plain; version=0.0.4; charset=utf-8').send(await this.renderMetrics()),
+      )
       if (settings.receiverRefusal === undefined) {
         this.addWriteRoute(app)
       } else {

@@ -1,5 +1,6 @@
-import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, readlinkSync, realpathSync, statSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, readlinkSync, realpathSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { makeDirectory } from '@narthex/service/make-directory'
 
 /** Thrown when another live process uses the data directory. */
 export class DirectoryLockedError extends Error {
@@ -18,7 +19,7 @@ export interface DirectoryLock {
  * flock(2), which /proc/locks shows by the file's inode; Debian's does not lock at all and is found by the segment it writes.
  */
 export function lockDirectory(directory: string): DirectoryLock {
-  mkdirSync(directory, { recursive: true })
+  makeDirectory(directory)
   const realDirectory = realpathSync(directory)
   const path = join(realDirectory, 'lock')
   const isNew = !existsSync(path) && !existsSync(join(directory, 'wal'))

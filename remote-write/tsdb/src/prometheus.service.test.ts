@@ -75,11 +75,18 @@ async function runPrometheus(
 ): Promise<void> {
   const port = await findFreePort()
   const config = join(directory, 'prometheus.yml')
-  const jobs = options.scrapes ? `\n  - job_name: self\n    scrape_interval: 200ms\n    static_configs: [{targets: ['127.0.0.1:${port}']}]` : ' []'
+  const jobs = options.scrapes
+    ? `\n  - job_name: self\n    scrape_interval: 200ms\n    static_configs: [{targets: ['127.0.0.1:${port}']}]`
+    : ' []'
   writeFileSync(config, `scrape_configs:${jobs}\n`)
   const child = spawn(
     'prometheus',
-    [`--config.file=${config}`, `--storage.tsdb.path=${data}`, `--web.listen-address=127.0.0.1:${port}`, '--storage.tsdb.retention.time=100y'],
+    [
+      `--config.file=${config}`,
+      `--storage.tsdb.path=${data}`,
+      `--web.listen-address=127.0.0.1:${port}`,
+      '--storage.tsdb.retention.time=100y',
+    ],
     { stdio: ['ignore', 'ignore', 'pipe'] },
   )
   let errors = ''
@@ -155,11 +162,16 @@ describe("prometheus' directory", () => {
   it('is refused while prometheus runs on it, and read by us after its end with the samples that promtool dumps', async () => {
     const data = join(directory, 'data')
     mkdirSync(data)
-    await runPrometheus(data, { scrapes: true, signal: 'SIGKILL' }, async (url) => {
-      return (await queryValue(url, 'count_over_time(up[1m])')) >= 8
-    }, () => {
-      expect(() => openStore({ directory: data, log: silentLogger })).toThrow(/process \d+ holds it/)
-    })
+    await runPrometheus(
+      data,
+      { scrapes: true, signal: 'SIGKILL' },
+      async (url) => {
+        return (await queryValue(url, 'count_over_time(up[1m])')) >= 8
+      },
+      () => {
+        expect(() => openStore({ directory: data, log: silentLogger })).toThrow(/process \d+ holds it/)
+      },
+    )
     const theirs = group(await dump(data))
     let store = openStore({ directory: data, log: silentLogger })
     const compare = (): void => {
@@ -195,14 +207,20 @@ describe('chunks', () => {
     for (let i = 0; i < 12; i++) {
       const samples: [number, number][] = []
       let counter = 0
-      for (let timeMs = startMs; timeMs < startMs + 7_200_000; timeMs += [15_000, 15_000 + Math.floor(random() * 9) * 125, 1000, 60_000][i % 4]!) {
+      for (
+        let timeMs = startMs;
+        timeMs < startMs + 7_200_000;
+        timeMs += [15_000, 15_000 + Math.floor(random() * 9) * 125, 1000, 60_000][i % 4]!
+      ) {
         counter += Math.floor(random() * 50)
         samples.push([timeMs, [counter, Math.floor(random() * 1e6) / 4, 42, random() < 0.1 ? counter / 7 : -1e-300][Math.floor(i / 3)]!])
       }
       series.push(samples)
     }
     const lines: string[] = ['# TYPE m gauge']
-    series.forEach((samples, i) => samples.forEach(([timeMs, value]) => lines.push(`m{i="${String(i).padStart(2, '0')}"} ${value} ${timeMs / 1000}`)))
+    series.forEach((samples, i) =>
+      samples.forEach(([timeMs, value]) => lines.push(`m{i="${String(i).padStart(2, '0')}"} ${value} ${timeMs / 1000}`)),
+    )
     const input = join(directory, 'input.om')
     const blocks = join(directory, 'blocks')
     writeFileSync(input, `${lines.join('\n')}\n# EOF\n`)

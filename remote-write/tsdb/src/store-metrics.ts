@@ -51,16 +51,26 @@ export function registerStoreMetrics(registry: Registry, state: StoreState): Sum
     'Total number of out of bound samples ingestion failed attempts with out of order support disabled.',
     () => head.counters.outOfBounds,
   )
-  byType('prometheus_tsdb_too_old_samples_total', 'Total number of out of order samples ingestion failed attempts with out of support enabled, but sample outside of time window.', () => 0)
+  byType(
+    'prometheus_tsdb_too_old_samples_total',
+    'Total number of out of order samples ingestion failed attempts with out of support enabled, but sample outside of time window.',
+    () => 0,
+  )
   gauge('prometheus_tsdb_head_min_time', 'Minimum time bound of the head block. The unit is decided by the library consumer.', minTime)
   gauge('prometheus_tsdb_head_max_time', 'Maximum timestamp of the head block. The unit is decided by the library consumer.', maxTime)
   gauge('prometheus_tsdb_head_min_time_seconds', 'Minimum time bound of the head block.', () => minTime() / 1000)
   gauge('prometheus_tsdb_head_max_time_seconds', 'Maximum timestamp of the head block.', () => maxTime() / 1000)
-  gauge('prometheus_tsdb_lowest_timestamp', 'Lowest timestamp value stored in the database. The unit is decided by the library consumer.', minTime)
+  gauge(
+    'prometheus_tsdb_lowest_timestamp',
+    'Lowest timestamp value stored in the database. The unit is decided by the library consumer.',
+    minTime,
+  )
   gauge('prometheus_tsdb_lowest_timestamp_seconds', 'Lowest timestamp value stored in the database.', () => minTime() / 1000)
   gauge('prometheus_tsdb_symbol_table_size_bytes', 'Size of symbol table in memory for loaded blocks', () => head.memory.symbols.usedBytes)
-  gauge('prometheus_tsdb_clean_start', '-1: lockfile is disabled. 0: a lockfile from a previous execution was replaced. 1: lockfile creation was clean', () =>
-    state.wasLeftBehind ? 0 : 1,
+  gauge(
+    'prometheus_tsdb_clean_start',
+    '-1: lockfile is disabled. 0: a lockfile from a previous execution was replaced. 1: lockfile creation was clean',
+    () => (state.wasLeftBehind ? 0 : 1),
   )
   gauge('prometheus_tsdb_data_replay_duration_seconds', 'Time taken to replay the data on disk.', () => replay.seconds)
   counter('prometheus_tsdb_wal_corruptions_total', 'Total number of WAL corruptions.', () => replay.damages.length)
@@ -71,10 +81,16 @@ export function registerStoreMetrics(registry: Registry, state: StoreState): Sum
 
   gauge('narthex_tsdb_head_memory_bytes', 'Memory of the head: series, labels, postings, chunks and tables.', () => head.usedBytes)
   gauge('narthex_tsdb_head_memory_ceiling_bytes', 'Ceiling of the memory of the head.', () => state.memoryBytesMax)
-  counter('narthex_tsdb_head_series_refused_total', 'Series refused for the memory ceiling or broken labels.', () => head.counters.seriesRefused)
+  counter(
+    'narthex_tsdb_head_series_refused_total',
+    'Series refused for the memory ceiling or broken labels.',
+    () => head.counters.seriesRefused,
+  )
   counter('narthex_tsdb_head_samples_refused_total', 'Samples refused at the memory ceiling.', () => head.counters.ceilingRefused)
-  counter('narthex_tsdb_head_duplicate_samples_total', 'Samples refused for another value at the same time.', () => head.counters.duplicates)
-  return registry
-    .summary('prometheus_tsdb_wal_fsync_duration_seconds', 'Duration of write log fsync.', [], [0.5, 0.9, 0.99])
-    .labels()
+  counter(
+    'narthex_tsdb_head_duplicate_samples_total',
+    'Samples refused for another value at the same time.',
+    () => head.counters.duplicates,
+  )
+  return registry.summary('prometheus_tsdb_wal_fsync_duration_seconds', 'Duration of write log fsync.', [], [0.5, 0.9, 0.99]).labels()
 }

@@ -30,7 +30,9 @@ function scriptPath(name: string): string {
 
 /** Runs a writer of `series` series on the directory, kills it after `ms` of work and gives the times it acknowledged. */
 async function writeAndKill(series: number, ms: number): Promise<number[]> {
-  const child = spawn(process.execPath, [scriptPath('./store.test-writer.ts'), directory, String(series)], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [scriptPath('./store.test-writer.ts'), directory, String(series)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   let output = ''
   child.stdout.on('data', (data: Buffer) => (output += data.toString()))
   await once(child.stdout, 'data')

@@ -1,5 +1,5 @@
-import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { makeDirectory } from '@narthex/service/make-directory'
 import type { Logger } from '@narthex/service/logger'
 import type { Registry, SummaryCell } from '@narthex/service/metrics'
 import { Head } from './head/head.ts'
@@ -100,14 +100,15 @@ export function openStore(options: StoreOptions): Store {
 function openLocked(options: StoreOptions, lock: DirectoryLock): Store {
   const { directory, log } = options
   const walDirectory = join(directory, 'wal')
-  mkdirSync(walDirectory, { recursive: true })
+  makeDirectory(walDirectory)
   const memoryBytesMax = options.memoryBytesMax ?? defaultMemoryBytesMax()
   const head = new Head({
     memoryBytesMax,
     ...(options.now === undefined ? {} : { now: options.now }),
     ...(options.chunkRangeMs === undefined ? {} : { chunkRangeMs: options.chunkRangeMs }),
   })
-  const replay = replayLog(walDirectory, head, (damage) => logDamage(log, damage))
+  const retentionMs = options.retentionMs ?? defaultRetentionMs
+  const replay = replayLog(walDirectory, head, (damage) => logDamage(log, damage), retentionMs)
   logReplay(log, replay)
   let syncSeconds: SummaryCell | undefined
   const wal = new WalWriter({
@@ -123,7 +124,7 @@ function openLocked(options: StoreOptions, lock: DirectoryLock): Store {
   if (options.registry !== undefined) {
     syncSeconds = registerStoreMetrics(options.registry, { head, wal, replay, wasLeftBehind: lock.wasLeftBehind, memoryBytesMax })
   }
-  return new Store(head, wal, replay, lock, options.retentionMs ?? defaultRetentionMs)
+  return new Store(head, wal, replay, lock, retentionMs)
 }
 
 function logDamage(log: Logger, damage: Damage): void {

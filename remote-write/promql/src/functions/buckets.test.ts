@@ -3,7 +3,11 @@ import type { Buckets } from './buckets.ts'
 import { fractionOfBuckets, quantileOfBuckets, sortBuckets } from './buckets.ts'
 
 function makeBuckets(pairs: readonly (readonly [number, number])[]): Buckets {
-  const buckets = { bounds: Float64Array.from(pairs, ([bound]) => bound), counts: Float64Array.from(pairs, ([, count]) => count), length: pairs.length }
+  const buckets = {
+    bounds: Float64Array.from(pairs, ([bound]) => bound),
+    counts: Float64Array.from(pairs, ([, count]) => count),
+    length: pairs.length,
+  }
   sortBuckets(buckets)
   return buckets
 }
@@ -17,31 +21,80 @@ const inf = Infinity
 
 describe('quantileOfBuckets', () => {
   it('interpolates inside a bucket, the lowest beginning at zero', () => {
-    expect(quantile(0.25, [[1, 10], [2, 20], [inf, 20]]).value).toBe(0.5)
-    expect(quantile(0.75, [[2, 20], [inf, 20], [1, 10]]).value).toBe(1.5)
+    expect(
+      quantile(0.25, [
+        [1, 10],
+        [2, 20],
+        [inf, 20],
+      ]).value,
+    ).toBe(0.5)
+    expect(
+      quantile(0.75, [
+        [2, 20],
+        [inf, 20],
+        [1, 10],
+      ]).value,
+    ).toBe(1.5)
   })
 
   it('gives the highest bound for what lies beyond it', () => {
-    expect(quantile(0.99, [[1, 1], [2, 2], [inf, 10]]).value).toBe(2)
+    expect(
+      quantile(0.99, [
+        [1, 1],
+        [2, 2],
+        [inf, 10],
+      ]).value,
+    ).toBe(2)
   })
 
   it('gives the lowest bound if that is not positive', () => {
-    expect(quantile(0.1, [[-1, 5], [inf, 10]]).value).toBe(-1)
+    expect(
+      quantile(0.1, [
+        [-1, 5],
+        [inf, 10],
+      ]).value,
+    ).toBe(-1)
   })
 
   it('needs a bucket without bound, a second one, and observations', () => {
-    expect(quantile(0.5, [[1, 1], [2, 2]]).value).toBeNaN()
+    expect(
+      quantile(0.5, [
+        [1, 1],
+        [2, 2],
+      ]).value,
+    ).toBeNaN()
     expect(quantile(0.5, [[inf, 2]]).value).toBeNaN()
-    expect(quantile(0.5, [[1, 0], [inf, 0]]).value).toBeNaN()
+    expect(
+      quantile(0.5, [
+        [1, 0],
+        [inf, 0],
+      ]).value,
+    ).toBeNaN()
   })
 
   it('repairs falling counts and says so, but not for rounding', () => {
-    expect(quantile(0.5, [[1, 10], [2, 8], [inf, 20]])).toEqual({ value: 1, forced: true })
-    expect(quantile(0.5, [[1, 10], [2, 10 - 1e-12], [inf, 20]])).toEqual({ value: 1, forced: false })
+    expect(
+      quantile(0.5, [
+        [1, 10],
+        [2, 8],
+        [inf, 20],
+      ]),
+    ).toEqual({ value: 1, forced: true })
+    expect(
+      quantile(0.5, [
+        [1, 10],
+        [2, 10 - 1e-12],
+        [inf, 20],
+      ]),
+    ).toEqual({ value: 1, forced: false })
   })
 
   it('adds up buckets of the same bound', () => {
-    const { counts, length } = makeBuckets([[1, 2], [inf, 9], [1, 3]])
+    const { counts, length } = makeBuckets([
+      [1, 2],
+      [inf, 9],
+      [1, 3],
+    ])
     expect([...counts.subarray(0, length)]).toEqual([5, 9])
   })
 
@@ -53,7 +106,12 @@ describe('quantileOfBuckets', () => {
 })
 
 describe('fractionOfBuckets', () => {
-  const buckets = makeBuckets([[1, 1], [2, 3], [3, 6], [inf, 100]])
+  const buckets = makeBuckets([
+    [1, 1],
+    [2, 3],
+    [3, 6],
+    [inf, 100],
+  ])
 
   it('interpolates at both ends', () => {
     expect(fractionOfBuckets(0.5, 2.5, buckets)).toBeCloseTo((4.5 - 0.5) / 100)

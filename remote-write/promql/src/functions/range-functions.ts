@@ -22,7 +22,7 @@ export const rangeFunctions: ReadonlyMap<string, RangeFunction> = new Map<string
   ['rate', plain(makeExtrapolated(true, true), { needsResets: true, wantsCounter: true })],
   ['increase', plain(makeExtrapolated(true, false), { needsResets: true, wantsCounter: true })],
   ['delta', plain(makeExtrapolated(false, false))],
-  ['irate', plain(makeInstantaneous(true), { wantsCounter: true })],
+  ['irate', plain(makeInstantaneous(true))],
   ['idelta', plain(makeInstantaneous(false))],
   ['deriv', plain(derivative)],
   ['predict_linear', { make: ([seconds]) => makePredictLinear(seconds!) }],

@@ -84,7 +84,11 @@ export const countChanges: WindowFunction = ({ values, from, to }, out, step) =>
 }
 
 /** Fills `into` (grown if needed) with the places where the series falls. */
-export function findResets(values: Float64Array, length: number, into: Uint32Array<ArrayBuffer>): { resets: Uint32Array<ArrayBuffer>; count: number } {
+export function findResets(
+  values: Float64Array,
+  length: number,
+  into: Uint32Array<ArrayBuffer>,
+): { resets: Uint32Array<ArrayBuffer>; count: number } {
   let resets = into
   let count = 0
   for (let i = 1; i < length; i++) {

@@ -72,7 +72,10 @@ export function buildPresence(context: QueryContext, input: Plan, grid: StepGrid
   })
 }
 
-function makeFunction(name: string, scalars: readonly Float64Array[]): ReturnType<NonNullable<ReturnType<typeof rangeFunctions.get>>['make']> {
+function makeFunction(
+  name: string,
+  scalars: readonly Float64Array[],
+): ReturnType<NonNullable<ReturnType<typeof rangeFunctions.get>>['make']> {
   try {
     return rangeFunctions.get(name)!.make(scalars)
   } catch (error) {

@@ -7,6 +7,7 @@ import { buildSource } from './build-range-call.ts'
 import { MergeLabelsOperator } from './merge-labels.ts'
 import { RemoveMarkedNamesOperator } from './names.ts'
 import type { VectorOperator } from './operator.ts'
+import { countPresent } from './operator.ts'
 import { evaluateScalar } from './scalar-values.ts'
 import { shiftedBounds } from './vector-selector.ts'
 
@@ -70,7 +71,7 @@ export function collectResult(context: QueryContext, root: VectorOperator, grid:
   const columns = new ResultColumns(context)
   for (let series = input.next(); series !== undefined; series = input.next()) {
     const { values, present, labels } = series
-    columns.reserve(values.length)
+    columns.reserve(countPresent(present))
     for (let i = 0; i < values.length; i++) {
       if (present[i] === 0) continue
       columns.times[columns.length] = grid.startMs + i * grid.stepMs

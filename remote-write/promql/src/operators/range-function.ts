@@ -11,7 +11,7 @@ export interface RangeFunctionOptions {
   readonly evaluate: WindowFunction
   /** The function looks at resets. */
   readonly needsResets: boolean
-  /** Told once of every series that gave a value. */
+  /** Told once of every series with samples. */
   readonly onSeries?: (series: SampleSeries) => void
 }
 
@@ -53,8 +53,8 @@ export class RangeFunctionOperator implements VectorOperator {
       this.#context.hold(length, length * 16)
       const found = this.#evaluate(source)
       this.#context.release(length, length * 16)
-      if (found === 0) continue
       this.#options.onSeries?.(source)
+      if (found === 0) continue
       const series = this.#series
       series.labels = source.labels
       series.dropName = source.dropName

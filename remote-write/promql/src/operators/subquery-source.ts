@@ -25,7 +25,13 @@ export class SubquerySource implements SampleSource {
     this.#input = input
     this.#grid = grid
     this.distinctWithoutName = input.distinctWithoutName
-    this.#series = { labels: undefined!, dropName: false, times: new Float64Array(grid.steps), values: new Float64Array(grid.steps), length: 0 }
+    this.#series = {
+      labels: undefined!,
+      dropName: false,
+      times: new Float64Array(grid.steps),
+      values: new Float64Array(grid.steps),
+      length: 0,
+    }
   }
 
   next(): SampleSeries | undefined {

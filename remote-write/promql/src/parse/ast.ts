@@ -11,36 +11,10 @@ export interface Span {
 export type ValueType = 'scalar' | 'vector' | 'matrix' | 'string'
 
 export type BinaryOperator =
-  | '+'
-  | '-'
-  | '*'
-  | '/'
-  | '%'
-  | '^'
-  | 'atan2'
-  | '=='
-  | '!='
-  | '<='
-  | '<'
-  | '>='
-  | '>'
-  | '</'
-  | '>/'
-  | 'and'
-  | 'or'
-  | 'unless'
+  '+' | '-' | '*' | '/' | '%' | '^' | 'atan2' | '==' | '!=' | '<=' | '<' | '>=' | '>' | '</' | '>/' | 'and' | 'or' | 'unless'
 
 export type Expression =
-  | NumberLiteral
-  | StringLiteral
-  | VectorSelector
-  | MatrixSelector
-  | Subquery
-  | Call
-  | Aggregation
-  | Binary
-  | Unary
-  | Paren
+  NumberLiteral | StringLiteral | VectorSelector | MatrixSelector | Subquery | Call | Aggregation | Binary | Unary | Paren
 
 export interface NumberLiteral extends Span {
   readonly kind: 'number'

@@ -138,11 +138,13 @@ class Checker {
       if (matching.fillLeft !== undefined || matching.fillRight !== undefined) {
         throw this.#error('filling in missing series only allowed between instant vectors', binary.start)
       }
-      if (isSetOperator(operator)) throw this.#error(`set operator ${quoteText(operator)} not allowed in binary scalar expression`, binary.start)
+      if (isSetOperator(operator))
+        throw this.#error(`set operator ${quoteText(operator)} not allowed in binary scalar expression`, binary.start)
       return { ...binary, left, right, matching: undefined }
     }
     if (isSetOperator(operator)) {
-      if (matching.cardinality !== 'many-to-many') throw this.#error(`no grouping allowed for ${quoteText(operator)} operation`, binary.start)
+      if (matching.cardinality !== 'many-to-many')
+        throw this.#error(`no grouping allowed for ${quoteText(operator)} operation`, binary.start)
       if (matching.fillLeft !== undefined || matching.fillRight !== undefined) {
         throw this.#error('filling in missing series not allowed for set operators', binary.start)
       }

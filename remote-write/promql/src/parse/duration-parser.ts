@@ -1,10 +1,6 @@
-import { quoteText } from '@narthex/model/quote'
 import type { DurationExpression } from './ast.ts'
 import { evaluateConstantDuration } from './duration-value.ts'
-import { readNumber } from './number-token.ts'
-import { ParseError } from './parse-error.ts'
-import type { Token, TokenType } from './token.ts'
-import { describeToken } from './token.ts'
+import type { TokenType } from './token.ts'
 import type { TokenStream } from './token-stream.ts'
 
 const precedences: Partial<Record<TokenType, number>> = { '+': 1, '-': 1, '*': 2, '/': 2, '%': 2, '^': 3 }
@@ -15,13 +11,11 @@ const depthMax = 100
 /** Durations in `[…]` and behind `offset`: a literal, or arithmetic over literals, step(), range(), min_of() and max_of(). */
 export class DurationParser {
   readonly #tokens: TokenStream
-  readonly #text: string
   readonly #allowExpressions: boolean
   #depth = 0
 
-  constructor(tokens: TokenStream, text: string, allowExpressions: boolean) {
+  constructor(tokens: TokenStream, allowExpressions: boolean) {
     this.#tokens = tokens
-    this.#text = text
     this.#allowExpressions = allowExpressions
   }
 
@@ -44,25 +38,17 @@ export class DurationParser {
 
   #checked(duration: DurationExpression): DurationExpression {
     if (this.literalMs(duration) === undefined) {
-      if (!this.#allowExpressions) throw this.#error('experimental duration expression is not enabled', duration.start)
+      if (!this.#allowExpressions) throw this.#tokens.error('experimental duration expression is not enabled', duration.start)
     } else {
       const seconds = Math.abs(evaluateConstantDuration(duration)!)
-      if (Number.isNaN(seconds)) throw this.#error('duration must be a number, got NaN', duration.start)
-      if (seconds > 9223372036) throw this.#error('duration out of range', duration.start)
+      if (Number.isNaN(seconds)) throw this.#tokens.error('duration must be a number, got NaN', duration.start)
+      if (seconds > 9223372036) throw this.#tokens.error('duration out of range', duration.start)
     }
     return duration
   }
 
-  #error(reason: string, at: number): ParseError {
-    return new ParseError(reason, this.#text, at)
-  }
-
-  #unexpected(token: Token, context: string, expected: string): ParseError {
-    return this.#error(`unexpected ${describeToken(token, quoteText)} in ${context}, expected ${expected}`, token.start)
-  }
-
   #expression(precedenceMin: number, context: string, expected: string): DurationExpression {
-    if (++this.#depth > depthMax) throw this.#error(`duration is nested deeper than ${depthMax} levels`, this.#tokens.peek().start)
+    if (++this.#depth > depthMax) throw this.#tokens.error(`duration is nested deeper than ${depthMax} levels`, this.#tokens.peek().start)
     let left = this.#operand(context, expected, true)
     for (;;) {
       const token = this.#tokens.peek()
@@ -82,7 +68,7 @@ export class DurationParser {
     switch (token.type) {
       case 'number':
       case 'duration':
-        return { kind: 'number', value: readNumber(token, this.#text), isDuration: token.type === 'duration', start, end }
+        return { kind: 'number', value: this.#tokens.numberOf(token), isDuration: token.type === 'duration', start, end }
       case '+':
       case '-': {
         // As everywhere, -2^2 is -(2^2), but behind `offset` the power is not part of the duration.
@@ -92,7 +78,7 @@ export class DurationParser {
       case '(': {
         const expression = this.#expression(0, context, expected)
         const close = this.#tokens.next()
-        if (close.type !== ')') throw this.#unexpected(close, context, '")"')
+        if (close.type !== ')') throw this.#tokens.unexpected(close, context, '")"')
         return { kind: 'paren', expression, start, end: close.end }
       }
       case 'step':
@@ -104,23 +90,23 @@ export class DurationParser {
         return { kind: 'call', name: token.type, args, start, end: this.#arguments(2, context, expected, args) }
       }
       default:
-        throw this.#unexpected(token, context, expected)
+        throw this.#tokens.unexpected(token, context, expected)
     }
   }
 
   /** Reads `(…)` with exactly `count` arguments; returns where it ends. */
   #arguments(count: number, context: string, expected: string, into: DurationExpression[]): number {
     const open = this.#tokens.next()
-    if (open.type !== '(') throw this.#unexpected(open, context, '"("')
+    if (open.type !== '(') throw this.#tokens.unexpected(open, context, '"("')
     for (let i = 0; i < count; i++) {
       if (i > 0) {
         const comma = this.#tokens.next()
-        if (comma.type !== ',') throw this.#unexpected(comma, context, '","')
+        if (comma.type !== ',') throw this.#tokens.unexpected(comma, context, '","')
       }
       into.push(this.#expression(0, context, expected))
     }
     const close = this.#tokens.next()
-    if (close.type !== ')') throw this.#unexpected(close, context, '")"')
+    if (close.type !== ')') throw this.#tokens.unexpected(close, context, '")"')
     return close.end
   }
 }

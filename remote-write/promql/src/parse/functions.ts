@@ -12,7 +12,11 @@ export interface FunctionSignature {
 
 const signatures = new Map<string, FunctionSignature>()
 
-function define(names: string, argTypes: readonly ValueType[], options: { variadic?: number; returns?: ValueType; experimental?: boolean } = {}): void {
+function define(
+  names: string,
+  argTypes: readonly ValueType[],
+  options: { variadic?: number; returns?: ValueType; experimental?: boolean } = {},
+): void {
   for (const name of names.split(' ')) {
     const { variadic = 0, returns = 'vector', experimental = false } = options
     signatures.set(name, { name, argTypes, variadic, returns, experimental })
@@ -21,9 +25,10 @@ function define(names: string, argTypes: readonly ValueType[], options: { variad
 
 const experimental = true
 
-define('abs absent acos acosh asin asinh atan atanh ceil cos cosh deg exp floor ln log10 log2 rad sgn sin sinh sort sort_desc sqrt tan tanh timestamp', [
-  'vector',
-])
+define(
+  'abs absent acos acosh asin asinh atan atanh ceil cos cosh deg exp floor ln log10 log2 rad sgn sin sinh sort sort_desc sqrt tan tanh timestamp',
+  ['vector'],
+)
 define('histogram_avg histogram_count histogram_stddev histogram_stdvar histogram_sum', ['vector'])
 define('day_of_month day_of_week day_of_year days_in_month hour minute month year', ['vector'], { variadic: 1 })
 define(

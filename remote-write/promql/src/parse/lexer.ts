@@ -93,7 +93,7 @@ export class Lexer {
         this.#parenDepth++
         return this.#take('(', 1)
       case ')':
-        if (--this.#parenDepth < 0) throw this.#error("unexpected right parenthesis ')'")
+        if (--this.#parenDepth < 0) throw this.#error("unexpected right parenthesis ')'", this.#at + 1)
         return this.#take(')', 1)
       case '{':
         this.#braceOpen = true

@@ -32,7 +32,7 @@ describe('parseExpression', () => {
     ['100..4', '1:1: parse error: bad number or duration syntax: "100.."'],
     ['0deadbeef', '1:1: parse error: bad number or duration syntax: "0de"'],
     ['*1', '1:1: parse error: unexpected <op:*>'],
-    ['(1))', "1:4: parse error: unexpected right parenthesis ')'"],
+    ['(1))', "1:5: parse error: unexpected right parenthesis ')'"],
     ['((1)', '1:5: parse error: unclosed left parenthesis'],
     ['1 and 1', '1:1: parse error: set operator "and" not allowed in binary scalar expression'],
     ['1 == 1', '1:3: parse error: comparisons between scalars must use BOOL modifier'],
@@ -58,7 +58,10 @@ describe('parseExpression', () => {
     ['test[5d][5m]', '1:9: parse error: ranges only allowed for vector selectors'],
     ['foo offset 1m[5m]', '1:14: parse error: no offset modifiers allowed before range'],
     ['foo @ 1[5m]', '1:8: parse error: no @ modifiers allowed before range'],
-    ['1 offset 1d', '1:1: parse error: offset modifier must be preceded by an instant vector selector or range vector selector or a subquery'],
+    [
+      '1 offset 1d',
+      '1:1: parse error: offset modifier must be preceded by an instant vector selector or range vector selector or a subquery',
+    ],
     ['foo offset 1s offset 2s', '1:1: parse error: offset may not be set multiple times'],
     ['foo @ +Inf', '1:1: parse error: timestamp out of bounds for @ modifier: +Inf'],
     ['rate(foo)', '1:6: parse error: expected type range vector in call to function "rate", got instant vector'],
@@ -68,7 +71,11 @@ describe('parseExpression', () => {
     ['nothing_like_it()', '1:1: parse error: unknown function with name "nothing_like_it"'],
     ['floor(1,)', '1:8: parse error: trailing commas not allowed in function call args'],
     ['sum without(==)(foo)', '1:13: parse error: unexpected <op:==> in grouping opts, expected label'],
-    ['sum foo by (test)', '1:5: parse error: unexpected identifier "foo" in aggregation'],
+    ['sum foo by (test)', '1:5: parse error: unexpected identifier "foo"'],
+    ['sum(a b)', '1:7: parse error: unexpected identifier "b" in aggregation'],
+    ['sum by (a) by (b)', '1:12: parse error: unexpected <by> in aggregation'],
+    ['sum(a) + (b c)', '1:13: parse error: unexpected identifier "c"'],
+    ['clamp(g, @, 50)', '1:8: parse error: trailing commas not allowed in function call args'],
     ['topk(foo)', '1:1: parse error: wrong number of arguments for aggregate expression provided, expected 2, got 1'],
     ['topk(foo, bar)', '1:6: parse error: expected type scalar in aggregation parameter, got instant vector'],
     ['sum()', '1:1: parse error: no arguments for aggregate expression provided'],
@@ -156,16 +163,46 @@ describe('parseExpression', () => {
   })
 
   it('answers any text with an expression or a ParseError', () => {
-    const word = fc.constantFrom('a', 'rate(', 'sum', 'by', '(', ')', '{', '}', '[', ']', '5m', '1', '"x"', '=', '=~', ',', ':', '@', 'offset', '-', 'on', ' ', '#')
+    const word = fc.constantFrom(
+      'a',
+      'rate(',
+      'sum',
+      'by',
+      '(',
+      ')',
+      '{',
+      '}',
+      '[',
+      ']',
+      '5m',
+      '1',
+      '"x"',
+      '=',
+      '=~',
+      ',',
+      ':',
+      '@',
+      'offset',
+      '-',
+      'on',
+      ' ',
+      '#',
+    )
     fc.assert(
-      fc.property(fc.oneof(fc.string(), fc.array(word).map((words) => words.join(' '))), (text) => {
-        try {
-          const printed = reprint(text)
-          expect(reprint(printed)).toBe(printed)
-        } catch (error) {
-          expect(error).toBeInstanceOf(ParseError)
-        }
-      }),
+      fc.property(
+        fc.oneof(
+          fc.string(),
+          fc.array(word).map((words) => words.join(' ')),
+        ),
+        (text) => {
+          try {
+            const printed = reprint(text)
+            expect(reprint(printed)).toBe(printed)
+          } catch (error) {
+            expect(error).toBeInstanceOf(ParseError)
+          }
+        },
+      ),
       { numRuns: 2000 },
     )
   })

@@ -24,7 +24,8 @@ export function parseExpression(text: string, options: ParseOptions = {}): Expre
 /** Parses a series selector as in `match[]`: no offset, no @, no range. Returns its matchers, that of the name last. */
 export function parseMetricSelector(text: string): readonly Matcher[] {
   const expression = new Parser(text, {}).parseWhole()
-  if (expression.kind !== 'vectorSelector') throw new ParseError('unexpected expression, expected a series selector', text, expression.start)
+  if (expression.kind !== 'vectorSelector')
+    throw new ParseError('unexpected expression, expected a series selector', text, expression.start)
   const { offsetMs, offsetExpression, atMs, atPreprocessor } = expression
   if (offsetMs !== 0 || offsetExpression !== undefined) throw new ParseError('unexpected <offset>', text, expression.start)
   if (atMs !== undefined || atPreprocessor !== undefined) throw new ParseError('unexpected <op:@>', text, expression.start)

@@ -1,15 +1,6 @@
 /** Classes of tokens; operators, keywords and aggregations carry their lower-case word in `type` itself. */
 export type TokenType =
-  | 'eof'
-  | 'number'
-  | 'duration'
-  | 'string'
-  | 'identifier'
-  | 'metric identifier'
-  | BracketType
-  | OperatorType
-  | KeywordType
-  | AggregationType
+  'eof' | 'number' | 'duration' | 'string' | 'identifier' | 'metric identifier' | BracketType | OperatorType | KeywordType | AggregationType
 
 export type BracketType = '(' | ')' | '{' | '}' | '[' | ']' | ',' | ':'
 
@@ -155,8 +146,14 @@ export function mayNameMetric(type: TokenType): boolean {
   return keywords.has(type) && !['bool', 'on', 'ignoring', 'group_left', 'group_right'].includes(type)
 }
 
-/** Any word is a label name. */
+/** Whether an expression may begin with such a token. */
+export function mayBeginOperand(type: TokenType): boolean {
+  return mayNameMetric(type) || ['number', 'duration', 'string', '(', '{', '+', '-'].includes(type)
+}
+
+/** Every word names a label but `without`, which Prometheus' grammar leaves out. */
 export function mayNameLabel(type: TokenType): boolean {
+  if (type === 'without') return false
   return type === 'identifier' || type === 'metric identifier' || aggregations.has(type) || keywords.has(type) || wordOperators.has(type)
 }
 

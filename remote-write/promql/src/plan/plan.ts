@@ -92,4 +92,3 @@ export interface NegationPlan extends PlanBase {
   readonly kind: 'negation'
   readonly input: Plan
 }
-

@@ -60,11 +60,20 @@ function toSamples(start: number, steps: readonly (readonly [number, readonly [n
 describe('XOR chunk', () => {
   it('has the bytes that the format prescribes', () => {
     // 2 samples, t0 = 1 (zigzag 2), v0 = 1.0, delta 15 (0x0f), then bit 0: same value
-    expect(encode([[1, ...words(1)], [16, ...words(1)]]).bytes).toEqual(
-      Uint8Array.of(0, 2, 0x02, 0x3f, 0xf0, 0, 0, 0, 0, 0, 0, 0x0f, 0x00),
-    )
+    expect(
+      encode([
+        [1, ...words(1)],
+        [16, ...words(1)],
+      ]).bytes,
+    ).toEqual(Uint8Array.of(0, 2, 0x02, 0x3f, 0xf0, 0, 0, 0, 0, 0, 0, 0x0f, 0x00))
     // third sample: delta 16, dod 1 → 10 + 14 bits; value 1.0 → 2.0: xor 0x7ff0… → 11, leading 1, 11 bits, eleven ones
-    expect(encode([[1, ...words(1)], [16, ...words(1)], [32, ...words(2)]]).bytes).toEqual(
+    expect(
+      encode([
+        [1, ...words(1)],
+        [16, ...words(1)],
+        [32, ...words(2)],
+      ]).bytes,
+    ).toEqual(
       // 0 | 10 00000000000001 | 11 00001 001011 11111111111
       Uint8Array.of(0, 3, 0x02, 0x3f, 0xf0, 0, 0, 0, 0, 0, 0, 0x0f, 0b01000000, 0b00000000, 0b11100001, 0b00101111, 0b11111111, 0b10000000),
     )
@@ -84,24 +93,43 @@ describe('XOR chunk', () => {
   })
 
   it('keeps stale markers signalling', () => {
-    expect(decode(encode([[5, ...words(1)], [10, 2, 0x7ff00000], [15, ...words(1)]]).bytes)[1]).toEqual([10, 2, 0x7ff00000])
+    expect(
+      decode(
+        encode([
+          [5, ...words(1)],
+          [10, 2, 0x7ff00000],
+          [15, ...words(1)],
+        ]).bytes,
+      )[1],
+    ).toEqual([10, 2, 0x7ff00000])
   })
 
   it('takes the largest and smallest change of time of each bucket', () => {
     for (const change of [-8191, 8192, -8192, 8193, -65535, 65536, -65536, 65537, -524287, 524288, -524288, 524289, 7_000_000]) {
       const second = 1_000_000
-      const samples: Sample[] = [[0, 0, 0], [second, 0, 0], [2 * second + change, 0, 0]]
+      const samples: Sample[] = [
+        [0, 0, 0],
+        [second, 0, 0],
+        [2 * second + change, 0, 0],
+      ]
       expect(decode(encode(samples).bytes)).toEqual(samples)
     }
   })
 
   it('uses 64 significant bits when all of them change', () => {
-    const samples: Sample[] = [[0, 0, 0], [1, 0x80000001, 0x80000000], [2, 0, 0]]
+    const samples: Sample[] = [
+      [0, 0, 0],
+      [1, 0x80000001, 0x80000000],
+      [2, 0, 0],
+    ]
     expect(decode(encode(samples).bytes)).toEqual(samples)
   })
 
   it('gives only the samples of the time asked for', () => {
-    const samples = toSamples(1000, Array.from({ length: 50 }, (_, i) => [10, words(i)] as const))
+    const samples = toSamples(
+      1000,
+      Array.from({ length: 50 }, (_, i) => [10, words(i)] as const),
+    )
     const columns = new SampleColumns()
     decodeXorChunk(encode(samples).bytes, columns, 1100, 1200)
     expect(list(columns).map(([timeMs]) => timeMs)).toEqual([1100, 1110, 1120, 1130, 1140, 1150, 1160, 1170, 1180, 1190, 1200])
@@ -113,7 +141,8 @@ describe('XOR chunk', () => {
     const state = new Uint32Array(4)
     const write = (): number => {
       const chunk = writer.start(state, 0, 0, 0, 1, 0, 0)
-      for (let i = 1; i < 100; i++) writer.append(state, 0, i + 1, i * 77_777_777, i * 99_999_999, i, (i - 1) * 77_777_777, (i - 1) * 99_999_999)
+      for (let i = 1; i < 100; i++)
+        writer.append(state, 0, i + 1, i * 77_777_777, i * 99_999_999, i, (i - 1) * 77_777_777, (i - 1) * 99_999_999)
       return chunk
     }
     writer.free(write())

@@ -11,7 +11,8 @@ const sampleCountBytes = 2
  * minTimeMs ≤ time ≤ maxTimeMs. Throws `ChunkError` if the bits end before the samples do.
  */
 export function decodeXorChunk(bytes: Uint8Array, into: SampleColumns, minTimeMs = -Infinity, maxTimeMs = Infinity): void {
-  if (bytes.length < sampleCountBytes) throw new ChunkError(`cannot read chunk: want at least ${sampleCountBytes} bytes, got ${bytes.length}`)
+  if (bytes.length < sampleCountBytes)
+    throw new ChunkError(`cannot read chunk: want at least ${sampleCountBytes} bytes, got ${bytes.length}`)
   const count = (bytes[0]! << 8) | bytes[1]!
   const dataBytes = bytes.length - sampleCountBytes
   if (dataBytes > wordsPerWindow * 4) throw new ChunkError(`cannot read chunk: want at most ${wordsPerWindow * 4} bytes, got ${dataBytes}`)

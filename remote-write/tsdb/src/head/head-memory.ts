@@ -1,3 +1,4 @@
+import { measureAddressSpace } from './address-space.ts'
 import { SharedArena } from './shared-arena.ts'
 
 /**
@@ -38,6 +39,8 @@ export const slotsAt = 16
 /** Directory of sub-tables: table region in units of 16 words << 5 | log2(slots). */
 export const symbolDirectoryAt = slotsAt + readerSlotsMax
 export const pairDirectoryAt = symbolDirectoryAt + subTables
+const tablesBytesMax = 2 ** 33
+const arenas = 6
 const controlWords = pairDirectoryAt + subTables
 
 /**
@@ -71,13 +74,15 @@ export class HeadMemory {
     this.chunks = new SharedArena(buffers.chunks)
   }
 
-  /** `bytesMax` bounds each family's address space; only what is used takes memory. */
-  static create(bytesMax: number, hashSeed: number): HeadMemory {
+  /** `bytesMax` bounds each family's address space (less where that is limited); only what is used takes memory. */
+  static create(memoryBytesMax: number, hashSeed: number): HeadMemory {
+    const bytesMax = Math.min(memoryBytesMax, measureAddressSpace() / arenas)
     const memory = new HeadMemory({
       control: new SharedArrayBuffer(controlWords * 4),
       symbols: SharedArena.reserve(bytesMax).buffer,
       pairs: SharedArena.reserve(bytesMax).buffer,
-      postings: SharedArena.reserve(bytesMax).buffer,
+      // The directories of tables have 27 bits for units of 16 words.
+      postings: SharedArena.reserve(Math.min(bytesMax, tablesBytesMax)).buffer,
       labels: SharedArena.reserve(bytesMax).buffer,
       series: SharedArena.reserve(bytesMax).buffer,
       chunks: SharedArena.reserve(bytesMax).buffer,

@@ -1,23 +1,21 @@
 import { randomInt } from 'node:crypto'
 import { Labels } from '@narthex/model/labels'
 import type { MetricType } from '@narthex/model/metric-type'
-import { OpenChunkWriter, readChunkBytes, readPieceCount, readSampleCount } from '../chunk/open-chunk.ts'
-import * as field from '../chunk/open-chunk.ts'
 import { accepted, duplicateSample, memoryCeiling, outOfBounds, outOfOrder, tooFarInFuture, unknownSeries } from './append-result.ts'
 import type { AppendResult } from './append-result.ts'
-import { chunkBytesMax, defaultChunkRangeMs, endOfRange, predictChunkEnd, samplesPerChunk } from './chunk-time.ts'
-import { applyingAt, chunkCountAt, committedAt, epochAt, HeadMemory, readerSlotsMax, seriesCountAt, slotsAt } from './head-memory.ts'
+import { defaultChunkRangeMs } from './chunk-time.ts'
+import { HeadChunks } from './head-chunks.ts'
+import { HeadCounters } from './head-counters.ts'
+import { applyingAt, chunkCountAt, committedAt, HeadMemory, readerSlotsMax, seriesCountAt, slotsAt } from './head-memory.ts'
 import type { HeadDescriptor } from './head-memory.ts'
 import { LabelPairs } from './label-pairs.ts'
 import { MetricMetadata } from './metric-metadata.ts'
 import { PendingSamples } from './pending-samples.ts'
 import * as pendingField from './pending-samples.ts'
-import { RetiredChunks } from './retired-chunks.ts'
 import { SeriesCreator } from './series-creator.ts'
 import * as record from './series-record.ts'
 import { wordMask, wordShift } from './shared-arena.ts'
-import { oldestPinnedEpoch } from './shared-table.ts'
-import { Symbols } from './symbols.ts'
+import { symbolBytesMax, Symbols } from './symbols.ts'
 import { WireAliases } from './wire-aliases.ts'
 
 /** Where commits are made durable before they become visible. Throws if that failed; nothing of the commit may then be kept. */
@@ -59,19 +57,6 @@ const wireAliasesDefaultMax = 4_000_000
 const commitNumberMax = 0x7fff0000
 const batchSamplesMax = 8 * 1024 * 1024
 
-/** Totals since the start, for the metrics. */
-export class HeadCounters {
-  samplesAppended = 0
-  seriesCreated = 0
-  seriesRefused = 0
-  chunksCreated = 0
-  chunksRemoved = 0
-  outOfOrder = 0
-  outOfBounds = 0
-  duplicates = 0
-  ceilingRefused = 0
-}
-
 /**
  * The head: all series with their newest samples, in shared memory. This is the one writer, used from one thread; readers open
  * `descriptor()` with a `HeadReader` wherever they are. FORMAT.md, "The head in memory", describes the memory.
@@ -87,15 +72,13 @@ export class Head {
   readonly metadata = new MetricMetadata()
   readonly #aliases: WireAliases
   readonly #creator: SeriesCreator
-  readonly #chunks: OpenChunkWriter
-  readonly #retired: RetiredChunks
+  readonly #chunks: HeadChunks
   readonly #pending = new PendingSamples()
   readonly #now: () => number
   readonly #memoryBytesMax: number
   readonly #chunkRangeMs: number
   #log: CommitLog | undefined
   #loggedSeries = 0
-  #chunkCount = 0
   #commit = 1
   readonly #slots = new Uint8Array(readerSlotsMax)
   #refusal = ''
@@ -113,12 +96,11 @@ export class Head {
     this.symbols = new Symbols(this.memory)
     this.pairs = new LabelPairs(this.memory)
     this.#creator = new SeriesCreator(this.memory, this.symbols, this.pairs)
-    this.#chunks = new OpenChunkWriter(this.memory.chunks)
-    this.#retired = new RetiredChunks(this.#chunks)
     this.#aliases = new WireAliases(options.wireAliasesMax ?? wireAliasesDefaultMax)
     this.#now = options.now ?? Date.now
     this.#memoryBytesMax = options.memoryBytesMax
     this.#chunkRangeMs = options.chunkRangeMs ?? defaultChunkRangeMs
+    this.#chunks = new HeadChunks(this.memory, this.#chunkRangeMs, this.counters)
     this.#log = options.log
     this.#recordWords = this.memory.series.words
     this.#recordDoubles = this.memory.series.doubles
@@ -155,11 +137,17 @@ export class Head {
     if (ref > 0) this.#aliases.remember(bytes, start, end, ref)
   }
 
-  /** The symbol of these bytes; 0 if they are longer than `symbolBytesMax` or the ceiling is reached (`refBySymbols` then refuses). */
+  /** The symbol of these bytes, made if need be; 0 = refused: longer than `symbolBytesMax`, or the ceiling is reached. */
   internSymbol(bytes: Uint8Array, start: number, end: number): number {
     const known = this.symbols.find(bytes, start, end)
     if (known !== 0) return known
-    return this.#mayAddSeries() ? this.symbols.intern(bytes, start, end) : 0
+    if (end - start > symbolBytesMax) {
+      this.#refusal = `label name or value too long: want at most ${symbolBytesMax} bytes, got ${end - start}`
+      return 0
+    }
+    const added = this.#mayAddSeries() ? this.symbols.intern(bytes, start, end) : 0
+    if (added === 0) this.#refusal = this.#ceilingText()
+    return added
   }
 
   /**
@@ -168,7 +156,9 @@ export class Head {
    */
   refBySymbols(symbols: Uint32Array, pairCount: number): number {
     const known = this.#creator.find(symbols, pairCount)
-    if (known !== 0) return known
+    if (known > 0) return known
+    // A symbol was refused before: that reason stands.
+    if (known < 0) return this.#refuseSeries(this.#refusal)
     if (!this.#mayAddSeries()) return this.#refuseSeries(this.#ceilingText())
     const ref = this.#creator.create(symbols, pairCount)
     if (ref < 0) return this.#refuseSeries(this.#creator.refusal)
@@ -188,7 +178,7 @@ export class Head {
     return this.refBySymbols(ids, pairs.length / 2)
   }
 
-  /** Why the last series was refused. */
+  /** Why the last series or symbol was refused. */
   refusal(): string {
     return this.#refusal
   }
@@ -252,7 +242,8 @@ export class Head {
       this.rollback()
       throw cause
     }
-    this.#apply()
+    this.#beginApply()
+    this.#chunks.add(pending, this.#commit)
     this.#publish()
     this.counters.samplesAppended += pending.length
     pending.clear()
@@ -298,11 +289,12 @@ export class Head {
     if (this.#pending.length > 0) return firstRef
     const end = Math.min(this.seriesCount + 1, firstRef + count)
     this.#beginApply()
-    for (let ref = firstRef; ref < end; ref++) this.#dropOldChunks(ref, cutoffMs)
+    for (let ref = firstRef; ref < end; ref++) this.#chunks.dropBefore(ref, cutoffMs)
     this.#publish()
-    Atomics.add(this.memory.control, epochAt, 1)
-    this.#retired.reclaim(oldestPinnedEpoch(this.memory.control))
-    return end > this.seriesCount ? 0 : end
+    this.#chunks.reclaim()
+    if (end <= this.seriesCount) return end
+    this.#chunks.endDropping()
+    return 0
   }
 
   /** The labels of a series, for messages; makes strings. */
@@ -325,11 +317,18 @@ export class Head {
     ]!
   }
 
+  /** For tests of what happens after two thousand million commits. */
+  continueCommitNumbersFrom(commit: number): void {
+    this.#commit = commit
+    this.memory.control[committedAt] = commit
+    this.memory.control[applyingAt] = commit
+  }
+
   stats(): HeadStats {
     const { memory } = this
     return {
       series: this.seriesCount,
-      chunks: this.#chunkCount,
+      chunks: this.#chunks.count,
       symbols: memory.control[4]!,
       labelPairs: memory.control[5]!,
       minTimeMs: memory.minTime,
@@ -375,7 +374,7 @@ export class Head {
       pending.grow()
     }
     // A sample takes at most one piece of 64 bytes.
-    const freeBytes = this.#memoryBytesMax - this.usedBytes + this.#chunks.freePieces * 64
+    const freeBytes = this.#memoryBytesMax - this.usedBytes + this.#chunks.freeBytes
     this.#pendingMax = Math.min(pending.capacity, batchSamplesMax, Math.max(0, Math.floor(freeBytes / 64)))
     return pending.length < this.#pendingMax
   }
@@ -408,131 +407,9 @@ export class Head {
   #publish(): void {
     const { control } = this.memory
     control[seriesCountAt] = this.seriesCount
-    control[chunkCountAt] = this.#chunkCount
+    control[chunkCountAt] = this.#chunks.count
     Atomics.store(control, committedAt, this.#commit)
     Atomics.notify(control, committedAt)
-  }
-
-  // The hot loop: one cache line of the series' record, one of its chunk's tail.
-  #apply(): void {
-    this.#beginApply()
-    const { words: from, doubles: fromDoubles, length } = this.#pending
-    const commit = this.#commit
-    const chunks = this.#chunks
-    let { minTime, maxTime } = this.memory
-    for (let i = 0; i < length; i++) {
-      const at = i * pendingField.pendingWords
-      const ref = from[at + pendingField.pendingRef]!
-      const timeMs = fromDoubles[at >>> 1]!
-      const index = ref >>> record.seriesPerWindowShift
-      const to = (ref & record.seriesPerWindowMask) << record.recordShift
-      const words = this.#recordWords[index]!
-      const doubles = this.#recordDoubles[index]!
-      if (timeMs > maxTime) maxTime = timeMs
-      if (timeMs < minTime) minTime = timeMs
-      const total = words[to + record.totalField]!
-      if (words[to + record.lastCommitField] !== commit) {
-        words[to + record.previousCommitField] = words[to + record.lastCommitField]!
-        words[to + record.previousTotalField] = total
-        words[to + record.lastCommitField] = commit
-      }
-      words[to + record.totalField] = total + 1
-      const previousTimeMs = fromDoubles[(at >>> 1) + pendingField.pendingPreviousTime]!
-      const low = from[at + pendingField.pendingLow]!
-      const high = from[at + pendingField.pendingHigh]!
-      if (this.#startsChunk(words, doubles, to, timeMs, previousTimeMs)) {
-        this.#startChunk(words, doubles, to, timeMs, previousTimeMs, low, high)
-      } else {
-        chunks.append(
-          words,
-          to + record.encoderField,
-          timeMs,
-          low,
-          high,
-          previousTimeMs,
-          from[at + pendingField.pendingPreviousLow]!,
-          from[at + pendingField.pendingPreviousHigh]!,
-        )
-      }
-    }
-    this.memory.minTime = minTime
-    this.memory.maxTime = maxTime
-  }
-
-  // As Prometheus cuts: at the end of the range, at twice the wanted samples, above 1005 bytes, or at the predicted time.
-  #startsChunk(words: Uint32Array, doubles: Float64Array, at: number, timeMs: number, previousTimeMs: number): boolean {
-    const encoder = at + record.encoderField
-    const samples = readSampleCount(words, encoder)
-    if (samples === 0) return true
-    if (readPieceCount(words, encoder) > 16 && readChunkBytes(words, encoder) > chunkBytesMax) return true
-    const endAt = (at + record.nextChunkTimeField) >>> 1
-    if (samples === samplesPerChunk / 4) {
-      const chunk = words[at + record.openChunkField]!
-      const startMs = this.memory.chunks.doubles[chunk >>> wordShift]![((chunk & wordMask) + field.startTimeField) >>> 1]!
-      doubles[endAt] = predictChunkEnd(startMs, previousTimeMs, doubles[endAt]!)
-    }
-    return timeMs >= doubles[endAt]! || samples >= samplesPerChunk * 2
-  }
-
-  #startChunk(
-    words: Uint32Array,
-    doubles: Float64Array,
-    at: number,
-    timeMs: number,
-    previousTimeMs: number,
-    low: number,
-    high: number,
-  ): void {
-    const previous = words[at + record.openChunkField]!
-    if (previous !== 0) {
-      const chunkWords = this.memory.chunks.words[previous >>> wordShift]!
-      const chunkAt = previous & wordMask
-      const startMs = this.memory.chunks.doubles[previous >>> wordShift]![(chunkAt + field.startTimeField) >>> 1]!
-      chunkWords[chunkAt + field.spanField] = previousTimeMs - startMs
-    }
-    const ordinal = words[at + record.totalField]! - 1
-    words[at + record.openChunkField] = this.#chunks.start(words, at + record.encoderField, previous, ordinal, timeMs, low, high)
-    doubles[(at + record.nextChunkTimeField) >>> 1] = endOfRange(timeMs, this.#chunkRangeMs)
-    this.#chunkCount++
-    this.counters.chunksCreated++
-  }
-
-  #dropOldChunks(ref: number, cutoffMs: number): void {
-    const index = ref >>> record.seriesPerWindowShift
-    const at = (ref & record.seriesPerWindowMask) << record.recordShift
-    const words = this.#recordWords[index]!
-    let newer = words[at + record.openChunkField]!
-    if (newer === 0) return
-    if (this.#recordDoubles[index]![at >>> 1]! < cutoffMs) {
-      words[at + record.openChunkField] = 0
-      words.fill(0, at + record.encoderField, at + record.encoderField + 4)
-      this.#retire(newer)
-      return
-    }
-    for (;;) {
-      const chunkWords = this.memory.chunks.words[newer >>> wordShift]!
-      const older = chunkWords[(newer & wordMask) + field.previousChunkField]!
-      if (older === 0) return
-      const olderAt = older & wordMask
-      const startMs = this.memory.chunks.doubles[older >>> wordShift]![(olderAt + field.startTimeField) >>> 1]!
-      if (startMs + this.memory.chunks.words[older >>> wordShift]![olderAt + field.spanField]! < cutoffMs) {
-        chunkWords[(newer & wordMask) + field.previousChunkField] = 0
-        this.#retire(older)
-        return
-      }
-      newer = older
-    }
-  }
-
-  /** A chunk and all older ones of its series. */
-  #retire(chunk: number): void {
-    for (let each = chunk; each !== 0;) {
-      const older = this.memory.chunks.words[each >>> wordShift]![(each & wordMask) + field.previousChunkField]!
-      this.#retired.add(each, this.memory.control[epochAt]!)
-      this.#chunkCount--
-      this.counters.chunksRemoved++
-      each = older
-    }
   }
 
   #restartCommitNumbers(): void {

@@ -36,14 +36,14 @@ export class SeriesCreator {
     return this.#table.usedBytes
   }
 
-  /** The series with these pairs of name and value symbols, 0 if there is none yet. */
+  /** The series with these pairs of name and value symbols, 0 if there is none yet, -1 if one of them is no symbol. */
   find(symbols: Uint32Array, pairCount: number): number {
     let hash = 0
     let length = 0
     if (pairCount > this.#ids.length) this.#ids = new Uint32Array(Math.min(pairCount * 2, labelsPerSeriesMax + 1))
-    for (let i = 0; i < pairCount && length <= labelsPerSeriesMax; i++) {
+    for (let i = 0; i < pairCount && length < labelsPerSeriesMax; i++) {
       const value = symbols[2 * i + 1]!
-      if (value === 0 || symbols[2 * i] === 0) return 0
+      if (value === 0 || symbols[2 * i] === 0) return -1
       if (this.#symbols.length(value) === 0) continue
       const pair = this.#pairs.find(symbols[2 * i]!, value)
       if (pair === 0) return 0
@@ -64,7 +64,8 @@ export class SeriesCreator {
     this.#sortByName()
     for (let i = 1; i < length; i++) {
       const name = this.#pairs.name(ids[i]!)
-      if (name === this.#pairs.name(ids[i - 1]!)) return this.#refuse(`label name "${this.#symbols.text(name)}" is not unique: invalid sample`)
+      if (name === this.#pairs.name(ids[i - 1]!))
+        return this.#refuse(`label name "${this.#symbols.text(name)}" is not unique: invalid sample`)
     }
     const { labels, series, postings } = this.#memory
     if (!labels.ensure(length + 1) || !series.ensure(record.recordWords) || !postings.ensure(postingsWordsMax(length))) {
@@ -97,7 +98,6 @@ export class SeriesCreator {
     for (let i = 0; i < pairCount; i++) {
       const name = symbols[2 * i]!
       const value = symbols[2 * i + 1]!
-      if (name === 0 || value === 0) return this.#refuse('label name or value too long, or no memory left for new ones') > 0
       if (this.#symbols.length(value) === 0) continue
       const pair = this.#pairs.intern(name, value)
       if (pair === 0) return this.#refuse('head memory ceiling for new series reached: no shared memory left') > 0
@@ -136,9 +136,8 @@ export class SeriesCreator {
 
   #hasLabels(ref: number): boolean {
     const { series, labels } = this.#memory
-    const list = series.words[ref >>> record.seriesPerWindowShift]![
-      ((ref & record.seriesPerWindowMask) << record.recordShift) + record.labelsField
-    ]!
+    const list =
+      series.words[ref >>> record.seriesPerWindowShift]![((ref & record.seriesPerWindowMask) << record.recordShift) + record.labelsField]!
     const words = labels.words[list >>> wordShift]!
     const at = (list & wordMask) + 1
     const length = this.#length

@@ -4,6 +4,7 @@ export const wordsPerWindow = windowBytes / 4
 /** A word index is `window << wordShift | index in window`. */
 export const wordShift = 20
 export const wordMask = wordsPerWindow - 1
+const alignmentMax = 16
 // Allocations of at most this many words may come from recycled memory.
 const scrapWordsMax = 256
 /** Word indices are 32 bits, so no arena passes 16 GiB. */
@@ -65,12 +66,17 @@ export class SharedArena {
     return this.words[index]!
   }
 
-  /** Whether there is (now) memory for `words` more words, however they fall into windows; false when the reservation is used up. */
+  /**
+   * Whether there is (now) memory for allocations of `words` words in all, each of a size that divides a window or together at most
+   * one window; false when the reservation is used up.
+   */
   ensure(words: number): boolean {
-    const windowsPerPiece = Math.ceil(words / wordsPerWindow)
-    const needed = (Math.ceil(this.usedWords / wordsPerWindow) + windowsPerPiece) * windowBytes
+    let end = this.usedWords + alignmentMax + words
+    const nextWindow = (Math.floor(this.usedWords / wordsPerWindow) + 1) * wordsPerWindow
+    if (words <= wordsPerWindow && end > nextWindow) end = nextWindow + words
+    const needed = Math.ceil(end / wordsPerWindow) * windowBytes
     if (needed <= this.buffer.byteLength) return true
-    if (needed > this.buffer.maxByteLength) return (this.usedWords + words) * 4 <= this.buffer.byteLength
+    if (needed > this.buffer.maxByteLength) return false
     try {
       this.buffer.grow(needed)
     } catch {

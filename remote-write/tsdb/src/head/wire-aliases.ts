@@ -36,8 +36,6 @@ export class WireAliases {
   #bytes: Uint8Array | undefined
   #view: DataView = new DataView(new ArrayBuffer(0))
   // The hash of the bytes last asked for.
-  #start = -1
-  #end = -1
   #laneA = 0
   #laneB = 0
   #laneC = 0
@@ -73,9 +71,11 @@ export class WireAliases {
   }
 
   remember(bytes: Uint8Array, start: number, end: number, ref: number): void {
-    if (bytes !== this.#bytes || start !== this.#start || end !== this.#end) this.#hash(bytes, start, end)
+    // Hashed again: a caller may have put other bytes into the same buffer since it asked.
+    this.#hash(bytes, start, end)
     if (this.#probe() !== 0) {
-      this.#segments[(this.#expected - 1) >>> entriesPerSegmentShift]![((this.#expected - 1) & (entriesPerSegment - 1)) * entryWords + 3] = ref
+      this.#segments[(this.#expected - 1) >>> entriesPerSegmentShift]![((this.#expected - 1) & (entriesPerSegment - 1)) * entryWords + 3] =
+        ref
       return
     }
     if (this.#entries >= this.#entriesMax) {
@@ -103,7 +103,6 @@ export class WireAliases {
   forgetRequest(): void {
     this.#bytes = undefined
     this.#view = noView
-    this.#start = -1
   }
 
   #probe(): number {
@@ -189,8 +188,6 @@ export class WireAliases {
     this.#laneA = (a ^ (a >>> 16)) >>> 0
     this.#laneB = (b ^ (b >>> 15)) >>> 0
     this.#laneC = (c ^ (c >>> 14)) >>> 0
-    this.#start = start
-    this.#end = end
   }
 }
 

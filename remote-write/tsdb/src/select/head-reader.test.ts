@@ -131,7 +131,8 @@ describe('a reader in another thread', () => {
     const refs: number[] = []
     // Each commit has one sample of every series, at the time of the round; every few rounds there are more series.
     const round = (): void => {
-      for (; series < 200 + rounds * 2; series++) refs.push(head.refByLabels(Labels.from({ __name__: 'm', i: String(series), start: String(rounds) })))
+      for (; series < 200 + rounds * 2; series++)
+        refs.push(head.refByLabels(Labels.from({ __name__: 'm', i: String(series), start: String(rounds) })))
       for (let i = 0; i < series; i++) {
         value[0] = i * 1000 + rounds / 7
         head.append(refs[i]!, nowMs - 3_600_000 + rounds, words[0]!, words[1]!)

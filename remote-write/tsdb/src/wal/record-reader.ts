@@ -41,12 +41,14 @@ export class RecordReader {
     while (reader.remaining > 0) {
       const logRef = reader.u64be()
       const labelCount = reader.uvarint()
-      if (labelCount > Math.min(labelsPerSeriesMax, reader.remaining)) throw new CorruptionError(`cannot read series ${logRef}: want ${labelCount} labels in ${reader.remaining} bytes`)
+      if (labelCount > Math.min(labelsPerSeriesMax, reader.remaining))
+        throw new CorruptionError(`cannot read series ${logRef}: want ${labelCount} labels in ${reader.remaining} bytes`)
       if (labelCount * 2 > this.#symbols.length) this.#symbols = new Uint32Array(labelCount * 4)
       for (let i = 0; i < labelCount * 2; i++) {
         const length = reader.uvarint()
         const start = reader.offset
-        if (length > reader.remaining) throw new CorruptionError(`cannot read series ${logRef}: want ${length} bytes, got ${reader.remaining}`)
+        if (length > reader.remaining)
+          throw new CorruptionError(`cannot read series ${logRef}: want ${length} bytes, got ${reader.remaining}`)
         reader.offset = start + length
         this.#symbols[i] = this.#head.internSymbol(record, start, start + length)
       }

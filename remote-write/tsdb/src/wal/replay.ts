@@ -37,8 +37,9 @@ export interface ReplayResult extends Readonly<RecordCounts> {
  * Reads the log of a data directory into an empty head: the newest checkpoint, then the segments after it. Memory is bounded by
  * one record beside the head. A torn tail is cut off. Damage further in ends its segment: the rest of it is moved to
  * `<segment>.corrupt-<n>`, and reading goes on with the next segment (samples of series that are thereby unknown are counted).
+ * What is older than the retention is dropped from the head after each segment, so that it leaves room for what is newer.
  */
-export function replayLog(directory: string, head: Head, onDamage: (damage: Damage) => void): ReplayResult {
+export function replayLog(directory: string, head: Head, onDamage: (damage: Damage) => void, retentionMs = Infinity): ReplayResult {
   const start = performance.now()
   const counts: RecordCounts = { series: 0, samples: 0, seriesRefused: 0, samplesUnknown: 0, samplesOutOfOrder: 0, samplesRefused: 0 }
   const map = new SeriesMap()
@@ -57,12 +58,15 @@ export function replayLog(directory: string, head: Head, onDamage: (damage: Dama
     } catch (error) {
       // Numbers that end early in a record of good checksum are damage of the writer's making.
       if (error instanceof CorruptionError) damage = error
-      else if (error instanceof RangeError) damage = new CorruptionError(`cannot read record at offset ${segment.recordOffset}`, { cause: error })
+      else if (error instanceof RangeError)
+        damage = new CorruptionError(`cannot read record at offset ${segment.recordOffset}`, { cause: error })
       else throw error
     } finally {
       segment.close()
     }
     records.commit()
+    const cutoffMs = head.memory.maxTime - retentionMs
+    if (head.memory.minTime < cutoffMs) head.dropBefore(cutoffMs, 1, head.seriesCount)
     if (damage === undefined) continue
     const dealtWith = repair(path, segment.recordOffset, segment.size, i === paths.length - 1, damage)
     damages.push(dealtWith)

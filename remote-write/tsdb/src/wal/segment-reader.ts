@@ -93,13 +93,17 @@ export class SegmentReader {
       const available = Math.min(left, this.#size - this.#offset)
       if (left >= fragmentHeaderBytes && (this.#buffer[at]! & fragmentKindMask) !== pageEnd) {
         if (available < fragmentHeaderBytes) {
-          throw new CorruptionError(`cannot read fragment at offset ${this.#offset}: want ${fragmentHeaderBytes} header bytes, got ${available}`)
+          throw new CorruptionError(
+            `cannot read fragment at offset ${this.#offset}: want ${fragmentHeaderBytes} header bytes, got ${available}`,
+          )
         }
         return true
       }
       for (let i = 0; i < available; i++) {
         if (this.#buffer[at + i] !== 0) {
-          throw new CorruptionError(`cannot read page at offset ${this.#offset}: want zeros to its end, got ${this.#buffer[at + i]} at ${i}`)
+          throw new CorruptionError(
+            `cannot read page at offset ${this.#offset}: want zeros to its end, got ${this.#buffer[at + i]} at ${i}`,
+          )
         }
       }
       this.#offset += available
@@ -144,7 +148,8 @@ export class SegmentReader {
   }
 
   #reserve(needed: number, kept: number): void {
-    if (needed > recordBytesMax) throw new CorruptionError(`cannot read record at offset ${this.recordOffset}: more than ${recordBytesMax} bytes`)
+    if (needed > recordBytesMax)
+      throw new CorruptionError(`cannot read record at offset ${this.recordOffset}: more than ${recordBytesMax} bytes`)
     if (needed <= this.#record.length) return
     const larger = new Uint8Array(Math.max(needed, this.#record.length * 2))
     larger.set(this.#record.subarray(0, kept))

@@ -55,7 +55,8 @@ export class WalWriter implements CommitLog {
   #syncing: Promise<void> | undefined
   #isDirty = false
   #isClosed = false
-  #directoryFd: number
+  /** Undefined where directories cannot be opened (Windows). */
+  readonly #directoryFd: number | undefined
   /** Added to every reference, so that none means another series in the older segments. */
   refBase = 0
   bytesWritten = 0
@@ -67,7 +68,7 @@ export class WalWriter implements CommitLog {
     this.#options = options
     this.#segment = options.firstSegment
     this.#segmentBytes = options.segmentBytes ?? segmentBytesMax
-    this.#directoryFd = openSync(options.directory, 'r')
+    this.#directoryFd = process.platform === 'win32' ? undefined : openSync(options.directory, 'r')
     this.#fd = this.#openSegment(this.#segment)
   }
 
@@ -93,9 +94,12 @@ export class WalWriter implements CommitLog {
       this.writesFailed++
       this.#outLength = 0
       this.#restore(segment, written)
-      throw new Error(`cannot write to the log segment ${segmentName(this.#segment)}: ${cause instanceof Error ? cause.message : String(cause)}`, {
-        cause,
-      })
+      throw new Error(
+        `cannot write to the log segment ${segmentName(this.#segment)}: ${cause instanceof Error ? cause.message : String(cause)}`,
+        {
+          cause,
+        },
+      )
     }
     this.#scheduleSync()
   }
@@ -108,7 +112,7 @@ export class WalWriter implements CommitLog {
     await this.#syncing
     if (this.#isDirty) await this.#sync(this.#fd)
     closeSync(this.#fd)
-    closeSync(this.#directoryFd)
+    if (this.#directoryFd !== undefined) closeSync(this.#directoryFd)
   }
 
   /** Waits until all that is written is on the disk. */
@@ -199,6 +203,7 @@ export class WalWriter implements CommitLog {
   #openSegment(index: number): number {
     const fd = openSync(join(this.#options.directory, segmentName(index)), 'wx')
     // The new name must be on the disk too; nobody waits for it.
+    if (this.#directoryFd === undefined) return fd
     fsync(this.#directoryFd, (error) => {
       if (error !== null && !this.#isClosed) this.#options.onSyncError?.(error)
     })

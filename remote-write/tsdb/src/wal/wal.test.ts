@@ -131,11 +131,39 @@ describe('the log', () => {
     head.startLogging(writer, false)
     const a = head.refByLabels(Labels.from({ __name__: 'a' }))
     const b = head.refByLabels(Labels.from({ __name__: 'b' }))
-    for (const [ref, timeMs] of [[a, -5_000_000_000_000], [b, 1], [a, nowMs]] as const) head.append(ref, timeMs, 2, 0x7ff00000)
+    for (const [ref, timeMs] of [
+      [a, -5_000_000_000_000],
+      [b, 1],
+      [a, nowMs],
+    ] as const)
+      head.append(ref, timeMs, 2, 0x7ff00000)
     head.commit()
     await writer.close()
-    expect(Object.values(read(replay().head)).flat().map(([timeMs]) => timeMs)).toEqual([-5_000_000_000_000, nowMs, 1])
+    expect(
+      Object.values(read(replay().head))
+        .flat()
+        .map(([timeMs]) => timeMs),
+    ).toEqual([-5_000_000_000_000, nowMs, 1])
   })
+})
+
+it('older than the retention is dropped while it is read, so that the newest has room', async () => {
+  const head = new Head({ memoryBytesMax: 2 ** 28, now: () => nowMs })
+  const writer = openWriter(head, { segmentBytes: 3 * pageBytes })
+  const startMs = nowMs - 1000 * 3_600_000
+  const ref = head.refByLabels(Labels.from({ __name__: 'm' }))
+  for (let i = 0; i < 60_000; i++) {
+    head.append(ref, startMs + i * 60_000, Math.random() * 2 ** 32, Math.random() * 2 ** 32)
+    if (i % 1000 === 999) head.commit()
+  }
+  await writer.close()
+  const again = createHead()
+  const hourMs = 3_600_000
+  expect(replayLog(directory, again, () => {}, 48 * hourMs)).toMatchObject({ samples: 60_000, damages: [] })
+  const times = read(again)['{__name__="m"}']!.map(([timeMs]) => timeMs)
+  expect(times.at(-1)).toBe(startMs + 59_999 * 60_000)
+  expect(times.at(-1)! - times[0]!).toBeGreaterThanOrEqual(48 * hourMs)
+  expect(again.stats().usedBytesByFamily['chunks']).toBeLessThan(head.stats().usedBytesByFamily['chunks']! / 5)
 })
 
 describe('damage', () => {

@@ -1,0 +1,109 @@
+import { mkdtempSync, rmSync, unlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { DiscoveryConfig } from '@narthex/config/discovery-config'
+import { createLogger } from '@narthex/service/logger'
+import { Registry } from '@narthex/service/metrics'
+import { FakeClock } from '../scrape/testkit/fake-clock.ts'
+import { parseTargetGroups } from './file.ts'
+import { DiscoveryManager } from './manager.ts'
+
+let directory: string
+let clock: FakeClock
+let lines: string[]
+let updates: Record<string, string[]>[]
+let manager: DiscoveryManager
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'narthex-sd-'))
+  clock = new FakeClock()
+  lines = []
+  updates = []
+  manager = new DiscoveryManager({
+    log: createLogger({ write: (line) => void lines.push(line) }),
+    registry: new Registry(),
+    clock,
+    name: 'scrape',
+    onUpdate: (groups) => {
+      const found = [...groups].map(([job, list]) => [job, list.flatMap((group) => group.targets.map((target) => target['__address__']!))])
+      updates.push(Object.fromEntries(found))
+    },
+  })
+})
+
+afterEach(() => {
+  manager.stop()
+  rmSync(directory, { recursive: true })
+})
+
+const file = (name: string): DiscoveryConfig => ({ mechanism: 'file', files: [join(directory, name)], refreshIntervalMs: 60_000 })
+const write = (name: string, content: string): void => writeFileSync(join(directory, name), content)
+
+async function untilUpdates(count: number): Promise<void> {
+  for (let i = 0; i < 300 && updates.length < count; i++) {
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    await clock.advance(100)
+  }
+}
+
+describe('DiscoveryManager', () => {
+  test('hands on static groups at once', () => {
+    manager.apply([{ jobName: 'j', discovery: [{ mechanism: 'static', groups: [{ targets: ['a:1', 'b:1'], labels: {} }] }] }])
+    expect(updates).toEqual([{ j: ['a:1', 'b:1'] }])
+  })
+
+  test('follows files, gathering changes for five seconds', async () => {
+    write('t.json', '[{"targets": ["a:1"]}]')
+    manager.apply([{ jobName: 'j', discovery: [file('*.json')] }])
+    expect(updates).toEqual([{ j: ['a:1'] }])
+    const started = clock.now()
+    write('t.json', '[{"targets": ["a:1", "b:1"]}]')
+    write('u.json', '[{"targets": ["c:1"]}]')
+    await untilUpdates(2)
+    expect(updates[1]).toEqual({ j: ['a:1', 'b:1', 'c:1'] })
+    expect(clock.now() - started).toBeGreaterThanOrEqual(5000)
+    unlinkSync(join(directory, 't.json'))
+    await untilUpdates(3)
+    expect(updates[2]).toEqual({ j: ['c:1'] })
+  })
+
+  test('keeps the last good groups of a file that turns bad, and says so', async () => {
+    write('t.yml', '- targets: [a:1]\n')
+    manager.apply([{ jobName: 'j', discovery: [file('t.yml')] }])
+    write('t.yml', '- targets: [a:1\n')
+    await clock.advance(60_000)
+    expect(lines.some((line) => line.includes('Error reading file'))).toBe(true)
+    expect(updates).toEqual([{ j: ['a:1'] }])
+    write('t.yml', '- targets: [z:1]\n')
+    await untilUpdates(2)
+    expect(updates[1]).toEqual({ j: ['z:1'] })
+  })
+
+  test('answers a mechanism that is not built with one line', () => {
+    manager.apply([{ jobName: 'j', discovery: [{ mechanism: 'other', key: 'ec2_sd_configs', config: {} }] }])
+    expect(lines).toHaveLength(1)
+    expect(lines[0]).toContain('ec2_sd_configs is not built yet')
+  })
+})
+
+describe('parseTargetGroups', () => {
+  test('takes numbers in YAML labels as their text, as Go does', () => {
+    expect(parseTargetGroups("- targets: ['a:1']\n  labels: {port: 0777, on: yes}\n- targets: []\n", '/x/t.yaml')).toEqual([
+      { source: '/x/t.yaml:0', targets: [{ __address__: 'a:1' }], labels: { port: '0777', on: 'yes', __meta_filepath: '/x/t.yaml' } },
+      { source: '/x/t.yaml:1', targets: [], labels: { __meta_filepath: '/x/t.yaml' } },
+    ])
+  })
+
+  test.each([
+    ['t.json', '{', /JSON/],
+    ['t.json', '{}', /want a list/],
+    ['t.json', '[{"targets": [1]}]', /want a target as text/],
+    ['t.json', '[{"labels": {"a": 1}}]', /want label a as text/],
+    ['t.json', '[null]', /nil target group item found \(index 0\)/],
+    ['t.yml', '- target: []', /field target not found/],
+    ['t.txt', '', /unhandled file extension ".txt"/],
+  ])('refuses %s with %j', (name, content, message) => {
+    expect(() => parseTargetGroups(content, name)).toThrow(message)
+  })
+})

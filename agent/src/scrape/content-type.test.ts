@@ -1,0 +1,22 @@
+import { expect, test } from 'vitest'
+import { chooseParser } from './content-type.ts'
+
+test.each([
+  ['text/plain', 'text'],
+  ['text/plain; version=0.0.4; charset=utf-8', 'text'],
+  ['TEXT/Plain;version=99', 'text'],
+  ['application/openmetrics-text; version=1.0.0', 'openmetrics'],
+  ['application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited', 'protobuf'],
+])('reads %s as %s', (contentType, kind) => {
+  expect(chooseParser(contentType, undefined)).toBe(kind)
+})
+
+test.each([
+  ['', 'non-compliant scrape target sending blank Content-Type and no fallback_scrape_protocol specified for target'],
+  ['text/html', 'received unsupported Content-Type "text/html" and no fallback_scrape_protocol specified for target'],
+  ['*', 'received unsupported Content-Type "*" and no fallback_scrape_protocol specified for target'],
+  ['no,type', 'cannot parse Content-Type "no,type" and no fallback_scrape_protocol for target'],
+])('refuses %j without a fallback, takes the fallback otherwise', (contentType, message) => {
+  expect(() => chooseParser(contentType, undefined)).toThrow(message)
+  expect(chooseParser(contentType, 'OpenMetricsText1.0.0')).toBe('openmetrics')
+})
