@@ -1,19 +1,32 @@
 import { build } from 'esbuild'
-import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { isBuiltin } from 'node:module'
+import { basename, join } from 'node:path'
 
 const repository = join(import.meta.dirname, '..', '..')
 
-/** Every program a thread or process starts from: the main program and each worker. Workers are named as `spawnWorker` asks for them. */
+/** Every program a process or thread starts from: the main program and each worker. Workers are named as `spawnWorker` asks for them. */
 export const entryPoints: Readonly<Record<string, string>> = {
   main: 'cli/src/main.ts',
   'query-worker': 'remote-write/server/src/query-worker.ts',
+  'password-worker': 'common/http/src/password-worker.ts',
 }
 
-/** Bundles the sources into one CommonJS file per entry point under `outDirectory`: the form a single executable can hold. */
-export async function bundle(outDirectory: string, options: { version: string; minify: boolean }): Promise<void> {
+export const workerNames: readonly string[] = Object.keys(entryPoints).filter((name) => name !== 'main')
+
+export interface BundleOptions {
+  readonly version: string
+  /** Drops white space and comments. Names stay either way: a stack in a bug report must be readable. */
+  readonly minify: boolean
+}
+
+/**
+ * Bundles the sources into one CommonJS script `<name>.js` per entry point in `outDirectory`: the form a single executable can hold.
+ * Returns the files that went in, absolute. Throws when a script would still load a file at run time: there is none to load.
+ */
+export async function bundle(outDirectory: string, options: BundleOptions): Promise<string[]> {
   mkdirSync(outDirectory, { recursive: true })
-  await build({
+  const { outputFiles, metafile } = await build({
     absWorkingDir: repository,
     entryPoints,
     outdir: outDirectory,
@@ -21,19 +34,46 @@ export async function bundle(outDirectory: string, options: { version: string; m
     platform: 'node',
     target: 'node24',
     format: 'cjs',
-    minify: options.minify,
+    minifyWhitespace: options.minify,
+    minifySyntax: options.minify,
     keepNames: true,
+    // Licences are in THIRD-PARTY-NOTICES, see notices.ts.
     legalComments: 'none',
     logLevel: 'warning',
-    // CommonJS has no import.meta; a file: URL of the executable keeps `new URL('./x', import.meta.url)` parseable.
+    write: false,
+    metafile: true,
+    // CommonJS has no import.meta. Nothing lies beside the executable: a fixed address keeps `new URL('./x', import.meta.url)`
+    // parseable and is the same in the main program and in threads.
     define: {
-      'import.meta.url': '__narthexModuleUrl',
-      'import.meta.dirname': '__dirname',
-      'import.meta.filename': '__filename',
+      'import.meta.url': '"file:///narthex/bundle.js"',
+      'import.meta.dirname': '"/narthex"',
+      'import.meta.filename': '"/narthex/bundle.js"',
       'import.meta.main': 'false',
-      'process.env["NARTHEX_VERSION"]': JSON.stringify(options.version),
+      'process.env.NARTHEX_VERSION': JSON.stringify(options.version),
     },
-    banner: { js: "const __narthexModuleUrl = require('node:url').pathToFileURL(process.execPath).href;" },
-    external: ['osx-temperature-sensor'],
+    // A thread runs its script in the global scope, where a `var crypto` of ours would hit the global one; in a function it does not.
+    // Sources are strict because they are modules, the function is because it says so.
+    banner: { js: "(() => {'use strict';" },
+    footer: { js: '})();' },
   })
+
+  const files = new Set<string>()
+  for (const [output, { inputs, imports }] of Object.entries(metafile.outputs)) {
+    const loaded = imports.filter(({ external, path }) => external === true && !isBuiltin(path)).map(({ path }) => path)
+    if (loaded.length > 0) throw new Error(`cannot bundle ${basename(output)}: want nothing loaded at run time, got ${loaded.join(', ')}`)
+    for (const [input, { bytesInOutput }] of Object.entries(inputs)) if (bytesInOutput > 0) files.add(join(repository, input))
+  }
+  for (const { path, text } of outputFiles) {
+    writeFileSync(path, `${escapeNonAscii(text)}//# sourceURL=${basename(path)}\n`)
+  }
+  return [...files].sort()
+}
+
+/**
+ * One character beyond Latin-1 makes V8 keep the whole script with two bytes per character. esbuild escapes them in strings; what is
+ * left stands in regular expressions (and comments), where the escape means the same.
+ */
+function escapeNonAscii(text: string): string {
+  if (/String\.raw`[^`]*[\u0080-\uffff]/.test(text)) throw new Error('cannot bundle: a String.raw text has characters beyond ASCII')
+  return text.replace(/[\u0080-\uffff]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }

@@ -68,7 +68,7 @@ export class FileDiscoverer implements Discoverer {
     const paths = listFiles(this.#config.files)
     for (const pattern of this.#config.files) this.#watchDirectory(dirname(pattern))
     for (const path of paths) this.#readFile(path)
-    for (const path of [...this.#groupCounts.keys()]) if (!paths.has(path)) this.#endFile(path)
+    for (const path of this.#groupCounts.keys()) if (!paths.has(path)) this.#endFile(path)
   }
 
   #readFile(path: string): void {

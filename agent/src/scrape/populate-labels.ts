@@ -99,5 +99,5 @@ function escapeQuery(text: string): string {
 
 /** As Go prints a URL's path: what may stand in a path stays. */
 function escapePath(path: string): string {
-  return encodeURI(path).replace(/[?#'\[\]]/g, (char) => (char === "'" ? '%27' : `%${char.charCodeAt(0).toString(16).toUpperCase()}`))
+  return encodeURI(path).replace(/[?#'[\]]/g, (char) => (char === "'" ? '%27' : `%${char.charCodeAt(0).toString(16).toUpperCase()}`))
 }

@@ -16,8 +16,20 @@ import { TargetSeries } from './target-series.ts'
 
 /** What a scrape must not be torn from its series by: everything but when, how and where targets are asked. */
 const timingKeys: ReadonlySet<string> = new Set([
-  ...['scrapeIntervalMs', 'scrapeTimeoutMs', 'http', 'discovery', 'relabelConfigs', 'scrapeProtocols', 'fallbackScrapeProtocol'],
-  ...['enableCompression', 'bodySizeLimitBytes', 'targetLimit', 'keepDroppedTargets', 'metricsPath', 'scheme', 'params'],
+  'scrapeIntervalMs',
+  'scrapeTimeoutMs',
+  'http',
+  'discovery',
+  'relabelConfigs',
+  'scrapeProtocols',
+  'fallbackScrapeProtocol',
+  'enableCompression',
+  'bodySizeLimitBytes',
+  'targetLimit',
+  'keepDroppedTargets',
+  'metricsPath',
+  'scheme',
+  'params',
 ])
 
 /** Discovery is the discovery stage's: the pool gets its groups. */

@@ -1,6 +1,9 @@
 import type { Worker } from 'node:worker_threads'
 import type { LastColumns, QueryCall, QueryReply, QueryRequest, VectorColumns } from './query-protocol.ts'
 
+// Nobody waits for a cancelled query, so its thread is worth less than the time it would still take.
+const cancelGraceMsMax = 500
+
 /** A query that did not give a result; `kind` is the errorType of Prometheus' API. */
 export class QueryFailure extends Error {
   override name = 'QueryFailure'
@@ -19,7 +22,7 @@ export interface QueryPoolOptions {
   workersMax: number
   /** Queries that may wait; one more is refused at once. */
   queueMax: number
-  /** A worker that still computes this long after its deadline or its cancellation is ended. */
+  /** A worker that still computes this long after its deadline is ended; after a cancellation at the latest after half a second. */
   graceMs: number
   /** An idle worker ends after this time and gives its memory back. */
   idleMs: number
@@ -34,7 +37,8 @@ interface Job {
   readonly signal: AbortSignal | undefined
   resolve(reply: PoolReply): void
   reject(error: QueryFailure): void
-  onAbort: (() => void) | undefined
+  readonly onAbort: () => void
+  isCanceled: boolean
   slot: Slot | undefined
   timer: NodeJS.Timeout | undefined
 }
@@ -45,6 +49,8 @@ interface Slot {
   release(): void
   job: Job | undefined
   idleTimer: NodeJS.Timeout | undefined
+  /** What the thread said before it ended. */
+  failure: string | undefined
 }
 
 /**
@@ -65,25 +71,25 @@ export class QueryPool {
   /** Resolves with what the worker answered; rejects with a QueryFailure. */
   run(request: QueryRequest, timeoutMs: number, signal?: AbortSignal): Promise<PoolReply> {
     return new Promise((resolve, reject) => {
-      if (this.#closed) return reject(new QueryFailure('internal', 'cannot run a query: the server is stopping'))
+      if (this.#closed) return reject(new QueryFailure('canceled', stoppingText))
       if (signal?.aborted) return reject(new QueryFailure('canceled', 'query was canceled in query queue'))
       if (this.#waiting.length >= this.#options.queueMax) {
         return reject(new QueryFailure('timeout', `cannot queue a query: ${this.#waiting.length} are waiting already, the limit`))
       }
       const call: QueryCall = { id: this.#nextId++, request, deadlineMs: Date.now() + timeoutMs, cancel: new SharedArrayBuffer(4) }
-      const job: Job = { call, signal, resolve, reject, onAbort: undefined, slot: undefined, timer: undefined }
-      job.onAbort = () => this.#cancel(job)
-      signal?.addEventListener('abort', job.onAbort, { once: true })
-      job.timer = setTimeout(() => this.#expire(job), timeoutMs + this.#options.graceMs)
+      const onAbort = () => this.#cancel(job)
+      const job: Job = { call, signal, resolve, reject, onAbort, isCanceled: false, slot: undefined, timer: undefined }
+      signal?.addEventListener('abort', onAbort, { once: true })
+      job.timer = setTimeout(() => this.#expire(job), timeoutMs)
       this.#waiting.push(job)
       this.#dispatch()
     })
   }
 
-  /** Ends every worker; waiting queries fail. */
+  /** Ends every worker; waiting and running queries fail. */
   async close(): Promise<void> {
     this.#closed = true
-    for (const job of this.#waiting.splice(0)) this.#fail(job, 'canceled', 'query was canceled: the server is stopping')
+    for (const job of this.#waiting.splice(0)) this.#fail(job, 'canceled', stoppingText)
     await Promise.all([...this.#slots].map((slot) => slot.worker.terminate()))
   }
 
@@ -104,11 +110,13 @@ export class QueryPool {
   }
 
   #dispatch(): void {
-    while (this.#waiting.length > 0) {
+    while (this.#waiting.length > 0 && !this.#closed) {
       const slot = this.#findIdle() ?? this.#startSlot()
       if (!slot) return
       const job = this.#waiting.shift()!
       clearTimeout(slot.idleTimer)
+      clearTimeout(job.timer)
+      job.timer = setTimeout(() => this.#expire(job), Math.max(0, job.call.deadlineMs - Date.now()) + this.#options.graceMs)
       slot.job = job
       job.slot = slot
       slot.worker.postMessage(job.call)
@@ -122,70 +130,89 @@ export class QueryPool {
 
   #startSlot(): Slot | undefined {
     if (this.#slots.size >= this.#options.workersMax) return undefined
-    const { worker, release } = this.#options.startWorker()
-    const slot: Slot = { worker, release, threadId: worker.threadId, job: undefined, idleTimer: undefined }
+    let started
+    try {
+      started = this.#options.startWorker()
+    } catch (error) {
+      const reason = describeError(error)
+      this.#options.log.warn('cannot start a query worker', { err: reason })
+      // The workers that run will come to the queue; without any, nobody would.
+      if (this.#slots.size === 0) this.#fail(this.#waiting.shift()!, 'internal', `cannot start a query worker: ${reason}`)
+      return this.#slots.size === 0 && this.#waiting.length > 0 ? this.#startSlot() : undefined
+    }
+    const { worker, release } = started
+    const slot: Slot = { worker, release, threadId: worker.threadId, job: undefined, idleTimer: undefined, failure: undefined }
     this.#slots.add(slot)
     worker.on('message', (reply: QueryReply) => this.#onReply(slot, reply))
-    worker.on('error', (error) => this.#options.log.warn('query worker failed', { err: error.message }))
+    worker.on('messageerror', (error) => this.#onError(slot, error))
+    worker.on('error', (error) => this.#onError(slot, error))
     worker.on('exit', () => this.#onExit(slot))
     return slot
   }
 
   #onReply(slot: Slot, reply: QueryReply): void {
     const job = slot.job
+    // Nothing from a thread that was given up.
+    if (!this.#slots.has(slot) || job?.call.id !== reply.id) return
     slot.job = undefined
-    if (job && job.call.id === reply.id) {
-      this.#settle(job)
-      if ('failure' in reply) job.reject(new QueryFailure(reply.failure.kind, reply.failure.message))
-      else if ('vector' in reply) job.resolve(reply.vector)
-      else if ('last' in reply) job.resolve(reply.last)
-      else job.resolve({ status: reply.status, body: reply.body })
-    }
+    this.#settle(job)
+    if ('failure' in reply) job.reject(new QueryFailure(reply.failure.kind, reply.failure.message))
+    else if ('vector' in reply) job.resolve(reply.vector)
+    else if ('last' in reply) job.resolve(reply.last)
+    else job.resolve({ status: reply.status, body: reply.body })
     slot.idleTimer = setTimeout(() => this.#endSlot(slot), this.#options.idleMs)
     slot.idleTimer.unref()
     this.#dispatch()
+  }
+
+  // After an 'error' the thread ends by itself; an answer that cannot be read is the end of a query that would wait for it.
+  #onError(slot: Slot, error: unknown): void {
+    slot.failure = describeError(error)
+    this.#options.log.warn('query worker failed', { err: slot.failure })
+    void slot.worker.terminate()
   }
 
   // Taken out of the set at once, so that no new query is given to a thread that is about to end.
   #endSlot(slot: Slot): void {
     this.#slots.delete(slot)
     void slot.worker.terminate()
-    if (!this.#closed) this.#dispatch()
+    this.#dispatch()
   }
 
   #onExit(slot: Slot): void {
     this.#slots.delete(slot)
     clearTimeout(slot.idleTimer)
     slot.release()
-    if (slot.job) this.#fail(slot.job, 'internal', 'cannot finish the query: its worker thread ended')
-    if (!this.#closed) this.#dispatch()
+    const job = slot.job
+    slot.job = undefined
+    if (job && this.#closed) this.#fail(job, 'canceled', stoppingText)
+    else if (job) this.#fail(job, 'internal', `cannot finish the query: its worker thread ended${slot.failure ? `: ${slot.failure}` : ''}`)
+    this.#dispatch()
   }
 
   // Asked to stop, a worker answers at its next check; one that does not is ended after the grace.
   #cancel(job: Job): void {
-    const waiting = this.#waiting.indexOf(job)
-    if (waiting >= 0) {
-      this.#waiting.splice(waiting, 1)
-      this.#fail(job, 'canceled', 'query was canceled in query queue')
-      return
-    }
+    job.isCanceled = true
+    if (this.#leaveQueue(job)) return this.#fail(job, 'canceled', 'query was canceled in query queue')
     Atomics.store(new Int32Array(job.call.cancel), 0, 1)
     clearTimeout(job.timer)
-    job.timer = setTimeout(() => this.#expire(job), this.#options.graceMs)
+    job.timer = setTimeout(() => this.#expire(job), Math.min(this.#options.graceMs, cancelGraceMsMax))
   }
 
   #expire(job: Job): void {
-    const waiting = this.#waiting.indexOf(job)
-    if (waiting >= 0) {
-      this.#waiting.splice(waiting, 1)
-      this.#fail(job, 'timeout', 'query timed out in query queue')
-      return
-    }
+    if (this.#leaveQueue(job)) return this.#fail(job, 'timeout', 'query timed out in query queue')
     const slot = job.slot
     if (!slot || slot.job !== job) return
-    this.#fail(job, 'timeout', 'query timed out in expression evaluation')
     slot.job = undefined
+    if (job.isCanceled) this.#fail(job, 'canceled', 'query was canceled in expression evaluation')
+    else this.#fail(job, 'timeout', 'query timed out in expression evaluation')
     this.#endSlot(slot)
+  }
+
+  #leaveQueue(job: Job): boolean {
+    const position = this.#waiting.indexOf(job)
+    if (position >= 0) this.#waiting.splice(position, 1)
+    return position >= 0
   }
 
   #fail(job: Job, kind: QueryFailure['kind'], message: string): void {
@@ -195,6 +222,15 @@ export class QueryPool {
 
   #settle(job: Job): void {
     clearTimeout(job.timer)
-    if (job.onAbort) job.signal?.removeEventListener('abort', job.onAbort)
+    job.signal?.removeEventListener('abort', job.onAbort)
   }
+}
+
+const stoppingText = 'query was canceled: the server is stopping'
+
+/** Never empty: a DOMException that crosses threads loses name and message and keeps its stack. */
+function describeError(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  if (error.message !== '') return error.message
+  return error.stack?.split('\n')[0] ?? error.name
 }

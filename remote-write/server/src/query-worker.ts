@@ -26,8 +26,11 @@ import type {
 
 // Queries yield to ingestion: on Linux the call sets this thread alone.
 const workerNice = 10
-/** Buffers above this are given back after the answer instead of being kept for the next one. */
+/** A buffer above this is not kept for the next answer. */
 const keptBytesMax = 4 * 1024 * 1024
+
+// Its result has an ArrayBuffer of its own; that of a small Buffer is the pool's and cannot change threads.
+const encoder = new TextEncoder()
 
 const port = parentPort
 if (port) {
@@ -37,7 +40,11 @@ if (port) {
   const engine = toEngineOptions(options)
   port.on('message', (call: QueryCall) => {
     const reply = answer(call, reader, engine)
-    port.postMessage(reply, 'body' in reply ? [reply.body.buffer as ArrayBuffer] : [])
+    try {
+      port.postMessage(reply, transferable(reply))
+    } catch (error) {
+      port.postMessage({ id: call.id, failure: { kind: 'internal', message: bugText(error) } } satisfies QueryReply)
+    }
   })
 }
 
@@ -57,14 +64,26 @@ function answer(call: QueryCall, reader: HeadReader, engine: EngineOptions): Que
     if (request.kind === 'instant' || request.kind === 'range') {
       return { id: call.id, status: 200, body: encodeQueryAnswer(evaluate(request, call, reader, engine), request) }
     }
-    return { id: call.id, status: 200, body: Buffer.from(answerMetadata(request, reader)) }
+    return { id: call.id, status: 200, body: encoder.encode(answerMetadata(request, reader)) }
   } catch (error) {
     if (error instanceof QueryError) return { id: call.id, failure: { kind: error.kind, message: error.message } }
-    const message = error instanceof Error ? (error.stack ?? error.message) : String(error)
-    return { id: call.id, failure: { kind: 'internal', message: `this is a bug in Narthex: ${message}` } }
+    return { id: call.id, failure: { kind: 'internal', message: bugText(error) } }
   } finally {
     reader.release()
+    if (buffer.bytes.length > keptBytesMax) buffer = new ByteWriter(64 * 1024)
   }
+}
+
+/** Buffers that go to the other side instead of being copied; nothing here uses them any more. */
+function transferable(reply: QueryReply): ArrayBuffer[] {
+  if ('body' in reply) return [reply.body.buffer as ArrayBuffer]
+  if ('vector' in reply) return [reply.vector.values.buffer as ArrayBuffer]
+  if ('last' in reply) return [reply.last.times.buffer as ArrayBuffer, reply.last.words.buffer as ArrayBuffer]
+  return []
+}
+
+function bugText(error: unknown): string {
+  return `this is a bug in Narthex: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`
 }
 
 function toEngineOptions(options: QueryWorkerOptions): EngineOptions {
@@ -111,10 +130,9 @@ function encodeQueryAnswer(whole: QueryResult, request: { limit: number; stats: 
   if (warnings.length > 0) buffer.utf8(`,"warnings":${JSON.stringify(warnings)}`)
   if (result.infos.length > 0) buffer.utf8(`,"infos":${JSON.stringify(result.infos)}`)
   buffer.utf8('}')
-  // The bytes change hands without a copy on the other side; one copy here keeps the working buffer.
-  const body = buffer.view().slice()
-  if (buffer.bytes.length > keptBytesMax) buffer = new ByteWriter(64 * 1024)
-  return body
+  const body = buffer.view()
+  // A large buffer goes to the other side itself; of a small one a copy does, and the buffer serves the next answer.
+  return buffer.bytes.length > keptBytesMax ? body : body.slice()
 }
 
 function limitSeries(result: QueryResult, limit: number): QueryResult {

@@ -5,6 +5,15 @@ import { formatMetric, type MatrixSeries } from './api-client.ts'
 import { formatValue, type Unit } from './format.ts'
 
 const colours = ['#2f7ed8', '#d9662b', '#3a9d5d', '#b0428f', '#c9a227', '#1f9aa8', '#8562c7', '#d14b5a', '#6b8e23', '#7a6c5d']
+// Per distance of ticks in seconds: the label, and what stands below it where the day or the minute changes.
+const timeLabels: (string | number | null)[][] = [
+  [86_400 * 28, '{YYYY}-{MM}', null, null, null, null, null, null, 1],
+  [86_400, '{MM}-{DD}', '\n{YYYY}', null, null, null, null, null, 1],
+  [60, '{HH}:{mm}', '\n{YYYY}-{MM}-{DD}', null, '\n{MM}-{DD}', null, null, null, 1],
+  [1, ':{ss}', '\n{YYYY}-{MM}-{DD} {HH}:{mm}', null, '\n{MM}-{DD} {HH}:{mm}', null, '\n{HH}:{mm}', null, 1],
+]
+// Bytes are read in powers of two, so their grid lines lie there.
+const binarySteps = Array.from({ length: 60 }, (_, power) => 2 ** power)
 /** More lines than this are not drawn: the browser, not the server, would be the limit. */
 const seriesMax = 100
 
@@ -119,8 +128,15 @@ function plotOptions(series: readonly GraphSeries[], props: GraphProps, width: n
       y: { range: (_plot, low, high) => yRange(low, high, props) },
     },
     axes: [
-      { stroke, grid, ticks: grid },
-      { stroke, grid, ticks: grid, size: 72, values: (_plot, ticks) => ticks.map((tick) => formatValue(tick, unit)) },
+      { stroke, grid, ticks: grid, values: timeLabels },
+      {
+        stroke,
+        grid,
+        ticks: grid,
+        size: 72,
+        ...(unit === 'bytes' ? { incrs: binarySteps } : {}),
+        values: (_plot, ticks) => ticks.map((tick) => formatValue(tick, unit)),
+      },
     ],
     series: [
       {},

@@ -140,7 +140,7 @@ function AlertTable({ alerts }: { alerts: readonly Alert[] }) {
                 <p key={name} class="note">{`${name}: ${text}`}</p>
               ))}
             </td>
-            <td>{`since ${formatAgo(alert.activeAt)}`}</td>
+            <td>{`began ${formatAgo(alert.activeAt)}`}</td>
             <td class="value">{alert.value}</td>
           </tr>
         ))}

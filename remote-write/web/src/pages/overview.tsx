@@ -20,7 +20,7 @@ const stepMin = 5
 /** Live graphs of one machine that runs the node exporter. */
 export function OverviewPage({ route }: { route: Route }) {
   const [instances, setInstances] = useState<readonly string[]>([])
-  const rangeSeconds = Number(route.parameters.get('range') ?? 900) || 900
+  const rangeSeconds = Number(route.parameters.get('range') ?? 300) || 300
   const chosen = route.parameters.get('instance') ?? instances[0] ?? ''
 
   const found = usePolled(

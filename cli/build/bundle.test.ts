@@ -1,0 +1,49 @@
+import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { bundle, entryPoints, workerNames } from './bundle.ts'
+import { findPackageDirectory, formatNotices } from './notices.ts'
+
+const repository = join(import.meta.dirname, '..', '..')
+
+/** Path and code (without comments) of what is shipped and runs in Node.js. */
+const sources = globSync('{common/*,exporters/*,agent,remote-write/*,cli}/src/**/*.ts', { cwd: repository })
+  .filter((path) => !/\.(test|bench|test-\w+)\.ts$|^remote-write\/web\//.test(path))
+  .map((path) => ({ path, code: readFileSync(join(repository, path), 'utf8').replace(/\/\*[^]*?\*\/|^\s*\/\/.*$/gm, '') }))
+
+test('every worker that the sources start by name is an entry point, and no other is', () => {
+  const started = sources.flatMap(({ code }) => [...code.matchAll(/\bspawnWorker\(\s*'([^']+)'/g)].map(([, name]) => name!))
+  expect(new Set(started)).toEqual(new Set(workerNames))
+  for (const [name, file] of Object.entries(entryPoints)) expect(existsSync(join(repository, file)), `${name}: ${file}`).toBe(true)
+})
+
+test('workers are started through spawnWorker alone, which finds them in the single binary', () => {
+  const others = sources.filter(({ code }) => /\bnew Worker\(/.test(code)).map(({ path }) => path)
+  expect(others).toEqual(['common/service/src/worker.ts'])
+})
+
+test('the bundles are scripts of one byte per character that are strict, know their version and load nothing from outside', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'narthex-bundle-'))
+  try {
+    const files = await bundle(directory, { version: '1.2.3-test', minify: true })
+    for (const name of Object.keys(entryPoints)) {
+      const bytes = readFileSync(join(directory, `${name}.js`))
+      expect(bytes.findIndex((byte) => byte > 127), name).toBe(-1)
+      expect(bytes.toString('latin1').startsWith("(() => {'use strict';"), name).toBe(true)
+    }
+    expect(readFileSync(join(directory, 'main.js'), 'latin1')).toContain('1.2.3-test')
+    const packages = new Set(files.map(findPackageDirectory).filter((found) => found !== undefined))
+    expect(packages).toContain(join(repository, 'node_modules', 'fastify'))
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+})
+
+test('the notices name a package with its licence text, once', () => {
+  const fastify = join(repository, 'node_modules', 'fastify')
+  const text = formatNotices([join(fastify, 'fastify.js'), join(fastify, 'lib', 'route.js'), join(repository, 'cli/src/main.ts')], fastify)
+  expect(text.match(/^fastify \d+\.\d+\.\d+ \(MIT\)$/gm)).toHaveLength(1)
+  expect(text).toContain(readFileSync(join(fastify, 'LICENSE'), 'utf8').trim())
+  expect(text).not.toContain('@narthex')
+})

@@ -1,0 +1,74 @@
+import { join } from 'node:path'
+import { parsePrometheusConfig } from '@narthex/config/prometheus-config'
+import { createHttpServer } from '@narthex/http/server'
+import { Server } from '@narthex/server/server'
+import type { Logger } from '@narthex/service/logger'
+import { Registry } from '@narthex/service/metrics'
+import { makeTemporaryDirectory } from '../kit/process.ts'
+
+export interface InProcessServer {
+  readonly server: Server
+  readonly url: string
+  readonly warnings: readonly string[]
+  remove(): Promise<void>
+}
+
+/** The receiver in this process, for tests that reach into it where a user cannot. It listens on a free loopback port. */
+export async function openInProcessServer(queryConcurrency: number): Promise<InProcessServer> {
+  const temporary = makeTemporaryDirectory('narthex-in-process-')
+  const warnings: string[] = []
+  const log = collectWarnings(warnings)
+  const http = await createHttpServer({ listenAddress: ['127.0.0.1:0'], log, name: 'test' })
+  const registry = new Registry()
+  const server = await Server.open({
+    http,
+    log,
+    registry,
+    settings: {
+      directory: temporary.path,
+      retentionMs: 15 * 24 * 3_600_000,
+      memoryBytesMax: 512 * 1024 * 1024,
+      walCompression: true,
+      lookbackMs: 300_000,
+      queryTimeoutMs: 60_000,
+      queryConcurrency,
+      querySamplesMax: 50_000_000,
+      features: [],
+      externalUrl: 'http://127.0.0.1',
+      receiverRefusal: undefined,
+      outageToleranceMs: 3_600_000,
+      gracePeriodMs: 600_000,
+      resendDelayMs: 60_000,
+      notificationQueue: 100,
+      notificationBatch: 64,
+      alertmanager: { configFile: '', storagePath: join(temporary.path, 'alertmanager') },
+      flags: {},
+      version: 'test',
+      compatibleVersion: 'test',
+      enableLifecycle: false,
+    },
+    reload: () => Promise.resolve(),
+    quit: () => {},
+  })
+  await server.apply(parsePrometheusConfig('scrape_configs: []\n', { path: join(temporary.path, 'prometheus.yml'), mode: 'server' }))
+  const [url] = await http.listen()
+  server.start()
+  return {
+    server,
+    url: url!.replace(/\/$/, ''),
+    warnings,
+    async remove() {
+      await http.close(1_000)
+      await server.stop(1_000)
+      temporary.remove()
+    },
+  }
+}
+
+function collectWarnings(warnings: string[]): Logger {
+  const keep = (message: string, fields?: Record<string, unknown>) => {
+    warnings.push(fields === undefined ? message : `${message} ${JSON.stringify(fields)}`)
+  }
+  const log: Logger = { debug() {}, info() {}, warn: keep, error: keep, with: () => log }
+  return log
+}
