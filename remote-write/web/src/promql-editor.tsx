@@ -30,7 +30,10 @@ const theme = EditorView.theme({
   '.cm-tooltip': { backgroundColor: 'var(--panel)', color: 'var(--text)', border: '1px solid var(--line)' },
 })
 
-/** A PromQL field with completion of metrics, labels and functions from the server. Enter runs, Shift+Enter breaks the line. */
+/**
+ * A PromQL field with completion of metrics, labels and functions from the server. Enter runs, Shift+Enter breaks the line.
+ * `value` is the text to begin with; when it changes the editor takes it over, typing itself is only reported.
+ */
 export function PromqlEditor({
   value,
   onChange,

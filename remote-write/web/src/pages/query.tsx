@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import { formatMetric, queryInstant, queryRange, type Answer, type QueryData } from '../api-client.ts'
 import { Graph, labelSeries } from '../graph.tsx'
 import { PromqlEditor } from '../promql-editor.tsx'
@@ -56,13 +56,13 @@ function QueryPanel({
   onChange: (next: PanelState) => void
   onRemove: (() => void) | undefined
 }) {
-  const [draft, setDraft] = useState(panel.expression)
+  // What is being typed belongs to the editor: as a state it would come back a keystroke late and undo the newest.
+  const draft = useRef(panel.expression)
   const [result, setResult] = useState<Result | undefined>(undefined)
   const [error, setError] = useState<string | undefined>(undefined)
   const [runs, setRuns] = useState(0)
   const [busy, setBusy] = useState(false)
 
-  useEffect(() => setDraft(panel.expression), [panel.expression])
   useEffect(() => {
     if (panel.expression.trim() === '') return
     const abort = new AbortController()
@@ -90,8 +90,14 @@ function QueryPanel({
   return (
     <section class="panel">
       <div class="toolbar">
-        <PromqlEditor value={draft} onChange={setDraft} onRun={run} />
-        <button class="primary" onClick={() => run(draft)} disabled={busy}>
+        <PromqlEditor
+          value={panel.expression}
+          onChange={(text) => {
+            draft.current = text
+          }}
+          onRun={run}
+        />
+        <button class="primary" onClick={() => run(draft.current)} disabled={busy}>
           {busy ? 'Running …' : 'Run'}
         </button>
         {onRemove && (
