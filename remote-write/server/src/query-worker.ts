@@ -6,6 +6,7 @@ import { encodeResult } from '@narthex/promql/encode-result'
 import { evaluateInstant, evaluateRange, type EngineOptions } from '@narthex/promql/engine'
 import { ParseError } from '@narthex/promql/parse/parse-error'
 import { parseMetricSelector } from '@narthex/promql/parse/parse'
+import type { AbortFlag } from '@narthex/promql/query-context'
 import { QueryError } from '@narthex/promql/query-error'
 import type { QueryResult } from '@narthex/promql/query-result'
 import type { Matcher } from '@narthex/model/matcher'
@@ -57,12 +58,14 @@ function setThreadPriority(): void {
 }
 
 function answer(call: QueryCall, reader: HeadReader, engine: EngineOptions): QueryReply {
+  const signal = watchCancel(call)
+  reader.onProgress = () => checkAlive(signal, call.deadlineMs)
   try {
     const { request } = call
-    if (request.kind === 'vector') return { id: call.id, vector: toColumns(evaluate(request, call, reader, engine)) }
+    if (request.kind === 'vector') return { id: call.id, vector: toColumns(evaluate(request, call.deadlineMs, signal, reader, engine)) }
     if (request.kind === 'lastSamples') return { id: call.id, last: readLastSamples(request, reader) }
     if (request.kind === 'instant' || request.kind === 'range') {
-      return { id: call.id, status: 200, body: encodeQueryAnswer(evaluate(request, call, reader, engine), request) }
+      return { id: call.id, status: 200, body: encodeQueryAnswer(evaluate(request, call.deadlineMs, signal, reader, engine), request) }
     }
     return { id: call.id, status: 200, body: encoder.encode(answerMetadata(request, reader)) }
   } catch (error) {
@@ -99,19 +102,28 @@ function toEngineOptions(options: QueryWorkerOptions): EngineOptions {
   }
 }
 
-type EngineRequest = Extract<QueryRequest, { kind: 'instant' | 'range' | 'vector' }>
-
-function evaluate(request: EngineRequest, call: QueryCall, reader: HeadReader, engine: EngineOptions): QueryResult {
-  const flag = new Int32Array(call.cancel)
-  const signal = {
+/** Whether the caller still wants the answer; a view that the engine may ask for every series. */
+function watchCancel({ cancel }: QueryCall): AbortFlag {
+  const flag = new Int32Array(cancel)
+  return {
     get aborted() {
       return Atomics.load(flag, 0) !== 0
     },
   }
+}
+
+function checkAlive(signal: AbortFlag, deadlineMs: number): void {
+  if (signal.aborted) throw new QueryError('canceled', 'query was canceled in expression evaluation')
+  if (Date.now() > deadlineMs) throw new QueryError('timeout', 'query timed out in expression evaluation')
+}
+
+type EngineRequest = Extract<QueryRequest, { kind: 'instant' | 'range' | 'vector' }>
+
+function evaluate(request: EngineRequest, deadlineMs: number, signal: AbortFlag, reader: HeadReader, engine: EngineOptions): QueryResult {
   const lookbackMs = request.kind === 'vector' ? undefined : request.lookbackMs
   const options: EngineOptions = {
     ...engine,
-    timeoutMs: Math.max(0, call.deadlineMs - Date.now()),
+    timeoutMs: Math.max(0, deadlineMs - Date.now()),
     signal,
     ...(lookbackMs === undefined ? {} : { lookbackMs }),
   }

@@ -1,5 +1,4 @@
 import { compareBytewise } from '@narthex/model/compare'
-import { Labels } from '@narthex/model/labels'
 import type { Matcher } from '@narthex/model/matcher'
 import { chunkCountAt, HeadMemory, pairCountAt, symbolCountAt } from '../head/head-memory.ts'
 import type { HeadDescriptor } from '../head/head-memory.ts'
@@ -8,10 +7,13 @@ import { Symbols } from '../head/symbols.ts'
 import { HeadSeriesSet, PinnedChunks } from './head-series-set.ts'
 import { measureHead } from './head-status.ts'
 import type { HeadStatus } from './head-status.ts'
+import { orderByLabels } from './label-order.ts'
 import { LabelReader } from './label-reader.ts'
 import { Pinner } from './pins.ts'
 import { PostingsReader } from './postings.ts'
 import type { Queryable, SeriesSet } from './queryable.ts'
+
+const seriesPerCheck = 4096
 
 /**
  * Reads the head from any thread. Nothing it does holds up the writer.
@@ -20,6 +22,8 @@ import type { Queryable, SeriesSet } from './queryable.ts'
  * retention dropped is used again. A reader whose thread dies is released by `Head.releaseReader`.
  */
 export class HeadReader implements Queryable {
+  /** Called every few milliseconds of a selection; may throw to end it. */
+  onProgress: () => void = () => {}
   readonly #memory: HeadMemory
   readonly #symbols: Symbols
   readonly #pairs: LabelPairs
@@ -27,12 +31,13 @@ export class HeadReader implements Queryable {
   readonly #labels: LabelReader
   readonly #pinner: Pinner
   readonly #chunks: PinnedChunks
+  readonly #check = (): void => this.onProgress()
 
   constructor(descriptor: HeadDescriptor) {
     this.#memory = new HeadMemory(descriptor)
     this.#symbols = new Symbols(this.#memory)
     this.#pairs = new LabelPairs(this.#memory)
-    this.#postings = new PostingsReader(this.#symbols, this.#pairs)
+    this.#postings = new PostingsReader(this.#symbols, this.#pairs, this.#check)
     this.#labels = new LabelReader(this.#memory, this.#symbols, this.#pairs)
     this.#pinner = new Pinner(this.#memory, descriptor.readerSlot)
     this.#chunks = new PinnedChunks(this.#memory)
@@ -42,20 +47,19 @@ export class HeadReader implements Queryable {
   select(matchers: readonly Matcher[], minTimeMs: number, maxTimeMs: number): SeriesSet {
     this.#hold()
     const pins = this.#pinner.pin(this.#postings.select(matchers, this.#pinner.seriesCount()))
-    const positions: number[] = []
-    const labels: Labels[] = []
+    let count = 0
     for (let i = 0; i < pins.refs.length; i++) {
+      if (i % seriesPerCheck === 0) this.onProgress()
       if (pins.totals[i] === 0 || pins.lastTimesMs[i]! < minTimeMs) continue
       if (!this.#chunks.overlaps(pins.chunks[i]!, pins.totals[i]!, minTimeMs, maxTimeMs)) continue
-      positions.push(labels.length)
-      labels.push(this.#labels.labels(pins.refs[i]!))
-      pins.refs[labels.length - 1] = pins.refs[i]!
-      pins.chunks[labels.length - 1] = pins.chunks[i]!
-      pins.totals[labels.length - 1] = pins.totals[i]!
+      pins.refs[count] = pins.refs[i]!
+      pins.chunks[count] = pins.chunks[i]!
+      pins.totals[count] = pins.totals[i]!
+      count++
     }
-    const order = Uint32Array.from(positions.sort((a, b) => Labels.compare(labels[a]!, labels[b]!)))
-    const sorted = Array.from(order, (position) => labels[position]!)
-    return new HeadSeriesSet(pins, order, sorted, this.#chunks, minTimeMs, maxTimeMs)
+    const source = { labels: this.#labels, pairs: this.#pairs, symbols: this.#symbols, check: this.#check }
+    const order = orderByLabels(pins.refs, count, source)
+    return new HeadSeriesSet(pins, order, this.#labels, this.#chunks, minTimeMs, maxTimeMs)
   }
 
   labelNames(matchers: readonly Matcher[], minTimeMs: number, maxTimeMs: number): string[] {
@@ -135,6 +139,9 @@ export class HeadReader implements Queryable {
   }
 
   #forEachPair(refs: Uint32Array, visit: (pair: number) => void): void {
-    for (let i = 0; i < refs.length; i++) this.#labels.forEachPair(refs[i]!, visit)
+    for (let i = 0; i < refs.length; i++) {
+      if (i % seriesPerCheck === 0) this.onProgress()
+      this.#labels.forEachPair(refs[i]!, visit)
+    }
   }
 }

@@ -4,6 +4,7 @@ import { firstDataField, firstOrdinalField, pieceWords, previousChunkField, span
 import { XorDecoder } from '../chunk/xor-decoder.ts'
 import type { HeadMemory } from '../head/head-memory.ts'
 import { wordMask, wordShift } from '../head/shared-arena.ts'
+import type { LabelReader } from './label-reader.ts'
 import type { Pins } from './pins.ts'
 import type { SeriesSet } from './queryable.ts'
 
@@ -74,15 +75,15 @@ export class PinnedChunks {
 /** Pinned series in the order of their labels. */
 export class HeadSeriesSet implements SeriesSet {
   readonly #pins: Pins
-  readonly #labels: readonly Labels[]
+  readonly #labels: LabelReader
   readonly #order: Uint32Array
   readonly #chunks: PinnedChunks
   readonly #minTimeMs: number
   readonly #maxTimeMs: number
   #at = -1
 
-  /** `order` lists the positions in `pins`; `labels` is parallel to it. */
-  constructor(pins: Pins, order: Uint32Array, labels: readonly Labels[], chunks: PinnedChunks, minTimeMs: number, maxTimeMs: number) {
+  /** `order` lists the positions in `pins`. */
+  constructor(pins: Pins, order: Uint32Array, labels: LabelReader, chunks: PinnedChunks, minTimeMs: number, maxTimeMs: number) {
     this.#pins = pins
     this.#order = order
     this.#labels = labels
@@ -97,7 +98,7 @@ export class HeadSeriesSet implements SeriesSet {
   }
 
   labels(): Labels {
-    return this.#labels[this.#at]!
+    return this.#labels.labels(this.#pins.refs[this.#order[this.#at]!]!)
   }
 
   samples(into: SampleColumns): void {

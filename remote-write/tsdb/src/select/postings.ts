@@ -5,6 +5,7 @@ import type { Symbols } from '../head/symbols.ts'
 const encoder = new TextEncoder()
 // Above this many values of one name a union is made by marking bits instead of testing each for its postings first.
 const literalsMax = 256
+const valuesPerCheck = 1024
 
 /**
  * Finds the series that matchers select, from the postings. Prometheus' semantics: an absent label has the empty value, so a
@@ -13,10 +14,13 @@ const literalsMax = 256
 export class PostingsReader {
   readonly #symbols: Symbols
   readonly #pairs: LabelPairs
+  readonly #check: () => void
 
-  constructor(symbols: Symbols, pairs: LabelPairs) {
+  /** `check` is called every few milliseconds; may throw to give up. */
+  constructor(symbols: Symbols, pairs: LabelPairs, check: () => void) {
     this.#symbols = symbols
     this.#pairs = pairs
+    this.#check = check
   }
 
   /** References ≤ `refMax`, ascending. */
@@ -88,7 +92,9 @@ export class PostingsReader {
     const found: number[] = []
     const record = this.findName(matcher.name)
     if (record === 0) return found
+    let tested = 0
     for (let pair = this.#pairs.firstValue(record); pair !== 0; pair = this.#pairs.next(pair)) {
+      if (++tested % valuesPerCheck === 0) this.#check()
       if (matcher.matches(this.#symbols.text(this.#pairs.value(pair))) === wanted) found.push(pair)
     }
     return found
