@@ -100,10 +100,11 @@ const regexMap: Codec<readonly MatcherConfig[]> = {
       } catch (error) {
         return context.fail(node, error instanceof Error ? error.message : String(error), error)
       }
-      return createMatcher(name, '=~', value)
+      // Alertmanager's matcher has the anchored text, and group keys are made of it: with the bare one messages would repeat after a move.
+      return createMatcher(name, '=~', `^(?:${value})$`)
     })
   },
-  encode: (matchers) => Object.fromEntries(matchers.map(({ name, value }) => [name, value])),
+  encode: (matchers) => Object.fromEntries(matchers.map(({ name, value }) => [name, value.slice('^(?:'.length, -')$'.length)])),
 }
 
 const matcherList: Codec<readonly MatcherConfig[]> = {

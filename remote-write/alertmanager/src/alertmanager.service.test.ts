@@ -51,7 +51,7 @@ function writeYaml(sinkUrl: string, side: 'ours' | 'theirs'): string {
       receiver: team-b
       group_by: ['...']
       continue: true
-    - matchers: [severity=~"page|ticket"]
+    - match_re: {severity: page|ticket}
       receiver: pager
 inhibit_rules:
   - source_matchers: [severity="page"]
