@@ -1,9 +1,9 @@
 import type { PrometheusConfig } from '@narthex/config/prometheus-config'
-import { createHttpClient } from '@narthex/http/client'
-import type { HttpClient } from '@narthex/http/client'
 import type { Logger } from '@narthex/service/logger'
 import type { Registry } from '@narthex/service/metrics'
 import type { Clock } from './clock.ts'
+import { createClients } from './http/clients.ts'
+import type { Clients } from './http/clients.ts'
 import type { InProcessTargets } from './scrape/in-process.ts'
 import type { TargetMetadata, TargetsStatus } from './scrape/scrape-manager.ts'
 import { createScraper } from './scraper.ts'
@@ -50,15 +50,15 @@ export function createAgent(options: AgentOptions): Agent {
   const { log, registry } = options
   const userAgent = options.userAgent ?? defaultUserAgent
   let config = options.config
-  let clients: HttpClient[] = []
+  let clients: Clients[] = []
   const storage = new RemoteStorage({
     directory: options.storagePath,
     remotes: config.remoteWrite,
     externalLabels: config.global.externalLabels,
     createPoster(remote) {
-      const client = createHttpClient(remote.http, { userAgent, timeoutMs: remote.remoteTimeoutMs })
-      clients.push(client)
-      return createPoster(client, remote.url, remote.remoteTimeoutMs)
+      const own = createClients(remote.http, { userAgent, timeoutMs: remote.remoteTimeoutMs })
+      clients.push(own)
+      return createPoster(own, remote.url, remote.remoteTimeoutMs)
     },
     registry,
     logger: log,

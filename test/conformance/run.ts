@@ -1,3 +1,4 @@
+import { runConfigFolder } from './config.ts'
 import { runPromqlFolder } from './promql.ts'
 
 // npm run conformance -- KIND DIR
@@ -11,6 +12,8 @@ interface Report {
 
 const kinds: Record<string, (folder: string) => Report> = {
   promql: runPromql,
+  'prometheus-config': (folder) => runConfigFolder('prometheus-config', folder),
+  'alertmanager-config': (folder) => runConfigFolder('alertmanager-config', folder),
 }
 
 function runPromql(folder: string): Report {

@@ -36,7 +36,7 @@ function findPackages(): Package[] {
   )
   return manifests.sort().map((manifest) => {
     const directory = dirname(manifest)
-    const { name, dependencies = {} } = JSON.parse(readFileSync(join(repository, manifest), 'utf8')) as Package
+    const { name, dependencies } = JSON.parse(readFileSync(join(repository, manifest), 'utf8')) as Package
     return { name: name.replace('@narthex/', ''), directory, dependencies, imports: findImports(directory) }
   })
 }

@@ -15,14 +15,25 @@ const suffixes: readonly (readonly [string, readonly MetricType[]])[] = [
   ['_info', ['info']],
 ]
 
+/** Kinds of metadata under one name that are shared; every step from nothing to name, type, help and unit is one. */
+const variantsMax = 16
+
 /** The same metadata object for the targets of a job that say the same: a thousand node exporters have one set of HELP texts. */
 export class FamilyInterner {
-  #families = new Map<string, FamilyMetadata>()
+  #families = new Map<string, FamilyMetadata[]>()
 
   intern(family: FamilyMetadata): FamilyMetadata {
-    const known = this.#families.get(family.name)
-    if (known !== undefined && known.type === family.type && known.help === family.help && known.unit === family.unit) return known
-    if (known !== undefined || this.#families.size < familiesPerTargetMax) this.#families.set(family.name, family)
+    const variants = this.#families.get(family.name)
+    if (variants === undefined) {
+      if (this.#families.size < familiesPerTargetMax) this.#families.set(family.name, [family])
+      return family
+    }
+    for (const known of variants) {
+      if (known.type === family.type && known.help === family.help && known.unit === family.unit) return known
+    }
+    // What nobody says any more makes room.
+    if (variants.length >= variantsMax) variants.shift()
+    variants.push(family)
     return family
   }
 }
@@ -60,7 +71,8 @@ export class FamilyTable {
       unit: part.unit ?? known?.unit ?? '',
     }
     if (known !== undefined && known.type === next.type && known.help === next.help && known.unit === next.unit) return
-    this.#families.set(name, this.#interner.intern(next))
+    const shared = this.#interner.intern(next)
+    this.#families.set(shared.name, shared)
     this.changed = true
   }
 

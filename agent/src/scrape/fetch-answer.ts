@@ -1,6 +1,10 @@
 import { STATUS_CODES } from 'node:http'
-import type { HttpClient } from '@narthex/http/client'
+import type { HttpHeaders } from '@narthex/http/client'
 import { BodyTooLargeError } from '@narthex/http/client-errors'
+import { isRedirect } from '../http/clients.ts'
+import type { Clients } from '../http/clients.ts'
+import { prepareRequest } from '../http/direct-client.ts'
+import type { DirectClient, DirectExchange, DirectRequest } from '../http/direct-client.ts'
 import type { BodyBuffers } from './body-buffers.ts'
 import type { InProcessTargets } from './in-process.ts'
 import { ScrapeError } from './scrape-error.ts'
@@ -21,58 +25,92 @@ export interface FetchOptions {
   readonly timeoutMs: number
   /** An unpacked body of this size or more fails; 0 = no limit but `answerBytesMax`. */
   readonly bodySizeLimitBytes: number
-  /** Expected size of the body, and where buffers for it come from. */
-  readonly bodyBytesHint: number
+  /** Where buffers for bodies come from. */
   readonly buffers: BodyBuffers
-  readonly client: HttpClient
+  readonly clients: Clients
   readonly inProcess: InProcessTargets
-  readonly signal?: AbortSignal
 }
 
-/** Asks a target once; throws ScrapeError or the client's error. Only status 200 is an answer. */
-export async function fetchAnswer(options: FetchOptions): Promise<Answer> {
-  const url = new URL(options.url)
-  const target = options.inProcess.find(url)
-  if (target !== undefined) {
-    const asked = target({ url, accept: options.headers['accept'] ?? '', timeoutMs: options.timeoutMs })
-    const answer = asked instanceof Promise ? await withDeadline(asked, options) : asked
-    checkStatus(answer.status)
-    checkSize(answer.body.length, options)
-    return { contentType: answer.contentType, body: copy(answer.body, options.buffers) }
+/** Asks one target, again and again. */
+export class AnswerFetcher {
+  readonly #options: FetchOptions
+  readonly #url: URL
+  readonly #bytesMax: number
+  readonly #direct: DirectClient | undefined
+  readonly #request: DirectRequest
+  #bodyBytesHint = 0
+
+  constructor(options: FetchOptions) {
+    this.#options = options
+    this.#url = new URL(options.url)
+    this.#bytesMax = options.bodySizeLimitBytes > 0 ? options.bodySizeLimitBytes : answerBytesMax
+    this.#direct = options.clients.direct(this.#url)
+    this.#request = prepareRequest('GET', this.#url, options.headers)
   }
-  const bytesMax = options.bodySizeLimitBytes > 0 ? options.bodySizeLimitBytes : answerBytesMax
-  try {
-    const response = await options.client.request({
-      url,
-      headers: options.headers,
-      timeoutMs: options.timeoutMs,
-      bodyBytesMax: bytesMax,
-      ...(options.signal === undefined ? {} : { signal: options.signal }),
-    })
-    checkStatus(response.status)
-    const isPacked = response.headers['content-encoding'] === 'gzip'
-    const body = isPacked ? unpack(response.body, options, bytesMax) : response.body
-    checkSize(body.length, options)
-    const contentType = response.headers['content-type']
+
+  /** Throws ScrapeError or the client's error. Only status 200 is an answer. `bodyBytesHint` is the expected size of the body. */
+  async fetch(bodyBytesHint: number, signal: AbortSignal): Promise<Answer> {
+    this.#bodyBytesHint = bodyBytesHint
+    const { timeoutMs, buffers } = this.#options
+    const target = this.#options.inProcess.find(this.#url)
+    if (target !== undefined) {
+      const asked = target({ url: this.#url, accept: this.#options.headers['accept'] ?? '', timeoutMs })
+      const answer = asked instanceof Promise ? await withDeadline(asked, this.#options) : asked
+      checkStatus(answer.status)
+      checkSize(answer.body.length, this.#options)
+      return { contentType: answer.contentType, body: copy(answer.body, buffers) }
+    }
+    try {
+      const answer = this.#direct === undefined ? undefined : await this.#direct.exchange(this.#request, this.#directExchange(signal))
+      return answer ?? (await this.#fetchGenerally(signal))
+    } catch (error) {
+      if (error instanceof BodyTooLargeError) throw bodyTooLarge(error)
+      throw error
+    }
+  }
+
+  #directExchange(signal: AbortSignal): DirectExchange<Answer | undefined> {
+    return {
+      timeoutMs: this.#options.timeoutMs,
+      bodyBytesMax: this.#bytesMax,
+      signal,
+      take: (head, body) => (isRedirect(head.status, head.headers) ? undefined : this.#take(head.status, head.headers, body, true)),
+    }
+  }
+
+  async #fetchGenerally(signal: AbortSignal): Promise<Answer> {
+    const { clients, headers, timeoutMs } = this.#options
+    const response = await clients.general.request({ url: this.#url, headers, timeoutMs, bodyBytesMax: this.#bytesMax, signal })
+    return this.#take(response.status, response.headers, response.body, false)
+  }
+
+  /** `isLent`: the bytes are not ours to keep. */
+  #take(status: number, headers: HttpHeaders, bytes: Uint8Array, isLent: boolean): Answer {
+    checkStatus(status)
+    const { buffers } = this.#options
+    const isPacked = headers['content-encoding'] === 'gzip'
+    const body = isPacked ? this.#unpack(bytes) : isLent ? copy(bytes, buffers) : bytes
+    checkSize(body.length, this.#options)
+    const contentType = headers['content-type']
     return { contentType: typeof contentType === 'string' ? contentType : '', body }
-  } catch (error) {
-    if (error instanceof BodyTooLargeError) throw bodyTooLarge(error)
-    throw error
+  }
+
+  /** Synchronous on purpose: a hop to the thread pool costs more than unpacking 50 KB. */
+  #unpack(packed: Uint8Array): Uint8Array {
+    try {
+      // Room for a body that has grown a little, else the first try is for nothing.
+      const room = this.#bodyBytesHint + (this.#bodyBytesHint >> 6) + 64
+      return unpacker.unpack(packed, this.#options.buffers.take(room), this.#bytesMax)
+    } catch (error) {
+      if (error instanceof UnpackedTooLargeError) throw bodyTooLarge(error)
+      throw new ScrapeError('http', `cannot unpack gzip answer: ${error instanceof Error ? error.message : String(error)}`, {
+        cause: error,
+      })
+    }
   }
 }
 
 const unpacker = new Unpacker()
-
-/** Synchronous on purpose: a hop to the thread pool costs more than unpacking 50 KB. */
-function unpack(packed: Uint8Array, { buffers, bodyBytesHint }: FetchOptions, bytesMax: number): Uint8Array {
-  try {
-    // Room for a body that has grown a little, else the first try is for nothing.
-    return unpacker.unpack(packed, buffers.take(bodyBytesHint + (bodyBytesHint >> 6) + 64), bytesMax)
-  } catch (error) {
-    if (error instanceof UnpackedTooLargeError) throw bodyTooLarge(error)
-    throw new ScrapeError('http', `cannot unpack gzip answer: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
-  }
-}
 
 function copy(body: Uint8Array, buffers: BodyBuffers): Uint8Array {
   const buffer = buffers.take(body.length)

@@ -1,13 +1,13 @@
 import type { ScrapeConfig } from '@narthex/config/scrape-config'
-import type { HttpClient } from '@narthex/http/client'
 import { formatDuration } from '@narthex/model/duration'
 import type { Logger } from '@narthex/service/logger'
 import type { Clock, Timer } from '../clock.ts'
+import type { Clients } from '../http/clients.ts'
 import type { FrameSink } from '../store/frame.ts'
 import { chooseParser, makeAcceptHeader, parserOf } from './content-type.ts'
 import { BodyBuffers } from './body-buffers.ts'
 import type { FamilyTable } from './family-table.ts'
-import { fetchAnswer } from './fetch-answer.ts'
+import { AnswerFetcher } from './fetch-answer.ts'
 import type { InProcessTargets } from './in-process.ts'
 import { ScrapeError } from './scrape-error.ts'
 import type { ScrapeMetrics } from './scrape-metrics.ts'
@@ -33,7 +33,7 @@ export interface ScrapeLoopOptions {
   readonly target: Target
   readonly series: TargetSeries
   readonly families: FamilyTable
-  readonly client: HttpClient
+  readonly clients: Clients
   readonly context: ScrapeContext
 }
 
@@ -58,9 +58,8 @@ export class ScrapeLoop {
   lastScrapeMs = 0
   lastDurationSeconds = 0
 
-  readonly #client: HttpClient
   readonly #context: ScrapeContext
-  readonly #headers: Readonly<Record<string, string>>
+  readonly #fetcher: AnswerFetcher
   #timer: Timer | undefined
   #abort = new AbortController()
   #stopped = false
@@ -74,14 +73,21 @@ export class ScrapeLoop {
     this.target = options.target
     this.series = options.series
     this.families = options.families
-    this.#client = options.client
     this.#context = options.context
-    this.#headers = {
-      accept: makeAcceptHeader(options.config),
-      'accept-encoding': options.config.enableCompression ? 'gzip' : 'identity',
-      'user-agent': options.context.userAgent,
-      'x-prometheus-scrape-timeout-seconds': String(options.target.timeoutMs / 1000),
-    }
+    this.#fetcher = new AnswerFetcher({
+      url: options.target.url,
+      headers: {
+        accept: makeAcceptHeader(options.config),
+        'accept-encoding': options.config.enableCompression ? 'gzip' : 'identity',
+        'user-agent': options.context.userAgent,
+        'x-prometheus-scrape-timeout-seconds': String(options.target.timeoutMs / 1000),
+      },
+      timeoutMs: options.target.timeoutMs,
+      bodySizeLimitBytes: options.config.bodySizeLimitBytes,
+      buffers,
+      clients: options.clients,
+      inProcess: options.context.inProcess,
+    })
   }
 
   /** Goes on from another loop of the same target: what the Targets page shows, and when it was due. */
@@ -157,17 +163,7 @@ export class ScrapeLoop {
     let isRead = false
     try {
       if (this.forcedError !== undefined) throw new ScrapeError('target-limit', this.forcedError)
-      const answer = await fetchAnswer({
-        url: target.url,
-        headers: this.#headers,
-        timeoutMs: target.timeoutMs,
-        bodySizeLimitBytes: this.config.bodySizeLimitBytes,
-        bodyBytesHint: this.#body.length,
-        buffers,
-        client: this.#client,
-        inProcess: this.#context.inProcess,
-        signal: this.#abort.signal,
-      })
+      const answer = await this.#fetcher.fetch(this.#body.length, this.#abort.signal)
       if (this.#stopped) return
       bodyBytes = answer.body.length
       const kind = bodyBytes === 0 ? 'text' : chooseParser(answer.contentType, this.config.fallbackScrapeProtocol)

@@ -1,9 +1,9 @@
 import type { ScrapeConfig } from '@narthex/config/scrape-config'
 import { Secret } from '@narthex/config/secret'
-import { createHttpClient } from '@narthex/http/client'
-import type { HttpClient } from '@narthex/http/client'
 import type { Labels } from '@narthex/model/labels'
 import type { TargetGroup } from '../discovery/target-groups.ts'
+import { createClients } from '../http/clients.ts'
+import type { Clients } from '../http/clients.ts'
 import { FamilyInterner, FamilyTable } from './family-table.ts'
 import { makeScrapeUrl, populateLabels } from './populate-labels.ts'
 import { makeReportSeries } from './report-series.ts'
@@ -44,7 +44,7 @@ export class ScrapePool {
   #config: ScrapeConfig
   #configKey: string
   #seriesKey: string
-  #client: HttpClient
+  #clients: Clients
   #groups: readonly TargetGroup[] = []
   // By identity: public labels and URL.
   #loops = new Map<string, ScrapeLoop>()
@@ -57,7 +57,7 @@ export class ScrapePool {
     this.#config = config
     this.#configKey = describeConfig(config, discoveryKeys)
     this.#seriesKey = describeConfig(config, timingKeys)
-    this.#client = createHttpClient(config.http, { userAgent: context.userAgent })
+    this.#clients = createClients(config.http, { userAgent: context.userAgent })
     context.metrics.pools.inc()
   }
 
@@ -84,12 +84,12 @@ export class ScrapePool {
     if (configKey === this.#configKey) return
     const seriesKey = describeConfig(config, timingKeys)
     const keepsSeries = seriesKey === this.#seriesKey
-    const client = createHttpClient(config.http, { userAgent: this.#context.userAgent })
-    const before = this.#client
+    const clients = createClients(config.http, { userAgent: this.#context.userAgent })
+    const before = this.#clients
     this.#config = config
     this.#configKey = configKey
     this.#seriesKey = seriesKey
-    this.#client = client
+    this.#clients = clients
     this.#context.metrics.reloads.inc()
     this.#sync(true, keepsSeries)
     void before.close()
@@ -107,7 +107,7 @@ export class ScrapePool {
     else for (const loop of [...this.#loops.values(), ...this.#ending.values()]) loop.stop()
     if (!ends) this.#ending.clear()
     this.#loops.clear()
-    await this.#client.close()
+    await this.#clients.close()
   }
 
   #sync(isReload: boolean, keepsSeries: boolean): void {
@@ -169,7 +169,7 @@ export class ScrapePool {
     const config = this.#config
     const families = before?.families ?? new FamilyTable(this.#families)
     const series = before?.series ?? this.#createSeries(target, families)
-    const loop = new ScrapeLoop({ config, target, series, families, client: this.#client, context: this.#context })
+    const loop = new ScrapeLoop({ config, target, series, families, clients: this.#clients, context: this.#context })
     if (before !== undefined) loop.takeOver(before)
     return loop
   }

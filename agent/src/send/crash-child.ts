@@ -1,6 +1,6 @@
 import { writeSync } from 'node:fs'
 import { defaultHttpClientConfig } from '@narthex/config/http-client-config'
-import { createHttpClient } from '@narthex/http/client'
+import { createClients } from '../http/clients.ts'
 import { Labels } from '@narthex/model/labels'
 import { createLogger } from '@narthex/service/logger'
 import { Registry } from '@narthex/service/metrics'
@@ -11,7 +11,7 @@ import { RemoteStorage } from './remote-storage.ts'
 // The process that `crash.test.ts` kills: DIRECTORY URL FIRST-ROUND MODE. Appends a round of three targets every two
 // milliseconds and prints its number when `append` has returned; mode `drain` only sends what is left and ends.
 const [directory, url, firstRound, mode] = process.argv.slice(2)
-const client = createHttpClient(defaultHttpClientConfig)
+const client = createClients(defaultHttpClientConfig)
 const storage = new RemoteStorage({
   directory: directory!,
   remotes: [

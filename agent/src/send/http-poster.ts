@@ -1,13 +1,28 @@
-import type { HttpClient } from '@narthex/http/client'
+import { isRedirect } from '../http/clients.ts'
+import type { Clients } from '../http/clients.ts'
+import { formatFields, prepareRequest } from '../http/direct-client.ts'
 import type { RemotePoster } from './delivery.ts'
+import type { RemoteAnswer } from './verdict.ts'
 
 /** Answers are read this far; error texts are cut to 1 KiB for the log. */
 const answerBytesMax = 64 * 1024
 
-/** A poster over a client of `@narthex/http`, for one URL. */
-export function createPoster(client: HttpClient, url: string, timeoutMs: number): RemotePoster {
+/** A poster over the clients of one remote, for one URL. */
+export function createPoster(clients: Clients, urlText: string, timeoutMs: number): RemotePoster {
+  const url = new URL(urlText)
+  const direct = clients.direct(url)
+  const request = prepareRequest('POST', url, {})
   return {
-    post: (headers, body, signal) =>
-      client.request({ url, method: 'POST', headers, body, signal, timeoutMs, bodyBytesMax: answerBytesMax }),
+    async post(headers, body, signal) {
+      const answer = await direct?.exchange<RemoteAnswer | undefined>(request, {
+        fields: formatFields(headers),
+        body,
+        timeoutMs,
+        bodyBytesMax: answerBytesMax,
+        signal,
+        take: (head, bytes) => (isRedirect(head.status, head.headers) ? undefined : { ...head, body: bytes.slice() }),
+      })
+      return answer ?? clients.general.request({ url, method: 'POST', headers, body, signal, timeoutMs, bodyBytesMax: answerBytesMax })
+    },
   }
 }

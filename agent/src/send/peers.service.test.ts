@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { defaultHttpClientConfig } from '@narthex/config/http-client-config'
-import { createHttpClient } from '@narthex/http/client'
+import { createClients } from '../http/clients.ts'
 import { Labels } from '@narthex/model/labels'
 import { createLogger } from '@narthex/service/logger'
 import { Registry } from '@narthex/service/metrics'
@@ -17,7 +17,7 @@ import { RemoteStorage } from './remote-storage.ts'
 
 let directory: string
 let server: ChildProcess
-const client = createHttpClient(defaultHttpClientConfig)
+const client = createClients(defaultHttpClientConfig)
 
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'narthex-peer-'))

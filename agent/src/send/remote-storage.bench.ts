@@ -98,6 +98,6 @@ async function run(message: NonNullable<RemoteWriteConfig['protobufMessage']>, e
   rmSync(directory, { recursive: true })
 }
 
-run('io.prometheus.write.v2.Request', Labels.empty)
+void run('io.prometheus.write.v2.Request', Labels.empty)
   .then(() => run('io.prometheus.write.v2.Request', Labels.from({ cluster: 'eu-1', replica: '0' })))
   .then(() => run('prometheus.WriteRequest', Labels.empty))

@@ -6,7 +6,7 @@ import { parsePrometheusConfig, type PrometheusConfig } from '@narthex/config/pr
 import { collectUnsupported } from '@narthex/config/unsupported'
 import { parseWebConfig } from '@narthex/config/web-config'
 import { createHttpServer } from '@narthex/http/server'
-import { parseListenAddress } from '@narthex/http/listen-address'
+import { isLoopbackAddress, parseListenAddress } from '@narthex/http/listen-address'
 import { splitFeatures, withoutEffect } from '@narthex/server/feature-flags'
 import { Server, type ServerSettings } from '@narthex/server/server'
 import { HeadSink } from '@narthex/server/head-sink'
@@ -146,10 +146,7 @@ export function toServerSettings(
 /** Remote write is taken where no stranger can reach it, or where it was asked for. */
 function findReceiverRefusal({ values }: ServerFlags): string | undefined {
   if (values.enableRemoteWrite) return undefined
-  const isLocal = values.listenAddress.every((address) => {
-    const { socketPath, host } = parseListenAddress(address)
-    return socketPath !== undefined || host === '::1' || host === 'localhost' || /^127\./.test(host ?? '')
-  })
+  const isLocal = values.listenAddress.every((address) => isLoopbackAddress(parseListenAddress(address)))
   if (isLocal || hasBasicAuth(values.webConfigFile)) return undefined
   return 'remote write receiver is off: it needs --web.enable-remote-write-receiver, authentication (--web.config.file) or a loopback --web.listen-address'
 }

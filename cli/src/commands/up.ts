@@ -101,15 +101,16 @@ export async function runUp(argv: readonly string[], context: MainContext): Prom
   const server = await Server.open({ http, log, registry, settings, reload: () => context.reload(), quit: () => context.stop() })
   context.onStop('storage', (graceMs) => server.stop(graceMs))
 
-  let agent: Agent | undefined
+  // The agent is made once the address is known; its pages are registered before.
+  const running: { agent?: Agent } = {}
   const agentRegistry = new Registry()
   processMetrics(agentRegistry)
   http.routes((app, _options, done) => {
     mountExporter(app, exporterPath, exporter)
-    mountAgent(app, '/agent', { agent: () => agent, registry: agentRegistry, flags: flags.effective, lifecycle: undefined })
+    mountAgent(app, '/agent', { agent: () => running.agent, registry: agentRegistry, flags: flags.effective, lifecycle: undefined })
     done()
   })
-  server.setScrapeView(createScrapeView(agentSource(() => agent)))
+  server.setScrapeView(createScrapeView(agentSource(() => running.agent)))
   const parse = (config: PrometheusConfig | undefined, listening: string) => config ?? parseBuiltinConfig(listening)
   await server.apply(parse(given, address))
   const urls = await http.listen()
@@ -127,7 +128,7 @@ export async function runUp(argv: readonly string[], context: MainContext): Prom
   inProcessTargets.register(listening, '/metrics', async () => {
     return { status: 200, contentType: 'text/plain; version=0.0.4', body: await server.renderMetrics() }
   })
-  agent = createAgent({
+  const agent = createAgent({
     config: addRemote(parse(given, listening), remote),
     storagePath: join(directory, 'agent'),
     log,
@@ -136,14 +137,14 @@ export async function runUp(argv: readonly string[], context: MainContext): Prom
     userAgent: `Prometheus/${compatibleVersion} Narthex/${version}`,
   })
   context.onStop('exporter', () => exporter.close())
-  const running = agent
-  context.onStop('agent', (graceMs) => running.stop(Math.min(graceMs, 2_000)))
+  running.agent = agent
+  context.onStop('agent', (graceMs) => agent.stop(Math.min(graceMs, 2_000)))
   agent.start()
   context.onReload(async () => {
     try {
       const next = values.configFile === '' ? parseBuiltinConfig(listening) : loadConfigFile(values.configFile)
       await server.apply(next)
-      await running.reload(addRemote(next, remote))
+      await agent.reload(addRemote(next, remote))
       configMetrics.loaded(true)
     } catch (error) {
       configMetrics.loaded(false)

@@ -108,7 +108,7 @@ export function createExporter(options: ExporterOptions): Exporter {
   }
 
   async function close(): Promise<void> {
-    await Promise.all(collectors.map((collector) => collector.close?.()))
+    await Promise.all(collectors.map(async (collector) => collector.close?.()))
   }
 
   return { collectorNames: collectors.map((collector) => collector.name), handleMetrics, close }

@@ -103,7 +103,7 @@ export class RuleManager {
     this.#cancelCleanups.clear()
     this.#abort.abort()
     await this.#lastUpdate
-    await Promise.all([...this.#groups.values()].map(({ schedule }) => schedule?.stop()))
+    await Promise.all([...this.#groups.values()].map(async ({ schedule }) => schedule?.stop()))
   }
 
   /** All groups by file, then name. */

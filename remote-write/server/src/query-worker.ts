@@ -221,7 +221,10 @@ function answerMetadata(request: MetadataRequest, reader: HeadReader): string {
     const found = new Map<string, Record<string, string>>()
     for (const set of sets) {
       const series = reader.select(set, startMs, endMs)
-      while (series.next()) found.set(series.labels().key(), series.labels().toRecord())
+      while (series.next()) {
+        const labels = series.labels()
+        found.set(labels.key(), labels.toRecord())
+      }
     }
     return limited([...found.values()], limit)
   }

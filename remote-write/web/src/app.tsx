@@ -1,11 +1,11 @@
-import type { ComponentType, JSX, TargetedMouseEvent } from 'preact'
+import type { ComponentType, JSX } from 'preact'
 import { useEffect } from 'preact/hooks'
 import { AlertsPage } from './pages/alerts.tsx'
 import { OverviewPage } from './pages/overview.tsx'
 import { QueryPage } from './pages/query.tsx'
 import { StatusPage } from './pages/status.tsx'
 import { TargetsPage } from './pages/targets.tsx'
-import { navigate, pageUrl, useRoute, type Route } from './route.ts'
+import { follow, pageUrl, useRoute, type Route } from './route.ts'
 
 interface Page {
   readonly title: string
@@ -47,11 +47,4 @@ export function App(): JSX.Element {
       <main>{Current ? <Current route={route} /> : <p class="error">There is no page {route.page}.</p>}</main>
     </>
   )
-}
-
-/** Stays in the page for a plain click; every other click is the browser's. */
-export function follow(event: TargetedMouseEvent<HTMLAnchorElement>): void {
-  if (event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return
-  event.preventDefault()
-  navigate(event.currentTarget.href)
 }

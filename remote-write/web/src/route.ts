@@ -1,3 +1,4 @@
+import type { TargetedMouseEvent } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 
 // Pages are told apart by the path below <base>; parameters live in the query string so that a page can be shared.
@@ -34,4 +35,11 @@ export function useRoute(): Route {
     return () => window.removeEventListener('popstate', update)
   }, [])
   return route
+}
+
+/** Stays in the page for a plain click; every other click is the browser's. */
+export function follow(event: TargetedMouseEvent<HTMLAnchorElement>): void {
+  if (event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return
+  event.preventDefault()
+  navigate(event.currentTarget.href)
 }

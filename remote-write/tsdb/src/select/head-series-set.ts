@@ -4,6 +4,7 @@ import { firstDataField, firstOrdinalField, pieceWords, previousChunkField, span
 import { XorDecoder } from '../chunk/xor-decoder.ts'
 import type { HeadMemory } from '../head/head-memory.ts'
 import { wordMask, wordShift } from '../head/shared-arena.ts'
+import { labelSetsMax } from './label-reader.ts'
 import type { LabelReader } from './label-reader.ts'
 import type { Pins } from './pins.ts'
 import type { SeriesSet } from './queryable.ts'
@@ -98,7 +99,7 @@ export class HeadSeriesSet implements SeriesSet {
   }
 
   labels(): Labels {
-    return this.#labels.labels(this.#pins.refs[this.#order[this.#at]!]!)
+    return this.#labels.labels(this.#pins.refs[this.#order[this.#at]!]!, this.#order.length <= labelSetsMax)
   }
 
   samples(into: SampleColumns): void {

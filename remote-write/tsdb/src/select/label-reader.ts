@@ -6,7 +6,8 @@ import { wordMask, wordShift } from '../head/shared-arena.ts'
 import type { Symbols } from '../head/symbols.ts'
 
 const stringsMax = 100_000
-const labelSetsMax = 20_000
+/** Label sets kept at a time. A selection of more series than this would only drive out what others use. */
+export const labelSetsMax = 20_000
 
 /** Label sets of series as strings; what was asked for lately is kept, up to 100,000 texts and 20,000 label sets per thread. */
 export class LabelReader {
@@ -22,7 +23,8 @@ export class LabelReader {
     this.#pairs = pairs
   }
 
-  labels(ref: number): Labels {
+  /** `keeps`: remember it for the next who asks. */
+  labels(ref: number, keeps: boolean): Labels {
     const known = this.#labelSets.get(ref)
     if (known !== undefined) return known
     const flat: string[] = []
@@ -30,6 +32,7 @@ export class LabelReader {
       flat.push(this.#text(this.#pairs.name(pair)), this.#text(this.#pairs.value(pair)))
     })
     const labels = Labels.fromPairs(flat)
+    if (!keeps) return labels
     // Emptied rather than aged: the next queries fill it with what they use.
     if (this.#labelSets.size >= labelSetsMax) this.#labelSets.clear()
     this.#labelSets.set(ref, labels)

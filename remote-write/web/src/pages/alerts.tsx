@@ -1,7 +1,6 @@
 import { getJson } from '../api-client.ts'
-import { follow } from '../app.tsx'
 import { formatAgo, formatSeconds } from '../format.ts'
-import { pageUrl } from '../route.ts'
+import { follow, pageUrl } from '../route.ts'
 import { usePolled } from '../use-polled.ts'
 import { LabelList } from './targets.tsx'
 

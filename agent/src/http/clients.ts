@@ -1,0 +1,32 @@
+import type { HttpClientConfig } from '@narthex/config/http-client-config'
+import { createHttpClient } from '@narthex/http/client'
+import type { HttpClient, HttpClientDefaults } from '@narthex/http/client'
+import { DirectClient, isDirect } from './direct-client.ts'
+
+/** The clients of one `http_config`: what the direct one cannot do is for the general one. */
+export interface Clients {
+  readonly general: HttpClient
+  /** The direct client if it can ask this URL. */
+  direct(url: URL): DirectClient | undefined
+  /** Ends running requests and closes all connections. */
+  close(): Promise<void>
+}
+
+/** Throws when the configuration asks for what is not built. */
+export function createClients(config: HttpClientConfig | undefined, defaults: HttpClientDefaults = {}): Clients {
+  const general = createHttpClient(config, defaults)
+  const direct = new DirectClient()
+  return {
+    general,
+    direct: (url) => (isDirect(config, url) ? direct : undefined),
+    close() {
+      direct.close()
+      return general.close()
+    },
+  }
+}
+
+/** True for an answer that sends us elsewhere: the general client asks again and follows, if the configuration wants that. */
+export function isRedirect(status: number, headers: Readonly<Record<string, string>>): boolean {
+  return headers['location'] !== undefined && [301, 302, 303, 307, 308].includes(status)
+}
