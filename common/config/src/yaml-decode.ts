@@ -1,5 +1,17 @@
 import { dirname, isAbsolute, join } from 'node:path'
-import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, Scalar, type YAMLMap, type Document, type Node, type Pair } from 'yaml'
+import {
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  parseDocument,
+  Scalar,
+  type YAMLMap,
+  type Document,
+  type Node,
+  type Pair,
+} from 'yaml'
 import { ConfigError, type ConfigProblem } from './config-error.ts'
 import { findPlainTag, isNullText } from './yaml-scalar.ts'
 
