@@ -42,10 +42,12 @@ class FakeWorker extends EventEmitter {
     return new Int32Array(this.call.cancel)[0] === 1
   }
 
-  reply(reply: Omit<Extract<QueryReply, { status: number }>, 'id'> | Omit<Extract<QueryReply, { failure: unknown }>, 'id'> = ok): void {
+  reply(reply: Answer = ok): void {
     this.emit('message', { id: this.call.id, ...reply })
   }
 }
+
+type Answer = Omit<Extract<QueryReply, { status: number }>, 'id'> | Omit<Extract<QueryReply, { failure: unknown }>, 'id'>
 
 const ok = { status: 200, body: new Uint8Array([1]) }
 const request: QueryRequest = { kind: 'headStatistics', limit: 1 }
@@ -312,6 +314,20 @@ describe('a thread that ends unasked', () => {
     workers[0]!.emit('messageerror', new Error('cannot read'))
     await settle()
     await outcome
+  })
+})
+
+describe('a thread that retires', () => {
+  test('gives its answer, and the next query gets a new one', async () => {
+    const { pool, workers } = createPool()
+    const first = pool.run(request, 1_000)
+    const second = pool.run(request, 1_000)
+    workers[0]!.reply({ ...ok, retires: true })
+    expect(await first).toEqual(ok)
+    expect(workers[0]!.isTerminated).toBe(true)
+    expect(workers[0]!.calls.length).toBe(1)
+    workers[1]!.reply()
+    await second
   })
 })
 

@@ -160,6 +160,7 @@ export class QueryPool {
     else if ('vector' in reply) job.resolve(reply.vector)
     else if ('last' in reply) job.resolve(reply.last)
     else job.resolve({ status: reply.status, body: reply.body })
+    if (reply.retires) return this.#endSlot(slot)
     slot.idleTimer = setTimeout(() => this.#endSlot(slot), this.#options.idleMs)
     slot.idleTimer.unref()
     this.#dispatch()

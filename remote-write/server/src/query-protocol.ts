@@ -56,7 +56,10 @@ export interface QueryCall {
   readonly cancel: SharedArrayBuffer
 }
 
-export type QueryReply =
+/** `retires`: the thread holds so much memory now that it should end instead of taking another query. */
+export type QueryReply = QueryOutcome & { readonly retires?: boolean }
+
+export type QueryOutcome =
   | { readonly id: number; readonly status: number; readonly body: Uint8Array }
   | { readonly id: number; readonly vector: VectorColumns }
   | { readonly id: number; readonly last: LastColumns }

@@ -16,6 +16,7 @@ import { toParseOptions } from './feature-flags.ts'
 import type {
   LastColumns,
   QueryCall,
+  QueryOutcome,
   QueryReply,
   QueryRequest,
   QueryWorkerData,
@@ -29,6 +30,8 @@ import type {
 const workerNice = 10
 /** A buffer above this is not kept for the next answer. */
 const keptBytesMax = 4 * 1024 * 1024
+/** A thread above this ends after its answer: idle, it would not collect its garbage for as long as it lives. */
+const keptMemoryBytesMax = 256 * 1024 * 1024
 
 // Its result has an ArrayBuffer of its own; that of a small Buffer is the pool's and cannot change threads.
 const encoder = new TextEncoder()
@@ -40,7 +43,8 @@ if (port) {
   const reader = new HeadReader(head as HeadDescriptor)
   const engine = toEngineOptions(options)
   port.on('message', (call: QueryCall) => {
-    const reply = answer(call, reader, engine)
+    const outcome = answer(call, reader, engine)
+    const reply: QueryReply = measureMemory() > keptMemoryBytesMax ? { ...outcome, retires: true } : outcome
     try {
       port.postMessage(reply, transferable(reply))
     } catch (error) {
@@ -57,7 +61,13 @@ function setThreadPriority(): void {
   }
 }
 
-function answer(call: QueryCall, reader: HeadReader, engine: EngineOptions): QueryReply {
+/** Bytes of this thread's heap and buffers, garbage included. */
+function measureMemory(): number {
+  const { heapUsed, arrayBuffers } = process.memoryUsage()
+  return heapUsed + arrayBuffers
+}
+
+function answer(call: QueryCall, reader: HeadReader, engine: EngineOptions): QueryOutcome {
   const signal = watchCancel(call)
   reader.onProgress = () => checkAlive(signal, call.deadlineMs)
   try {
@@ -78,7 +88,7 @@ function answer(call: QueryCall, reader: HeadReader, engine: EngineOptions): Que
 }
 
 /** Buffers that go to the other side instead of being copied; nothing here uses them any more. */
-function transferable(reply: QueryReply): ArrayBuffer[] {
+function transferable(reply: QueryOutcome): ArrayBuffer[] {
   if ('body' in reply) return [reply.body.buffer as ArrayBuffer]
   if ('vector' in reply) return [reply.vector.values.buffer as ArrayBuffer]
   if ('last' in reply) return [reply.last.times.buffer as ArrayBuffer, reply.last.words.buffer as ArrayBuffer]
