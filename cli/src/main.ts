@@ -35,7 +35,7 @@ function run(context: MainContext): void | Promise<void> {
   if (name === undefined) throw new UserError(`narthex: want a command, got none; one of ${Object.keys(commands).join(', ')}`)
   if (name === '--help' || name === '-h' || name === 'help') throw new PrintAndExit(usage())
   if (name === '--version' || name === 'version') throw new PrintAndExit(`${versionText('narthex')}\n`)
-  const command = commands[name]
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined
   if (command) return command.run(argv, context)
   if (notBuilt.includes(name)) throw new UserError(`narthex: command ${name} is not built yet`)
   throw new UserError(`narthex: unknown command ${JSON.stringify(name)}, want one of ${Object.keys(commands).join(', ')}`)

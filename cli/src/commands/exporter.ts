@@ -10,7 +10,7 @@ const notBuilt = ['mysql', 'redis', 'nginx', 'container']
 /** narthex exporter NAME [FLAG ...] */
 export function runExporter(argv: readonly string[], context: MainContext): Promise<void> {
   const [name, ...rest] = argv
-  const start = name === undefined ? undefined : exporters[name]
+  const start = name !== undefined && Object.hasOwn(exporters, name) ? exporters[name] : undefined
   if (start) return start(rest, context)
   if (name !== undefined && notBuilt.includes(name)) throw new UserError(`narthex exporter: ${name} is not built yet`)
   throw new UserError(`narthex exporter: want one of ${Object.keys(exporters).join(', ')}, got ${name ?? 'nothing'}`)

@@ -55,7 +55,7 @@ interface ApiAnswer {
 
 export async function runQuery(argv: readonly string[]): Promise<void> {
   const [kind, ...rest] = argv
-  if (kind === undefined || !(kind in kinds)) {
+  if (kind === undefined || !Object.hasOwn(kinds, kind)) {
     throw new UserError(`narthex query: want one of ${Object.keys(kinds).join(', ')}, got ${kind ?? 'nothing'}`)
   }
   const described = kinds[kind as keyof typeof kinds]

@@ -86,6 +86,52 @@ const withoutEffect = {
       group: storage,
     },
   ),
+  discoveryInterval: flag.durationMs(
+    'scrape.discovery-reload-interval',
+    'How often changed targets are taken over (no effect yet).',
+    '5s',
+    {
+      hidden: true,
+    },
+  ),
+  adjustTimestamps: flag.boolean('scrape.adjust-timestamps', 'Align scrape times that are off by little (no effect yet).', {
+    default: true,
+    hidden: true,
+  }),
+  timestampTolerance: flag.durationMs('scrape.timestamp-tolerance', 'How far scrape times are aligned (no effect yet).', '2ms', {
+    hidden: true,
+  }),
+  flushDeadline: flag.durationMs('storage.remote.flush-deadline', 'How long to flush samples to remotes at the end (no effect).', '1m', {
+    group: storage,
+  }),
+  walCompressionType: flag.text('storage.tsdb.wal-compression-type', 'Compression of the log (no effect: always snappy).', 'snappy', {
+    group: storage,
+    hidden: true,
+  }),
+  blockChunkSegmentSize: flag.optionalBytes(
+    'storage.tsdb.max-block-chunk-segment-size',
+    'Most bytes of one chunk segment of a block (no effect until blocks are built).',
+    {
+      group: storage,
+      hidden: true,
+    },
+  ),
+  chunkWriteQueueSize: flag.integer('storage.tsdb.head-chunks-write-queue-size', 'Chunks that may wait to be written (no effect).', 0, {
+    group: storage,
+    hidden: true,
+  }),
+  samplesPerChunk: flag.integer('storage.tsdb.samples-per-chunk', 'Target number of samples in a chunk (no effect yet).', 120, {
+    group: storage,
+    hidden: true,
+  }),
+  acceptedMessages: flag.list(
+    'web.remote-write-receiver.accepted-protobuf-messages',
+    'Remote write messages to accept (no effect yet: both are accepted).',
+    {
+      group: web,
+      default: ['prometheus.WriteRequest', 'io.prometheus.write.v2.Request'],
+    },
+  ),
   concurrentEvals: flag.integer('rules.max-concurrent-evals', 'Most rules evaluated at once (no effect yet).', 4, { group: query }),
   autoReload: flag.boolean('config.auto-reload', 'Reload the configuration when the file changes (not built yet).'),
   autoReloadInterval: flag.durationMs(
@@ -140,9 +186,6 @@ export const serverFlags = {
   queryTimeoutMs: flag.durationMs('query.timeout', 'Longest time a query may take.', '2m', { group: query }),
   queryConcurrency: flag.integer('query.max-concurrency', 'Most queries at once; more wait.', 20, { group: query }),
   queryMaxSamples: flag.integer('query.max-samples', 'Most samples a query may load into memory.', 50_000_000, { group: query }),
-  discoveryIntervalMs: flag.durationMs('scrape.discovery-reload-interval', 'How often changed targets are taken over.', '5s', {
-    hidden: true,
-  }),
   features: flag.list('enable-feature', 'Feature flags to enable, as in Prometheus; comma separated or repeated.'),
   alertmanagerConfigFile: flag.text(
     'alertmanager.config.file',

@@ -7,6 +7,7 @@ import { collectUnsupported } from '@narthex/config/unsupported'
 import { parseWebConfig } from '@narthex/config/web-config'
 import { createHttpServer } from '@narthex/http/server'
 import { isLoopbackAddress, parseListenAddress } from '@narthex/http/listen-address'
+import { compileRegex } from '@narthex/model/regex'
 import { splitFeatures, withoutEffect } from '@narthex/server/feature-flags'
 import { Server, type ServerSettings } from '@narthex/server/server'
 import { HeadSink } from '@narthex/server/head-sink'
@@ -19,11 +20,15 @@ import { Registry } from '@narthex/service/metrics'
 import { processMetrics } from '@narthex/service/process-metrics'
 import { UserError } from '@narthex/service/user-error'
 import { registerWebAssets } from '../assets.ts'
+import { ConfigMetrics } from '../config-metrics.ts'
 import { createPasswordVerifier } from '../password-verifier.ts'
 import { compatibleVersion, version, versionText } from '../version.ts'
 import { serverFlags, withoutEffectFlagNames } from './server-flags.ts'
 
 // narthex server: one whole prometheus.yml, as the prometheus program runs it.
+
+/** Requests that run when the end comes may take this long, so that enough of the time to stop is left for the storage. */
+export const httpGraceMs = 2_000
 
 export type ServerFlags = ParsedFlags<typeof serverFlags>
 
@@ -45,7 +50,7 @@ export async function runServer(argv: readonly string[], context: MainContext): 
   const loadConfig = () => loadConfigFile(values.configFile)
   const config = loadConfig()
   log.info('Starting Narthex Server', { version, mode: 'server' })
-  for (const warning of collectUnsupported(config)) log.warn(warning)
+  warnOfServerConfig(config, log)
 
   registerWebAssets()
   const registry = new Registry()
@@ -70,6 +75,7 @@ export async function runServer(argv: readonly string[], context: MainContext): 
   const reload = async () => {
     try {
       const next = loadConfig()
+      warnOfServerConfig(next, log)
       await server.apply(next)
       scraper.reload(next)
       configMetrics.loaded(true)
@@ -87,7 +93,10 @@ export async function runServer(argv: readonly string[], context: MainContext): 
   server.setScrapeView(createScrapeView(scraper))
   await server.apply(config)
   const urls = await http.listen()
-  context.onStop('HTTP server', (graceMs) => http.close(graceMs))
+  context.onStop('HTTP server', (graceMs) => {
+    server.beginStop()
+    return http.close(Math.min(graceMs, httpGraceMs))
+  })
   for (const url of urls) log.info('Listening on', { address: url })
   server.start()
   scraper.start()
@@ -106,6 +115,19 @@ export function loadConfigFile(path: string): PrometheusConfig {
     throw new UserError(`Error loading config (--config.file=${path}): open ${path}: ${reason}`, 2, { cause })
   }
   return parsePrometheusConfig(text, { path, mode: 'server' })
+}
+
+/** Says once at each loading what the configuration asks for and nothing does yet. */
+export function warnOfConfig(config: PrometheusConfig, log: Logger): void {
+  for (const warning of collectUnsupported(config)) log.warn(warning)
+}
+
+// The server stores what it scrapes; handing it on is the agent's work so far.
+function warnOfServerConfig(config: PrometheusConfig, log: Logger): void {
+  warnOfConfig(config, log)
+  for (const { url } of config.remoteWrite) {
+    log.warn('remote_write of narthex server is not built yet: nothing is sent', { url: url.replace(/\/\/[^/@]*@/, '//') })
+  }
 }
 
 export function warnOfFlags({ given, values }: ServerFlags, log: Logger): void {
@@ -140,6 +162,18 @@ export function toServerSettings(
     version,
     compatibleVersion,
     enableLifecycle: values.enableLifecycle,
+    corsOrigin: checkCorsOrigin(values.corsOrigin),
+    pageTitle: values.pageTitle,
+    drainNotifications: values.drainNotifications,
+  }
+}
+
+function checkCorsOrigin(origin: string): string {
+  try {
+    compileRegex(origin)
+    return origin
+  } catch (cause) {
+    throw new UserError(`could not compile CORS regex string ${JSON.stringify(origin)}: ${(cause as Error).message}`, 2, { cause })
   }
 }
 
@@ -156,7 +190,7 @@ function hasBasicAuth(path: string): boolean {
   return Object.keys(parseWebConfig(readFileSync(path, 'utf8'), path).basicAuthUsers).length > 0
 }
 
-function externalPath(externalUrl: string): string {
+export function externalPath(externalUrl: string): string {
   if (externalUrl === '') return ''
   try {
     return new URL(externalUrl).pathname.replace(/\/$/, '')
@@ -168,30 +202,4 @@ function externalPath(externalUrl: string): string {
 export function guessExternalUrl(listenAddress: readonly string[], routePrefix: string): string {
   const port = parseListenAddress(listenAddress[0] ?? ':9090').port ?? 9090
   return `http://${hostname()}:${port}${routePrefix}`
-}
-
-/** Whether the last configuration was taken, as Prometheus tells it. */
-export class ConfigMetrics {
-  readonly #success
-  readonly #time
-
-  constructor(registry: Registry) {
-    this.#success = registry.gauge(
-      'prometheus_config_last_reload_successful',
-      'Whether the last configuration reload attempt was successful.',
-    )
-    this.#time = registry.gauge(
-      'prometheus_config_last_reload_success_timestamp_seconds',
-      'Timestamp of the last successful configuration reload.',
-    )
-    const labels = ['branch', 'goarch', 'goos', 'goversion', 'revision', 'tags', 'version']
-    const build = registry.gauge('prometheus_build_info', 'The version of this program and the one it is compatible with.', labels)
-    build.set(1, 'narthex', process.arch, process.platform, `node ${process.version}`, `narthex-${version}`, '', compatibleVersion)
-    registry.gauge('prometheus_ready', 'Whether the server is ready.').set(1)
-  }
-
-  loaded(ok: boolean): void {
-    this.#success.set(ok ? 1 : 0)
-    if (ok) this.#time.set(Date.now() / 1000)
-  }
 }

@@ -7,6 +7,7 @@ import { InProcessTargets } from '@narthex/agent/scrape/in-process'
 import { parsePrometheusConfig, type PrometheusConfig } from '@narthex/config/prometheus-config'
 import type { RemoteWriteConfig } from '@narthex/config/remote-config'
 import { Labels } from '@narthex/model/labels'
+import { parseListenAddress } from '@narthex/http/listen-address'
 import { createHttpServer } from '@narthex/http/server'
 import { Server, type ServerSettings } from '@narthex/server/server'
 import { createScrapeView } from '@narthex/server/targets-view'
@@ -19,11 +20,12 @@ import { Registry } from '@narthex/service/metrics'
 import { processMetrics } from '@narthex/service/process-metrics'
 import { UserError } from '@narthex/service/user-error'
 import { registerWebAssets } from '../assets.ts'
+import { ConfigMetrics } from '../config-metrics.ts'
 import { createPasswordVerifier } from '../password-verifier.ts'
 import { compatibleVersion, version, versionText } from '../version.ts'
 import { agentSource, mountAgent } from './agent.ts'
 import { buildNodeExporter, mountExporter } from './node-exporter.ts'
-import { ConfigMetrics, loadConfigFile, toServerSettings, warnOfFlags } from './server.ts'
+import { externalPath, guessExternalUrl, httpGraceMs, loadConfigFile, toServerSettings, warnOfConfig, warnOfFlags } from './server.ts'
 import { serverFlags } from './server-flags.ts'
 
 // narthex up: server, agent and node exporter of this machine in one process, one listener, loopback by default. Samples
@@ -39,17 +41,20 @@ const upFlags = {
   logLevel: flag.choice('log.level', 'Only log messages with the given severity or above.', ['debug', 'info', 'warn', 'error'], 'warn'),
 }
 
+const exporterPath = '/exporters/node/metrics'
+
 // The built-in configuration: this machine and the program itself.
-const builtinConfig = (address: string) => `global:
+const builtinConfig = (address: string, prefix: string) => `global:
   scrape_interval: 5s
   scrape_timeout: 5s
   evaluation_interval: 10s
 scrape_configs:
   - job_name: node
-    metrics_path: /exporters/node/metrics
+    metrics_path: ${prefix}${exporterPath}
     static_configs:
       - targets: ['${address}']
   - job_name: narthex
+    metrics_path: ${prefix}/metrics
     static_configs:
       - targets: ['${address}']
 `
@@ -70,6 +75,7 @@ export async function runUp(argv: readonly string[], context: MainContext): Prom
   context.setLog(log)
   warnOfFlags(flags, log)
   const given = values.configFile === '' ? undefined : loadConfigFile(values.configFile)
+  if (given !== undefined) warnOfConfig(given, log)
   const directory = makeStorageDirectory(values.storagePath)
 
   registerWebAssets()
@@ -81,7 +87,7 @@ export async function runUp(argv: readonly string[], context: MainContext): Prom
     ...(values.webConfigFile === '' ? {} : { webConfigFile: values.webConfigFile }),
     log,
     name: 'up',
-    routePrefix: values.routePrefix ?? '',
+    routePrefix: values.routePrefix ?? externalPath(values.externalUrl),
     connectionsMax: values.maxConnections,
     readTimeoutMs: values.readTimeoutMs,
     instruments: prometheusHttpMetrics(registry),
@@ -89,8 +95,9 @@ export async function runUp(argv: readonly string[], context: MainContext): Prom
   })
   const exporter = buildNodeExporter({}, log)
   const address = values.listenAddress[0] ?? '127.0.0.1:9090'
+  const { routePrefix } = http
   const settings: ServerSettings = {
-    ...toServerSettings(flags, { receiverRefusal: undefined, externalUrl: (values.externalUrl || `http://${address}`).replace(/\/$/, '') }),
+    ...toServerSettings(flags, { receiverRefusal: undefined, externalUrl: describeExternalUrl(values, routePrefix) }),
     directory: join(directory, 'server'),
     alertmanager: {
       configFile: values.alertmanagerConfigFile,
@@ -111,21 +118,27 @@ export async function runUp(argv: readonly string[], context: MainContext): Prom
     done()
   })
   server.setScrapeView(createScrapeView(agentSource(() => running.agent)))
-  const parse = (config: PrometheusConfig | undefined, listening: string) => config ?? parseBuiltinConfig(listening)
+  const parse = (config: PrometheusConfig | undefined, listening: string) => config ?? parseBuiltinConfig(listening, routePrefix)
   await server.apply(parse(given, address))
   const urls = await http.listen()
-  const remote = await openLoopbackRemote(urls[0]!, values.webConfigFile !== '', server, log, context)
-  context.onStop('HTTP server', (graceMs) => http.close(graceMs))
+  const url = `${urls[0]!}${routePrefix}`
+  context.onStop('HTTP server', (graceMs) => {
+    server.beginStop()
+    return http.close(Math.min(graceMs, httpGraceMs))
+  })
+  const remote = await openLoopbackRemote(url, values.webConfigFile !== '', server, log, context)
   server.start()
 
   const listening = new URL(urls[0]!).host
+  // Only now the port is known that the built-in configuration names.
+  server.state.setConfig(parse(given, listening))
   const inProcessTargets = new InProcessTargets()
-  inProcessTargets.register(listening, exporterPath, async ({ timeoutMs }) => {
+  inProcessTargets.register(listening, `${routePrefix}${exporterPath}`, async ({ timeoutMs }) => {
     const headers = { 'x-prometheus-scrape-timeout-seconds': String(timeoutMs / 1000) }
     const { status, headers: answered, body } = await exporter.handleMetrics({ headers })
     return { status, contentType: answered['content-type'] ?? '', body }
   })
-  inProcessTargets.register(listening, '/metrics', async () => {
+  inProcessTargets.register(listening, `${routePrefix}/metrics`, async () => {
     return { status: 200, contentType: 'text/plain; version=0.0.4', body: await server.renderMetrics() }
   })
   const agent = createAgent({
@@ -142,7 +155,8 @@ export async function runUp(argv: readonly string[], context: MainContext): Prom
   agent.start()
   context.onReload(async () => {
     try {
-      const next = values.configFile === '' ? parseBuiltinConfig(listening) : loadConfigFile(values.configFile)
+      const next = parse(values.configFile === '' ? undefined : loadConfigFile(values.configFile), listening)
+      warnOfConfig(next, log)
       await server.apply(next)
       await agent.reload(addRemote(next, remote))
       configMetrics.loaded(true)
@@ -153,10 +167,17 @@ export async function runUp(argv: readonly string[], context: MainContext): Prom
     }
   })
   configMetrics.loaded(true)
-  greet(urls[0]!, directory)
+  greet(url, directory)
 }
 
-const exporterPath = '/exporters/node/metrics'
+/** The address that the user gave, or this host's name where that names none. */
+function describeExternalUrl(values: { externalUrl: string; listenAddress: readonly string[] }, routePrefix: string): string {
+  if (values.externalUrl !== '') return values.externalUrl.replace(/\/$/, '')
+  const [first = '127.0.0.1:9090'] = values.listenAddress
+  const { host } = parseListenAddress(first)
+  const isAny = host === undefined || host === '0.0.0.0' || host === '::'
+  return isAny ? guessExternalUrl(values.listenAddress, routePrefix) : `http://${first}${routePrefix}`
+}
 
 function greet(url: string, directory: string): void {
   const lines = [
@@ -189,8 +210,8 @@ function makeStorageDirectory(path: string): string {
   return directory
 }
 
-function parseBuiltinConfig(listening: string): PrometheusConfig {
-  return parsePrometheusConfig(builtinConfig(listening), { path: 'built-in configuration', mode: 'server' })
+function parseBuiltinConfig(listening: string, routePrefix: string): PrometheusConfig {
+  return parsePrometheusConfig(builtinConfig(listening, routePrefix), { path: 'built-in configuration', mode: 'server' })
 }
 
 /** The configuration with one more remote: the server beside. External labels are for the other remotes; without one they are left out, as Prometheus stores none. */

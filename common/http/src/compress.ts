@@ -23,7 +23,8 @@ export async function sendCompressed(
   const bytes = typeof body === 'string' ? Buffer.from(body, 'utf8') : body
   reply.header('content-type', contentType)
   if (bytes.length < compressBytesMin) return reply.send(bytes)
-  reply.header('vary', 'Accept-Encoding')
+  const vary = reply.getHeader('vary')
+  reply.header('vary', vary === undefined ? 'Accept-Encoding' : `${String(vary)}, Accept-Encoding`)
   const encoding = chooseEncoding(request.headers['accept-encoding'])
   if (encoding === undefined) return reply.send(bytes)
   reply.header('content-encoding', encoding)

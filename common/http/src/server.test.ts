@@ -105,6 +105,14 @@ describe('listening', () => {
 })
 
 describe('a web config', () => {
+  it('that is not there is told in one line with the exit code of a wrong one', async () => {
+    const created = createHttpServer({ listenAddress: ['127.0.0.1:0'], log, name: 'test', webConfigFile: '/does/not/exist' })
+    await expect(created).rejects.toMatchObject({
+      message: 'cannot read web config file /does/not/exist: no such file or directory',
+      exitCode: 2,
+    })
+  })
+
   const hash = bcrypt.hashSync('secret', 4)
 
   it('asks for basic auth and remembers who was right', async () => {
@@ -255,5 +263,20 @@ describe('answers', () => {
     expect((await call(`${url}/prom/label/job/values`)).status).toBe(200)
     expect((await call(`${url}/nothing`)).status).toBe(404)
     expect(seen).toEqual(['GET /label/:name/values 200'])
+  })
+
+  it('of ours that fail are logged and told in one line; mistakes of the client are told alone', async () => {
+    const logged: unknown[] = []
+    const watched = { ...log, error: (_message: string, fields?: Readonly<Record<string, unknown>>) => void logged.push(fields) }
+    const [url] = await start({ log: watched }, ({ fastify }) => {
+      fastify.get('/bug', () => Promise.reject(new TypeError('x is not a function')))
+      fastify.post('/form', () => 'x')
+    })
+    const failed = await call(`${url}/bug`)
+    expect([failed.status, failed.body.toString()]).toEqual([500, 'x is not a function\n'])
+    expect(logged).toMatchObject([{ method: 'GET', route: '/bug', err: { message: 'x is not a function' } }])
+    const refused = await call(`${url}/form`, { method: 'POST', headers: { 'content-type': 'application/json' } }, '{')
+    expect(refused.status).toBe(400)
+    expect(logged).toHaveLength(1)
   })
 })

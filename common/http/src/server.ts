@@ -1,5 +1,5 @@
 import { parseWebConfig, type WebConfig } from '@narthex/config/web-config'
-import { fastify, type FastifyInstance, type FastifyPluginCallback } from 'fastify'
+import { fastify, type FastifyError, type FastifyInstance, type FastifyPluginCallback } from 'fastify'
 import { readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
@@ -55,7 +55,13 @@ export class ListenError extends Error {
   override name = 'ListenError'
 }
 
-/** Throws a ConfigError when the web config file is wrong. */
+/** The web config file cannot be read: an error of whoever started the program, told in one line. */
+export class UnreadableWebConfigError extends Error {
+  override name = 'UnreadableWebConfigError'
+  readonly exitCode = 2
+}
+
+/** Throws a ConfigError when the web config file is wrong, an UnreadableWebConfigError when it is not there. */
 export function createHttpServer(options: HttpServerOptions): Promise<HttpServer> {
   return Promise.resolve().then(() => buildServer(options))
 }
@@ -85,6 +91,15 @@ function buildServer(options: HttpServerOptions): HttpServer {
       // Fastify wants one server to hang on; the ones that listen are made by `listen`.
       return createServer(handler)
     },
+  })
+  // A client's mistake is told to the client alone; an error of ours is logged, or nobody would see it.
+  app.setErrorHandler((error: FastifyError, request, reply) => {
+    const status = error.statusCode ?? 500
+    if (status >= 500) {
+      const fields = { server: options.name, method: request.method, route: request.routeOptions.url, err: error }
+      options.log.error('cannot answer an HTTP request: this is a bug in Narthex', fields)
+    }
+    return reply.code(status).type('text/plain; charset=utf-8').send(`${error.message}\n`)
   })
   addBasicAuth(app, () => webConfig.basicAuthUsers, createPasswordCheck(options.verifyPassword))
   if (options.instruments !== undefined) addInstruments(app, options.instruments, routePrefix)
@@ -126,6 +141,8 @@ function buildServer(options: HttpServerOptions): HttpServer {
         server.maxConnections = options.connectionsMax ?? 512
         servers.push(server)
         await listenOn(server, address)
+        // A connection that could not be accepted (no file descriptor left) is no reason to end.
+        server.on('error', (error) => options.log.warn('cannot accept a connection', { server: options.name, err: error }))
       }
     } catch (error) {
       await closeServers(servers.splice(0), 0)
@@ -152,7 +169,15 @@ function buildServer(options: HttpServerOptions): HttpServer {
 
 function readWebConfig(path: string | undefined): WebConfig {
   if (path === undefined || path === '') return { http2: true, headers: {}, basicAuthUsers: {} }
-  return parseWebConfig(readFileSync(path, 'utf8'), path)
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException
+    const reason = code === 'ENOENT' ? 'no such file or directory' : message
+    throw new UnreadableWebConfigError(`cannot read web config file ${path}: ${reason}`, { cause })
+  }
+  return parseWebConfig(text, path)
 }
 
 function normalizePrefix(prefix: string | undefined): string {

@@ -1,35 +1,63 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { createHash } from 'node:crypto'
+import { sendCompressed } from '@narthex/http/compress'
+import { addCors } from '@narthex/http/cors'
+import type { Matcher } from '@narthex/model/matcher'
 import { parseExpression, parseMetricSelector, type ParseOptions } from '@narthex/promql/parse/parse'
 import { printExpression } from '@narthex/promql/parse/print'
-import type { ApiBackend, EncodedAnswer, SeriesQuery } from './backend.ts'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { ApiBackend, EncodedAnswer, RuleGroupsView, SeriesQuery } from './backend.ts'
 import { ApiError, encodeError, encodeSuccess } from './envelope.ts'
-import { earliestMs, invalidParameter, latestMs, Parameters } from './parameters.ts'
+import { earliestMs, invalidParameter, latestMs, Parameters, parseSpan } from './parameters.ts'
 
 type Answer = string | EncodedAnswer
 type Handler = (parameters: Parameters, signal: AbortSignal, path: Record<string, string>) => Answer | Promise<Answer>
 
 /** Points per series that one range query may return, as Prometheus' API limits it. */
 const pointsMax = 11_000
-const formBytesMax = 16 * 1024 * 1024
+/** As Go's `ParseForm`. */
+const formBytesMax = 10 * 1024 * 1024
+/** Texts up to this length are parsed in this thread to refuse them early; longer ones by the query's own thread alone. */
+const earlyParseLengthMax = 64 * 1024
 
-/** Adds /api/v1/… and /-/… to an HTTP server (optionally under a route prefix). */
-export function registerApi(server: FastifyInstance, backend: ApiBackend, prefix = ''): void {
-  if (!server.hasContentTypeParser('application/x-www-form-urlencoded')) {
-    const options = { parseAs: 'string', bodyLimit: formBytesMax } as const
-    server.addContentTypeParser('application/x-www-form-urlencoded', options, (_request, body, done) => done(null, body))
-  }
+/** Adds /api/v1/… and /-/… to an HTTP server. Throws when `corsOrigin` is no expression. */
+export function registerApi(server: FastifyInstance, backend: ApiBackend): void {
+  // Scopes of their own: their way with bodies and their headers are not for other routes.
+  void server.register((scope, _options, done) => {
+    readForms(scope)
+    registerLifecycle(scope, backend)
+    void scope.register((api, _apiOptions, apiDone) => {
+      addCors(api, backend.corsOrigin)
+      registerRoutes(api, backend)
+      apiDone()
+    })
+    done()
+  })
+}
+
+// Form fields count as parameters; a body of any other type is read and left alone, as Go's `Request.Form` does.
+function readForms(scope: FastifyInstance): void {
+  scope.removeAllContentTypeParsers()
+  const options = { parseAs: 'string', bodyLimit: formBytesMax } as const
+  scope.addContentTypeParser('application/x-www-form-urlencoded', options, (_request, body, done) => done(null, body))
+  scope.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: formBytesMax }, (_request, _body, done) => done(null, undefined))
+}
+
+function registerRoutes(server: FastifyInstance, backend: ApiBackend): void {
   const both = (path: string, handler: Handler) => {
-    server.get(prefix + path, (request, reply) => answer(backend, request, reply, handler))
-    server.post(prefix + path, (request, reply) => answer(backend, request, reply, handler))
+    server.get(path, (request, reply) => answer(backend, request, reply, handler))
+    server.post(path, (request, reply) => answer(backend, request, reply, handler))
   }
   const get = (path: string, handler: Handler) => {
-    server.get(prefix + path, (request, reply) => answer(backend, request, reply, handler))
+    server.get(path, (request, reply) => answer(backend, request, reply, handler))
   }
   registerQueries(both, get, backend)
   registerState(get, backend)
   for (const [path, what] of notBuilt) both(path, () => notBuiltYet(what))
-  server.all(`${prefix}/api/v1/*`, (_request, reply) => send(reply, 404, encodeError('not_found', 'no such API endpoint')))
-  registerLifecycle(server, backend, prefix)
+  server.all('/api/v1/*', (request, reply) => {
+    // What browsers ask before a request from another origin; the CORS headers are the answer.
+    if (request.method === 'OPTIONS') return reply.code(204).send()
+    return send(request, reply, 404, encodeError('not_found', 'no such API endpoint'))
+  })
 }
 
 // Endpoints of Prometheus that answer with one clear error until their part is built.
@@ -66,16 +94,20 @@ function registerQueries(both: Register, get: Register, backend: ApiBackend): vo
     const stepMs = parameters.requiredDurationMs('step')
     if (stepMs <= 0)
       throw invalidParameter('step', 'zero or negative query resolution step widths are not accepted. Try a positive integer')
-    if ((endMs - startMs) / stepMs > pointsMax) {
+    if (Math.floor((endMs - startMs) / stepMs) > pointsMax) {
       const advice = 'Try decreasing the query resolution (?step=XX)'
       throw new ApiError('bad_data', `exceeded maximum resolution of ${pointsMax.toLocaleString('en-US')} points per timeseries. ${advice}`)
     }
     return backend.query.range({ ...queryOptions(parameters, backend), startMs, endMs, stepMs }, signal)
   })
-  both('/api/v1/format_query', (parameters) => encodeSuccess(printExpression(parseQuery(parameters.get('query'), backend.parse))))
+  both('/api/v1/format_query', (parameters) => {
+    const query = parameters.get('query')
+    if (query.length > earlyParseLengthMax) throw invalidParameter('query', `want at most ${earlyParseLengthMax} characters to format`)
+    return encodeSuccess(printExpression(parseQuery(query, backend.parse)))
+  })
   both('/api/v1/series', (parameters, signal) => {
     if (parameters.all('match[]').length === 0) throw new ApiError('bad_data', 'no match[] parameter provided')
-    return backend.query.series(seriesQuery(parameters), signal)
+    return backend.query.series(seriesQuery(parameters, true), signal)
   })
   both('/api/v1/labels', (parameters, signal) => backend.query.labelNames(seriesQuery(parameters), signal))
   get('/api/v1/label/:name/values', (parameters, signal, path) => {
@@ -93,15 +125,18 @@ function registerState(get: Register, backend: ApiBackend): void {
     return encodeSuccess(state.targets(wanted === '' ? 'any' : wanted, parameters.get('scrapePool')))
   })
   get('/api/v1/targets/metadata', (parameters) => {
-    const limit = parameters.get('limit') === '' ? -1 : parameters.limit()
-    return encodeSuccess(state.targetMetadata(parameters.get('match_target'), parameters.get('metric'), limit))
+    const matchTarget = parameters.get('match_target')
+    if (matchTarget !== '') parseSelector('match_target', matchTarget)
+    return encodeSuccess(state.targetMetadata(matchTarget, parameters.get('metric'), metadataLimit(parameters, 'limit')))
   })
   get('/api/v1/scrape_pools', () => encodeSuccess(state.scrapePools()))
   get('/api/v1/rules', (parameters) => {
     const type = parameters.get('type').toLowerCase()
     if (!['', 'alert', 'record'].includes(type)) throw invalidParameter('type', `not supported value ${JSON.stringify(type)}`)
     const filter = { type, names: parameters.all('rule_name[]'), groups: parameters.all('rule_group[]'), files: parameters.all('file[]') }
-    return encodeSuccess(state.rules({ ...filter, excludeAlerts: parameters.get('exclude_alerts').toLowerCase() === 'true' }))
+    const excludeAlerts = readFlag(parameters, 'exclude_alerts')
+    const matcherSets = parameters.all('match[]').map((selector) => parseSelector('match[]', selector))
+    return encodeSuccess(selectPage(state.rules({ ...filter, excludeAlerts, matcherSets }), parameters))
   })
   get('/api/v1/alerts', () => encodeSuccess(state.alerts()))
   get('/api/v1/alertmanagers', () => encodeSuccess(state.alertmanagers()))
@@ -112,18 +147,18 @@ function registerState(get: Register, backend: ApiBackend): void {
   get('/api/v1/status/walreplay', () => encodeSuccess(state.walReplay()))
   get('/api/v1/features', () => encodeSuccess(state.features()))
   get('/api/v1/status/tsdb', (parameters, signal) => {
-    const limit = parameters.get('limit') === '' ? 10 : parameters.limit()
-    if (limit < 1 || limit > 10_000)
-      throw new ApiError('bad_data', limit < 1 ? 'limit must be a positive number' : 'limit must not exceed 10000')
+    const limit = parameters.integer('limit', 10)
+    if (limit === undefined || limit < 1) throw new ApiError('bad_data', 'limit must be a positive number')
+    if (limit > 10_000) throw new ApiError('bad_data', 'limit must not exceed 10000')
     return backend.query.headStatistics(limit, signal)
   })
 }
 
-function registerLifecycle(server: FastifyInstance, backend: ApiBackend, prefix: string): void {
+function registerLifecycle(server: FastifyInstance, backend: ApiBackend): void {
   const { lifecycle } = backend
   const text = (reply: FastifyReply, status: number, body: string) => reply.code(status).type('text/plain; charset=utf-8').send(body)
-  server.get(`${prefix}/-/healthy`, (_request, reply) => text(reply, 200, 'Narthex is Healthy.\n'))
-  server.get(`${prefix}/-/ready`, (_request, reply) => {
+  server.get('/-/healthy', (_request, reply) => text(reply, 200, 'Narthex is Healthy.\n'))
+  server.get('/-/ready', (_request, reply) => {
     if (lifecycle.isReady()) return text(reply, 200, 'Narthex is Ready.\n')
     void reply.header('X-Prometheus-Stopping', String(lifecycle.isStopping()))
     return text(reply, 503, 'Service Unavailable')
@@ -139,10 +174,11 @@ function registerLifecycle(server: FastifyInstance, backend: ApiBackend, prefix:
   }
   for (const method of ['POST', 'PUT'] as const) {
     const reload = (reply: FastifyReply) => act(reply, lifecycle.reload, '', 'failed to reload config')
-    server.route({ method, url: `${prefix}/-/reload`, handler: (_request, reply) => reload(reply) })
+    server.route({ method, url: '/-/reload', handler: (_request, reply) => reload(reply) })
     const quit = (reply: FastifyReply) => act(reply, lifecycle.quit, 'Requesting termination... Goodbye!', 'failed to stop')
-    server.route({ method, url: `${prefix}/-/quit`, handler: (_request, reply) => quit(reply) })
+    server.route({ method, url: '/-/quit', handler: (_request, reply) => quit(reply) })
   }
+  for (const path of ['/-/reload', '/-/quit']) server.get(path, (_request, reply) => text(reply, 405, 'Only POST or PUT requests allowed'))
 }
 
 async function answer(backend: ApiBackend, request: FastifyRequest, reply: FastifyReply, handler: Handler): Promise<FastifyReply> {
@@ -158,16 +194,18 @@ async function answer(backend: ApiBackend, request: FastifyRequest, reply: Fasti
   reply.raw.once('close', onClose)
   try {
     const result = await handler(readParameters(request), abort.signal, request.params as Record<string, string>)
-    if (typeof result === 'string') return send(reply, 200, result)
-    return send(reply, result.status, result.body)
+    return await (typeof result === 'string' ? send(request, reply, 200, result) : send(request, reply, result.status, result.body))
   } catch (error) {
-    if (error instanceof ApiError) return send(reply, error.status, encodeError(error.kind, error.message))
-    throw error
+    if (error instanceof ApiError) return send(request, reply, error.status, encodeError(error.kind, error.message))
+    backend.reportBug(error)
+    return send(request, reply, 500, encodeError('internal', error instanceof Error ? error.message : String(error)))
+  } finally {
+    reply.raw.off('close', onClose)
   }
 }
 
-function send(reply: FastifyReply, status: number, body: string | Uint8Array): FastifyReply {
-  return reply.code(status).type('application/json').send(body)
+function send(request: FastifyRequest, reply: FastifyReply, status: number, body: string | Uint8Array): Promise<FastifyReply> {
+  return sendCompressed(request, reply.code(status), 'application/json', body)
 }
 
 function readParameters(request: FastifyRequest): Parameters {
@@ -181,12 +219,19 @@ function readParameters(request: FastifyRequest): Parameters {
 
 function queryOptions(parameters: Parameters, backend: ApiBackend) {
   const query = parameters.get('query')
-  parseQuery(query, backend.parse)
+  if (query.length <= earlyParseLengthMax) parseQuery(query, backend.parse)
   const asked = parameters.durationMs('timeout')
   const timeoutMs = asked === undefined ? backend.limits.timeoutMs : Math.min(asked, backend.limits.timeoutMs)
-  const lookbackMs = parameters.durationMs('lookback_delta')
-  if (lookbackMs !== undefined && lookbackMs <= 0) throw new ApiError('bad_data', 'error parsing lookback delta duration: must be positive')
-  return { query, timeoutMs, lookbackMs, limit: parameters.limit(), stats: parameters.get('stats') }
+  return { query, timeoutMs, lookbackMs: readLookback(parameters), limit: parameters.limit(), stats: parameters.get('stats') }
+}
+
+/** Undefined stands for the server's own; so does what is not positive, as in Prometheus. */
+function readLookback(parameters: Parameters): number | undefined {
+  const text = parameters.get('lookback_delta')
+  if (text === '') return undefined
+  const lookbackMs = parseSpan(text)
+  if (typeof lookbackMs === 'string') throw new ApiError('bad_data', `error parsing lookback delta duration: ${lookbackMs}`)
+  return lookbackMs > 0 ? lookbackMs : undefined
 }
 
 // The text is parsed here only to answer a malformed query before it takes a place in the queue; the worker parses it again.
@@ -198,25 +243,50 @@ function parseQuery(query: string, options: ParseOptions) {
   }
 }
 
-function seriesQuery(parameters: Parameters): SeriesQuery {
+/** `isWrapped`: whether the text about a wrong selector names the parameter; Prometheus does so for /series alone. */
+function seriesQuery(parameters: Parameters, isWrapped = false): SeriesQuery {
   const matchers = parameters.all('match[]')
-  for (const selector of matchers) {
-    try {
-      parseMetricSelector(selector)
-    } catch (error) {
-      throw invalidParameter('match[]', error instanceof Error ? error.message : String(error))
-    }
-  }
+  const totalLength = matchers.reduce((sum, selector) => sum + selector.length, 0)
+  if (totalLength <= earlyParseLengthMax) for (const selector of matchers) checkSelector(selector, isWrapped)
   const startMs = parameters.timeMs('start', earliestMs)
   const endMs = parameters.timeMs('end', latestMs)
   return { matchers, startMs, endMs, limit: parameters.limit() }
 }
 
+function parseSelector(parameter: string, selector: string): readonly Matcher[] {
+  if (selector.length > earlyParseLengthMax) throw invalidParameter(parameter, `want at most ${earlyParseLengthMax} characters`)
+  try {
+    return parseMetricSelector(selector)
+  } catch (error) {
+    throw invalidParameter(parameter, error instanceof Error ? error.message : String(error))
+  }
+}
+
+function checkSelector(selector: string, isWrapped: boolean): void {
+  try {
+    parseMetricSelector(selector)
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error)
+    const reason = text.endsWith(nothingSelectedText) ? `match[] ${nothingSelectedText}` : text
+    throw isWrapped ? invalidParameter('match[]', reason) : new ApiError('bad_data', reason)
+  }
+}
+
+const nothingSelectedText = 'must contain at least one non-empty matcher'
+
+/** Negative = all. */
+function metadataLimit(parameters: Parameters, name: string): number {
+  const limit = parameters.integer(name, -1)
+  if (limit === undefined) throw new ApiError('bad_data', `${name} must be a number`)
+  return limit
+}
+
 function selectMetadata(backend: ApiBackend, parameters: Parameters): Record<string, unknown> {
   const wanted = parameters.get('metric')
-  const limit = parameters.get('limit') === '' ? -1 : parameters.limit()
-  const perMetric = parameters.get('limit_per_metric') === '' ? -1 : parameters.limit('limit_per_metric')
-  const selected: Record<string, unknown> = {}
+  const limit = metadataLimit(parameters, 'limit')
+  const perMetric = metadataLimit(parameters, 'limit_per_metric')
+  // Without a prototype: a metric may be called __proto__.
+  const selected = Object.create(null) as Record<string, unknown>
   let count = 0
   for (const [metric, entries] of backend.state.metadata()) {
     if (limit >= 0 && count >= limit) break
@@ -225,6 +295,49 @@ function selectMetadata(backend: ApiBackend, parameters: Parameters): Record<str
     count++
   }
   return selected
+}
+
+// Go's strconv.ParseBool.
+const flagTexts = new Map<string, boolean>([
+  ...['1', 't', 'T', 'TRUE', 'true', 'True'].map((text): [string, boolean] => [text, true]),
+  ...['', '0', 'f', 'F', 'FALSE', 'false', 'False'].map((text): [string, boolean] => [text, false]),
+])
+
+function readFlag(parameters: Parameters, name: string): boolean {
+  const text = parameters.get(name)
+  const value = flagTexts.get(text)
+  if (value === undefined)
+    throw invalidParameter(name, `error converting ${name}: strconv.ParseBool: parsing ${JSON.stringify(text)}: invalid syntax`)
+  return value
+}
+
+/** The `group_limit` groups from the one that `group_next_token` names on, and the token of the group behind them. */
+function selectPage(view: RuleGroupsView, parameters: Parameters): RuleGroupsView & { groupNextToken?: string } {
+  const token = parameters.get('group_next_token')
+  const limitText = parameters.get('group_limit')
+  if (limitText === '') {
+    if (token === '') return view
+    throw invalidParameter('group_next_token', 'group_limit needs to be present in order to paginate over the groups')
+  }
+  const limit = parameters.integer('group_limit', 0)
+  if (limit === undefined)
+    throw invalidParameter(
+      'group_limit',
+      `group_limit needs to be a valid number: strconv.ParseInt: parsing ${JSON.stringify(limitText)}: invalid syntax`,
+    )
+  if (limit <= 0) throw invalidParameter('group_limit', 'group_limit needs to be greater than 0')
+  const first = token === '' ? 0 : view.groups.findIndex((group) => groupToken(group) === token)
+  if (first < 0) {
+    const reason = 'invalid group_next_token. were rule groups changed?'
+    throw invalidParameter('group_next_token', `invalid group_next_token ${JSON.stringify(token)}: ${reason}`)
+  }
+  const next = view.groups[first + limit]
+  const groups = view.groups.slice(first, first + limit)
+  return next ? { groups, groupNextToken: groupToken(next) } : { groups }
+}
+
+function groupToken({ file, name }: { file: string; name: string }): string {
+  return createHash('sha1').update(`${file};${name}`).digest('hex')
 }
 
 /** `U__a_2e_b` → `a.b`: the escaping of names that do not fit into a URL path (Prometheus' "values" escaping scheme). */

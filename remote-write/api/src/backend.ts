@@ -1,3 +1,4 @@
+import type { Matcher } from '@narthex/model/matcher'
 import type { ParseOptions } from '@narthex/promql/parse/parse'
 
 /** What the API needs from the rest of the server; `remote-write/server` fits these together. */
@@ -60,7 +61,7 @@ export interface StateBackend {
   scrapePools(): unknown
   targetMetadata(matchTarget: string, metric: string, limit: number): unknown
   metadata(): ReadonlyMap<string, readonly MetadataEntry[]>
-  rules(filter: RuleFilter): unknown
+  rules(filter: RuleFilter): RuleGroupsView
   alerts(): unknown
   alertmanagers(): unknown
   configYaml(): string
@@ -71,12 +72,19 @@ export interface StateBackend {
   features(): Record<string, Record<string, boolean>>
 }
 
+/** Groups in the order in which they are shown and paged through. */
+export interface RuleGroupsView {
+  readonly groups: readonly { readonly name: string; readonly file: string }[]
+}
+
 export interface RuleFilter {
   readonly type: string
   readonly names: readonly string[]
   readonly groups: readonly string[]
   readonly files: readonly string[]
   readonly excludeAlerts: boolean
+  /** Sets of matchers on the rules' own labels, one of which has to match; empty = no restriction. */
+  readonly matcherSets: readonly (readonly Matcher[])[]
 }
 
 /** `/-/…`: state of the process. */
@@ -92,7 +100,11 @@ export interface ApiBackend {
   readonly query: QueryBackend
   readonly state: StateBackend
   readonly lifecycle: LifecycleBackend
-  readonly limits: { readonly timeoutMs: number; readonly defaultLookbackMs: number }
+  readonly limits: { readonly timeoutMs: number }
+  /** `--web.cors.origin`: a fully anchored expression. */
+  readonly corsOrigin: string
+  /** Told of an error that is ours, after it was answered with errorType internal. */
+  reportBug(error: unknown): void
   /** Which parts of the query language are switched on. */
   readonly parse: ParseOptions
   now(): number

@@ -20,11 +20,17 @@ export class Parameters {
   /** Milliseconds since 1970, or the default when the parameter is absent. */
   timeMs(name: string, defaultMs: number): number {
     const text = this.get(name)
-    return text === '' ? defaultMs : parseTime(name, text)
+    if (text === '') return defaultMs
+    const time = parseTime(text)
+    if (time === undefined) throw invalidParameter(name, `Invalid time value for '${name}': ${badTime(text)}`)
+    return time
   }
 
   requiredTimeMs(name: string): number {
-    return parseTime(name, this.get(name))
+    const text = this.get(name)
+    const time = parseTime(text)
+    if (time === undefined) throw invalidParameter(name, badTime(text))
+    return time
   }
 
   /** Milliseconds; undefined when absent. */
@@ -46,6 +52,13 @@ export class Parameters {
     if (value < 0) throw invalidParameter(name, 'limit must be non-negative')
     return value
   }
+
+  /** A whole number; the default when absent, undefined when it is none. */
+  integer(name: string, preset: number): number | undefined {
+    const text = this.get(name)
+    if (text === '') return preset
+    return /^[+-]?\d+$/.test(text) ? Number(text) : undefined
+  }
 }
 
 export function invalidParameter(name: string, reason: string): ApiError {
@@ -62,33 +75,38 @@ export const latestMs = 8.64e15
 const floatPattern = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/
 const rfc3339Pattern = /^(\d{4}-\d{2}-\d{2})T(\d{2}:\d{2}:\d{2})(\.\d+)?(Z|[+-]\d{2}:\d{2})$/i
 
-function parseTime(name: string, text: string): number {
-  if (floatPattern.test(text)) return Math.round(Number(text) * 1000)
+function parseTime(text: string): number | undefined {
+  if (floatPattern.test(text)) return Math.min(latestMs, Math.max(earliestMs, Math.round(Number(text) * 1000)))
   if (rfc3339Pattern.test(text)) {
     const time = Date.parse(text)
     if (!Number.isNaN(time)) return time
   }
   if (text === minTimeText) return earliestMs
   if (text === maxTimeText) return latestMs
-  throw invalidParameter(name, `cannot parse ${JSON.stringify(text)} to a valid timestamp`)
+  return undefined
+}
+
+function badTime(text: string): string {
+  return `cannot parse ${JSON.stringify(text)} to a valid timestamp`
 }
 
 function parseStep(name: string, text: string): number {
+  const span = parseSpan(text)
+  if (typeof span === 'string') throw invalidParameter(name, span)
+  return span
+}
+
+/** Milliseconds of `1.5` (seconds) or `1m30s`; a text says why it is neither. */
+export function parseSpan(text: string): number | string {
   if (floatPattern.test(text)) {
     const milliseconds = Number(text) * 1000
-    if (!Number.isFinite(milliseconds) || Math.abs(milliseconds) > Number.MAX_SAFE_INTEGER) {
-      throw invalidParameter(name, `cannot parse ${JSON.stringify(text)} to a valid duration. It overflows int64`)
-    }
+    // An int64 of nanoseconds.
+    if (Math.abs(milliseconds) > 2 ** 63 / 1e6) return `cannot parse ${JSON.stringify(text)} to a valid duration. It overflows int64`
     return Math.round(milliseconds)
   }
   try {
     return parseDuration(text)
-  } catch (cause) {
-    const error = new ApiError(
-      'bad_data',
-      `invalid parameter ${JSON.stringify(name)}: cannot parse ${JSON.stringify(text)} to a valid duration`,
-      { cause },
-    )
-    throw error
+  } catch {
+    return `cannot parse ${JSON.stringify(text)} to a valid duration`
   }
 }

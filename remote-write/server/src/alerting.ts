@@ -4,7 +4,7 @@ import { createAlertmanager, type Alertmanager } from '@narthex/alertmanager/ale
 import { builtinConfig as builtinAlertmanagerConfig } from '@narthex/alertmanager/builtin-config'
 import { systemClock as alertmanagerClock } from '@narthex/alertmanager/clock'
 import { createHttpPoster } from '@narthex/alertmanager/notify/http-poster'
-import type { RuleFilter } from '@narthex/api/backend'
+import type { RuleFilter, RuleGroupsView } from '@narthex/api/backend'
 import { parseAlertmanagerConfig } from '@narthex/config/alertmanager-config'
 import type { HttpClientConfig } from '@narthex/config/http-client-config'
 import type { PrometheusConfig } from '@narthex/config/prometheus-config'
@@ -20,6 +20,7 @@ import { Notifier, type AlertDestination } from '@narthex/rules/notifier'
 import { RuleManager } from '@narthex/rules/rule-manager'
 import type { Logger } from '@narthex/service/logger'
 import { Registry } from '@narthex/service/metrics'
+import { UserError } from '@narthex/service/user-error'
 import type { FastifyInstance } from 'fastify'
 import { checkRuleTemplate } from '@narthex/template/rule-template'
 import { mountAlertmanager } from './alertmanager-routes.ts'
@@ -52,7 +53,7 @@ export class AlertingParts {
   readonly #notifier: Notifier
   readonly #poster = createHttpPoster()
   // One client a configuration object: it holds the connections. A reload brings new objects.
-  #clients = new Map<HttpClientConfig | undefined, HttpClient>()
+  #clients: ReadonlyMap<HttpClientConfig, HttpClient> = new Map()
   #embedded: Alertmanager | undefined
   // A new alertmanager registers its metrics anew.
   #alertmanagerRegistry = new Registry()
@@ -83,15 +84,26 @@ export class AlertingParts {
     })
   }
 
-  /** Loads rule files and destinations; throws ConfigError for a wrong file, before anything has changed. */
+  /** Loads rule files and destinations; throws ConfigError or UserError for a wrong file, before anything has changed. */
   async apply(config: PrometheusConfig): Promise<void> {
     const { settings } = this.#options
     const groups = this.#loadRules(config)
     const externalLabels = config.global.externalLabels.toRecord()
+    const clients = new Map<HttpClientConfig, HttpClient>()
+    let destinations: AlertDestination[]
+    try {
+      destinations = config.alerting.alertmanagers.length === 0 ? [await this.#useEmbedded()] : this.#makeDestinations(config, clients)
+    } catch (error) {
+      for (const client of clients.values()) await client.close()
+      throw error
+    }
     const replaced = this.#clients
-    this.#clients = new Map()
-    const destinations = await this.#makeDestinations(config)
+    this.#clients = clients
     this.#notifier.update({ externalLabels, relabelRules: config.alerting.alertRelabelConfigs, destinations })
+    if (config.alerting.alertmanagers.length > 0) {
+      await this.#embedded?.stop()
+      this.#embedded = undefined
+    }
     await this.#rules.update({
       groups,
       evaluationIntervalMs: config.global.evaluationIntervalMs,
@@ -118,13 +130,14 @@ export class AlertingParts {
     mountAlertmanager(app, '/alertmanager', { registry: () => this.#alertmanagerRegistry, alertmanager: () => this.#embedded })
   }
 
-  viewRules(filter: RuleFilter): unknown {
+  viewRules(filter: RuleFilter): RuleGroupsView {
     return viewRuleGroups(this.#rules.groups(), {
       type: filter.type === 'alert' || filter.type === 'record' ? filter.type : undefined,
       ruleNames: filter.names,
       ruleGroups: filter.groups,
       files: filter.files,
       excludeAlerts: filter.excludeAlerts,
+      matcherSets: filter.matcherSets,
     })
   }
 
@@ -153,18 +166,16 @@ export class AlertingParts {
     const groups: RuleGroupConfig[] = []
     if (this.#options.settings.alertmanager.builtinRules) groups.push(...parseRuleFile(builtinRules, builtinRulesPath, checks))
     for (const pattern of config.ruleFiles) {
-      for (const path of globSync(pattern).sort()) groups.push(...parseRuleFile(readFileSync(path, 'utf8'), path, checks))
+      for (const path of globSync(pattern).sort()) groups.push(...parseRuleFile(readText(path, 'rule file'), path, checks))
     }
     return groups
   }
 
-  async #makeDestinations(config: PrometheusConfig): Promise<AlertDestination[]> {
-    if (config.alerting.alertmanagers.length === 0) return [await this.#useEmbedded()]
-    await this.#embedded?.stop()
-    this.#embedded = undefined
+  #makeDestinations(config: PrometheusConfig, clients: Map<HttpClientConfig, HttpClient>): AlertDestination[] {
     const destinations: AlertDestination[] = []
     for (const target of config.alerting.alertmanagers) {
-      const client = this.#client(target.http)
+      const client = clients.get(target.http) ?? createHttpClient(target.http)
+      clients.set(target.http, client)
       for (const discovery of target.discovery) {
         if (discovery.mechanism !== 'static') {
           this.#options.log.warn(`alertmanagers found by ${discovery.mechanism}_sd_configs are not built yet; only static_configs are used`)
@@ -187,7 +198,7 @@ export class AlertingParts {
     const { log, settings } = this.#options
     const { configFile } = settings.alertmanager
     const parsed = parseAlertmanagerConfig(
-      configFile === '' ? builtinAlertmanagerConfig : readFileSync(configFile, 'utf8'),
+      configFile === '' ? builtinAlertmanagerConfig : readText(configFile, 'alertmanager config file'),
       configFile === '' ? 'built-in alertmanager configuration' : configFile,
     )
     const config = adaptConfig(parsed)
@@ -216,13 +227,13 @@ export class AlertingParts {
     }
     return createDirectDestination(embeddedUrl, (alerts) => this.#embedded?.receive(alerts) ?? undefined)
   }
+}
 
-  #client(config: HttpClientConfig | undefined): HttpClient {
-    let client = this.#clients.get(config)
-    if (!client) {
-      client = createHttpClient(config)
-      this.#clients.set(config, client)
-    }
-    return client
+function readText(path: string, what: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException
+    throw new UserError(`cannot read ${what} ${path}: ${code === 'ENOENT' ? 'no such file or directory' : message}`, 2, { cause })
   }
 }

@@ -1,8 +1,21 @@
 import type { FrameSink, ScrapeBatch, SeriesLayout } from '@narthex/agent/store/frame'
+import { describeAppendResult } from '@narthex/receive/appender'
 import type { HeadAppender } from './head-appender.ts'
 
 export interface HeadSinkLog {
   warn(message: string, fields?: Record<string, unknown>): void
+}
+
+/** Series that the head refused are asked for again after this time: its ceiling may have moved. */
+const askAgainMs = 30_000
+
+interface ResolvedLayout {
+  /** By series; not positive where the head refuses a new series. */
+  references: Int32Array
+  refusedSeries: number
+  /** Why the last of them was refused. */
+  refusal: string
+  resolvedAtMs: number
 }
 
 /**
@@ -12,27 +25,35 @@ export interface HeadSinkLog {
 export class HeadSink implements FrameSink {
   readonly #head: HeadAppender
   readonly #log: HeadSinkLog
+  readonly #now: () => number
   // Layouts are replaced when a target's series change; the old one's references go with it.
-  readonly #references = new WeakMap<SeriesLayout, Int32Array>()
+  readonly #layouts = new WeakMap<SeriesLayout, ResolvedLayout>()
 
-  constructor(head: HeadAppender, log: HeadSinkLog) {
+  constructor(head: HeadAppender, log: HeadSinkLog, now: () => number = () => Date.now()) {
     this.#head = head
     this.#log = log
+    this.#now = now
   }
 
   append(batch: ScrapeBatch): void {
     const { layout, indexes, times, words, count } = batch
     const head = this.#head
-    let references = this.#references.get(layout)
-    if (!references) {
-      references = this.#resolve(layout)
-      this.#references.set(layout, references)
-    }
+    const resolved = this.#resolve(layout)
+    const { references } = resolved
+    let unknown = 0
     let refused = 0
+    let lastResult = 0
     for (let i = 0; i < count; i++) {
       const reference = references[indexes === undefined ? i : indexes[i]!]!
+      if (reference <= 0) {
+        unknown++
+        continue
+      }
       const timeMs = typeof times === 'number' ? times : times[i]!
-      if (reference <= 0 || head.append(reference, timeMs, words[2 * i]!, words[2 * i + 1]!) !== 0) refused++
+      const result = head.append(reference, timeMs, words[2 * i]!, words[2 * i + 1]!)
+      if (result === 0) continue
+      refused++
+      lastResult = result
     }
     try {
       head.commit()
@@ -41,11 +62,25 @@ export class HeadSink implements FrameSink {
       this.#log.warn('cannot store a scrape', { samples: count, err: error instanceof Error ? error.message : String(error) })
       return
     }
-    if (refused > 0) this.#log.warn('samples of a scrape were refused', { refused, samples: count, reason: head.refusal() })
+    if (unknown > 0) this.#log.warn('series of a scrape were refused', { refused: unknown, samples: count, reason: resolved.refusal })
+    if (refused > 0) {
+      this.#log.warn('samples of a scrape were refused', { refused, samples: count, reason: describeAppendResult(lastResult) })
+    }
   }
 
-  /** Head references by series; not positive where the head refuses a new series (asked again with the next layout). */
-  #resolve(layout: SeriesLayout): Int32Array {
+  #resolve(layout: SeriesLayout): ResolvedLayout {
+    const known = this.#layouts.get(layout)
+    if (known !== undefined && (known.refusedSeries === 0 || this.#now() - known.resolvedAtMs < askAgainMs)) return known
+    const references = this.#findReferences(layout)
+    let refusedSeries = 0
+    for (let i = 0; i < references.length; i++) if (references[i]! <= 0) refusedSeries++
+    const refusal = refusedSeries > 0 ? this.#head.refusal() : ''
+    const resolved = { references, refusedSeries, refusal, resolvedAtMs: this.#now() }
+    this.#layouts.set(layout, resolved)
+    return resolved
+  }
+
+  #findReferences(layout: SeriesLayout): Int32Array {
     const symbols = this.#internSymbols(layout)
     const references = new Int32Array(layout.seriesCount)
     let pairs = new Uint32Array(64)

@@ -39,20 +39,30 @@ interface CachedAsset {
   zipped: Promise<Uint8Array> | undefined
 }
 
-/** Adds the page routes. `prefix` is the route prefix ('' or '/narthex'), which becomes the document's base address. */
-export function registerPages(server: FastifyInstance, prefix = ''): void {
+export interface PageOptions {
+  /** The route prefix ('' or '/narthex') that `server` has already; it becomes the document's base address. */
+  readonly prefix: string
+  /** Title of the document. */
+  readonly title: string
+}
+
+// Asset names are flat: a path with more to it could name one file in endless ways, each of which would be kept in memory.
+const assetNamePattern = /^\w[\w.-]*$/
+
+/** Adds the page routes. */
+export function registerPages(server: FastifyInstance, options: PageOptions): void {
   const cache = new Map<string, CachedAsset>()
   const find = (path: string): CachedAsset | undefined => {
     let asset = cache.get(path)
     if (asset) return asset
     const bytes = readAsset(`web/${path}`)
     if (!bytes) return undefined
-    asset = { plain: path === 'index.html' ? withBase(bytes, prefix) : bytes, zipped: undefined }
+    asset = { plain: path === 'index.html' ? fillDocument(bytes, options) : bytes, zipped: undefined }
     cache.set(path, asset)
     return asset
   }
   for (const path of pagePaths) {
-    server.get(path === '/' ? `${prefix}/` : prefix + path, (request, reply) => {
+    server.get(path, (request, reply) => {
       const page = find('index.html')
       if (!page)
         return reply.code(503).type('text/plain; charset=utf-8').send('cannot show the page: the pages are not built, run npm run build\n')
@@ -60,9 +70,10 @@ export function registerPages(server: FastifyInstance, prefix = ''): void {
       return sendAsset(request, reply, page, 'index.html')
     })
   }
-  server.get(`${prefix}/assets/*`, (request, reply) => {
-    const path = `assets/${(request.params as { '*': string })['*']}`
-    const asset = find(path)
+  server.get('/assets/:name', (request, reply) => {
+    const { name } = request.params as { name: string }
+    const path = `assets/${name}`
+    const asset = assetNamePattern.test(name) ? find(path) : undefined
     if (!asset) return reply.code(404).type('text/plain; charset=utf-8').send('not found\n')
     void reply.header('Cache-Control', 'public, max-age=31536000, immutable')
     return sendAsset(request, reply, asset, path)
@@ -77,6 +88,14 @@ async function sendAsset(request: FastifyRequest, reply: FastifyReply, asset: Ca
   return reply.header('Content-Encoding', 'gzip').send(await asset.zipped)
 }
 
-function withBase(document: Uint8Array, prefix: string): Uint8Array {
-  return Buffer.from(Buffer.from(document).toString('utf8').replace('<base href="/" />', `<base href="${prefix}/" />`))
+function fillDocument(document: Uint8Array, { prefix, title }: PageOptions): Uint8Array {
+  const text = Buffer.from(document).toString('utf8')
+  const filled = text
+    .replace('<base href="/" />', () => `<base href="${escapeHtml(prefix)}/" />`)
+    .replace(/<title>[^<]*<\/title>/, () => `<title>${escapeHtml(title)}</title>`)
+  return Buffer.from(filled)
+}
+
+function escapeHtml(text: string): string {
+  return text.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`)
 }

@@ -224,7 +224,7 @@ function readLastSamples(request: { selector: string; startMs: number; endMs: nu
 type MetadataRequest = Extract<QueryRequest, { kind: 'series' | 'labelNames' | 'labelValues' | 'headStatistics' }>
 
 function answerMetadata(request: MetadataRequest, reader: HeadReader): string {
-  if (request.kind === 'headStatistics') return envelope(viewHeadStatus(reader, request.limit), false)
+  if (request.kind === 'headStatistics') return writeEmptyHeadTimes(envelope(viewHeadStatus(reader, request.limit), false))
   const { matchers, startMs, endMs, limit } = request
   const sets = matchers.map(parseMatchers)
   if (request.kind === 'series') {
@@ -257,11 +257,16 @@ function envelope(data: unknown, truncated: boolean): string {
   return JSON.stringify({ status: 'success', data, ...(truncated ? { warnings: ['results truncated due to limit'] } : {}) })
 }
 
+/** The extremes of int64, digit by digit: as a double they would overflow a Go client's integer. */
+function writeEmptyHeadTimes(json: string): string {
+  return json.replace('"minTime":null,"maxTime":null', '"minTime":9223372036854775807,"maxTime":-9223372036854775808')
+}
+
 function viewHeadStatus(reader: HeadReader, limit: number) {
   const status = reader.status(limit)
-  // Prometheus shows the extremes of int64 for an empty head.
-  const minTime = Number.isFinite(status.minTimeMs) ? status.minTimeMs : 9223372036854776e3
-  const maxTime = Number.isFinite(status.maxTimeMs) ? status.maxTimeMs : -9223372036854776e3
+  // Infinite for an empty head, which becomes null here; `writeEmptyHeadTimes` puts in what Prometheus shows.
+  const minTime = status.minTimeMs
+  const maxTime = status.maxTimeMs
   return {
     headStats: {
       numSeries: status.seriesCount,

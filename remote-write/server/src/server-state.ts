@@ -1,5 +1,5 @@
 import { hostname } from 'node:os'
-import type { MetadataEntry, RuleFilter, StateBackend } from '@narthex/api/backend'
+import type { MetadataEntry, RuleFilter, RuleGroupsView, StateBackend } from '@narthex/api/backend'
 import type { PrometheusConfig } from '@narthex/config/prometheus-config'
 import { formatDuration } from '@narthex/model/duration'
 import type { Store } from '@narthex/tsdb/store'
@@ -70,7 +70,7 @@ export class ServerState implements StateBackend {
     return merged
   }
 
-  rules(filter: RuleFilter): unknown {
+  rules(filter: RuleFilter): RuleGroupsView {
     return this.#parts.alerting.viewRules(filter)
   }
 

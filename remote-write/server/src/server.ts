@@ -2,6 +2,7 @@ import { registerApi } from '@narthex/api/api'
 import type { ApiBackend } from '@narthex/api/backend'
 import type { PrometheusConfig } from '@narthex/config/prometheus-config'
 import { FamilyWriter } from '@narthex/exposition/family-writer'
+import { sendCompressed } from '@narthex/http/compress'
 import type { HttpServer } from '@narthex/http/server'
 import { Receiver } from '@narthex/receive/receive'
 import { addWriteRoute } from '@narthex/receive/route'
@@ -47,6 +48,11 @@ export interface ServerSettings {
   readonly version: string
   readonly compatibleVersion: string
   readonly enableLifecycle: boolean
+  /** `--web.cors.origin`: which other origins may read the API, as a fully anchored expression. */
+  readonly corsOrigin: string
+  readonly pageTitle: string
+  /** Whether alerts that wait are sent before a stop. */
+  readonly drainNotifications: boolean
 }
 
 export interface ServerParts {
@@ -64,6 +70,7 @@ const queryBytesMax = 1024 ** 3
 const queryThreadsMax = 4
 const idleWorkerMs = 5 * 60_000
 const workerGraceMs = 2_000
+const drainMsMax = 1_000
 
 /** The receiver: everything but discovery and scraping, which `scrape` brings in. */
 export class Server {
@@ -148,22 +155,36 @@ export class Server {
     this.#ready = true
   }
 
-  /** Ends rules and queries, then closes the log. The HTTP server is its owner's to close, before this. */
-  async stop(graceMs: number): Promise<void> {
+  /** From now on requests are answered with 503; those that run go on. */
+  beginStop(): void {
     this.#stopping = true
-    await this.#alerting.stop(Math.min(graceMs, 2_000))
-    await this.pool.close()
-    await this.store.close()
+  }
+
+  /**
+   * Ends rules and queries, then closes the log: what was acknowledged is on the disk then, whatever failed before. The HTTP
+   * server is its owner's to close, before this.
+   */
+  async stop(graceMs: number): Promise<void> {
+    this.beginStop()
+    const drainMs = this.#parts.settings.drainNotifications ? Math.min(graceMs / 2, drainMsMax) : 0
+    try {
+      await this.#alerting.stop(drainMs)
+      await this.pool.close()
+    } finally {
+      await this.store.close()
+    }
   }
 
   #registerRoutes(): void {
-    const { http, settings } = this.#parts
+    const { http, settings, log } = this.#parts
     const { state } = this
     const backend: ApiBackend = {
       query: createQueryBackend(this.pool, settings.queryTimeoutMs),
       state,
       parse: toParseOptions(settings.features),
-      limits: { timeoutMs: settings.queryTimeoutMs, defaultLookbackMs: settings.lookbackMs },
+      limits: { timeoutMs: settings.queryTimeoutMs },
+      corsOrigin: settings.corsOrigin,
+      reportBug: (error) => log.error('cannot answer an API request: this is a bug in Narthex', { err: error }),
       lifecycle: {
         isReady: () => this.#ready && !this.#stopping,
         isStopping: () => this.#stopping,
@@ -173,8 +194,8 @@ export class Server {
       now: () => Date.now(),
     }
     http.routes((app, _options, done) => {
-      app.get('/metrics', async (_request, reply) =>
-        reply.type('text/plain; version=0.0.4; charset=utf-8').send(await this.renderMetrics()),
+      app.get('/metrics', async (request, reply) =>
+        sendCompressed(request, reply, 'text/plain; version=0.0.4; charset=utf-8', await this.renderMetrics()),
       )
       if (settings.receiverRefusal === undefined) {
         this.addWriteRoute(app)
@@ -187,9 +208,10 @@ export class Server {
       })
       this.#alerting.registerRoutes(app)
       registerApi(app, backend)
-      registerPages(app, http.routePrefix)
+      registerPages(app, { prefix: http.routePrefix, title: settings.pageTitle })
       done()
     })
+    if (http.routePrefix !== '') http.fastify.get('/', (_request, reply) => reply.redirect(`${http.routePrefix}/`))
   }
 }
 

@@ -20,15 +20,11 @@ export function createScrapeView(source: ScrapeSource): ScrapeView {
     targets(state, scrapePool) {
       const { active, dropped, droppedCounts } = source.targets()
       const isWanted = (target: { scrapePool: string }) => scrapePool === '' || target.scrapePool === scrapePool
-      const shown = state === 'dropped' ? [] : active.filter(isWanted)
+      const shown = ['', 'any', 'active'].includes(state) ? active.filter(isWanted) : []
+      const left = ['', 'any', 'dropped'].includes(state) ? dropped.filter(isWanted) : []
       return {
         activeTargets: shown.map(viewActive).sort((a, b) => (a.scrapePool === b.scrapePool ? 0 : a.scrapePool < b.scrapePool ? -1 : 1)),
-        droppedTargets:
-          state === 'active'
-            ? []
-            : dropped
-                .filter(isWanted)
-                .map((target) => ({ discoveredLabels: target.discoveredLabels.toRecord(), scrapePool: target.scrapePool })),
+        droppedTargets: left.map((target) => ({ discoveredLabels: target.discoveredLabels.toRecord(), scrapePool: target.scrapePool })),
         droppedTargetCounts: droppedCounts,
       }
     },

@@ -23,11 +23,14 @@ const pages: readonly Page[] = [
   { title: 'Status', path: 'status', component: StatusPage, aliases: ['config', 'flags', 'tsdb-status'] },
 ]
 
+// As the server wrote it: --web.page-title.
+const siteTitle = document.title
+
 export function App(): JSX.Element {
   const route = useRoute()
   const page = pages.find(({ path, aliases }) => path === route.page || aliases.includes(route.page))
   useEffect(() => {
-    document.title = page ? `${page.title} · Narthex` : 'Narthex'
+    document.title = page ? `${page.title} · ${siteTitle}` : siteTitle
   }, [page])
   const Current = page?.component
   return (

@@ -1,0 +1,28 @@
+import type { Registry } from '@narthex/service/metrics'
+import { compatibleVersion, version } from './version.ts'
+
+/** Whether the last configuration was taken, as Prometheus tells it. */
+export class ConfigMetrics {
+  readonly #success
+  readonly #time
+
+  constructor(registry: Registry) {
+    this.#success = registry.gauge(
+      'prometheus_config_last_reload_successful',
+      'Whether the last configuration reload attempt was successful.',
+    )
+    this.#time = registry.gauge(
+      'prometheus_config_last_reload_success_timestamp_seconds',
+      'Timestamp of the last successful configuration reload.',
+    )
+    const labels = ['branch', 'goarch', 'goos', 'goversion', 'revision', 'tags', 'version']
+    const build = registry.gauge('prometheus_build_info', 'The version of this program and the one it is compatible with.', labels)
+    build.set(1, 'narthex', process.arch, process.platform, `node ${process.version}`, `narthex-${version}`, '', compatibleVersion)
+    registry.gauge('prometheus_ready', 'Whether the server is ready.').set(1)
+  }
+
+  loaded(ok: boolean): void {
+    this.#success.set(ok ? 1 : 0)
+    if (ok) this.#time.set(Date.now() / 1000)
+  }
+}

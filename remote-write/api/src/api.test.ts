@@ -1,0 +1,340 @@
+import { gunzipSync } from 'node:zlib'
+import { fastify, type FastifyInstance, type InjectOptions } from 'fastify'
+import { afterEach, describe, expect, it } from 'vitest'
+import { registerApi } from './api.ts'
+import type { ApiBackend, EncodedAnswer, MetadataEntry, RuleFilter } from './backend.ts'
+import { ApiError } from './envelope.ts'
+import { earliestMs, latestMs } from './parameters.ts'
+
+const nowMs = 1_700_000_000_000
+const form = { 'content-type': 'application/x-www-form-urlencoded' }
+const apps: FastifyInstance[] = []
+
+afterEach(async () => {
+  for (const app of apps.splice(0)) await app.close()
+})
+
+class FakeServer {
+  readonly app = fastify()
+  /** Calls of the query backend: kind and arguments. */
+  readonly calls: [string, Record<string, unknown>][] = []
+  readonly bugs: unknown[] = []
+  ready = true
+  stopping = false
+  answers: (signal: AbortSignal) => Promise<EncodedAnswer> = () => Promise.resolve(encoded('{"status":"success","data":[]}'))
+  metadata = new Map<string, MetadataEntry[]>()
+  ruleFilter: RuleFilter | undefined
+  reload: (() => Promise<void>) | undefined
+
+  constructor(corsOrigin = '.*') {
+    const ask = (kind: string) => (query: object, signal: AbortSignal) => {
+      this.calls.push([kind, { ...query }])
+      return this.answers(signal)
+    }
+    const isReady = () => this.ready
+    const isStopping = () => this.stopping
+    const reload = () => this.reload
+    const backend: ApiBackend = {
+      query: {
+        instant: ask('instant'),
+        range: ask('range'),
+        series: ask('series'),
+        labelNames: ask('labelNames'),
+        labelValues: (name, query, signal) => ask('labelValues')({ name, ...query }, signal),
+        headStatistics: (limit, signal) => ask('headStatistics')({ limit }, signal),
+      },
+      state: {
+        targets: (state, scrapePool) => ({ state, scrapePool }),
+        scrapePools: () => ({ scrapePools: [] }),
+        targetMetadata: (matchTarget, metric, limit) => [{ matchTarget, metric, limit }],
+        metadata: () => this.metadata,
+        rules: (filter) => {
+          this.ruleFilter = filter
+          return { groups: ['a', 'b', 'c'].map((name) => ({ name, file: 'rules.yml' })) }
+        },
+        alerts: () => ({ alerts: [] }),
+        alertmanagers: () => ({ activeAlertmanagers: [], droppedAlertmanagers: [] }),
+        configYaml: () => 'global: {}\n',
+        flags: () => ({ 'web.page-title': 'x' }),
+        runtimeInformation: () => ({ CWD: '/' }),
+        buildInformation: () => ({ version: '3' }),
+        walReplay: () => ({ min: 0, max: 1, current: 1 }),
+        features: () => ({}),
+      },
+      lifecycle: {
+        isReady,
+        isStopping,
+        get reload() {
+          return reload()
+        },
+        quit: undefined,
+      },
+      limits: { timeoutMs: 120_000 },
+      corsOrigin,
+      reportBug: (error) => void this.bugs.push(error),
+      parse: {},
+      now: () => nowMs,
+    }
+    registerApi(this.app, backend)
+    apps.push(this.app)
+  }
+
+  async ask(
+    url: string,
+    options: Partial<InjectOptions> = {},
+  ): Promise<{ status: number; body: unknown; headers: Record<string, unknown> }> {
+    const { statusCode, payload, headers } = await this.app.inject({ method: 'GET', url, ...options })
+    const isJson = String(headers['content-type']).startsWith('application/json')
+    return { status: statusCode, body: isJson ? JSON.parse(payload) : payload, headers: { ...headers } }
+  }
+
+  async errorOf(url: string, options: Partial<InjectOptions> = {}): Promise<string> {
+    const { status, body } = await this.ask(url, options)
+    const { errorType, error } = body as { errorType: string; error: string }
+    return `${status} ${errorType}: ${error}`
+  }
+}
+
+function encoded(text: string): EncodedAnswer {
+  return { status: 200, body: Buffer.from(text) }
+}
+
+describe('queries', () => {
+  it('take parameters from the URL and from a form, the form first', async () => {
+    const server = new FakeServer()
+    await server.ask('/api/v1/query?query=up&time=5&timeout=10s&limit=3&stats=all&lookback_delta=2m')
+    await server.ask('/api/v1/query?query=down', { method: 'POST', headers: form, payload: 'query=up&timeout=1h&lookback_delta=0' })
+    expect(server.calls).toEqual([
+      ['instant', { query: 'up', timeMs: 5_000, timeoutMs: 10_000, limit: 3, stats: 'all', lookbackMs: 120_000 }],
+      ['instant', { query: 'up', timeMs: nowMs, timeoutMs: 120_000, limit: 0, stats: '', lookbackMs: undefined }],
+    ])
+  })
+
+  it('read a form whose content type names a charset, and leave bodies of other types alone', async () => {
+    const server = new FakeServer()
+    const headers = { 'content-type': 'application/x-www-form-urlencoded; charset=UTF-8' }
+    await server.ask('/api/v1/query', { method: 'POST', headers, payload: 'query=a' })
+    const json = { 'content-type': 'application/json' }
+    const { status } = await server.ask('/api/v1/query?query=b', { method: 'POST', headers: json, payload: '{"query":' })
+    await server.ask('/api/v1/query?query=c', { method: 'POST', headers: { 'content-type': 'text/plain' }, payload: 'query=x' })
+    expect(status).toBe(200)
+    expect(server.calls.map(([, query]) => query['query'])).toEqual(['a', 'b', 'c'])
+  })
+
+  it('allow 11,000 steps and refuse one more', async () => {
+    const server = new FakeServer()
+    const range = (end: number) => `/api/v1/query_range?query=up&start=0&step=1&end=${end}`
+    expect((await server.ask(range(11_000))).status).toBe(200)
+    expect((await server.ask(range(11_000.5))).status).toBe(200)
+    expect(await server.errorOf(range(11_001))).toBe(
+      '400 bad_data: exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)',
+    )
+  })
+
+  it("refuse wrong parameters with Prometheus' texts", async () => {
+    const server = new FakeServer()
+    expect(await server.errorOf('/api/v1/query_range?query=up&start=2&end=1&step=1')).toBe(
+      '400 bad_data: invalid parameter "end": end timestamp must not be before start time',
+    )
+    expect(await server.errorOf('/api/v1/query_range?query=up&start=1&end=2&step=0')).toBe(
+      '400 bad_data: invalid parameter "step": zero or negative query resolution step widths are not accepted. Try a positive integer',
+    )
+    expect(await server.errorOf('/api/v1/query?query=up&lookback_delta=x')).toBe(
+      '400 bad_data: error parsing lookback delta duration: cannot parse "x" to a valid duration',
+    )
+    expect(await server.errorOf('/api/v1/query?query=up%7B')).toMatch(/^400 bad_data: invalid parameter "query": 1:4: parse error: /)
+    expect(await server.errorOf('/api/v1/series')).toBe('400 bad_data: no match[] parameter provided')
+    expect(await server.errorOf('/api/v1/labels?match[]=up%20or%20up')).toMatch(/^400 bad_data: 1:\d+: parse error: /)
+    expect(await server.errorOf('/api/v1/series?match[]=%7Ba%3D~%22.*%22%7D')).toBe(
+      '400 bad_data: invalid parameter "match[]": match[] must contain at least one non-empty matcher',
+    )
+    expect(server.calls).toEqual([])
+  })
+
+  it('leave the parsing of very long texts to the thread of the query', async () => {
+    const server = new FakeServer()
+    const payload = new URLSearchParams({ query: `${'('.repeat(70_000)}` }).toString()
+    expect((await server.ask('/api/v1/query', { method: 'POST', headers: form, payload })).status).toBe(200)
+    expect(await server.errorOf('/api/v1/format_query', { method: 'POST', headers: form, payload })).toContain('400 bad_data')
+  })
+
+  it('ask for label values in the whole of time unless start and end are given', async () => {
+    const server = new FakeServer()
+    await server.ask('/api/v1/label/job/values')
+    await server.ask('/api/v1/label/U__a_2e_b/values?start=1&end=2&match[]=up&match[]=down&limit=9')
+    expect(server.calls).toEqual([
+      ['labelValues', { name: 'job', matchers: [], startMs: earliestMs, endMs: latestMs, limit: 0 }],
+      ['labelValues', { name: 'a.b', matchers: ['up', 'down'], startMs: 1_000, endMs: 2_000, limit: 9 }],
+    ])
+  })
+
+  it.each([
+    ['bad_data', 400],
+    ['execution', 422],
+    ['canceled', 499],
+    ['timeout', 503],
+    ['internal', 500],
+    ['unavailable', 503],
+    ['not_found', 404],
+    ['not_acceptable', 406],
+  ] as const)('answer a failure of kind %s with %i', async (kind, status) => {
+    const server = new FakeServer()
+    server.answers = () => Promise.reject(new ApiError(kind, 'why'))
+    expect(await server.errorOf('/api/v1/query?query=up')).toBe(`${status} ${kind}: why`)
+  })
+
+  it('answer a bug as an internal error and report it', async () => {
+    const server = new FakeServer()
+    const bug = new TypeError('x is not a function')
+    server.answers = () => Promise.reject(bug)
+    expect(await server.errorOf('/api/v1/query?query=up')).toBe('500 internal: x is not a function')
+    expect(server.bugs).toEqual([bug])
+  })
+
+  it('end when their client goes away', async () => {
+    const server = new FakeServer()
+    const aborted = Promise.withResolvers<void>()
+    server.answers = (signal) =>
+      new Promise((_resolve, reject) => {
+        signal.addEventListener('abort', () => {
+          reject(new ApiError('canceled', 'query was canceled'))
+          aborted.resolve()
+        })
+      })
+    const url = await server.app.listen({ host: '127.0.0.1', port: 0 })
+    const client = new AbortController()
+    const asked = fetch(`${url}/api/v1/query?query=up`, { signal: client.signal }).catch(() => undefined)
+    while (server.calls.length === 0) await new Promise((resolve) => setTimeout(resolve, 5))
+    client.abort()
+    await asked
+    await aborted.promise
+  })
+
+  it('compress long answers for clients that take it, and say that the answer depends on it', async () => {
+    const server = new FakeServer('http://a')
+    const text = `{"status":"success","data":"${'x'.repeat(5_000)}"}`
+    server.answers = () => Promise.resolve(encoded(text))
+    const url = '/api/v1/query?query=up'
+    const { rawPayload, headers } = await server.app.inject({ url, headers: { 'accept-encoding': 'gzip' } })
+    expect(gunzipSync(rawPayload).toString()).toBe(text)
+    expect(headers['vary']).toBe('Origin, Accept-Encoding')
+  })
+})
+
+describe('state', () => {
+  it('selects metadata by metric and limits, whatever the metric is called', async () => {
+    const server = new FakeServer()
+    const entry = { type: 'gauge', help: 'h', unit: '' }
+    server.metadata = new Map([
+      ['__proto__', [entry, { ...entry, help: 'i' }]],
+      ['b', [entry]],
+    ])
+    const names = async (query: string) => {
+      const { payload } = await server.app.inject({ url: `/api/v1/metadata?${query}` })
+      return payload
+    }
+    expect(await names('metric=__proto__&limit_per_metric=1')).toBe(
+      '{"status":"success","data":{"__proto__":[{"type":"gauge","help":"h","unit":""}]}}',
+    )
+    expect(await names('limit=0')).toBe('{"status":"success","data":{}}')
+    expect(Object.keys((JSON.parse(await names('limit=-1')) as { data: object }).data)).toEqual(['__proto__', 'b'])
+    expect(await server.errorOf('/api/v1/metadata?limit=x')).toBe('400 bad_data: limit must be a number')
+    expect(await server.errorOf('/api/v1/metadata?limit_per_metric=x')).toBe('400 bad_data: limit_per_metric must be a number')
+  })
+
+  it('refuses a wrong match_target and a wrong limit of targets/metadata', async () => {
+    const server = new FakeServer()
+    expect(await server.errorOf('/api/v1/targets/metadata?match_target=%7B')).toMatch(/^400 bad_data: invalid parameter "match_target": /)
+    expect(await server.errorOf('/api/v1/targets/metadata?limit=x')).toBe('400 bad_data: limit must be a number')
+    expect((await server.ask('/api/v1/targets/metadata?limit=2')).body).toMatchObject({ data: [{ limit: 2 }] })
+  })
+
+  it('hands the rule filter on, matchers included', async () => {
+    const server = new FakeServer()
+    await server.ask('/api/v1/rules?type=alert&rule_name[]=a&rule_group[]=g&file[]=f&exclude_alerts=1&match[]=%7Bseverity%3D%22page%22%7D')
+    expect(server.ruleFilter).toMatchObject({ type: 'alert', names: ['a'], groups: ['g'], files: ['f'], excludeAlerts: true })
+    expect(server.ruleFilter?.matcherSets.map((set) => set.map(String))).toEqual([['severity="page"']])
+    expect(await server.errorOf('/api/v1/rules?type=x')).toBe('400 bad_data: invalid parameter "type": not supported value "x"')
+    expect(await server.errorOf('/api/v1/rules?exclude_alerts=x')).toContain('400 bad_data: invalid parameter "exclude_alerts"')
+  })
+
+  it('pages through rule groups', async () => {
+    const server = new FakeServer()
+    const page = async (query: string) => {
+      const { data } = (await server.ask(`/api/v1/rules?${query}`)).body as {
+        data: { groups: { name: string }[]; groupNextToken?: string }
+      }
+      return { names: data.groups.map(({ name }) => name).join(''), token: data.groupNextToken }
+    }
+    const first = await page('group_limit=2')
+    expect(first).toMatchObject({ names: 'ab', token: expect.stringMatching(/^[0-9a-f]{40}$/) })
+    expect(await page(`group_limit=2&group_next_token=${first.token}`)).toEqual({ names: 'c', token: undefined })
+    expect(await server.errorOf('/api/v1/rules?group_limit=0')).toContain('group_limit needs to be greater than 0')
+    expect(await server.errorOf('/api/v1/rules?group_next_token=x')).toContain('group_limit needs to be present')
+    expect(await server.errorOf('/api/v1/rules?group_limit=1&group_next_token=x')).toContain('400 bad_data')
+  })
+
+  it('shows the head statistics for limits from 1 to 10,000', async () => {
+    const server = new FakeServer()
+    await server.ask('/api/v1/status/tsdb')
+    await server.ask('/api/v1/status/tsdb?limit=10000')
+    expect(server.calls.map(([, { limit }]) => limit)).toEqual([10, 10_000])
+    for (const limit of ['0', 'x']) {
+      expect(await server.errorOf(`/api/v1/status/tsdb?limit=${limit}`)).toBe('400 bad_data: limit must be a positive number')
+    }
+    expect(await server.errorOf('/api/v1/status/tsdb?limit=10001')).toBe('400 bad_data: limit must not exceed 10000')
+  })
+
+  it('says of an endpoint that is not built that it is not, whatever the body', async () => {
+    const server = new FakeServer()
+    const headers = { 'content-type': 'application/x-protobuf' }
+    expect(await server.errorOf('/api/v1/read', { method: 'POST', headers, payload: Buffer.from([1, 2]) })).toBe(
+      '406 not_acceptable: cannot answer: remote read is not built yet',
+    )
+    expect(await server.errorOf('/api/v1/nothing')).toBe('404 not_found: no such API endpoint')
+  })
+})
+
+describe('other origins', () => {
+  it('may read the API and ask before', async () => {
+    const server = new FakeServer()
+    const headers = { origin: 'https://grafana.test' }
+    expect((await server.ask('/api/v1/alerts', { headers })).headers).toMatchObject({ 'access-control-allow-origin': '*' })
+    const asked = await server.ask('/api/v1/query', { method: 'OPTIONS', headers })
+    expect(asked).toMatchObject({ status: 204, headers: { 'access-control-allow-methods': 'GET, POST, OPTIONS' } })
+  })
+
+  it('are only those that the expression names, and never read the health pages', async () => {
+    const server = new FakeServer('https?://a\\.test')
+    const origin = async (url: string, given: string) =>
+      (await server.ask(url, { headers: { origin: given } })).headers['access-control-allow-origin']
+    expect(await origin('/api/v1/alerts', 'https://a.test')).toBe('https://a.test')
+    expect(await origin('/api/v1/alerts', 'https://a.test.evil')).toBeUndefined()
+    expect(await origin('/-/healthy', 'https://a.test')).toBeUndefined()
+  })
+})
+
+describe('the lifecycle', () => {
+  it('answers 503 until ready and says whether it is stopping', async () => {
+    const server = new FakeServer()
+    server.ready = false
+    for (const url of ['/api/v1/query?query=up', '/-/ready']) {
+      const { status, body, headers } = await server.ask(url)
+      expect([status, body, headers['x-prometheus-stopping']]).toEqual([503, 'Service Unavailable', 'false'])
+    }
+    server.stopping = true
+    expect((await server.ask('/-/ready')).headers['x-prometheus-stopping']).toBe('true')
+    expect((await server.ask('/-/healthy')).status).toBe(200)
+    expect(server.calls).toEqual([])
+  })
+
+  it('reloads by POST or PUT when it is allowed to', async () => {
+    const server = new FakeServer()
+    expect(await server.ask('/-/reload', { method: 'POST' })).toMatchObject({ status: 403, body: 'Lifecycle API is not enabled.' })
+    server.reload = () => Promise.resolve()
+    expect(await server.ask('/-/reload', { method: 'PUT', headers: form, payload: 'x' })).toMatchObject({ status: 200, body: '' })
+    server.reload = () => Promise.reject(new Error('line 3'))
+    expect(await server.ask('/-/reload', { method: 'POST' })).toMatchObject({ status: 500, body: 'failed to reload config: line 3\n' })
+    expect((await server.ask('/-/quit')).status).toBe(405)
+  })
+})
