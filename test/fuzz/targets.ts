@@ -1,3 +1,4 @@
+import { AnswerReader } from '@narthex/agent/http/answer-reader'
 import { parseAlertmanagerConfig } from '@narthex/config/alertmanager-config'
 import { parsePrometheusConfig } from '@narthex/config/prometheus-config'
 import { entryEnd, entrySample, type ExpositionParser } from '@narthex/exposition/parser'
@@ -61,6 +62,7 @@ const openMetricsParser = new OpenMetricsParser()
 const reader1 = new RemoteWrite1Reader()
 const reader2 = new RemoteWrite2Reader()
 const columns = new SampleColumns()
+const answerReader = new AnswerReader()
 
 /** symbols ["", "__name__", "up", "job", "a"], one series of two samples. */
 const request2 = Uint8Array.from([
@@ -80,6 +82,23 @@ export const fuzzTargets: readonly FuzzTarget[] = [
   { name: 'remote-write-2', seeds: [request2], refusals: ['WireError'], read: (bytes) => reader2.read(bytes) },
   { name: 'text', seeds: [text(exposition)], refusals: ['ExpositionError'], read: (bytes) => parseAll(textParser, bytes) },
   { name: 'openmetrics', seeds: [text(openMetrics)], refusals: ['ExpositionError'], read: (bytes) => parseAll(openMetricsParser, bytes) },
+  {
+    name: 'http-answer',
+    seeds: [
+      text('HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nup 1\n'),
+      text(
+        'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4;x=y\r\nup 1\r\n1\r\n\n\r\n0\r\nA: b\r\n\r\n',
+      ),
+      text('HTTP/1.0 503 Service Unavailable\r\nConnection: close\r\n\r\ntry later'),
+    ],
+    refusals: ['ProtocolError', 'LongAnswerError'],
+    read(bytes) {
+      answerReader.begin(100_000)
+      const half = bytes.length >> 1
+      const isWhole = answerReader.push(bytes.subarray(0, half)) || answerReader.push(bytes.subarray(half)) || answerReader.end()
+      if (isWhole && answerReader.body.length > 100_000) throw new Error(`the body has ${answerReader.body.length} bytes`)
+    },
+  },
   {
     name: 'promql',
     seeds: [

@@ -117,18 +117,30 @@ export class AnswerReader {
   }
 
   #readHead(bytes: Uint8Array, at: number): number {
-    const before = this.#pending.length
-    const text = this.#pending + latin1(bytes, at, Math.min(bytes.length, at + headBytesMax))
-    // The end may have begun in what came before.
-    const end = text.indexOf('\r\n\r\n', Math.max(0, before - 3))
-    if (end < 0) {
-      if (text.length > headBytesMax) throw new ProtocolError('net/http: server response headers exceeded 65536 bytes; aborted')
-      this.#pending = text
-      return bytes.length
+    // The end of the head is searched in the bytes: as text, the body behind it would be kept with every header value.
+    let end = at
+    let text
+    if (this.#pending === '') {
+      while (end + 3 < bytes.length && !isHeadEnd(bytes, end)) end++
+      if (end + 3 < bytes.length) {
+        this.#takeHead(latin1(bytes, at, end))
+        return end + 4
+      }
+      text = latin1(bytes, at, bytes.length)
+    } else {
+      const before = this.#pending.length
+      text = this.#pending + latin1(bytes, at, Math.min(bytes.length, at + headBytesMax))
+      // The end may have begun in what came before.
+      end = text.indexOf('\r\n\r\n', Math.max(0, before - 3))
+      if (end >= 0) {
+        this.#pending = ''
+        this.#takeHead(text.slice(0, end))
+        return at + end + 4 - before
+      }
     }
-    this.#pending = ''
-    this.#takeHead(text.slice(0, end))
-    return at + end + 4 - before
+    if (text.length > headBytesMax) throw new ProtocolError('net/http: server response headers exceeded 65536 bytes; aborted')
+    this.#pending = text
+    return bytes.length
   }
 
   #takeHead(text: string): void {
@@ -217,6 +229,10 @@ export class AnswerReader {
     this.#body = body
     this.#state = done
   }
+}
+
+function isHeadEnd(bytes: Uint8Array, at: number): boolean {
+  return bytes[at] === 13 && bytes[at + 1] === 10 && bytes[at + 2] === 13 && bytes[at + 3] === 10
 }
 
 function readFields(lines: readonly string[]): Record<string, string> {

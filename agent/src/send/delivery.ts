@@ -2,7 +2,7 @@ import { Backoff, sleep } from './backoff.ts'
 import { judgeAnswer } from './verdict.ts'
 import type { DropReason, MessageVersion, RemoteAnswer, Verdict } from './verdict.ts'
 
-/** Posts one request body; rejects for anything but an answer. Header names of the answer are in lower case. */
+/** Posts one request body, which is valid until it settles; rejects for anything but an answer. Header names of the answer are in lower case. */
 export interface RemotePoster {
   post(headers: Readonly<Record<string, string>>, body: Uint8Array, signal: AbortSignal): Promise<RemoteAnswer>
 }

@@ -22,7 +22,9 @@ export function createPoster(clients: Clients, urlText: string, timeoutMs: numbe
         signal,
         take: (head, bytes) => (isRedirect(head.status, head.headers) ? undefined : { ...head, body: bytes.slice() }),
       })
-      return answer ?? clients.general.request({ url, method: 'POST', headers, body, signal, timeoutMs, bodyBytesMax: answerBytesMax })
+      if (answer !== undefined) return answer
+      // A copy: this client may still be writing when it has the answer.
+      return clients.general.request({ url, method: 'POST', headers, body: body.slice(), signal, timeoutMs, bodyBytesMax: answerBytesMax })
     },
   }
 }

@@ -131,6 +131,7 @@ export class RemoteSender {
   async #enqueue(frame: FrameRef): Promise<void> {
     // Before it is handed on: a frame that is read and not settled must hold the cursor back.
     this.#tracker.start(frame.sequence)
+    frame.chunk?.hold()
     // Frames of an earlier run name targets by other numbers: they are finished before frames of this run begin.
     if (this.#run !== undefined && frame.run !== this.#run) await this.#untilIdle()
     this.#run = frame.run
@@ -239,6 +240,7 @@ export class RemoteSender {
 
   #finish(frame: FrameRef): void {
     this.#tracker.finish(frame.sequence)
+    frame.chunk?.release()
     this.#acknowledge()
   }
 

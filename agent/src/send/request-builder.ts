@@ -19,7 +19,7 @@ export interface FrameSlice {
 
 export interface BuiltRequest {
   readonly version: MessageVersion
-  /** Compressed. */
+  /** Compressed; valid until the builder's next request. */
   readonly body: Uint8Array
   readonly uncompressedBytes: number
   readonly samples: number
@@ -43,6 +43,7 @@ export class RequestBuilder {
   readonly #symbolOffsets = new WeakMap<SeriesLayout, Uint32Array>()
   /** The frame whose columns are decoded: a large frame is cut into many requests, and decoded once. */
   #decoded: FrameRef | undefined
+  #body: ArrayBuffer | undefined
   #droppedByRules = 0
   #droppedByAge = 0
   #maxTimeMs = 0
@@ -72,9 +73,14 @@ export class RequestBuilder {
       else this.#addSlice2(slice, prepared, oldestMs, bases, metadata.isDue(frame) ? families : undefined)
     }
     const bytes = writer.view()
+    // Nobody has the last body any more. Its memory goes back now: the collector sees only a small object, and would let megabytes a second
+    // pile up behind those.
+    this.#body?.transfer(0)
+    const body = compress(bytes)
+    this.#body = body.buffer
     return {
       version,
-      body: compress(bytes),
+      body,
       uncompressedBytes: bytes.length,
       samples: writer.sampleCount,
       droppedByRules: this.#droppedByRules,
@@ -89,13 +95,15 @@ export class RequestBuilder {
     const { symbolBytes, seriesRefs, seriesRefOffsets } = layout
     let symbolOffsets = this.#symbolOffsets.get(layout)
     if (symbolOffsets === undefined) this.#symbolOffsets.set(layout, (symbolOffsets = locateSymbols(symbolBytes, layout.symbolCount)))
-    const { words } = this.#columns
+    const { words, hasTimes, timeMs } = this.#columns
+    writer.setTime(timeMs)
     for (let i = slice.from; i < slice.to; i++) {
       const series = this.#place(i, places, oldestMs)
       if (series < 0) continue
+      if (hasTimes) writer.setTime(this.#time(i))
       const start = seriesRefOffsets[series]!
       const end = seriesRefOffsets[series + 1]!
-      writer.series(symbolBytes, symbolOffsets, seriesRefs, start, end, this.#time(i), words[2 * i]!, words[2 * i + 1]!)
+      writer.seriesNow(symbolBytes, symbolOffsets, seriesRefs, start, end, words[2 * i]! | 0, words[2 * i + 1]! | 0)
     }
   }
 
@@ -111,17 +119,19 @@ export class RequestBuilder {
     const { seriesRefs, seriesRefOffsets, familyOfSeries } = layout
     let base = bases.get(layout)
     if (base === undefined) bases.set(layout, (base = writer.addSymbols(layout.symbolBytes, layout.symbolCount)))
-    const { words } = this.#columns
+    const { words, hasTimes, timeMs } = this.#columns
+    writer.setTime(timeMs)
     for (let i = slice.from; i < slice.to; i++) {
       const series = this.#place(i, places, oldestMs)
       if (series < 0) continue
+      if (hasTimes) writer.setTime(this.#time(i))
       const start = seriesRefOffsets[series]!
       const end = seriesRefOffsets[series + 1]!
       const family = families === undefined || familyOfSeries === undefined ? noFamily : familyOfSeries[series]!
-      if (family === noFamily) writer.series(seriesRefs, start, end, base, this.#time(i), words[2 * i]!, words[2 * i + 1]!)
+      if (family === noFamily) writer.seriesNow(seriesRefs, start, end, base, words[2 * i]! | 0, words[2 * i + 1]! | 0)
       else {
         const refs = familyRefs(writer, families!, layout.families[family]!)
-        writer.series(seriesRefs, start, end, base, this.#time(i), words[2 * i]!, words[2 * i + 1]!, refs.code, refs.help, refs.unit)
+        writer.seriesNow(seriesRefs, start, end, base, words[2 * i]! | 0, words[2 * i + 1]! | 0, refs.code, refs.help, refs.unit)
       }
     }
   }

@@ -1,16 +1,19 @@
 import { headerBytes } from './frame-header.ts'
 import type { ScrapeBatch } from './frame.ts'
 import { putSampleFrame, sampleFrameBytesMax } from './sample-frame.ts'
-import type { FrameRef } from './sample-frame.ts'
+import type { FrameChunk, FrameRef } from './sample-frame.ts'
 
 const chunkBytes = 256 * 1024
+const freeChunksMax = 2
 
 /** The newest frames in memory, in their order and without a gap: senders that keep up never read the disk. */
 export class FrameTail {
   #frames: FrameRef[] = []
   /** Frames before this place in `#frames` are gone. */
   #first = 0
-  #chunk = new Uint8Array(chunkBytes)
+  /** Chunks are used again: new ones are megabytes that wait for the collector, which sees but small objects. */
+  #free: Chunk[] = []
+  #chunk = this.#takeChunk(chunkBytes)
   #used = 0
   /** Bytes of the frames held; the chunks around them add at most one chunk. */
   bytes = 0
@@ -18,12 +21,14 @@ export class FrameTail {
   /** Encodes a batch as the next frame and holds it. */
   push(sequence: number, run: number, batch: ScrapeBatch): FrameRef {
     const room = sampleFrameBytesMax(batch)
-    if (this.#used + room > this.#chunk.length) {
-      this.#chunk = new Uint8Array(Math.max(chunkBytes, room))
+    if (this.#used + room > this.#chunk.bytes.length) {
+      // The tail's own hold on the chunk that it fills.
+      this.#chunk.release()
+      this.#chunk = this.#takeChunk(Math.max(chunkBytes, room))
       this.#used = 0
     }
     const start = this.#used
-    const end = putSampleFrame(this.#chunk, start, sequence, run, batch)
+    const end = putSampleFrame(this.#chunk.bytes, start, sequence, run, batch)
     this.#used = end
     const frame = frameOf(this.#chunk, start, end, sequence, run, batch)
     this.#frames.push(frame)
@@ -45,6 +50,7 @@ export class FrameTail {
     const frame = this.#frames[this.#first]
     if (frame === undefined) return undefined
     this.#first++
+    frame.chunk?.release()
     this.bytes -= frame.end - frame.start + headerBytes
     if (this.#first > 1024 && this.#first * 2 > this.#frames.length) {
       this.#frames = this.#frames.slice(this.#first)
@@ -55,9 +61,39 @@ export class FrameTail {
     }
     return frame
   }
+
+  #takeChunk(bytes: number): Chunk {
+    const free = bytes === chunkBytes ? this.#free.pop() : undefined
+    if (free !== undefined) {
+      free.hold()
+      return free
+    }
+    return new Chunk(bytes, (chunk) => {
+      if (chunk.bytes.length === chunkBytes && this.#free.length < freeChunksMax) this.#free.push(chunk)
+    })
+  }
 }
 
-function frameOf(bytes: Uint8Array, start: number, end: number, sequence: number, run: number, batch: ScrapeBatch): FrameRef {
+class Chunk implements FrameChunk {
+  readonly bytes: Uint8Array
+  readonly #onFree: (chunk: Chunk) => void
+  #holders = 1
+
+  constructor(bytes: number, onFree: (chunk: Chunk) => void) {
+    this.bytes = new Uint8Array(bytes)
+    this.#onFree = onFree
+  }
+
+  hold(): void {
+    this.#holders++
+  }
+
+  release(): void {
+    if (--this.#holders === 0) this.#onFree(this)
+  }
+}
+
+function frameOf(chunk: Chunk, start: number, end: number, sequence: number, run: number, batch: ScrapeBatch): FrameRef {
   const { times } = batch
   let minTimeMs = typeof times === 'number' ? times : Infinity
   let maxTimeMs = typeof times === 'number' ? times : -Infinity
@@ -67,6 +103,20 @@ function frameOf(bytes: Uint8Array, start: number, end: number, sequence: number
       if (times[i]! > maxTimeMs) maxTimeMs = times[i]!
     }
   }
+  const { bytes } = chunk
+  chunk.hold()
   const columns = (batch.indexes === undefined ? 0 : 1) | (typeof times === 'number' ? 0 : 2)
-  return { sequence, layout: batch.layout, run, count: batch.count, columns, minTimeMs, maxTimeMs, bytes, start: start + headerBytes, end }
+  return {
+    sequence,
+    layout: batch.layout,
+    run,
+    count: batch.count,
+    columns,
+    minTimeMs,
+    maxTimeMs,
+    bytes,
+    start: start + headerBytes,
+    end,
+    chunk,
+  }
 }

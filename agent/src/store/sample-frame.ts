@@ -19,6 +19,14 @@ export interface FrameRef {
   readonly bytes: Uint8Array
   readonly start: number
   readonly end: number
+  /** What the bytes lie in, when it is used again: who keeps the frame past the step in which it got it holds this, and lets go of it once. */
+  readonly chunk?: FrameChunk
+}
+
+/** Memory of frames in the tail, used anew when nobody holds it. Who never lets go costs its reuse only: it is collected then. */
+export interface FrameChunk {
+  hold(): void
+  release(): void
 }
 
 /** Thrown for a frame that passed its checksum and still cannot be read: a writer's bug or another version's file. */

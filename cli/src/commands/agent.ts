@@ -14,9 +14,9 @@ import { Registry } from '@narthex/service/metrics'
 import { processMetrics } from '@narthex/service/process-metrics'
 import { UserError } from '@narthex/service/user-error'
 import type { FastifyInstance, FastifyReply } from 'fastify'
+import { ConfigMetrics } from '../config-metrics.ts'
 import { createPasswordVerifier } from '../password-verifier.ts'
 import { compatibleVersion, version, versionText } from '../version.ts'
-import { ConfigMetrics } from './server.ts'
 import { logFlags, webFlags } from './server-flags.ts'
 
 // narthex agent: what `prometheus --agent` runs, with a log that loses nothing.

@@ -23,10 +23,12 @@ export class RemoteWrite1Writer {
     this.sampleCount = 0
   }
 
-  /**
-   * Appends a series with one sample. [start, end) of `refs` is a 2.0 `labels_refs` field with references into
-   * `symbolBytes`, whose places `locateSymbols` gave.
-   */
+  /** The time of the samples that `seriesNow` appends from now on. */
+  setTime(timeMs: number): void {
+    this.#sample.setTime(timeMs)
+  }
+
+  /** `setTime` and `seriesNow` in one. */
   series(
     symbolBytes: Uint8Array,
     symbolOffsets: Uint32Array,
@@ -34,6 +36,23 @@ export class RemoteWrite1Writer {
     start: number,
     end: number,
     timeMs: number,
+    low: number,
+    high: number,
+  ): void {
+    this.setTime(timeMs)
+    this.seriesNow(symbolBytes, symbolOffsets, refs, start, end, low, high)
+  }
+
+  /**
+   * Appends a series with one sample. [start, end) of `refs` is a 2.0 `labels_refs` field with references into
+   * `symbolBytes`, whose places `locateSymbols` gave. The halves of the value are taken with or without sign.
+   */
+  seriesNow(
+    symbolBytes: Uint8Array,
+    symbolOffsets: Uint32Array,
+    refs: Uint8Array,
+    start: number,
+    end: number,
     low: number,
     high: number,
   ): void {
@@ -64,17 +83,18 @@ export class RemoteWrite1Writer {
       }
       putLabel(out, symbolBytes, symbolOffsets, name, value)
     }
-    this.#close(fieldStart, timeMs, low, high)
+    this.#close(fieldStart, low, high)
   }
 
   /** Appends a series with one sample whose `labels` fields lie ready in [start, end). */
   labelled(labels: Uint8Array, start: number, end: number, timeMs: number, low: number, high: number): void {
     const out = this.#out
     const fieldStart = out.length
+    this.setTime(timeMs)
     out.reserve(3 + end - start)
     out.length += 3
     out.raw(labels, start, end)
-    this.#close(fieldStart, timeMs, low, high)
+    this.#close(fieldStart, low, high)
   }
 
   /** A `metadata` field. */
@@ -100,12 +120,12 @@ export class RemoteWrite1Writer {
   }
 
   /** Adds the sample behind the labels and writes tag and length before them; three bytes were left for that, which nearly always fit. */
-  #close(fieldStart: number, timeMs: number, low: number, high: number): void {
+  #close(fieldStart: number, low: number, high: number): void {
     const out = this.#out
     out.reserve(sampleFieldBytesMax + 8)
     const { bytes } = out
     const bodyStart = fieldStart + 3
-    const end = this.#sample.put(bytes, out.length, timeMs, low, high)
+    const end = this.#sample.put(bytes, out.length, low, high)
     const bodyBytes = end - bodyStart
     const lengthBytes = uvarintBytes(bodyBytes)
     bytes[fieldStart] = 0x0a

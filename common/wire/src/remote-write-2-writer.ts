@@ -53,16 +53,38 @@ export class RemoteWrite2Writer {
     return this.#symbolCount++
   }
 
-  /**
-   * Appends a series with one sample. [start, end) of `refs` is a `labels_refs` field (tag 0x0a, length, packed references
-   * from 1); `base` comes from `addSymbols`. Metadata is left out if `typeCode`, `helpRef` and `unitRef` are 0; its references are final.
-   */
+  /** The time of the samples that `seriesNow` appends from now on. */
+  setTime(timeMs: number): void {
+    this.#sample.setTime(timeMs)
+  }
+
+  /** `setTime` and `seriesNow` in one. */
   series(
     refs: Uint8Array,
     start: number,
     end: number,
     base: number,
     timeMs: number,
+    low: number,
+    high: number,
+    typeCode = 0,
+    helpRef = 0,
+    unitRef = 0,
+  ): void {
+    this.setTime(timeMs)
+    this.seriesNow(refs, start, end, base, low, high, typeCode, helpRef, unitRef)
+  }
+
+  /**
+   * Appends a series with one sample. [start, end) of `refs` is a `labels_refs` field (tag 0x0a, length, packed references
+   * from 1); `base` comes from `addSymbols`. Metadata is left out if `typeCode`, `helpRef` and `unitRef` are 0; its references are final. The
+   * halves of the value are taken with or without sign; numbers above 2^31 cost an object each.
+   */
+  seriesNow(
+    refs: Uint8Array,
+    start: number,
+    end: number,
+    base: number,
     low: number,
     high: number,
     typeCode = 0,
@@ -76,7 +98,7 @@ export class RemoteWrite2Writer {
     let at = fieldStart + 2
     if (base === 0) for (let i = start; i < end; i++) bytes[at++] = refs[i]!
     else at = putShifted(bytes, at, refs, start, end, base)
-    at = this.#sample.put(bytes, at, timeMs, low, high)
+    at = this.#sample.put(bytes, at, low, high)
     if (typeCode !== 0 || helpRef !== 0 || unitRef !== 0) at = putMetadata(bytes, at, typeCode, helpRef, unitRef)
     out.length = closeField(bytes, fieldStart, at)
     this.sampleCount++

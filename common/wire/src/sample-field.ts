@@ -3,17 +3,23 @@ export const sampleFieldBytesMax = 21
 
 /** Writes the `samples` field of both remote-write versions; remembers the varint of the last time, which most samples share. */
 export class SampleField {
-  #timeMs = 0
+  #timeMs = NaN
   #timeBytes = new Uint8Array(10)
-  #timeLength = 1
+  #timeLength = 0
+
+  /** The time of the samples put from now on. Not an argument of `put`: V8 would make an object of it for every call. */
+  setTime(timeMs: number): void {
+    if (timeMs === this.#timeMs) return
+    this.#timeMs = timeMs
+    this.#timeLength = timeMs === 0 ? 0 : putInt64(this.#timeBytes, 0, timeMs)
+  }
 
   /** Puts one sample at `at` of `bytes` (room for `sampleFieldBytesMax`) and returns the offset behind it. */
-  put(bytes: Uint8Array, at: number, timeMs: number, low: number, high: number): number {
-    if (timeMs !== this.#timeMs) this.#remember(timeMs)
+  put(bytes: Uint8Array, at: number, low: number, high: number): number {
     const timeBytes = this.#timeBytes
     const timeLength = this.#timeLength
     const hasValue = low !== 0 || high !== 0
-    const hasTime = timeMs !== 0
+    const hasTime = timeLength !== 0
     let next = at
     bytes[next++] = 0x12
     bytes[next++] = (hasValue ? 9 : 0) + (hasTime ? 1 + timeLength : 0)
@@ -34,11 +40,6 @@ export class SampleField {
       for (let i = 0; i < timeLength; i++) bytes[next++] = timeBytes[i]!
     }
     return next
-  }
-
-  #remember(timeMs: number): void {
-    this.#timeMs = timeMs
-    this.#timeLength = putInt64(this.#timeBytes, 0, timeMs)
   }
 }
 

@@ -54,14 +54,15 @@ export function uncompress(src: Uint8Array, maxBytes: number): Uint8Array {
   }
 }
 
-/** One snappy block with the bytes [start, end) of `src`, at most `bodyBytesMax`. The result is the caller's. */
-export function compress(src: Uint8Array, start = 0, end: number = src.length): Uint8Array {
+/** One snappy block with the bytes [start, end) of `src`, at most `bodyBytesMax`. The result is the caller's, in a buffer of its own. */
+export function compress(src: Uint8Array, start = 0, end: number = src.length): Uint8Array<ArrayBuffer> {
   const length = end - start
   if (length > bodyBytesMax) throw new SnappyError(`snappy: cannot compress: want at most ${bodyBytesMax} bytes, got ${length}`)
   compressor ??= snappyCompressor()
   const block = compressor(start === 0 && end === src.length ? src : src.subarray(start, end))
   if (2 * length > memoryBytesKept) compressor = undefined
-  return block
+  // hysnappy copies it out of its memory into a buffer of its own.
+  return block as Uint8Array<ArrayBuffer>
 }
 
 /** No block of `uncompressedBytes` is longer than this (all literals, plus head). */

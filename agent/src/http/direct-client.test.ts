@@ -1,0 +1,118 @@
+import { BodyTooLargeError } from '@narthex/http/client-errors'
+import { once } from 'node:events'
+import { createServer, type RequestListener, type Server } from 'node:http'
+import { createServer as createTcpServer, type AddressInfo } from 'node:net'
+import { afterEach, describe, expect, it } from 'vitest'
+import { DirectClient, isDirect, prepareRequest } from './direct-client.ts'
+
+const client = new DirectClient()
+let server: Server | ReturnType<typeof createTcpServer> | undefined
+
+afterEach(async () => {
+  client.close()
+  const closing = server
+  server = undefined
+  if (closing === undefined) return
+  closing.close()
+  if ('closeAllConnections' in closing) closing.closeAllConnections()
+  await once(closing, 'close')
+})
+
+async function serve(listener: RequestListener): Promise<URL> {
+  server = createServer(listener).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/path?a=b`)
+}
+
+function ask(url: URL, options: { body?: Uint8Array; timeoutMs?: number; bodyBytesMax?: number; signal?: AbortSignal } = {}) {
+  const { body, timeoutMs = 2000, bodyBytesMax = 1 << 20, signal } = options
+  const request = prepareRequest(body === undefined ? 'GET' : 'POST', url, { 'x-mine': 'ä' })
+  return client.exchange(request, {
+    ...(body === undefined ? {} : { body }),
+    timeoutMs,
+    bodyBytesMax,
+    signal,
+    take: ({ status }, bytes) => `${status} ${Buffer.from(bytes).toString()}`,
+  })
+}
+
+describe('DirectClient', () => {
+  it('asks over one connection again and again, and over others at the same time', async () => {
+    let connections = 0
+    const url = await serve((request, response) =>
+      response.end(
+        `${request.method} ${request.url} ${request.headers.host} ${Buffer.from(String(request.headers['x-mine']), 'latin1').toString('hex')}`,
+      ),
+    )
+    server!.on('connection', () => connections++)
+    const wanted = `200 GET /path?a=b ${url.host} e4`
+    for (let i = 0; i < 3; i++) expect(await ask(url)).toBe(wanted)
+    expect(connections).toBe(1)
+    expect(await Promise.all([ask(url), ask(url), ask(url)])).toEqual([wanted, wanted, wanted])
+    expect(connections).toBe(3)
+  })
+
+  it('sends bodies, large ones and answers in pieces included', async () => {
+    const url = await serve((request, response) => {
+      request.on('data', (chunk) => response.write(chunk))
+      request.on('end', () => response.end())
+    })
+    for (const size of [0, 10, 700_000]) expect(await ask(url, { body: Buffer.alloc(size, 'x') })).toBe(`200 ${'x'.repeat(size)}`)
+  })
+
+  it('asks once more when a kept connection was closed meanwhile, but posts only once', async () => {
+    let answers = 0
+    const url = await serve((_request, response) => {
+      if (++answers % 2 === 0) response.socket!.destroy()
+      else response.end('ok')
+    })
+    expect(await ask(url)).toBe('200 ok')
+    expect(await ask(url)).toBe('200 ok')
+    await expect(ask(url, { body: Buffer.from('x') })).rejects.toThrow('EOF')
+    expect(answers).toBe(4)
+  })
+
+  it('words errors as Go does', async () => {
+    const url = await serve((request, response) => {
+      if (request.method === 'POST') response.writeHead(200, { 'content-length': '2000000' }).write('x')
+    })
+    await expect(ask(url, { timeoutMs: 50 })).rejects.toThrow(`Get "${url.href}": context deadline exceeded`)
+    await expect(ask(url, { body: Buffer.from('x') })).rejects.toBeInstanceOf(BodyTooLargeError)
+    const abort = new AbortController()
+    const asked = ask(url, { signal: abort.signal })
+    abort.abort()
+    await expect(asked).rejects.toThrow(`Get "${url.href}"`)
+    ;(server as Server).closeAllConnections()
+    server!.close()
+    await once(server!, 'close')
+    server = undefined
+    await expect(ask(url)).rejects.toThrow(`dial tcp ${url.host}: connect: connection refused`)
+  })
+
+  it('tells an answer that breaks off', async () => {
+    server = createTcpServer((socket) => void socket.resume().end('HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhel')).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const url = new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`)
+    await expect(ask(url)).rejects.toThrow('unexpected EOF')
+  })
+
+  it('passes on what the taker throws', async () => {
+    const url = await serve((_request, response) => response.end())
+    const failure = new TypeError('no')
+    const take = (): never => {
+      throw failure
+    }
+    const exchange = { timeoutMs: 1000, bodyBytesMax: 10, signal: undefined, take }
+    await expect(client.exchange(prepareRequest('GET', url, {}), exchange)).rejects.toBe(failure)
+  })
+})
+
+it('refuses headers that are more than one line', () => {
+  expect(() => prepareRequest('GET', new URL('http://a/'), { a: 'b\r\nc: d' })).toThrow(TypeError)
+  expect(() => prepareRequest('GET', new URL('http://a/'), { 'a b': 'c' })).toThrow(TypeError)
+})
+
+it('leaves https to the general client', () => {
+  expect(isDirect(undefined, new URL('http://a/'))).toBe(true)
+  expect(isDirect(undefined, new URL('https://a/'))).toBe(false)
+})
