@@ -18,7 +18,7 @@ beforeEach(async () => {
   head = new FakeHead()
   app = fastify()
   const receiver = new Receiver({ appender: head, metadata: { setMetadata: () => undefined }, now: () => now })
-  addWriteRoute(app, { receiver, registry: new Registry(), inflightBytesMax: 1000 })
+  addWriteRoute(app, { receiver, registry: new Registry(), inflightBytesMax: 1000, bodyDeadlineMs: 300 })
   await app.listen({ port: 0, host: '127.0.0.1' })
   port = (app.server.address() as AddressInfo).port
 })
@@ -80,4 +80,17 @@ test('answers 429 with Retry-After while other bodies fill the room, and takes t
 
 test('answers 404 to other methods', async () => {
   expect((await fetch(`http://127.0.0.1:${port}/api/v1/write`)).status).toBe(404)
+})
+
+test('gives up a body that does not come, and its room is free again', async () => {
+  const ended = new Promise((resolve) => {
+    const request = httpRequest({ port, method: 'POST', path: '/api/v1/write', headers: { ...headers2, 'content-length': '1000' } })
+    request.on('error', resolve)
+    request.on('response', resolve)
+    request.write('x')
+  })
+  // Until then the slow sender holds all of the room.
+  await expect.poll(async () => (await post(headers2, body2())).status).toBe(429)
+  await ended
+  await expect.poll(async () => (await post(headers2, body2())).status).toBe(204)
 })

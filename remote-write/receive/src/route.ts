@@ -10,6 +10,8 @@ import type { Receiver } from './receive.ts'
 /** Bodies in memory at once; a sender that finds no room is told to come again. */
 const inflightBytesMax = 64 * 1024 * 1024
 const retryAfterSeconds = 1
+/** A body that is not whole by then is given up: senders wait 30 s for an answer, and a slow one must not hold the room for others. */
+const bodyDeadlineMs = 30_000
 
 export interface WriteRouteOptions {
   /** `/api/v1/write` by default. */
@@ -17,6 +19,8 @@ export interface WriteRouteOptions {
   readonly receiver: Receiver
   readonly registry: Registry
   readonly inflightBytesMax?: number
+  /** 30 s by default. */
+  readonly bodyDeadlineMs?: number
 }
 
 /** Adds the remote-write route to a server of `@narthex/http/server`; call it inside `server.routes(…)`. */
@@ -32,8 +36,10 @@ export function addWriteRoute(app: FastifyInstance, options: WriteRouteOptions):
       reply.header('Retry-After', String(retryAfterSeconds))
       return refuse(reply, 429, 'too many bytes of remote write requests in flight, try again later')
     }
+    const deadline = setTimeout(() => request.raw.destroy(), options.bodyDeadlineMs ?? bodyDeadlineMs)
     try {
       const body = await streamBody(request.raw, bodyBytesMax, pool)
+      clearTimeout(deadline)
       try {
         const answer = options.receiver.receive(request.headers['content-type'], request.headers['content-encoding'], body.bytes)
         count(answer)
@@ -47,6 +53,7 @@ export function addWriteRoute(app: FastifyInstance, options: WriteRouteOptions):
       if (error instanceof RequestAbortedError) return sendText(reply, 400, error.message)
       throw error
     } finally {
+      clearTimeout(deadline)
       inflight.release(declared)
     }
   }
