@@ -17,13 +17,13 @@ interface Tally {
   notRun: string[]
 }
 
-function main(args: readonly string[]): number {
+async function main(args: readonly string[]): Promise<number> {
   const fast = args.includes('--fast')
   const filters = args.filter((argument) => !argument.startsWith('--'))
   const tally: Tally = { passed: 0, failed: [], notRun: [] }
 
   if (filters.length === 0) {
-    for (const check of runChecks()) {
+    for (const check of await runChecks()) {
       console.log(`${check.ok ? 'ok  ' : 'FAIL'} ${check.name} (${check.seconds.toFixed(1)} s)`)
       if (check.ok) tally.passed++
       else {
@@ -100,4 +100,4 @@ function countFile(file: VitestReport['testResults'][number], tally: Tally): voi
   }
 }
 
-process.exitCode = main(process.argv.slice(2))
+process.exitCode = await main(process.argv.slice(2))

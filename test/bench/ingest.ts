@@ -58,7 +58,7 @@ const contenders: Contender[] = [
   },
   {
     name: 'Prometheus',
-    version: /version ([\d.]+)/.exec(programVersion('prometheus'))?.[1] ?? '',
+    version: programVersion('prometheus'),
     durability: 'the log since the last 128 MiB segment (fsync only there)',
     async start() {
       const service = await startPrometheus({ config: 'scrape_configs: []\n' })
@@ -67,7 +67,7 @@ const contenders: Contender[] = [
   },
   {
     name: 'VictoriaMetrics',
-    version: /(\d+\.\d+\.\d+)/.exec(programVersion('victoria-metrics', ['-version']))?.[1] ?? '',
+    version: programVersion('victoria-metrics', ['-version']),
     durability: 'the last seconds (no log; SIGKILL loses them too)',
     async start() {
       const service = await startVictoriaMetrics()

@@ -46,7 +46,7 @@ const contenders: Contender[] = [
   },
   {
     name: 'Prometheus agent',
-    version: /version ([\d.]+)/.exec(programVersion('prometheus'))?.[1] ?? '',
+    version: programVersion('prometheus'),
     durability: 'the log since the last 128 MiB segment; a restart skips what was not sent',
     async start(config, sinkUrl) {
       const service = await startPrometheus({ config: `${config}remote_write:\n  - url: ${sinkUrl}\n`, agent: true })
@@ -55,7 +55,7 @@ const contenders: Contender[] = [
   },
   {
     name: 'vmagent',
-    version: /(\d+\.\d+\.\d+)/.exec(programVersion('vmagent', ['-version']))?.[1] ?? '',
+    version: programVersion('vmagent', ['-version']),
     durability: 'blocks in memory and in flight (SIGKILL loses them too)',
     async start(config, sinkUrl) {
       const service = await startVmagent(config, sinkUrl)

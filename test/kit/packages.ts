@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { accessSync, constants, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
@@ -94,14 +94,14 @@ function withoutServiceStarts(install: () => void): void {
   }
 }
 
-/** `program --version`'s first line, for tables that name what was measured. */
+/** Version of an installed program, for tables that name what was measured: what it says itself, else what Debian says of its package. */
 export function programVersion(binary: string, args: readonly string[] = ['--version']): string {
   const path = findProgram(binary)
   if (!path) return 'missing'
-  try {
-    const text = execFileSync(path, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
-    return text.split('\n')[0]?.trim() ?? ''
-  } catch {
-    return 'unknown'
-  }
+  const said = spawnSync(path, args, { encoding: 'utf8' })
+  const own = /\b(\d+\.\d+(?:\.\d+)?)\b/.exec(`${said.stdout}${said.stderr}`)?.[1]
+  if (own !== undefined) return own
+  const debianPackage = programs.find((program) => program.binary === binary)?.debianPackage ?? binary
+  const asked = spawnSync('dpkg-query', ['-W', '-f', '${Version}', debianPackage], { encoding: 'utf8' })
+  return /^\d+(\.\d+)*/.exec(asked.stdout ?? '')?.[0] ?? 'unknown'
 }
