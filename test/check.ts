@@ -19,7 +19,7 @@ const checks: readonly { name: string; command: readonly string[] }[] = [
       '--check',
       '--log-level=warn',
       '--cache',
-      '--cache-location=node_modules/.cache/prettier',
+      '--cache-location=node_modules/.cache/prettier-check',
       '.',
     ],
   },
