@@ -1,4 +1,4 @@
-// 64-bit numbers are pairs of 32-bit halves here, because BigInt arithmetic allocates for each step (measured: 20 times slower).
+// 64-bit numbers are pairs of 32-bit halves here, because BigInt arithmetic allocates for each step.
 // A function returns the low half and leaves the high half in `carriedHigh`.
 let carriedHigh = 0
 

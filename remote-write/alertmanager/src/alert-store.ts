@@ -1,5 +1,5 @@
 import type { Alert } from './alert.ts'
-import type { Clock } from './clock.ts'
+import type { Clock } from '@narthex/service/clock'
 import { isResolvedAt, mergeAlerts } from './alert.ts'
 import { msToNs } from './rfc3339.ts'
 

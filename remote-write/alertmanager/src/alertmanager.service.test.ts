@@ -16,7 +16,7 @@ import { parseAlertmanagerConfig } from '@narthex/config/alertmanager-config'
 import { promisify } from 'node:util'
 import { Registry } from '@narthex/service/metrics'
 import { silentLogger } from '@narthex/service/logger'
-import { systemClock } from './clock.ts'
+import { systemClock } from '@narthex/service/clock'
 import { tmpdir } from 'node:os'
 
 const run = promisify(execFile)

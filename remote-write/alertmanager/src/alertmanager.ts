@@ -1,7 +1,7 @@
 import type { AlertmanagerConfig, IntegrationConfig, ReceiverConfig } from './config-shape.ts'
 import type { ApiAnswer } from './api/api-answer.ts'
 import type { ApiParts, ApiRequest, VersionInfo } from './api/handle-api.ts'
-import type { Clock } from './clock.ts'
+import type { Clock } from '@narthex/service/clock'
 import type { HttpPost } from './notify/http-post.ts'
 import type { Integration, Receiver } from './notify/integration.ts'
 import type { Logger } from '@narthex/service/logger'

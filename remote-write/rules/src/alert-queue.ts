@@ -1,6 +1,6 @@
 import type { AlertDestination, NotifierMetrics } from './notifier.ts'
 import type { AlertPayload } from './interfaces.ts'
-import type { Clock } from './clock.ts'
+import type { Clock } from '@narthex/service/clock'
 import type { Logger } from '@narthex/service/logger'
 
 export interface AlertQueueOptions {

@@ -1,4 +1,4 @@
-import type { Clock } from './clock.ts'
+import type { Clock } from '@narthex/service/clock'
 import { Labels } from '@narthex/model/labels'
 
 /**

@@ -1,7 +1,7 @@
 import { alertsUrl, createDirectDestination, createHttpDestination } from './alert-destination.ts'
 import { compileRegex } from '@narthex/model/regex'
 import { describe, expect, test } from 'vitest'
-import { FakeClock } from './fake-clock.ts'
+import { FakeClock } from '@narthex/service/fake-clock'
 import { Notifier } from './notifier.ts'
 import { Registry } from '@narthex/service/metrics'
 import { silentLogger } from '@narthex/service/logger'

@@ -1,5 +1,5 @@
 import type { AlertPayload, AlertSender } from './interfaces.ts'
-import type { Clock } from './clock.ts'
+import type { Clock } from '@narthex/service/clock'
 import type { Logger } from '@narthex/service/logger'
 import type { Counter, Registry, Summary } from '@narthex/service/metrics'
 import type { RelabelRule } from '@narthex/relabel/relabel'

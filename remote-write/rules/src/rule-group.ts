@@ -1,6 +1,6 @@
 import type { BeginAppend, QueryFunction, SampleAppender } from './interfaces.ts'
 import type { ActiveAlert, RuleSample } from './alerting-rule.ts'
-import type { Clock } from './clock.ts'
+import type { Clock } from '@narthex/service/clock'
 import type { Labels } from '@narthex/model/labels'
 import type { Logger } from '@narthex/service/logger'
 import type { RecordingRule } from './recording-rule.ts'

@@ -14,7 +14,7 @@ import { Registry } from '@narthex/service/metrics'
 import { RuleManager } from './rule-manager.ts'
 import { silentLogger } from '@narthex/service/logger'
 import { spawn } from 'node:child_process'
-import { systemClock } from './clock.ts'
+import { systemClock } from '@narthex/service/clock'
 import { tmpdir } from 'node:os'
 import { viewAlerts, viewRuleGroups } from './api-view.ts'
 

@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest'
-import { FakeClock } from './fake-clock.ts'
+import { FakeClock } from '@narthex/service/fake-clock'
 import { FakeStorage, makeAlertingRule, makeGroup, makeRecordingRule } from './rule-kit.ts'
 import { groupPhaseMs } from './group-schedule.ts'
 import { Labels } from '@narthex/model/labels'

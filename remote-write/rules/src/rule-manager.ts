@@ -1,6 +1,6 @@
 import type { ActiveAlert } from './alerting-rule.ts'
 import type { AlertPayload, AlertSender, BeginAppend, ExpandTemplate, QueryFunction, SelectLastSamples } from './interfaces.ts'
-import type { Clock } from './clock.ts'
+import type { Clock } from '@narthex/service/clock'
 import type { Logger } from '@narthex/service/logger'
 import type { ParseOptions } from '@narthex/promql/parse/parse'
 import type { Registry } from '@narthex/service/metrics'

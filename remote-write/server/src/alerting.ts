@@ -2,7 +2,6 @@ import { globSync, readFileSync } from 'node:fs'
 import { adaptConfig } from '@narthex/alertmanager/adapt-config'
 import { createAlertmanager, type Alertmanager } from '@narthex/alertmanager/alertmanager'
 import { builtinConfig as builtinAlertmanagerConfig } from '@narthex/alertmanager/builtin-config'
-import { systemClock as alertmanagerClock } from '@narthex/alertmanager/clock'
 import { createHttpPoster } from '@narthex/alertmanager/notify/http-poster'
 import type { RuleFilter, RuleGroupsView } from '@narthex/api/backend'
 import { parseAlertmanagerConfig } from '@narthex/config/alertmanager-config'
@@ -14,7 +13,7 @@ import { parseExpression } from '@narthex/promql/parse/parse'
 import { alertsUrl, createDirectDestination, createHttpDestination } from '@narthex/rules/alert-destination'
 import { viewAlerts, viewRuleGroups } from '@narthex/rules/api-view'
 import { builtinRules, builtinRulesPath } from '@narthex/rules/builtin-rules'
-import { systemClock } from '@narthex/rules/clock'
+import { systemClock } from '@narthex/service/clock'
 import type { BeginAppend, QueryFunction, SelectLastSamples } from '@narthex/rules/interfaces'
 import { Notifier, type AlertDestination } from '@narthex/rules/notifier'
 import { RuleManager } from '@narthex/rules/rule-manager'
@@ -212,7 +211,7 @@ export class AlertingParts {
         storagePath: settings.alertmanager.storagePath,
         log: log.with({ component: 'alertmanager' }),
         registry: this.#alertmanagerRegistry,
-        clock: alertmanagerClock,
+        clock: systemClock,
         externalUrl: `${externalUrl}/alertmanager`,
         versionInfo: {
           version: compatibleVersion,

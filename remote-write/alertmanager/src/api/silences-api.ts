@@ -1,6 +1,6 @@
 import type { ApiAnswer } from './api-answer.ts'
 import type { ApiBody } from './read-body.ts'
-import type { Clock } from '../clock.ts'
+import type { Clock } from '@narthex/service/clock'
 import type { MatchType } from '@narthex/model/matcher'
 import type { Silence } from '../silence/silence.ts'
 import type { SilenceStore } from '../silence/silence-store.ts'

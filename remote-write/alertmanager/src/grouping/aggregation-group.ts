@@ -1,5 +1,5 @@
 import type { Alert } from '../alert.ts'
-import type { Clock } from '../clock.ts'
+import type { Clock } from '@narthex/service/clock'
 import type { Labels } from '@narthex/model/labels'
 import type { Route } from '../routing/route.ts'
 import { compareAlerts, isResolvedAt } from '../alert.ts'

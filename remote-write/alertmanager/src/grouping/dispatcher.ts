@@ -1,6 +1,6 @@
 import type { Alert } from '../alert.ts'
 import type { AlertStore } from '../alert-store.ts'
-import type { Clock } from '../clock.ts'
+import type { Clock } from '@narthex/service/clock'
 import type { FlushGroup } from './aggregation-group.ts'
 import type { Route } from '../routing/route.ts'
 import type { Summary } from '@narthex/service/metrics'

@@ -1,6 +1,6 @@
 import type { Alert } from '../alert.ts'
 import type { AlertStore } from '../alert-store.ts'
-import type { Clock } from '../clock.ts'
+import type { Clock } from '@narthex/service/clock'
 import type { InhibitRuleConfig } from '../config-shape.ts'
 import type { Labels } from '@narthex/model/labels'
 import { isResolvedAt } from '../alert.ts'

@@ -1,7 +1,7 @@
 import type { Alert } from '../alert.ts'
 import type { AggregationGroup } from '../grouping/aggregation-group.ts'
 import type { AlertmanagerMetrics } from '../alertmanager-metrics.ts'
-import type { Clock } from '../clock.ts'
+import type { Clock } from '@narthex/service/clock'
 import type { Integration, Notification, Receiver } from './integration.ts'
 import type { Logger } from '@narthex/service/logger'
 import type { NotificationHistory } from '../history/notification-history.ts'

@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts'
+import type { Clock } from '@narthex/service/clock'
 import type { Integration, Notification } from './integration.ts'
 import type { Logger } from '@narthex/service/logger'
 import { NotifyError } from './integration.ts'

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { FakeClock } from '../fake-clock.ts'
+import { FakeClock } from '@narthex/service/fake-clock'
 import { join } from 'node:path'
 import { Labels } from '@narthex/model/labels'
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'

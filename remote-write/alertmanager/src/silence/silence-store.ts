@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts'
+import type { Clock } from '@narthex/service/clock'
 import type { Labels } from '@narthex/model/labels'
 import type { Logger } from '@narthex/service/logger'
 import type { Counter, Registry, Summary } from '@narthex/service/metrics'
