@@ -39,7 +39,14 @@ export function createScraper(options: ScraperOptions): Scraper {
   const clock = options.clock ?? systemClock
   const inProcess = options.inProcessTargets ?? new InProcessTargets()
   const manager = new ScrapeManager({ sink, log, registry, clock, inProcess, userAgent })
-  const discovery = new DiscoveryManager({ log, registry, clock, name: 'scrape', onUpdate: (groups) => manager.setGroups(groups) })
+  const discovery = new DiscoveryManager({
+    log,
+    registry,
+    clock,
+    name: 'scrape',
+    userAgent,
+    onUpdate: (groups) => manager.setGroups(groups),
+  })
   let warnings: readonly string[] = []
 
   function apply(config: PrometheusConfig): void {

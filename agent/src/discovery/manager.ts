@@ -3,8 +3,9 @@ import type { ScrapeConfig } from '@narthex/config/scrape-config'
 import type { Logger } from '@narthex/service/logger'
 import type { Registry } from '@narthex/service/metrics'
 import type { Clock, Timer } from '../clock.ts'
-import { FileDiscoverer } from './file.ts'
-import { createStaticDiscoverer } from './static.ts'
+import { createDiscoveryMetrics } from './discovery-metrics.ts'
+import type { DiscoveryMetrics } from './discovery-metrics.ts'
+import { createDiscoverer } from './mechanisms.ts'
 import type { Discoverer, TargetGroup } from './target-groups.ts'
 
 /** Prometheus' own pace: the first update goes out at once, later ones are gathered this long. */
@@ -16,6 +17,8 @@ export interface DiscoveryManagerOptions {
   readonly clock: Clock
   /** `name` label of the metrics: `scrape` or `notify`. */
   readonly name: string
+  readonly userAgent?: string
+  readonly env?: Readonly<Record<string, string | undefined>>
   /** Takes all groups of the jobs that changed. */
   readonly onUpdate: (groupsByJob: ReadonlyMap<string, readonly TargetGroup[]>) => void
 }
@@ -32,7 +35,7 @@ type JobConfig = Pick<ScrapeConfig, 'jobName' | 'discovery'>
 /** Runs the mechanisms of all jobs and hands on what they find, at most every five seconds. */
 export class DiscoveryManager {
   readonly #options: DiscoveryManagerOptions
-  readonly #metrics: ReturnType<typeof createMetrics>
+  readonly #metrics: DiscoveryMetrics
   #jobs = new Map<string, Job>()
   #dirty = new Set<string>()
   #timer: Timer | undefined
@@ -41,7 +44,7 @@ export class DiscoveryManager {
 
   constructor(options: DiscoveryManagerOptions) {
     this.#options = options
-    this.#metrics = createMetrics(options.registry, options.name, () => this.#countTargets())
+    this.#metrics = createDiscoveryMetrics(options.registry, options.name, () => this.#countTargets())
   }
 
   /** Starts and stops jobs to match; a job whose discovery is unchanged keeps running. */
@@ -86,22 +89,26 @@ export class DiscoveryManager {
     return job
   }
 
+  /** A mechanism that cannot be made is told in one line and costs its own targets only. */
   #createDiscoverer(config: DiscoveryConfig, jobName: string): Discoverer | undefined {
-    const { log, clock } = this.#options
-    switch (config.mechanism) {
-      case 'static':
-        return createStaticDiscoverer(config)
-      case 'file':
-        return new FileDiscoverer(config, log.with({ discovery: 'file', config: jobName }), clock, {
-          onReadError: () => this.#metrics.fileReadErrors.inc(),
-          onWatchError: () => this.#metrics.fileWatchErrors.inc(),
-        })
-      default: {
-        const key = config.mechanism === 'other' ? config.key : `${config.mechanism}_sd_configs`
-        this.#metrics.failedConfigs.inc()
-        log.error(`cannot discover targets: ${key} is not built yet, its targets are not scraped`, { config: jobName })
-        return undefined
-      }
+    const { log, clock, registry, userAgent, env } = this.#options
+    try {
+      return createDiscoverer(config, {
+        log: log.with({
+          discovery: config.mechanism === 'other' ? config.key.replace('_sd_configs', '') : config.mechanism,
+          config: jobName,
+        }),
+        clock,
+        registry,
+        metrics: this.#metrics,
+        userAgent: userAgent ?? 'Narthex',
+        jobName,
+        env: env ?? process.env,
+      })
+    } catch (error) {
+      this.#metrics.failedConfigs.inc()
+      log.error(`cannot discover targets: ${error instanceof Error ? error.message : String(error)}`, { config: jobName })
+      return undefined
     }
   }
 
@@ -153,30 +160,4 @@ export class DiscoveryManager {
 /** Sources are unique within a mechanism only, so each mechanism's get its number in front. */
 function allGroups(job: Job): TargetGroup[] {
   return job.groups.flatMap((groups, index) => [...groups.values()].map((group) => ({ ...group, source: `${index}/${group.source}` })))
-}
-
-function createMetrics(registry: Registry, name: string, countTargets: () => Map<string, number>) {
-  const discovered = registry.gauge('prometheus_sd_discovered_targets', 'Current number of discovered targets.', ['name', 'config'])
-  registry.onCollect(() => {
-    discovered.clear()
-    for (const [jobName, count] of countTargets()) discovered.labels(name, jobName).set(count)
-  })
-  const received = registry.counter(
-    'prometheus_sd_received_updates_total',
-    'Total number of update events received from the SD providers.',
-    ['name'],
-  )
-  const sent = registry.counter('prometheus_sd_updates_total', 'Total number of update events sent to the SD consumers.', ['name'])
-  const failed = registry.gauge('prometheus_sd_failed_configs', 'Current number of service discovery configurations that failed to load.', [
-    'name',
-  ])
-  return {
-    received: received.labels(name),
-    sent: sent.labels(name),
-    failedConfigs: failed.labels(name),
-    fileReadErrors: registry.counter('prometheus_sd_file_read_errors_total', 'The number of File-SD read errors.').labels(),
-    fileWatchErrors: registry
-      .counter('prometheus_sd_file_watcher_errors_total', 'The number of File-SD errors caused by filesystem watch failures.')
-      .labels(),
-  }
 }

@@ -36,6 +36,30 @@ export interface SeriesLayout {
 
 export const noFamily = 0xffffffff
 
+/** Native histograms of a batch. Sample `positions[i]` of the batch is histogram i; its value words say nothing. */
+export interface HistogramColumn {
+  readonly count: number
+  /** Ascending. */
+  readonly positions: Uint32Array
+  /** Histogram i is `bytes` at [offsets[i], offsets[i + 1]): a remote-write `Histogram` message without its timestamps (fields 15 and 17). */
+  readonly offsets: Uint32Array
+  readonly bytes: Uint8Array
+}
+
+/** Exemplars of a batch. */
+export interface ExemplarColumn {
+  readonly count: number
+  /** The batch's sample that exemplar i belongs to; ascending, several may share one. */
+  readonly positions: Uint32Array
+  /** Value bits, low and high word. */
+  readonly words: Uint32Array
+  /** Milliseconds since 1970, never absent. */
+  readonly times: Float64Array
+  /** The labels of exemplar i are `bytes` at [offsets[i], offsets[i + 1]): per text uvarint length and UTF-8, name, value, name, value, …. */
+  readonly offsets: Uint32Array
+  readonly bytes: Uint8Array
+}
+
 /** One scrape of one layout. The sink copies what it needs: the caller may reuse `indexes`, `times` and `words` at once. */
 export interface ScrapeBatch {
   readonly layout: SeriesLayout
@@ -47,6 +71,10 @@ export interface ScrapeBatch {
   readonly words: Uint32Array
   /** Samples in the batch, at most 2^24. The arrays may be longer. */
   readonly count: number
+  /** Start ("created") timestamp per sample, milliseconds since 1970, 0 = none; undefined = none has one. */
+  readonly startTimes?: Float64Array
+  readonly histograms?: HistogramColumn
+  readonly exemplars?: ExemplarColumn
 }
 
 /** Takes scraped samples. When `append` returns they are in the kernel (or, with a full disk, in the bounded memory ring). Never throws for a disk error. */

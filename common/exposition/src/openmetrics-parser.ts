@@ -3,7 +3,7 @@ import { isMetricType } from '@narthex/model/metric-type'
 import { explainOpenMetricsError } from './explain-error.ts'
 import { ExpositionError } from './exposition-error.ts'
 import { entryEnd, entryHelp, entrySample, entryType, entryUnit } from './parser.ts'
-import type { ExpositionParser } from './parser.ts'
+import type { ExpositionParser, ScrapedExemplar } from './parser.ts'
 import {
   byteClasses,
   countLines,
@@ -32,6 +32,8 @@ export class OpenMetricsParser implements ExpositionParser {
   timestampMs = 0
   hasExemplar = false
   isCreated = false
+  readonly hasHistogram = false
+  readonly startTimestampMs = 0
   type: MetricType = 'unknown'
 
   #bytes: Uint8Array = new Uint8Array(0)
@@ -54,6 +56,14 @@ export class OpenMetricsParser implements ExpositionParser {
   jump(offset: number, type: MetricType): void {
     this.offset = offset
     this.type = type
+  }
+
+  exemplars(): readonly ScrapedExemplar[] {
+    return []
+  }
+
+  histogram(): never {
+    throw new Error('cannot read histogram: this format has none')
   }
 
   name(): string {

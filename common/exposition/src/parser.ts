@@ -1,4 +1,5 @@
 import type { MetricType } from '@narthex/model/metric-type'
+import type { NativeHistogram } from '@narthex/model/native-histogram'
 
 /** What `next` found. Plain numbers: an entry is a line, and a body has thousands. */
 export const entryEnd = 0
@@ -7,6 +8,15 @@ export const entryType = 2
 export const entryHelp = 3
 export const entryUnit = 4
 export const entryComment = 5
+
+/** An exemplar as exposed. Objects are fine here: exemplars are read of lines that changed only, and only when a job asks for them. */
+export interface ScrapedExemplar {
+  /** Name, value, name, value, …, as exposed. */
+  readonly labels: readonly string[]
+  readonly value: number
+  /** Milliseconds since 1970; undefined when it has none. */
+  readonly timestampMs: number | undefined
+}
 
 /**
  * A pull parser over one scrape body. It makes no object and no string for a sample; the fields below are those of the last entry and are
@@ -37,6 +47,18 @@ export interface ExpositionParser {
   readonly hasTimestamp: boolean
   readonly timestampMs: number
   readonly hasExemplar: boolean
+
+  /** entrySample: the exemplars of the line, in its order; empty when `hasExemplar` is false. Made on each call. */
+  exemplars(): readonly ScrapedExemplar[]
+
+  /** entrySample: the line's value is a native histogram; `value` is then NaN. */
+  readonly hasHistogram: boolean
+
+  /** entrySample with `hasHistogram`: the histogram, made on each call. Throws ExpositionError when it makes no sense. */
+  histogram(): NativeHistogram
+
+  /** entrySample: the start ("created") timestamp that the format gives for this series, milliseconds since 1970; 0 = none. */
+  readonly startTimestampMs: number
 
   /** entrySample: a `_created` line of a counter, summary or histogram in OpenMetrics. */
   readonly isCreated: boolean

@@ -2,7 +2,7 @@ import type { MetricType } from '@narthex/model/metric-type'
 import { explainTextError } from './explain-error.ts'
 import { ExpositionError } from './exposition-error.ts'
 import { entryComment, entryEnd, entryHelp, entrySample, entryType } from './parser.ts'
-import type { ExpositionParser } from './parser.ts'
+import type { ExpositionParser, ScrapedExemplar } from './parser.ts'
 import {
   byteClasses,
   countLines,
@@ -41,6 +41,8 @@ export class TextParser implements ExpositionParser {
   timestampMs = 0
   readonly hasExemplar = false
   readonly isCreated = false
+  readonly hasHistogram = false
+  readonly startTimestampMs = 0
   type: MetricType = 'unknown'
 
   #bytes: Uint8Array = new Uint8Array(0)
@@ -62,6 +64,14 @@ export class TextParser implements ExpositionParser {
   jump(offset: number, type: MetricType): void {
     this.offset = offset
     this.type = type
+  }
+
+  exemplars(): readonly ScrapedExemplar[] {
+    return []
+  }
+
+  histogram(): never {
+    throw new Error('cannot read histogram: this format has none')
   }
 
   name(): string {
