@@ -1,14 +1,19 @@
 import type { PrometheusConfig } from '@narthex/config/prometheus-config'
+import type { RemoteWriteConfig } from '@narthex/config/remote-config'
+import { createCloudAuthorizer } from '@narthex/http/cloud-authorizer'
+import { createRandomLookup } from '@narthex/http/random-lookup'
 import type { Logger } from '@narthex/service/logger'
 import type { Registry } from '@narthex/service/metrics'
 import type { Clock } from './clock.ts'
+import type { EmbeddedExporters } from './embedded/embedded-exporters.ts'
 import { createClients } from './http/clients.ts'
-import type { Clients } from './http/clients.ts'
 import type { InProcessTargets } from './scrape/in-process.ts'
 import type { TargetMetadata, TargetsStatus } from './scrape/scrape-manager.ts'
 import { createScraper } from './scraper.ts'
+import type { RemotePoster } from './send/delivery.ts'
 import { createPoster } from './send/http-poster.ts'
 import { RemoteStorage } from './send/remote-storage.ts'
+import type { StorageLimits } from './send/remote-storage.ts'
 
 export interface AgentOptions {
   readonly config: PrometheusConfig
@@ -18,11 +23,18 @@ export interface AgentOptions {
   readonly registry: Registry
   /** Exporters of this process, scraped by calling them. */
   readonly inProcessTargets?: InProcessTargets
+  /** Makes exporters for the `exporters` section and for what local discovery finds; the caller closes it after `stop`. */
+  readonly embedded?: EmbeddedExporters
   readonly clock?: Clock
   /** Default: `Narthex/<version>`. */
   readonly userAgent?: string
-  /** Byte cap of the log on disk. */
-  readonly logBytesMax?: number
+  readonly limits?: StorageLimits
+  /** Wait between probes while a remote refuses us (401, 403, 404). */
+  readonly holdMs?: number
+  /** Bytes of refused batches kept per remote; 0 = none. */
+  readonly deadLetterBytesMax?: number
+  /** False: `--storage.agent.no-lockfile`. */
+  readonly lock?: boolean
 }
 
 export interface AgentStatus {
@@ -50,20 +62,18 @@ export function createAgent(options: AgentOptions): Agent {
   const { log, registry } = options
   const userAgent = options.userAgent ?? defaultUserAgent
   let config = options.config
-  let clients: Clients[] = []
   const storage = new RemoteStorage({
     directory: options.storagePath,
     remotes: config.remoteWrite,
     externalLabels: config.global.externalLabels,
-    createPoster(remote) {
-      const own = createClients(remote.http, { userAgent, timeoutMs: remote.remoteTimeoutMs })
-      clients.push(own)
-      return createPoster(own, remote.url, remote.remoteTimeoutMs)
-    },
+    createPoster: (remote) => openRemote(remote, userAgent),
     registry,
     logger: log,
     userAgent,
-    ...(options.logBytesMax === undefined ? {} : { bytesMax: options.logBytesMax }),
+    ...(options.limits === undefined ? {} : { limits: options.limits }),
+    ...(options.holdMs === undefined ? {} : { holdMs: options.holdMs }),
+    ...(options.deadLetterBytesMax === undefined ? {} : { deadLetterBytesMax: options.deadLetterBytesMax }),
+    ...(options.lock === undefined ? {} : { lock: options.lock }),
   })
   const scraper = createScraper({
     config,
@@ -72,6 +82,7 @@ export function createAgent(options: AgentOptions): Agent {
     registry,
     userAgent,
     ...(options.inProcessTargets === undefined ? {} : { inProcessTargets: options.inProcessTargets }),
+    ...(options.embedded === undefined ? {} : { embedded: options.embedded }),
     ...(options.clock === undefined ? {} : { clock: options.clock }),
   })
 
@@ -80,17 +91,20 @@ export function createAgent(options: AgentOptions): Agent {
     async reload(next) {
       config = next
       scraper.reload(next)
-      const before = clients
-      clients = []
       await storage.applyConfig(next.remoteWrite, next.global.externalLabels)
-      await Promise.all(before.map((client) => client.close()))
     },
     async stop(graceMs) {
       await scraper.stop()
       await storage.close(graceMs)
-      await Promise.all(clients.map((client) => client.close()))
     },
     status: () => ({ config, targets: scraper.targets(), warnings: scraper.warnings() }),
     metadata: () => scraper.metadata(),
   }
+}
+
+function openRemote({ http, url, remoteTimeoutMs, roundRobinDns, cloudAuth }: RemoteWriteConfig, userAgent: string): RemotePoster {
+  const lookup = roundRobinDns ? { lookup: createRandomLookup() } : {}
+  const clients = createClients(http, { userAgent, timeoutMs: remoteTimeoutMs, ...lookup })
+  const authorizer = cloudAuth === undefined ? undefined : createCloudAuthorizer(cloudAuth, { http, userAgent })
+  return createPoster(clients, url, remoteTimeoutMs, authorizer)
 }

@@ -3,7 +3,10 @@ import type { Logger } from '@narthex/service/logger'
 import type { Registry } from '@narthex/service/metrics'
 import { systemClock } from './clock.ts'
 import type { Clock } from './clock.ts'
+import { createLocalSurroundings } from './discovery/local/surroundings.ts'
 import { DiscoveryManager } from './discovery/manager.ts'
+import { ConfiguredExporters } from './embedded/configured-exporters.ts'
+import type { EmbeddedExporters } from './embedded/embedded-exporters.ts'
 import { InProcessTargets } from './scrape/in-process.ts'
 import { ScrapeManager } from './scrape/scrape-manager.ts'
 import type { TargetMetadata, TargetsStatus } from './scrape/scrape-manager.ts'
@@ -18,7 +21,11 @@ export interface ScraperOptions {
   readonly userAgent: string
   /** Exporters of this process, scraped by calling them. */
   readonly inProcessTargets?: InProcessTargets
+  /** Makes exporters for the `exporters` section and for what local discovery finds; over the same `inProcessTargets`. */
+  readonly embedded?: EmbeddedExporters
   readonly clock?: Clock
+  /** Keep the start ("created") timestamps that targets give: `created-timestamp-zero-ingestion` or `st-storage`; default false. */
+  readonly startTimestamps?: boolean
 }
 
 /** The discovery and scrape stages: finds the targets of a configuration and writes their samples to a sink. */
@@ -35,23 +42,34 @@ export interface Scraper {
 }
 
 export function createScraper(options: ScraperOptions): Scraper {
-  const { sink, log, registry, userAgent } = options
+  const { sink, log, registry, userAgent, startTimestamps = false } = options
   const clock = options.clock ?? systemClock
   const inProcess = options.inProcessTargets ?? new InProcessTargets()
-  const manager = new ScrapeManager({ sink, log, registry, clock, inProcess, userAgent })
+  const manager = new ScrapeManager({ sink, log, registry, clock, inProcess, userAgent, startTimestamps })
+  const exporters = new ConfiguredExporters(options.embedded, log)
   const discovery = new DiscoveryManager({
     log,
     registry,
     clock,
     name: 'scrape',
     userAgent,
+    local: createLocalSurroundings(registry, {
+      embedded: options.embedded,
+      *scrapeUrls(exceptJob) {
+        for (const { scrapePool, scrapeUrl } of manager.targets().active) if (scrapePool !== exceptJob) yield scrapeUrl
+      },
+      configuredServices: () => exporters.services(),
+    }),
     onUpdate: (groups) => manager.setGroups(groups),
   })
   let warnings: readonly string[] = []
 
   function apply(config: PrometheusConfig): void {
-    warnings = manager.apply(config.scrapeConfigs, config.global.externalLabels)
-    discovery.apply(config.scrapeConfigs)
+    const configured = exporters.apply(config.exporters)
+    const jobs = [...config.scrapeConfigs, ...configured.jobs]
+    manager.apply(jobs, config.global.externalLabels)
+    warnings = configured.warnings
+    discovery.apply(jobs)
   }
 
   return {

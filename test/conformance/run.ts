@@ -1,4 +1,5 @@
 import { runConfigFolder } from './config.ts'
+import { runOpenMetricsFolder } from './openmetrics.ts'
 import { runPromqlFolder } from './promql.ts'
 
 // npm run conformance -- KIND DIR
@@ -12,6 +13,7 @@ interface Report {
 
 const kinds: Record<string, (folder: string) => Report> = {
   promql: runPromql,
+  openmetrics: runOpenMetricsFolder,
   'prometheus-config': (folder) => runConfigFolder('prometheus-config', folder),
   'alertmanager-config': (folder) => runConfigFolder('alertmanager-config', folder),
 }

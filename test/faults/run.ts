@@ -1,12 +1,16 @@
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
+import { formatFindings, torture } from './agent/torture.ts'
+import { ensurePrograms } from '../kit/packages.ts'
 
-// npm run faults [-- NAME [COUNT]]: lists the long trials, or runs one in full. `npm test` runs a seeded share of each.
+// npm run faults [-- NAME [COUNT] [OPTION ...]]: lists the long trials, or runs one in full. `npm test` runs a seeded share of each.
+//
+// agent takes --program narthex|prometheus|vmagent, --only SCENARIO (repeatable) and --seed N: the same torture for any of them, one table.
 
 interface Trial {
   readonly what: string
   readonly count: number
-  run(count: number): boolean
+  run(count: number, args: readonly string[]): boolean | Promise<boolean>
 }
 
 const vitest = join('node_modules', 'vitest', 'vitest.mjs')
@@ -17,6 +21,11 @@ function runTests(args: readonly string[], environment: Readonly<Record<string, 
 }
 
 const trials: Readonly<Record<string, Trial>> = {
+  agent: {
+    what: 'torture of an agent: kills, reloads, outages, full disks, refusals; --program narthex|prometheus|vmagent',
+    count: 200,
+    run: tortureAgent,
+  },
   'agent-kills': {
     what: 'SIGKILLs of the agent under load with a flaky receiver: no sample lost, every series in order',
     count: 200,
@@ -36,7 +45,23 @@ const trials: Readonly<Record<string, Trial>> = {
   },
 }
 
-const [name, countText] = process.argv.slice(2)
+async function tortureAgent(count: number, args: readonly string[]): Promise<boolean> {
+  const program = optionOf(args, '--program')[0] ?? 'narthex'
+  const seed = Number(optionOf(args, '--seed')[0] ?? Date.now() % 1_000_000)
+  ensurePrograms((line) => console.error(line))
+  console.log(`seed ${seed}`)
+  const findings = await torture({ program, count, seed, only: optionOf(args, '--only'), print: (line) => console.log(line) })
+  console.log(`\n${formatFindings(program, findings)}`)
+  return findings.every(({ ok }) => ok)
+}
+
+function optionOf(args: readonly string[], name: string): string[] {
+  return args.flatMap((arg, i) =>
+    arg === name && args[i + 1] !== undefined ? [args[i + 1]!] : arg.startsWith(`${name}=`) ? [arg.slice(name.length + 1)] : [],
+  )
+}
+
+const [name, ...args] = process.argv.slice(2)
 if (name === undefined) {
   for (const [key, { what, count }] of Object.entries(trials)) console.log(`${key.padEnd(14)} ${what} (${count})`)
 } else if (!(name in trials)) {
@@ -44,5 +69,6 @@ if (name === undefined) {
   process.exitCode = 1
 } else {
   const trial = trials[name]!
-  process.exitCode = trial.run(countText === undefined ? trial.count : Number(countText)) ? 0 : 1
+  const count = args[0] !== undefined && /^\d+$/.test(args[0]) ? Number(args[0]) : trial.count
+  process.exitCode = (await trial.run(count, args)) ? 0 : 1
 }

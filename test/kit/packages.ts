@@ -25,11 +25,14 @@ export const programs: readonly Program[] = [
   { debianPackage: 'redis-server', binary: 'redis-server' },
   { debianPackage: 'nginx', binary: 'nginx' },
   { debianPackage: 'docker.io', binary: 'dockerd' },
+  { debianPackage: 'dnsmasq-base', binary: 'dnsmasq' },
+  { debianPackage: 'etcd-server', binary: 'etcd' },
   { debianPackage: 'iptables', binary: 'iptables' },
   { debianPackage: 'iproute2', binary: 'ip' },
   { debianPackage: 'busybox-static', binary: 'busybox' },
   { debianPackage: 'chromium', binary: 'chromium' },
   { debianPackage: 'openssl', binary: 'openssl' },
+  { debianPackage: 'strace', binary: 'strace' },
 ]
 
 const searchPath = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/usr/bin', '/sbin', '/bin']

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { Resolver } from 'node:dns/promises'
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { connect } from 'node:net'
 import { join } from 'node:path'
@@ -23,15 +24,19 @@ interface Start {
   scheme?: string
   args: (port: number, directory: string) => string[] | Promise<string[]>
   ready: (service: { port: number; url: string; directory: string }) => Promise<boolean> | boolean
+  /** A port that the test chose; default: a free one. */
+  port?: number
   timeoutMs?: number
   stopMs?: number
   environment?: Readonly<Record<string, string>>
+  /** Called when the process is gone. */
+  beforeRemove?: (directory: string) => void
 }
 
 async function startService(start: Start): Promise<Service> {
   const path = findProgram(start.binary)
   if (!path) throw new Error(`cannot start ${start.name}: ${start.binary} is not installed`)
-  const port = await findFreePort()
+  const port = start.port ?? (await findFreePort())
   const temporary = makeTemporaryDirectory(`narthex-${start.name}-`)
   const url = `${start.scheme ?? 'http'}://127.0.0.1:${port}`
   const directory = temporary.path
@@ -44,6 +49,7 @@ async function startService(start: Start): Promise<Service> {
     process: running,
     async stop() {
       await running.stop(start.stopMs)
+      start.beforeRemove?.(directory)
       temporary.remove()
     },
   }
@@ -237,6 +243,67 @@ export function startDocker(): Promise<Service> {
       '--storage-driver=vfs',
     ],
     ready: ({ directory }) => existsSync(`${directory}/docker.sock`) && pingUnix(`${directory}/docker.sock`, '/_ping'),
+    beforeRemove: unmountBelow,
+  })
+}
+
+// dockerd leaves the network namespaces of its containers mounted.
+function unmountBelow(directory: string): void {
+  for (const line of readFileSync('/proc/self/mounts', 'utf8').split('\n')) {
+    const path = line.split(' ')[1]
+    if (path?.startsWith(`${directory}/`)) spawnSync(findProgram('umount') ?? 'umount', [path])
+  }
+}
+
+/** A DNS server that knows only what `args` say (`--address=/a.test/127.0.0.1`, `--srv-host=…`) and the hosts file `directory/hosts` (SIGHUP reads it again). */
+export function startDnsmasq(args: readonly string[], hosts = ''): Promise<Service> {
+  return startService({
+    name: 'dnsmasq',
+    binary: 'dnsmasq',
+    scheme: 'dns',
+    args: (port, directory) => {
+      // The server gives up root and must still be able to read the file.
+      chmodSync(directory, 0o755)
+      writeFileSync(join(directory, 'hosts'), hosts)
+      const own = ['--keep-in-foreground', '--conf-file=/dev/null', '--no-resolv', '--no-hosts', `--addn-hosts=${directory}/hosts`]
+      const listen = [`--port=${port}`, '--listen-address=127.0.0.1', '--bind-interfaces', '--pid-file=']
+      return [...own, ...listen, '--address=/ready.dnsmasq/127.0.0.1', ...args]
+    },
+    async ready({ port }) {
+      const resolver = new Resolver({ timeout: 500, tries: 1 })
+      resolver.setServers([`127.0.0.1:${port}`])
+      return (await resolver.resolve4('ready.dnsmasq')).length > 0
+    },
+  })
+}
+
+export interface EtcdOptions {
+  readonly args?: readonly string[]
+  /** Data of an earlier server and its port: a restart. */
+  readonly port?: number
+  readonly data?: string
+  /** Paths of PEM files: clients must use TLS. */
+  readonly tls?: { readonly cert: string; readonly key: string }
+}
+
+/** One etcd that is a cluster of its own; data under `directory/data` unless an earlier server's are named. */
+export async function startEtcd(options: EtcdOptions = {}): Promise<Service> {
+  const scheme = options.tls === undefined ? 'http' : 'https'
+  const peer = `http://127.0.0.1:${await findFreePort()}`
+  const metrics = `http://127.0.0.1:${await findFreePort()}`
+  return startService({
+    name: 'etcd',
+    binary: 'etcd',
+    scheme,
+    ...(options.port === undefined ? {} : { port: options.port }),
+    args: (port, directory) => {
+      const client = `${scheme}://127.0.0.1:${port}`
+      const listen = [`--listen-client-urls=${client}`, `--advertise-client-urls=${client}`, `--listen-peer-urls=${peer}`]
+      const cluster = [`--initial-advertise-peer-urls=${peer}`, `--initial-cluster=default=${peer}`, `--listen-metrics-urls=${metrics}`]
+      const tls = options.tls === undefined ? [] : [`--cert-file=${options.tls.cert}`, `--key-file=${options.tls.key}`]
+      return [`--data-dir=${options.data ?? `${directory}/data`}`, ...listen, ...cluster, ...tls, ...(options.args ?? [])]
+    },
+    ready: () => answersOk(`${metrics}/health`),
   })
 }
 

@@ -81,9 +81,9 @@ describe('DiscoveryManager', () => {
   })
 
   test('answers a mechanism that is not built with one line', () => {
-    manager.apply([{ jobName: 'j', discovery: [{ mechanism: 'other', key: 'ec2_sd_configs', config: {} }] }])
+    manager.apply([{ jobName: 'j', discovery: [{ mechanism: 'other', key: 'vultr_sd_configs', config: {} }] }])
     expect(lines).toHaveLength(1)
-    expect(lines[0]).toContain('ec2_sd_configs is not built yet')
+    expect(lines[0]).toContain('vultr_sd_configs is not built yet')
   })
 })
 

@@ -5,6 +5,7 @@ import type { FileDiscovery } from '@narthex/config/discovery-config'
 import type { Logger } from '@narthex/service/logger'
 import { parseDocument } from 'yaml'
 import type { Clock, Timer } from '../clock.ts'
+import { endGroups, readTargetGroups } from './read-target-groups.ts'
 import type { Discoverer, TargetGroup } from './target-groups.ts'
 
 /** Larger files are refused: they are lists of targets, not data. */
@@ -88,8 +89,7 @@ export class FileDiscoverer implements Discoverer {
 
   /** Groups that the file does not have any more are published empty. */
   #publish(path: string, groups: readonly TargetGroup[]): void {
-    const before = this.#groupCounts.get(path) ?? 0
-    const ended = Array.from({ length: Math.max(0, before - groups.length) }, (_, i) => emptyGroup(path, groups.length + i))
+    const ended = endGroups(path, this.#groupCounts.get(path) ?? 0, groups.length)
     this.#groupCounts.set(path, groups.length)
     this.#update([...groups, ...ended])
   }
@@ -122,10 +122,6 @@ export class FileDiscoverer implements Discoverer {
     this.#clock.clearTimer(this.#settle)
     this.#settle = this.#clock.setTimer(() => this.#readAll(), settleMs)
   }
-}
-
-function emptyGroup(path: string, index: number): TargetGroup {
-  return { source: `${path}:${index}`, targets: [], labels: {} }
 }
 
 /** The files that the patterns name; a `*` or `?` stands in the last path element only. */
@@ -163,42 +159,11 @@ export function parseTargetGroups(text: string, path: string): TargetGroup[] {
     throw new Error(`retrieveTargetGroups: unhandled file extension ${JSON.stringify(extname(path))}`)
   }
   const content: unknown = extension === '.json' ? JSON.parse(text) : parseYaml(text)
-  if (content === null || content === undefined) return []
-  if (!Array.isArray(content)) throw new Error(`cannot read target groups: want a list, got ${typeof content}`)
-  return content.map((group: unknown, index) => readGroup(group, path, index))
+  return readTargetGroups(content, path, { __meta_filepath: path })
 }
 
 function parseYaml(text: string): unknown {
   const document = parseDocument(text, { version: '1.1', schema: 'failsafe', uniqueKeys: true })
   if (document.errors.length > 0) throw new Error(document.errors[0]!.message.split('\n')[0]!)
   return document.toJS({ maxAliasCount: 100 })
-}
-
-function readGroup(group: unknown, path: string, index: number): TargetGroup {
-  if (!isRecord(group)) throw new Error(`nil target group item found (index ${index})`)
-  for (const key of Object.keys(group)) {
-    if (key !== 'targets' && key !== 'labels') throw new Error(`cannot read target group ${index}: field ${key} not found`)
-  }
-  const addresses: unknown = group['targets'] ?? []
-  if (!Array.isArray(addresses)) throw new Error(`cannot read target group ${index}: want a list of targets, got ${typeof addresses}`)
-  const targets = addresses.map((address: unknown) => {
-    if (typeof address !== 'string') throw new Error(`cannot read target group ${index}: want a target as text, got ${typeof address}`)
-    return { __address__: address }
-  })
-  return { source: `${path}:${index}`, targets, labels: { ...readLabels(group['labels'], index), __meta_filepath: path } }
-}
-
-function readLabels(labels: unknown, index: number): Record<string, string> {
-  if (labels === undefined || labels === null || labels === '') return {}
-  if (!isRecord(labels)) throw new Error(`cannot read target group ${index}: want labels as a map, got ${typeof labels}`)
-  const out: Record<string, string> = {}
-  for (const [name, value] of Object.entries(labels)) {
-    if (typeof value !== 'string') throw new Error(`cannot read target group ${index}: want label ${name} as text, got ${typeof value}`)
-    out[name] = value
-  }
-  return out
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -1,3 +1,4 @@
+import { describeConfig } from '@narthex/config/describe-config'
 import type { DiscoveryConfig } from '@narthex/config/discovery-config'
 import type { ScrapeConfig } from '@narthex/config/scrape-config'
 import type { Logger } from '@narthex/service/logger'
@@ -6,6 +7,7 @@ import type { Clock, Timer } from '../clock.ts'
 import { createDiscoveryMetrics } from './discovery-metrics.ts'
 import type { DiscoveryMetrics } from './discovery-metrics.ts'
 import { createDiscoverer } from './mechanisms.ts'
+import type { LocalSurroundings } from './local/surroundings.ts'
 import type { Discoverer, TargetGroup } from './target-groups.ts'
 
 /** Prometheus' own pace: the first update goes out at once, later ones are gathered this long. */
@@ -19,6 +21,7 @@ export interface DiscoveryManagerOptions {
   readonly name: string
   readonly userAgent?: string
   readonly env?: Readonly<Record<string, string | undefined>>
+  readonly local?: LocalSurroundings
   /** Takes all groups of the jobs that changed. */
   readonly onUpdate: (groupsByJob: ReadonlyMap<string, readonly TargetGroup[]>) => void
 }
@@ -54,7 +57,7 @@ export class DiscoveryManager {
     // What the mechanisms report while they start is one update.
     this.#starting = true
     for (const config of configs) {
-      const key = JSON.stringify(config.discovery)
+      const key = describeConfig(config.discovery)
       const known = before.get(config.jobName)
       if (known?.key === key) {
         this.#jobs.set(config.jobName, known)
@@ -91,7 +94,7 @@ export class DiscoveryManager {
 
   /** A mechanism that cannot be made is told in one line and costs its own targets only. */
   #createDiscoverer(config: DiscoveryConfig, jobName: string): Discoverer | undefined {
-    const { log, clock, registry, userAgent, env } = this.#options
+    const { log, clock, registry, userAgent, env, local } = this.#options
     try {
       return createDiscoverer(config, {
         log: log.with({
@@ -104,6 +107,7 @@ export class DiscoveryManager {
         userAgent: userAgent ?? 'Narthex',
         jobName,
         env: env ?? process.env,
+        ...(local === undefined ? {} : { local }),
       })
     } catch (error) {
       this.#metrics.failedConfigs.inc()

@@ -4,7 +4,18 @@ import type { Logger } from '@narthex/service/logger'
 import type { Registry } from '@narthex/service/metrics'
 import type { Clock } from '../clock.ts'
 import type { DiscoveryMetrics } from './discovery-metrics.ts'
+import { createAzureDiscoverer } from './azure.ts'
+import { createConsulDiscoverer } from './consul.ts'
+import { createDnsDiscoverer } from './dns.ts'
+import { createDockerDiscoverer } from './docker.ts'
+import { createEc2Discoverer } from './ec2.ts'
+import { createEtcdDiscoverer } from './etcd.ts'
 import { FileDiscoverer } from './file.ts'
+import { createGceDiscoverer } from './gce.ts'
+import { createHttpDiscoverer } from './http.ts'
+import { createKubernetesDiscoverer } from './kubernetes/kubernetes.ts'
+import { createLocalDiscoverer } from './local/local.ts'
+import type { LocalSurroundings } from './local/surroundings.ts'
 import { createStaticDiscoverer } from './static.ts'
 import type { Discoverer } from './target-groups.ts'
 
@@ -18,6 +29,8 @@ export interface DiscoveryContext {
   readonly userAgent: string
   readonly jobName: string
   readonly env: Readonly<Record<string, string | undefined>>
+  /** What local discovery knows of the agent around it; undefined where there is none (targets of alerts). */
+  readonly local?: LocalSurroundings
 }
 
 type Mechanism = Exclude<DiscoveryConfig['mechanism'], 'other'>
@@ -31,6 +44,16 @@ const factories: { readonly [Name in Mechanism]?: Factory<Name> } = {
       onReadError: () => metrics.fileReadErrors.inc(),
       onWatchError: () => metrics.fileWatchErrors.inc(),
     }),
+  http: createHttpDiscoverer,
+  dns: createDnsDiscoverer,
+  consul: createConsulDiscoverer,
+  docker: createDockerDiscoverer,
+  local: createLocalDiscoverer,
+  etcd: createEtcdDiscoverer,
+  azure: (config, context) => createAzureDiscoverer(config, context),
+  ec2: createEc2Discoverer,
+  gce: (config, context) => createGceDiscoverer(config, context),
+  kubernetes: (config, context) => createKubernetesDiscoverer(config, context),
 }
 
 /** The mechanism of one configuration entry; throws when it is not built yet or cannot be used. */

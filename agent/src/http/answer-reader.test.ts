@@ -22,8 +22,11 @@ function read(text: string, pieces: readonly number[] = [text.length], bodyBytes
 const sized = 'HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\ncontent-length: 5\r\n\r\nhello'
 const chunked = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2;x=y\r\nlo\r\n0\r\nTrailer: x\r\n\r\n'
 
+const bareSized = sized.replaceAll('\r\n', '\n')
+const mixed = 'HTTP/1.1 200 OK\r\nContent-Type: text/plain\ncontent-length: 5\n\r\nhello'
+
 describe('AnswerReader', () => {
-  for (const [name, text] of Object.entries({ sized, chunked })) {
+  for (const [name, text] of Object.entries({ sized, chunked, 'bare-LF sized': bareSized, 'mixed-ends sized': mixed })) {
     it(`reads a ${name} body however it is cut`, () => {
       fc.assert(
         fc.property(fc.array(fc.integer({ min: 1, max: text.length }), { minLength: 1, maxLength: 20 }), (pieces) => {

@@ -32,6 +32,7 @@ const readingTrailer = 6
 const done = 7
 
 const emptyBytes: Uint8Array = new Uint8Array(0)
+const lineFeed = 10
 
 /**
  * Reads the answers of one connection, one after the other: `begin`, then `push` with what comes until it says that the answer is whole.
@@ -118,24 +119,25 @@ export class AnswerReader {
 
   #readHead(bytes: Uint8Array, at: number): number {
     // The end of the head is searched in the bytes: as text, the body behind it would be kept with every header value.
-    let end = at
     let text
     if (this.#pending === '') {
-      while (end + 3 < bytes.length && !isHeadEnd(bytes, end)) end++
-      if (end + 3 < bytes.length) {
+      for (let end = bytes.indexOf(lineFeed, at); end >= 0; end = bytes.indexOf(lineFeed, end + 1)) {
+        const length = emptyLineBytes(bytes[end + 1], bytes[end + 2])
+        if (length === 0) continue
         this.#takeHead(latin1(bytes, at, end))
-        return end + 4
+        return end + 1 + length
       }
       text = latin1(bytes, at, bytes.length)
     } else {
       const before = this.#pending.length
       text = this.#pending + latin1(bytes, at, Math.min(bytes.length, at + headBytesMax))
       // The end may have begun in what came before.
-      end = text.indexOf('\r\n\r\n', Math.max(0, before - 3))
-      if (end >= 0) {
+      for (let end = text.indexOf('\n', Math.max(0, before - 2)); end >= 0; end = text.indexOf('\n', end + 1)) {
+        const length = emptyLineBytes(text.charCodeAt(end + 1), text.charCodeAt(end + 2))
+        if (length === 0) continue
         this.#pending = ''
         this.#takeHead(text.slice(0, end))
-        return at + end + 4 - before
+        return at + end + 1 + length - before
       }
     }
     if (text.length > headBytesMax) throw new ProtocolError('net/http: server response headers exceeded 65536 bytes; aborted')
@@ -144,7 +146,9 @@ export class AnswerReader {
   }
 
   #takeHead(text: string): void {
-    const lines = text.split('\r\n')
+    // As Go, lines may end without a carriage return.
+    const lines = text.split(/\r?\n/)
+    if (lines.at(-1)!.endsWith('\r')) lines.push(lines.pop()!.slice(0, -1))
     const match = /^HTTP\/1\.([01]) ([1-5][0-9][0-9])(?: |$)/.exec(lines[0]!)
     if (match === null) throw new ProtocolError(`malformed HTTP response ${JSON.stringify(lines[0]!.slice(0, 100))}`)
     const status = Number(match[2])
@@ -231,8 +235,10 @@ export class AnswerReader {
   }
 }
 
-function isHeadEnd(bytes: Uint8Array, at: number): boolean {
-  return bytes[at] === 13 && bytes[at + 1] === 10 && bytes[at + 2] === 13 && bytes[at + 3] === 10
+/** How long the empty line is that these two bytes begin, 0 if they do not. */
+function emptyLineBytes(first: number | undefined, second: number | undefined): number {
+  if (first === lineFeed) return 1
+  return first === 13 && second === lineFeed ? 2 : 0
 }
 
 function readFields(lines: readonly string[]): Record<string, string> {

@@ -12,10 +12,9 @@ export interface Clients {
   close(): Promise<void>
 }
 
-/** Throws when the configuration asks for what is not built. */
 export function createClients(config: HttpClientConfig | undefined, defaults: HttpClientDefaults = {}): Clients {
   const general = createHttpClient(config, defaults)
-  const direct = new DirectClient()
+  const direct = new DirectClient(defaults.lookup)
   return {
     general,
     direct: (url) => (isDirect(config, url) ? direct : undefined),

@@ -1,7 +1,7 @@
 import type { HttpClientConfig } from '@narthex/config/http-client-config'
 import { BodyTooLargeError, describeRequestError, HttpTimeoutError } from '@narthex/http/client-errors'
 import { lookupHost } from '@narthex/http/host-lookup'
-import { connect, type Socket } from 'node:net'
+import { connect, type LookupFunction, type Socket } from 'node:net'
 import { AnswerReader, LongAnswerError } from './answer-reader.ts'
 import type { AnswerHead } from './answer-reader.ts'
 
@@ -61,6 +61,12 @@ export function formatFields(headers: Readonly<Record<string, string>>): string 
 export class DirectClient {
   readonly #idle = new Map<string, Connection[]>()
   readonly #all = new Set<Connection>()
+  readonly #lookup: LookupFunction
+
+  /** `lookup` is how new connections find the address of a name. */
+  constructor(lookup: LookupFunction = lookupHost) {
+    this.#lookup = lookup
+  }
 
   /** Rejects with what the general client rejects with; an answer of any status is none of its business. */
   async exchange<T>(request: DirectRequest, exchange: DirectExchange<T>): Promise<T> {
@@ -91,7 +97,7 @@ export class DirectClient {
     const key = url.host
     const idle = this.#idle.get(key)?.pop()
     if (idle !== undefined) return idle
-    const connection: Connection = new Connection(url, {
+    const connection: Connection = new Connection(url, this.#lookup, {
       onIdle: () => {
         const others = this.#idle.get(key)
         if (others === undefined) this.#idle.set(key, [connection])
@@ -145,7 +151,7 @@ class Connection {
   /** True once it has carried an exchange. */
   isKept = false
 
-  constructor(url: URL, pool: Pool) {
+  constructor(url: URL, lookup: LookupFunction, pool: Pool) {
     this.#pool = pool
     const buffer = sharedBuffer ?? new Uint8Array(readBytes)
     this.#socket = connect({
@@ -153,7 +159,7 @@ class Connection {
       port: url.port === '' ? 80 : Number(url.port),
       noDelay: true,
       keepAlive: true,
-      lookup: lookupHost,
+      lookup,
       onread: {
         buffer,
         callback: (length) => {

@@ -3,8 +3,13 @@ import type { ExpositionParser } from '@narthex/exposition/parser'
 import { ValueParser } from '@narthex/exposition/value-parser'
 import { metricTypes } from '@narthex/model/metric-type'
 import type { MetricType } from '@narthex/model/metric-type'
+import type { NativeHistogram } from '@narthex/model/native-histogram'
+import { startTimeMsMax } from '../store/start-time-column.ts'
+import { limitHistogram, schemaMax } from './limit-histogram.ts'
+import type { HistogramLimits } from './limit-histogram.ts'
 import type { TargetColumns } from './target-columns.ts'
 import { scrapeTimeMark } from './target-columns.ts'
+import type { ExemplarLine } from './target-exemplars.ts'
 
 // What a line of the last answer was. 0 and above: a sample of that series.
 const commentCode = -1
@@ -14,23 +19,30 @@ const endCode = -4 // what stands behind the last line: blank lines, the end mar
 const firstTypeCode = -16 // -16 - index into metricTypes: a TYPE line
 const firstDuplicateCode = -1000 // -1000 - series: a further line of a series seen above it
 
-/** Lines whose series text was not in the last answer; in parallel arrays, `times` holds scrapeTimeMark for none. */
-export interface PendingLines {
-  readonly lines: number[]
-  readonly types: MetricType[]
+/** Samples in parallel arrays; `times` holds scrapeTimeMark for none, `starts` 0. A sample with a histogram has no value. */
+export interface SampleLists {
   readonly values: number[]
   readonly times: number[]
+  readonly starts: number[]
+  readonly histograms: (NativeHistogram | undefined)[]
+}
+
+/** Lines whose series text was not in the last answer. */
+export interface PendingLines extends SampleLists {
+  readonly lines: number[]
+  readonly types: MetricType[]
 }
 
 /** Further samples of a series that has one already, with timestamps of their own. */
-export interface ExtraSamples {
+export interface ExtraSamples extends SampleLists {
   readonly series: number[]
-  readonly values: number[]
-  readonly times: number[]
 }
 
 export interface ReadOptions {
   readonly honorTimestamps: boolean
+  /** Whether start timestamps are kept. */
+  readonly startTimestamps: boolean
+  readonly histogramLimits: HistogramLimits
   /** Called for every HELP, TYPE and UNIT line that was not in the last answer at its place. */
   readonly onMetadata: (kind: number, parser: ExpositionParser) => void
 }
@@ -63,6 +75,13 @@ export class AnswerCache {
   // False while the columns may not hold the values of the last answer.
   #valuesValid = false
 
+  // Of the answer being read.
+  #options: ReadOptions = {
+    honorTimestamps: true,
+    startTimestamps: false,
+    histogramLimits: { bucketLimit: 0, schemaMax },
+    onMetadata: () => {},
+  }
   #nextLines = 0
   #keptLines = { samples: 0, dropped: 0, duplicates: 0 }
 
@@ -72,15 +91,20 @@ export class AnswerCache {
   samples = 0
   dropped = 0
   duplicates = 0
-  exemplars = 0
-  readonly pending: PendingLines = { lines: [], types: [], values: [], times: [] }
-  readonly extras: ExtraSamples = { series: [], values: [], times: [] }
+  /** Outcome: a histogram has too many buckets whatever its resolution. */
+  exceedsBuckets = false
+  readonly pending: PendingLines = { lines: [], types: [], values: [], times: [], starts: [], histograms: [] }
+  readonly extras: ExtraSamples = { series: [], values: [], times: [], starts: [], histograms: [] }
+  /** Outcome: exemplars of the lines that are not the same as in the last answer. */
+  readonly exemplars: ExemplarLine[] = []
 
   /** Reads `body`; throws ExpositionError. */
   read(body: Uint8Array, parser: ExpositionParser, columns: TargetColumns, options: ReadOptions): void {
     const reuse = this.#valuesValid
     this.#valuesValid = false
     this.#resetOutcome()
+    this.#options = options
+    if (!reuse) columns.forgetRare()
     columns.round++
     reserveNext(this.#lines)
     parser.begin(body, 0, body.length)
@@ -105,6 +129,26 @@ export class AnswerCache {
   /** Says what pending line `i` is: a series, dropped (undefined), or a further line of a series seen in this answer. */
   resolve(i: number, series: number | undefined, isDuplicate: boolean): void {
     nextCodes[this.pending.lines[i]!] = series === undefined ? droppedCode : isDuplicate ? firstDuplicateCode - series : series
+  }
+
+  /** Gives exemplars of pending lines their series: `series[i]` is that of pending line i, -1 if it was dropped. */
+  resolveExemplars(series: Int32Array): void {
+    this.#mapExemplars((given) => (given >= 0 ? given : series[-1 - given]!))
+  }
+
+  /** Series got new numbers. */
+  renumberExemplars(renumbered: Int32Array): void {
+    if (this.exemplars.length > 0) this.#mapExemplars((series) => renumbered[series]!)
+  }
+
+  #mapExemplars(map: (series: number) => number): void {
+    const { exemplars } = this
+    let kept = 0
+    for (const line of exemplars) {
+      const series = map(line.series)
+      if (series >= 0) exemplars[kept++] = { ...line, series }
+    }
+    exemplars.length = kept
   }
 
   /** Makes the answer just read the last one. `renumbered` maps old series numbers to new ones when the layout was rebuilt. */
@@ -186,10 +230,10 @@ export class AnswerCache {
       }
       parser.jump(offset, 'unknown')
       if (parser.next() !== entrySample || parser.valueStart !== offset + key) break
-      if (parser.hasExemplar) this.exemplars++
       const time = explicitTime(parser, options)
-      if (code >= 0) columns.setSample(code, parser.value, time)
-      else if (code <= firstDuplicateCode && time !== scrapeTimeMark) this.#keepExtra(firstDuplicateCode - code, parser.value, time)
+      if (code >= 0) this.#setParsed(code, parser, time, columns)
+      else if (code <= firstDuplicateCode && time !== scrapeTimeMark) this.#keepExtra(firstDuplicateCode - code, parser, time)
+      if (parser.hasExemplar && code !== droppedCode) this.#keepExemplars(code >= 0 ? code : firstDuplicateCode - code, parser)
       nextStarts[line] = offset
       offset = parser.offset
     }
@@ -232,7 +276,11 @@ export class AnswerCache {
           expected = known + 1
         }
         nextKeyBytes[line] = key
-        nextCodes[line] = this.#readSample(line, known < 0 ? pendingCode : this.#codes[known]!, parser, columns, options)
+        const code = this.#readSample(line, known < 0 ? pendingCode : this.#codes[known]!, parser, columns, options)
+        nextCodes[line] = code
+        if (parser.hasExemplar && code !== droppedCode && !this.#isSameLine(known, body, offset, parser.offset)) {
+          this.#keepExemplars(code === pendingCode ? -this.pending.lines.length : code >= 0 ? code : firstDuplicateCode - code, parser)
+        }
       } else {
         if (kind !== entryComment) options.onMetadata(kind, parser)
         nextKeyBytes[line] = parser.offset - offset
@@ -281,25 +329,40 @@ export class AnswerCache {
     if (key === this.#starts[expected + 1]! - this.#starts[expected]!) return key
     const value = values.read(body, offset + key, body.length)
     if (values.end < 0 || values.end >= body.length || body[values.end] !== 10) return 0
-    nextCodes[line] = this.#keep(code, value, scrapeTimeMark, columns)
+    nextCodes[line] = this.#keepPlain(code, value, columns)
     return values.end + 1 - offset
   }
 
   /** A sample line read by the parser; returns its code. */
   #readSample(line: number, code: number, parser: ExpositionParser, columns: TargetColumns, options: ReadOptions): number {
-    if (parser.hasExemplar) this.exemplars++
     const time = explicitTime(parser, options)
-    if (code !== pendingCode) return this.#keep(code, parser.value, time, columns)
     this.samples++
-    this.pending.lines.push(line)
-    this.pending.types.push(parser.type)
-    this.pending.values.push(parser.value)
-    this.pending.times.push(time)
-    return pendingCode
+    if (code === droppedCode) {
+      this.dropped++
+      return code
+    }
+    if (code === pendingCode) {
+      this.pending.lines.push(line)
+      this.pending.types.push(parser.type)
+      this.#pushParsed(this.pending, parser, time, parser.hasHistogram ? parser.histogram() : undefined)
+      return code
+    }
+    const series = code >= 0 ? code : firstDuplicateCode - code
+    if (columns.seenRounds[series] !== columns.round) {
+      columns.seenRounds[series] = columns.round
+      this.#setParsed(series, parser, time, columns)
+      return series
+    }
+    if (time === scrapeTimeMark) this.duplicates++
+    else this.#keepExtra(series, parser, time)
+    return firstDuplicateCode - series
   }
 
-  /** Writes the sample of a known line where it belongs; returns its code, which changes when its series was seen above already. */
-  #keep(code: number, value: number, time: number, columns: TargetColumns): number {
+  /**
+   * Writes the value of a known line without a timestamp where it belongs; returns the line's code, which changes when its series was seen
+   * above already.
+   */
+  #keepPlain(code: number, value: number, columns: TargetColumns): number {
     this.samples++
     if (code === droppedCode) {
       this.dropped++
@@ -308,18 +371,50 @@ export class AnswerCache {
     const series = code >= 0 ? code : firstDuplicateCode - code
     if (columns.seenRounds[series] !== columns.round) {
       columns.seenRounds[series] = columns.round
-      columns.setSample(series, value, time)
+      columns.setSample(series, value, scrapeTimeMark)
       return series
     }
-    if (time === scrapeTimeMark) this.duplicates++
-    else this.#keepExtra(series, value, time)
+    this.duplicates++
     return firstDuplicateCode - series
   }
 
-  #keepExtra(series: number, value: number, time: number): void {
+  /** Writes what the parser has of a line into the columns. */
+  #setParsed(series: number, parser: ExpositionParser, time: number, columns: TargetColumns): void {
+    if (parser.hasHistogram) {
+      const histogram = this.#takeHistogram(parser)
+      if (histogram !== undefined) columns.setHistogram(series, histogram, time)
+    } else columns.setSample(series, parser.value, time)
+    columns.setStart(series, startTime(parser, this.#options))
+  }
+
+  /** The histogram within its limits; undefined, and noted, if that cannot be: the scrape counts for nothing then. */
+  #takeHistogram(parser: ExpositionParser): NativeHistogram | undefined {
+    const histogram = limitHistogram(parser.histogram(), this.#options.histogramLimits)
+    if (histogram === undefined) this.exceedsBuckets = true
+    return histogram
+  }
+
+  #keepExtra(series: number, parser: ExpositionParser, time: number): void {
     this.extras.series.push(series)
-    this.extras.values.push(value)
-    this.extras.times.push(time)
+    this.#pushParsed(this.extras, parser, time, parser.hasHistogram ? this.#takeHistogram(parser) : undefined)
+  }
+
+  #pushParsed(lists: SampleLists, parser: ExpositionParser, time: number, histogram: NativeHistogram | undefined): void {
+    lists.values.push(parser.value)
+    lists.times.push(time)
+    lists.starts.push(startTime(parser, this.#options))
+    lists.histograms.push(histogram)
+  }
+
+  #keepExemplars(series: number, parser: ExpositionParser): void {
+    this.exemplars.push({ series, exemplars: parser.exemplars(), ofHistogram: parser.hasHistogram })
+  }
+
+  /** Whether line `known` of the last answer, if it was there, is [start, end) of this one. */
+  #isSameLine(known: number, body: Uint8Array, start: number, end: number): boolean {
+    if (known < 0) return false
+    const knownStart = this.#starts[known]!
+    return this.#starts[known + 1]! - knownStart === end - start && equalBytes(this.#body, knownStart, body, start, end - start)
   }
 
   #hasKeyAt(line: number, body: Uint8Array, offset: number, key: number): boolean {
@@ -370,13 +465,19 @@ export class AnswerCache {
     this.samples = 0
     this.dropped = 0
     this.duplicates = 0
-    this.exemplars = 0
+    this.exceedsBuckets = false
+    this.exemplars.length = 0
     for (const list of [...Object.values(this.pending), ...Object.values(this.extras)]) list.length = 0
   }
 }
 
 function explicitTime(parser: ExpositionParser, options: ReadOptions): number {
   return parser.hasTimestamp && options.honorTimestamps ? parser.timestampMs : scrapeTimeMark
+}
+
+/** 0 = none. */
+function startTime({ startTimestampMs }: ExpositionParser, options: ReadOptions): number {
+  return options.startTimestamps && startTimestampMs > 0 && startTimestampMs <= startTimeMsMax ? Math.trunc(startTimestampMs) : 0
 }
 
 function reserveNext(lines: number): void {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { chooseParser } from './content-type.ts'
+import { chooseKind } from './content-type.ts'
 
 test.each([
   ['text/plain', 'text'],
@@ -8,7 +8,7 @@ test.each([
   ['application/openmetrics-text; version=1.0.0', 'openmetrics'],
   ['application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited', 'protobuf'],
 ])('reads %s as %s', (contentType, kind) => {
-  expect(chooseParser(contentType, undefined)).toBe(kind)
+  expect(chooseKind(contentType, undefined)).toBe(kind)
 })
 
 test.each([
@@ -17,6 +17,6 @@ test.each([
   ['*', 'received unsupported Content-Type "*" and no fallback_scrape_protocol specified for target'],
   ['no,type', 'cannot parse Content-Type "no,type" and no fallback_scrape_protocol for target'],
 ])('refuses %j without a fallback, takes the fallback otherwise', (contentType, message) => {
-  expect(() => chooseParser(contentType, undefined)).toThrow(message)
-  expect(chooseParser(contentType, 'OpenMetricsText1.0.0')).toBe('openmetrics')
+  expect(() => chooseKind(contentType, undefined)).toThrow(message)
+  expect(chooseKind(contentType, 'OpenMetricsText1.0.0')).toBe('openmetrics')
 })

@@ -9,6 +9,7 @@ import type { BodyBuffers } from './body-buffers.ts'
 import type { InProcessTargets } from './in-process.ts'
 import { ScrapeError } from './scrape-error.ts'
 import { UnpackedTooLargeError, Unpacker } from './unpack.ts'
+import { unpackZstd } from './unpack-zstd.ts'
 
 /** Bound of one answer, unpacked, when the job sets none: what is larger is not a list of metrics. */
 export const answerBytesMax = 512 * 2 ** 20
@@ -21,6 +22,8 @@ export interface Answer {
 
 export interface FetchOptions {
   readonly url: string
+  /** Connect to this unix socket instead of the URL's host. */
+  readonly socketPath: string | undefined
   readonly headers: Readonly<Record<string, string>>
   readonly timeoutMs: number
   /** An unpacked body of this size or more fails; 0 = no limit but `answerBytesMax`. */
@@ -44,15 +47,15 @@ export class AnswerFetcher {
     this.#options = options
     this.#url = new URL(options.url)
     this.#bytesMax = options.bodySizeLimitBytes > 0 ? options.bodySizeLimitBytes : answerBytesMax
-    this.#direct = options.clients.direct(this.#url)
+    this.#direct = options.socketPath === undefined ? options.clients.direct(this.#url) : undefined
     this.#request = prepareRequest('GET', this.#url, options.headers)
   }
 
   /** Throws ScrapeError or the client's error. Only status 200 is an answer. `bodyBytesHint` is the expected size of the body. */
   async fetch(bodyBytesHint: number, signal: AbortSignal): Promise<Answer> {
     this.#bodyBytesHint = bodyBytesHint
-    const { timeoutMs, buffers } = this.#options
-    const target = this.#options.inProcess.find(this.#url)
+    const { timeoutMs, buffers, socketPath } = this.#options
+    const target = socketPath === undefined ? this.#options.inProcess.find(this.#url) : undefined
     if (target !== undefined) {
       const asked = target({ url: this.#url, accept: this.#options.headers['accept'] ?? '', timeoutMs })
       const answer = asked instanceof Promise ? await withDeadline(asked, this.#options) : asked
@@ -79,8 +82,9 @@ export class AnswerFetcher {
   }
 
   async #fetchGenerally(signal: AbortSignal): Promise<Answer> {
-    const { clients, headers, timeoutMs } = this.#options
-    const response = await clients.general.request({ url: this.#url, headers, timeoutMs, bodyBytesMax: this.#bytesMax, signal })
+    const { clients, headers, timeoutMs, socketPath } = this.#options
+    const socket = socketPath === undefined ? {} : { socketPath }
+    const response = await clients.general.request({ url: this.#url, headers, timeoutMs, bodyBytesMax: this.#bytesMax, signal, ...socket })
     return this.#take(response.status, response.headers, response.body, false)
   }
 
@@ -88,22 +92,23 @@ export class AnswerFetcher {
   #take(status: number, headers: HttpHeaders, bytes: Uint8Array, isLent: boolean): Answer {
     checkStatus(status)
     const { buffers } = this.#options
-    const isPacked = headers['content-encoding'] === 'gzip'
-    const body = isPacked ? this.#unpack(bytes) : isLent ? copy(bytes, buffers) : bytes
+    const packing = readPacking(headers['content-encoding'])
+    const body = packing !== undefined ? this.#unpack(packing, bytes) : isLent ? copy(bytes, buffers) : bytes
     checkSize(body.length, this.#options)
     const contentType = headers['content-type']
     return { contentType: typeof contentType === 'string' ? contentType : '', body }
   }
 
   /** Synchronous on purpose: a hop to the thread pool costs more than unpacking 50 KB. */
-  #unpack(packed: Uint8Array): Uint8Array {
+  #unpack(packing: Packing, packed: Uint8Array): Uint8Array {
     try {
+      if (packing === 'zstd') return unpackZstd(packed, this.#bytesMax)
       // Room for a body that has grown a little, else the first try is for nothing.
       const room = this.#bodyBytesHint + (this.#bodyBytesHint >> 6) + 64
       return unpacker.unpack(packed, this.#options.buffers.take(room), this.#bytesMax)
     } catch (error) {
       if (error instanceof UnpackedTooLargeError) throw bodyTooLarge(error)
-      throw new ScrapeError('http', `cannot unpack gzip answer: ${error instanceof Error ? error.message : String(error)}`, {
+      throw new ScrapeError('http', `cannot unpack ${packing} answer: ${error instanceof Error ? error.message : String(error)}`, {
         cause: error,
       })
     }
@@ -111,6 +116,17 @@ export class AnswerFetcher {
 }
 
 const unpacker = new Unpacker()
+
+type Packing = 'gzip' | 'zstd'
+
+/** undefined when the body is as it is. */
+function readPacking(encoding: string | string[] | undefined): Packing | undefined {
+  if (encoding === undefined || encoding === 'gzip' || encoding === 'zstd') return encoding
+  const text = String(encoding).trim().toLowerCase()
+  if (text === 'gzip' || text === 'zstd') return text
+  if (text === '' || text === 'identity') return undefined
+  throw new ScrapeError('http', `cannot read answer: want content encoding gzip or zstd, got ${JSON.stringify(text)}`)
+}
 
 function copy(body: Uint8Array, buffers: BodyBuffers): Uint8Array {
   const buffer = buffers.take(body.length)

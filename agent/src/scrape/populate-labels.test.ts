@@ -71,8 +71,9 @@ test('makes the URL as Go does', () => {
 test('gives a target the same place in every interval, within it', () => {
   const populated = populate('', { __address__: 'h:1' })
   if (populated.kind !== 'kept') throw new Error(populated.kind)
-  const { discovered, labels, intervalMs, timeoutMs } = populated
-  const target = { discovered, labels, url: 'http://h:1/metrics', intervalMs, timeoutMs, hash: hashTarget(labels, 'http://h:1/metrics') }
+  const { discovered, labels, intervalMs, timeoutMs, histograms } = populated
+  const url = 'http://h:1/metrics'
+  const target = { discovered, labels, url, intervalMs, timeoutMs, hash: hashTarget(labels, url), histograms, socketPath: undefined }
   const places = [0, 1, 7_777, 14_999, 15_000, 1_700_000_000_123].map((now) => {
     const wait = untilNextTurnMs(target, 42n, now)
     expect(wait).toBeGreaterThan(0)
@@ -80,4 +81,22 @@ test('gives a target the same place in every interval, within it', () => {
     return Math.round((now + wait) * 1000) % 15_000_000
   })
   expect(new Set(places).size).toBe(1)
+})
+
+test("reads what a target says about histograms as Go reads booleans, and the job's where it says nothing", () => {
+  const flags = (extra: string, labels: Record<string, string>) => {
+    const populated = populate(extra, { __address__: 'h:1', ...labels })
+    return populated.kind === 'kept' ? Object.values(populated.histograms) : populated.kind === 'failed' ? populated.reason : populated.kind
+  }
+  expect(flags('', {})).toEqual([false, false, false])
+  expect(flags('scrape_native_histograms: true\nalways_scrape_classic_histograms: true', {})).toEqual([true, true, false])
+  expect(flags('scrape_native_histograms: true', { __scrape_native_histograms__: 'f' })).toEqual([false, false, false])
+  expect(flags('', { __convert_classic_histograms_to_nhcb__: 'TRUE', __always_scrape_classic_histograms__: '1' })).toEqual([
+    false,
+    true,
+    true,
+  ])
+  expect(flags('', { __scrape_native_histograms__: 'yes' })).toBe(
+    'error parsing scrape_native_histograms: strconv.ParseBool: parsing "yes": invalid syntax',
+  )
 })

@@ -4,9 +4,23 @@ import { Labels } from '@narthex/model/labels'
 import { quoteText } from '@narthex/model/quote'
 import { applyRelabel } from '@narthex/relabel/relabel'
 
+/** What of histograms a target's answers are read as. */
+export interface HistogramReading {
+  readonly nativeHistograms: boolean
+  readonly alwaysClassic: boolean
+  readonly convertClassic: boolean
+}
+
 /** A found target before and after relabeling. */
 export type PopulatedTarget =
-  | { readonly kind: 'kept'; readonly discovered: Labels; readonly labels: Labels; readonly intervalMs: number; readonly timeoutMs: number }
+  | {
+      readonly kind: 'kept'
+      readonly discovered: Labels
+      readonly labels: Labels
+      readonly intervalMs: number
+      readonly timeoutMs: number
+      readonly histograms: HistogramReading
+    }
   /** A relabel rule dropped it. */
   | { readonly kind: 'dropped'; readonly discovered: Labels }
   /** It cannot be scraped; the text is Prometheus'. */
@@ -38,13 +52,33 @@ export function populateLabels(
   if (timeoutMs > intervalMs) {
     return fail(`scrape timeout cannot be greater than scrape interval (${quoteText(timeout)} > ${quoteText(interval)})`)
   }
+  const flags = readHistogramFlags(relabeled)
+  if (typeof flags === 'string') return fail(flags)
   const kept = relabeled.pairs.filter((_, i) => !relabeled.pairs[i & ~1]!.startsWith('__meta_'))
   const labels = Labels.fromPairs(relabeled.has('instance') ? kept : [...kept, 'instance', address])
-  return { kind: 'kept', discovered, labels, intervalMs, timeoutMs }
+  return { kind: 'kept', discovered, labels, intervalMs, timeoutMs, histograms: flags }
 
   function fail(reason: string): PopulatedTarget {
     return { kind: 'failed', discovered, reason }
   }
+}
+
+/** What the job's settings say unless relabeling said something else; the text says what is wrong. */
+function readHistogramFlags(labels: Labels): HistogramReading | string {
+  const values: boolean[] = []
+  for (const name of ['scrape_native_histograms', 'always_scrape_classic_histograms', 'convert_classic_histograms_to_nhcb']) {
+    const text = labels.get(`__${name}__`)
+    const value = text === '' ? false : readBoolean(text)
+    if (value === undefined) return `error parsing ${name}: strconv.ParseBool: parsing ${quoteText(text)}: invalid syntax`
+    values.push(value)
+  }
+  return { nativeHistograms: values[0]!, alwaysClassic: values[1]!, convertClassic: values[2]! }
+}
+
+/** As Go's ParseBool. */
+function readBoolean(text: string): boolean | undefined {
+  if (/^(?:1|t|T|TRUE|true|True)$/.test(text)) return true
+  return /^(?:0|f|F|FALSE|false|False)$/.test(text) ? false : undefined
 }
 
 function discoverLabels(config: ScrapeConfig, target: Readonly<Record<string, string>>, group: Readonly<Record<string, string>>): Labels {

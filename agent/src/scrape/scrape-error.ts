@@ -1,4 +1,5 @@
-export type ScrapeFailure = 'sample-limit' | 'body-size-limit' | 'label-limit' | 'target-limit' | 'http' | 'content-type' | 'body'
+export type ScrapeFailure =
+  'sample-limit' | 'bucket-limit' | 'body-size-limit' | 'label-limit' | 'target-limit' | 'http' | 'content-type' | 'body'
 
 /** Why a scrape counts for nothing; `message` is what the Targets page shows, in Prometheus' words. */
 export class ScrapeError extends Error {

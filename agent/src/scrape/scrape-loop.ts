@@ -1,11 +1,17 @@
 import type { ScrapeConfig } from '@narthex/config/scrape-config'
+import { ByteWriter } from '@narthex/bytes/byte-writer'
+import { prepareBody } from '@narthex/exposition/read-body'
+import type { BodyOptions, ExpositionKind } from '@narthex/exposition/read-body'
 import { formatDuration } from '@narthex/model/duration'
 import type { Logger } from '@narthex/service/logger'
 import type { Clock, Timer } from '../clock.ts'
 import type { Clients } from '../http/clients.ts'
 import type { FrameSink } from '../store/frame.ts'
-import { chooseParser, makeAcceptHeader, parserOf } from './content-type.ts'
 import { BodyBuffers } from './body-buffers.ts'
+import { clockJumpMsMin } from './clock-watch.ts'
+import type { ClockWatch } from './clock-watch.ts'
+import { chooseKind, makeAcceptHeader } from './content-type.ts'
+import type { FailureLogs } from './failure-logs.ts'
 import type { FamilyTable } from './family-table.ts'
 import { AnswerFetcher } from './fetch-answer.ts'
 import type { InProcessTargets } from './in-process.ts'
@@ -26,6 +32,10 @@ export interface ScrapeContext {
   readonly inProcess: InProcessTargets
   readonly offsetSeed: bigint
   readonly userAgent: string
+  readonly clockWatch: ClockWatch
+  readonly failureLogs: FailureLogs
+  /** Whether start timestamps are kept. */
+  readonly startTimestamps: boolean
 }
 
 export interface ScrapeLoopOptions {
@@ -39,6 +49,16 @@ export interface ScrapeLoopOptions {
 
 const emptyBytes: Uint8Array = new Uint8Array(0)
 const buffers = new BodyBuffers()
+
+/** Bodies that have to be rewritten before they are read go through here, one after the other. */
+let lines = new ByteWriter(0)
+const linesBytesKept = 4 * 2 ** 20
+
+/**
+ * gzip first: it is what Prometheus asks for and what every target has, so nothing changes for targets that serve Prometheus. Targets that have
+ * zstd only may use it.
+ */
+const acceptEncoding = 'gzip, zstd;q=0.9'
 
 /** A timestamp this close to its place in the schedule is put there: regular timestamps take less room in every storage. */
 const alignToleranceMs = 2
@@ -64,9 +84,12 @@ export class ScrapeLoop {
   #abort = new AbortController()
   #stopped = false
   #dueMs = 0
+  // How far the wall clock was ahead of the steady one when #dueMs was set.
+  #clockOffsetMs = 0
   #lastStartMs = 0
   // The body that the cache compares with.
   #body = emptyBytes
+  readonly #bodyOptions: BodyOptions
 
   constructor(options: ScrapeLoopOptions) {
     this.config = options.config
@@ -74,11 +97,15 @@ export class ScrapeLoop {
     this.series = options.series
     this.families = options.families
     this.#context = options.context
+    const { nativeHistograms, alwaysClassic, convertClassic } = options.target.histograms
+    const { startTimestamps } = options.context
+    this.#bodyOptions = { nhcb: convertClassic, keepClassic: alwaysClassic, nativeHistograms, createdAsStart: startTimestamps }
     this.#fetcher = new AnswerFetcher({
       url: options.target.url,
+      socketPath: options.target.socketPath,
       headers: {
         accept: makeAcceptHeader(options.config),
-        'accept-encoding': options.config.enableCompression ? 'gzip' : 'identity',
+        'accept-encoding': options.config.enableCompression ? acceptEncoding : 'identity',
         'user-agent': options.context.userAgent,
         'x-prometheus-scrape-timeout-seconds': String(options.target.timeoutMs / 1000),
       },
@@ -97,14 +124,16 @@ export class ScrapeLoop {
     this.lastScrapeMs = before.lastScrapeMs
     this.lastDurationSeconds = before.lastDurationSeconds
     this.#dueMs = before.#dueMs
+    this.#clockOffsetMs = before.#clockOffsetMs
     this.#lastStartMs = before.#lastStartMs
   }
 
   start(): void {
-    const { clock, offsetSeed } = this.#context
+    const { clock, offsetSeed, clockWatch } = this.#context
     this.#timer = clock.setTimer(
       () => {
         this.#dueMs = clock.now()
+        this.#clockOffsetMs = clockWatch.offsetMs()
         void this.#run()
       },
       untilNextTurnMs(this.target, offsetSeed, clock.now()),
@@ -126,6 +155,7 @@ export class ScrapeLoop {
   end(onDone: () => void): void {
     const { clock, sink } = this.#context
     const { intervalMs } = this.target
+    this.#followClock()
     const now = clock.now()
     const staleMs = this.#dueMs === 0 ? now : this.#dueMs + Math.max(1, Math.ceil((now - this.#dueMs) / intervalMs)) * intervalMs
     this.stop()
@@ -141,21 +171,33 @@ export class ScrapeLoop {
   async #run(): Promise<void> {
     const { clock } = this.#context
     const { intervalMs } = this.target
+    this.#followClock()
     const now = clock.now()
     // A millisecond early is on time: timers count in whole ones.
-    while (now - this.#dueMs >= intervalMs - 1) this.#dueMs += intervalMs
-    const isOnTime = now - this.#dueMs <= Math.min(alignToleranceMs, intervalMs / 100)
+    const turns = Math.floor((now - this.#dueMs + 1) / intervalMs)
+    if (turns > 0) this.#dueMs += turns * intervalMs
+    const isOnTime = Math.abs(now - this.#dueMs) <= Math.min(alignToleranceMs, intervalMs / 100)
     await this.#scrape(isOnTime ? this.#dueMs : now)
     if (this.#stopped) return
+    this.#followClock()
     // The turn that came while the scrape ran is taken at once, earlier ones are left out.
     const late = Math.floor((clock.now() - this.#dueMs) / intervalMs)
     if (late > 1) this.#dueMs += (late - 1) * intervalMs
     this.#timer = clock.setTimer(() => void this.#run(), this.#dueMs + intervalMs - clock.now())
   }
 
+  /** When the clock is set, the schedule goes with it: the next scrape comes after the same time as if it had not been. */
+  #followClock(): void {
+    if (this.#dueMs === 0) return
+    const offsetMs = this.#context.clockWatch.offsetMs()
+    const jumpMs = offsetMs - this.#clockOffsetMs
+    this.#clockOffsetMs = offsetMs
+    if (Math.abs(jumpMs) >= clockJumpMsMin) this.#dueMs += Math.round(jumpMs)
+  }
+
   async #scrape(timeMs: number): Promise<void> {
     const { clock } = this.#context
-    const { series, target } = this
+    const { series } = this
     const started = clock.elapsed()
     this.#observeInterval(started)
     let bodyBytes = 0
@@ -166,12 +208,13 @@ export class ScrapeLoop {
       const answer = await this.#fetcher.fetch(this.#body.length, this.#abort.signal)
       if (this.#stopped) return
       bodyBytes = answer.body.length
-      const kind = bodyBytes === 0 ? 'text' : chooseParser(answer.contentType, this.config.fallbackScrapeProtocol)
+      const kind = bodyBytes === 0 ? 'text' : chooseKind(answer.contentType, this.config.fallbackScrapeProtocol)
+      const { body, parser } = this.#prepare(kind, answer.body)
       isRead = true
-      series.read(answer.body, parserOf(kind))
+      series.read(body, parser)
       // The cache keeps this body, and needs the one before no more.
       buffers.give(this.#body)
-      this.#body = answer.body
+      this.#body = body
     } catch (error) {
       if (this.#stopped) return
       failure = error
@@ -183,9 +226,26 @@ export class ScrapeLoop {
     this.lastError = failure === undefined ? '' : messageOf(failure)
     this.lastScrapeMs = timeMs
     this.lastDurationSeconds = durationSeconds
-    if (failure !== undefined) {
-      this.#context.log.debug('Scrape failed', { scrape_pool: this.config.jobName, target: target.url, err: this.lastError })
-    }
+    if (failure !== undefined) this.#logFailure(this.lastError)
+  }
+
+  /** The body in the form in which the cache compares it with the last one, and its parser. */
+  #prepare(kind: ExpositionKind, body: Uint8Array): ReturnType<typeof prepareBody> {
+    const prepared = prepareBody(kind, body, this.#bodyOptions, lines)
+    if (prepared.body === body) return prepared
+    buffers.give(body)
+    const buffer = buffers.take(prepared.body.length)
+    const kept = buffer.length === 0 ? prepared.body.slice() : buffer.subarray(0, prepared.body.length)
+    if (buffer.length > 0) kept.set(prepared.body)
+    if (lines.bytes.length > linesBytesKept) lines = new ByteWriter(0)
+    return { body: kept, parser: prepared.parser }
+  }
+
+  #logFailure(err: string): void {
+    const { log, failureLogs } = this.#context
+    const { jobName, scrapeFailureLogFile } = this.config
+    log.debug('Scrape failed', { scrape_pool: jobName, target: this.target.url, err })
+    if (scrapeFailureLogFile !== undefined) failureLogs.add(scrapeFailureLogFile, jobName, this.target.url, err)
   }
 
   #write(timeMs: number, durationSeconds: number, bodyBytes: number, isRead: boolean, failure: unknown): void {
@@ -208,7 +268,7 @@ export class ScrapeLoop {
 
   #count(failure: unknown): void {
     const { metrics } = this.#context
-    const { counts, refused } = this.series
+    const { counts, refused, exemplarCounts } = this.series
     metrics.scrapes.inc()
     if (failure !== undefined) {
       metrics.scrapesFailed.inc()
@@ -221,6 +281,10 @@ export class ScrapeLoop {
     metrics.outOfBounds.inc(refused.outOfBounds)
     refused.outOfOrder = 0
     refused.outOfBounds = 0
+    metrics.exemplarsOutOfOrder.inc(exemplarCounts.outOfOrder)
+    metrics.exemplarsTooLong.inc(exemplarCounts.labelsTooLong)
+    metrics.exemplarsInvalid.inc(exemplarCounts.invalid)
+    exemplarCounts.outOfOrder = exemplarCounts.labelsTooLong = exemplarCounts.invalid = 0
   }
 
   #observeInterval(startedMs: number): void {

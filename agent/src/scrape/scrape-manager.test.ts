@@ -305,7 +305,7 @@ describe('over HTTP', () => {
       accept:
         'application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,application/openmetrics-text;version=0.0.1;q=0.5,' +
         'text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2',
-      'accept-encoding': 'gzip',
+      'accept-encoding': 'gzip, zstd;q=0.9',
       'user-agent': 'test',
       'x-prometheus-scrape-timeout-seconds': '5',
     })

@@ -6,6 +6,8 @@ import type { Registry } from '@narthex/service/metrics'
 import type { Clock } from '../clock.ts'
 import type { TargetGroup } from '../discovery/target-groups.ts'
 import type { FamilyMetadata, FrameSink } from '../store/frame.ts'
+import { ClockWatch } from './clock-watch.ts'
+import { FailureLogs } from './failure-logs.ts'
 import type { InProcessTargets } from './in-process.ts'
 import type { ScrapeContext, TargetHealth } from './scrape-loop.ts'
 import { createScrapeMetrics } from './scrape-metrics.ts'
@@ -50,6 +52,8 @@ export interface ScrapeManagerOptions {
   readonly clock: Clock
   readonly inProcess: InProcessTargets
   readonly userAgent: string
+  /** Keep the start ("created") timestamps that targets give: `created-timestamp-zero-ingestion` or `st-storage`; default false. */
+  readonly startTimestamps?: boolean
   /** Name of this machine for the offsets; default: the system's. */
   readonly hostName?: string
 }
@@ -58,16 +62,21 @@ export interface ScrapeManagerOptions {
 export class ScrapeManager {
   readonly #options: ScrapeManagerOptions
   readonly #metrics: ReturnType<typeof createScrapeMetrics>
+  readonly #clockWatch: ClockWatch
+  readonly #failureLogs: FailureLogs
   #pools = new Map<string, ScrapePool>()
 
   constructor(options: ScrapeManagerOptions) {
     this.#options = options
     this.#metrics = createScrapeMetrics(options.registry)
+    this.#clockWatch = new ClockWatch(options.clock, options.log)
+    this.#failureLogs = new FailureLogs(options.log, () => options.clock.now())
     options.registry.onCollect(() => this.#collect())
   }
 
-  /** Creates, reloads and ends pools to match. Returns what the configuration asks for and gets no effect yet, one line each. */
-  apply(configs: readonly ScrapeConfig[], externalLabels: Labels): string[] {
+  /** Creates, reloads and ends pools to match. */
+  apply(configs: readonly ScrapeConfig[], externalLabels: Labels): void {
+    this.#failureLogs.reopen(configs.flatMap(({ scrapeFailureLogFile }) => scrapeFailureLogFile ?? []))
     const before = this.#pools
     this.#pools = new Map()
     for (const config of configs) {
@@ -77,9 +86,6 @@ export class ScrapeManager {
       if (next !== undefined) this.#pools.set(config.jobName, next)
     }
     for (const pool of before.values()) void pool.stop(true)
-    const warnings = configs.flatMap(listWarnings)
-    for (const warning of warnings) this.#options.log.warn(warning)
-    return warnings
   }
 
   /** Takes what discovery found for these jobs. */
@@ -92,6 +98,7 @@ export class ScrapeManager {
     const pools = [...this.#pools.values()]
     this.#pools.clear()
     await Promise.all(pools.map((pool) => pool.stop(false)))
+    await this.#failureLogs.close()
   }
 
   targets(): TargetsStatus {
@@ -142,9 +149,20 @@ export class ScrapeManager {
   }
 
   #createPool(config: ScrapeConfig, externalLabels: Labels): ScrapePool {
-    const { clock, log, sink, inProcess, userAgent, hostName } = this.#options
+    const { clock, log, sink, inProcess, userAgent, hostName, startTimestamps = false } = this.#options
     const offsetSeed = makeOffsetSeed(hostName ?? hostname(), externalLabels)
-    const context: ScrapeContext = { clock, log, sink, metrics: this.#metrics, inProcess, offsetSeed, userAgent }
+    const context: ScrapeContext = {
+      clock,
+      log,
+      sink,
+      metrics: this.#metrics,
+      inProcess,
+      offsetSeed,
+      userAgent,
+      clockWatch: this.#clockWatch,
+      failureLogs: this.#failureLogs,
+      startTimestamps,
+    }
     return new ScrapePool(config, context)
   }
 
@@ -166,18 +184,4 @@ export class ScrapeManager {
       metadataBytes.set(bytes, jobName)
     }
   }
-}
-
-/** Settings that are checked and shown but do nothing yet. */
-function listWarnings(config: ScrapeConfig): string[] {
-  const keys: readonly (readonly [string, boolean])[] = [
-    ['scrape_failure_log_file', config.scrapeFailureLogFile !== undefined],
-    ['scrape_native_histograms', config.scrapeNativeHistograms],
-    ['convert_classic_histograms_to_nhcb', config.convertClassicHistogramsToNhcb],
-    ['always_scrape_classic_histograms', config.alwaysScrapeClassicHistograms],
-    ['native_histogram_bucket_limit', config.nativeHistogramBucketLimit > 0],
-    ['native_histogram_min_bucket_factor', config.nativeHistogramMinBucketFactor > 0],
-    ['scrape_protocols: PrometheusProto', config.scrapeProtocols.includes('PrometheusProto')],
-  ]
-  return keys.filter(([, isSet]) => isSet).map(([key]) => `${key} of job ${config.jobName} has no effect yet`)
 }

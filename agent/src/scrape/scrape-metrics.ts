@@ -11,6 +11,10 @@ export function createScrapeMetrics(registry: Registry) {
       'prometheus_target_scrapes_exceeded_sample_limit_total',
       'Total number of scrapes that hit the sample limit and were rejected.',
     ),
+    'bucket-limit': counter(
+      'prometheus_target_scrapes_exceeded_native_histogram_bucket_limit_total',
+      'Total number of scrapes that hit the native histogram bucket limit and were rejected.',
+    ),
     'body-size-limit': counter(
       'prometheus_target_scrapes_exceeded_body_size_limit_total',
       'Total number of scrapes that hit the body size limit',
@@ -20,6 +24,11 @@ export function createScrapeMetrics(registry: Registry) {
       'Total number of times scrape pools hit the label limits, during sync or config reload.',
     ),
   }
+  const exemplarsDropped = registry.counter(
+    'narthex_agent_scraped_exemplars_dropped_total',
+    'Exemplars that were not kept: with more than 128 characters of labels, or with labels or a timestamp that make no sense.',
+    ['reason'],
+  )
   return {
     failures,
     intervalLength: registry.summary(
@@ -40,6 +49,12 @@ export function createScrapeMetrics(registry: Registry) {
       'prometheus_target_scrapes_sample_out_of_bounds_total',
       'Total number of samples rejected due to timestamp falling outside of the time bounds.',
     ),
+    exemplarsOutOfOrder: counter(
+      'prometheus_target_scrapes_exemplar_out_of_order_total',
+      'Total number of exemplar rejected due to not being out of the expected order.',
+    ),
+    exemplarsTooLong: exemplarsDropped.labels('labels_too_long'),
+    exemplarsInvalid: exemplarsDropped.labels('invalid'),
     pools: counter('prometheus_target_scrape_pools_total', 'Total number of scrape pool creation attempts.'),
     poolsFailed: counter('prometheus_target_scrape_pools_failed_total', 'Total number of scrape pool creations that failed.'),
     reloads: counter('prometheus_target_scrape_pool_reloads_total', 'Total number of scrape pool reloads.'),

@@ -1,10 +1,12 @@
+import { fnv1a64 } from '@narthex/bytes/fnv'
+import { describeConfig } from '@narthex/config/describe-config'
 import type { ScrapeConfig } from '@narthex/config/scrape-config'
-import { Secret } from '@narthex/config/secret'
 import type { Labels } from '@narthex/model/labels'
 import type { TargetGroup } from '../discovery/target-groups.ts'
 import { createClients } from '../http/clients.ts'
 import type { Clients } from '../http/clients.ts'
 import { FamilyInterner, FamilyTable } from './family-table.ts'
+import { schemaOfFactor } from './limit-histogram.ts'
 import { makeScrapeUrl, populateLabels } from './populate-labels.ts'
 import { makeReportSeries } from './report-series.ts'
 import { makeSampleLabels } from './sample-labels.ts'
@@ -30,12 +32,11 @@ const timingKeys: ReadonlySet<string> = new Set([
   'metricsPath',
   'scheme',
   'params',
+  'scrapeFailureLogFile',
 ])
 
 /** Discovery is the discovery stage's: the pool gets its groups. */
 const discoveryKeys: ReadonlySet<string> = new Set(['discovery'])
-
-let lastTargetNumber = 0
 
 /** The targets of one job. */
 export class ScrapePool {
@@ -117,7 +118,7 @@ export class ScrapePool {
     const wanted = this.#findTargets()
     for (const [identity, target] of wanted) {
       const running = this.#loops.get(identity)
-      if (running !== undefined && !isReload && isSameSchedule(running.target, target)) {
+      if (running !== undefined && !isReload && isAskedAlike(running.target, target)) {
         running.target = target
         continue
       }
@@ -154,11 +155,14 @@ export class ScrapePool {
           this.#droppedCount++
           if (config.keepDroppedTargets === 0 || this.#dropped.length < config.keepDroppedTargets) this.#dropped.push(populated.discovered)
         } else {
-          const { discovered, intervalMs, timeoutMs } = populated
+          const { discovered, intervalMs, timeoutMs, histograms } = populated
           const labels = makePublicLabels(populated.labels)
           const url = makeScrapeUrl(populated.labels, config.params)
           const hash = hashTarget(populated.labels, url)
-          wanted.set(`${url}\n${labels.key()}`, { discovered, labels, url, intervalMs, timeoutMs, hash })
+          const socket = populated.labels.get('__unix_socket__')
+          const socketPath = socket === '' ? undefined : socket
+          const target = { discovered, labels, url, intervalMs, timeoutMs, hash, histograms, socketPath }
+          wanted.set(`${url}\n${labels.key()}\n${socket}`, target)
         }
       })
     }
@@ -184,12 +188,17 @@ export class ScrapePool {
       legacyNames: config.metricNameValidationScheme === 'legacy',
     }
     return new TargetSeries({
-      target: ++lastTargetNumber,
+      target: numberOf(target.labels),
       reportSeries: makeReportSeries(target.labels, config.extraScrapeMetrics),
       families,
       honorTimestamps: config.honorTimestamps,
       trackTimestampsStaleness: config.trackTimestampsStaleness,
       sampleLimit: config.sampleLimit,
+      histogramLimits: {
+        bucketLimit: config.nativeHistogramBucketLimit,
+        schemaMax: schemaOfFactor(config.nativeHistogramMinBucketFactor),
+      },
+      startTimestamps: this.#context.startTimestamps,
       makeLabels: (scraped) => makeSampleLabels(scraped, rules),
     })
   }
@@ -208,16 +217,19 @@ export class ScrapePool {
   }
 }
 
-function isSameSchedule(a: Target, b: Target): boolean {
-  return a.intervalMs === b.intervalMs && a.timeoutMs === b.timeoutMs
+/** Whether a loop may go on as it is: it differs at most in what it was discovered with. */
+function isAskedAlike(a: Target, b: Target): boolean {
+  const { nativeHistograms, alwaysClassic, convertClassic } = a.histograms
+  return (
+    a.intervalMs === b.intervalMs &&
+    a.timeoutMs === b.timeoutMs &&
+    nativeHistograms === b.histograms.nativeHistograms &&
+    alwaysClassic === b.histograms.alwaysClassic &&
+    convertClassic === b.histograms.convertClassic
+  )
 }
 
-/** A text that changes when the configuration does, secrets included; never shown. */
-function describeConfig(config: ScrapeConfig, except: ReadonlySet<string>): string {
-  return JSON.stringify(config, function (this: Record<string, unknown>, key, value: unknown) {
-    if (except.has(key) || key === 'regex') return undefined
-    // JSON.stringify has asked the secret for its disguise already; the holder still has the secret itself.
-    const held = this[key]
-    return held instanceof Secret ? held.reveal() : value
-  })
+/** The same for the same labels, after a reload and a restart too: so their samples stay in one queue, in order. Others may share it. */
+function numberOf(labels: Labels): number {
+  return Number(fnv1a64(Buffer.from(labels.key())) & 0xffffffffn)
 }

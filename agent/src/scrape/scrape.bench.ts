@@ -7,6 +7,7 @@ import { TextParser } from '@narthex/exposition/text-parser'
 import { Labels } from '@narthex/model/labels'
 import type { ScrapeBatch } from '../store/frame.ts'
 import { FamilyInterner, FamilyTable } from './family-table.ts'
+import { schemaMax } from './limit-histogram.ts'
 import { makeSampleLabels } from './sample-labels.ts'
 import { TargetSeries } from './target-series.ts'
 
@@ -48,6 +49,8 @@ function createTarget(target: number): TargetSeries {
     honorTimestamps: true,
     trackTimestampsStaleness: false,
     sampleLimit: 0,
+    histogramLimits: { bucketLimit: 0, schemaMax },
+    startTimestamps: false,
     makeLabels: (scraped) => makeSampleLabels(scraped, rules),
   })
 }

@@ -1,4 +1,6 @@
+import type { NativeHistogram } from '@narthex/model/native-histogram'
 import { NORMAL_NAN_HIGH, NORMAL_NAN_LOW } from '@narthex/model/stale'
+import { TargetHistograms } from './target-histograms.ts'
 
 /** No explicit timestamp: the sample belongs to the time of the scrape. */
 export const scrapeTimeMark = -Infinity
@@ -18,6 +20,10 @@ export class TargetColumns {
   times: Float64Array | undefined
   writtenTimes: Float64Array | undefined
 
+  /** Start timestamps, 0 = none, and native histograms; both only once a target has sent one. The value of a histogram's series is 0. */
+  startTimes: Float64Array | undefined
+  histograms: TargetHistograms | undefined
+
   get capacity(): number {
     return this.values.length
   }
@@ -36,6 +42,8 @@ export class TargetColumns {
     this.seenRounds = seenRounds
     if (this.times !== undefined) this.times = growTimes(this.times, capacity)
     if (this.writtenTimes !== undefined) this.writtenTimes = growTimes(this.writtenTimes, capacity)
+    if (this.startTimes !== undefined) this.startTimes = growStarts(this.startTimes, capacity)
+    this.histograms?.reserve(capacity)
   }
 
   setValue(series: number, value: number): void {
@@ -47,11 +55,41 @@ export class TargetColumns {
     }
   }
 
-  /** `timeMs` is scrapeTimeMark for a sample without a timestamp of its own. */
+  /** `timeMs` is scrapeTimeMark for a sample without a timestamp of its own. The sample has no start timestamp until `setStart`. */
   setSample(series: number, value: number, timeMs: number): void {
     this.setValue(series, value)
+    this.histograms?.clear(series)
+    this.#setTimes(series, timeMs)
+  }
+
+  /** As `setSample`. */
+  setHistogram(series: number, histogram: NativeHistogram, timeMs: number): void {
+    if (this.histograms === undefined) {
+      this.histograms = new TargetHistograms()
+      this.histograms.reserve(this.capacity)
+    }
+    this.values[series] = 0
+    this.histograms.put(series, histogram)
+    this.#setTimes(series, timeMs)
+  }
+
+  #setTimes(series: number, timeMs: number): void {
+    if (this.startTimes !== undefined) this.startTimes[series] = 0
     if (timeMs !== scrapeTimeMark) this.setTime(series, timeMs)
     else if (this.times !== undefined) this.times[series] = scrapeTimeMark
+  }
+
+  /** 0 = none. */
+  setStart(series: number, startTimeMs: number): void {
+    if (startTimeMs === 0 && this.startTimes === undefined) return
+    this.startTimes ??= new Float64Array(this.capacity)
+    this.startTimes[series] = startTimeMs
+  }
+
+  /** Forgets histograms and start timestamps: an answer that failed half-way may have left some, and the next one sets its own. */
+  forgetRare(): void {
+    this.startTimes?.fill(0)
+    this.histograms?.clearFrom(0)
   }
 
   setTime(series: number, timeMs: number): void {
@@ -72,6 +110,8 @@ export class TargetColumns {
       this.seenRounds[slot] = this.seenRounds[i]!
       if (this.times !== undefined) this.times[slot] = this.times[i]!
       if (this.writtenTimes !== undefined) this.writtenTimes[slot] = this.writtenTimes[i]!
+      if (this.startTimes !== undefined) this.startTimes[slot] = this.startTimes[i]!
+      this.histograms?.move(i, slot)
     }
   }
 
@@ -80,6 +120,8 @@ export class TargetColumns {
     this.seenRounds[series] = 0
     if (this.times !== undefined) this.times[series] = scrapeTimeMark
     if (this.writtenTimes !== undefined) this.writtenTimes[series] = scrapeTimeMark
+    if (this.startTimes !== undefined) this.startTimes[series] = 0
+    this.histograms?.clear(series)
   }
 
   /** Makes the slots from `start` on those of series never seen. */
@@ -87,11 +129,19 @@ export class TargetColumns {
     this.seenRounds.fill(0, start)
     this.times?.fill(scrapeTimeMark, start)
     this.writtenTimes?.fill(scrapeTimeMark, start)
+    this.startTimes?.fill(0, start)
+    this.histograms?.clearFrom(start)
   }
 }
 
 function growTimes(times: Float64Array, capacity: number): Float64Array<ArrayBuffer> {
   const grown = new Float64Array(capacity).fill(scrapeTimeMark)
+  grown.set(times)
+  return grown
+}
+
+function growStarts(times: Float64Array, capacity: number): Float64Array<ArrayBuffer> {
+  const grown = new Float64Array(capacity)
   grown.set(times)
   return grown
 }

@@ -6,6 +6,7 @@ import { TextParser } from '@narthex/exposition/text-parser'
 import { Labels } from '@narthex/model/labels'
 import type { FamilyMetadata, ScrapeBatch } from '../store/frame.ts'
 import { FamilyInterner, FamilyTable } from './family-table.ts'
+import { schemaMax } from './limit-histogram.ts'
 import { makeSampleLabels } from './sample-labels.ts'
 import { TargetSeries } from './target-series.ts'
 import type { TargetSeriesOptions } from './target-series.ts'
@@ -29,6 +30,8 @@ class Fixture {
       honorTimestamps: true,
       trackTimestampsStaleness: false,
       sampleLimit: 0,
+      histogramLimits: { bucketLimit: 0, schemaMax },
+      startTimestamps: false,
       makeLabels: (scraped) => (scraped.get('__name__').startsWith('drop') ? undefined : makeSampleLabels(scraped, rules)),
       ...options,
     })

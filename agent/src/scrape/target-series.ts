@@ -2,17 +2,25 @@ import { entryHelp, entryType } from '@narthex/exposition/parser'
 import type { ExpositionParser } from '@narthex/exposition/parser'
 import { parseSeriesText, SeriesTextError } from '@narthex/exposition/series-text'
 import type { Labels } from '@narthex/model/labels'
+import type { NativeHistogram } from '@narthex/model/native-histogram'
 import { NORMAL_NAN_HIGH, NORMAL_NAN_LOW, writeStale } from '@narthex/model/stale'
 import type { FamilyMetadata, FrameSink, SeriesLayout } from '../store/frame.ts'
 import { AnswerCache } from './answer-cache.ts'
 import type { ReadOptions } from './answer-cache.ts'
 import type { FamilyTable } from './family-table.ts'
 import { LayoutEditor } from './layout-editor.ts'
+import { limitHistogram } from './limit-histogram.ts'
+import type { HistogramLimits } from './limit-histogram.ts'
 import { ScrapeError } from './scrape-error.ts'
 import { scrapeTimeMark, TargetColumns } from './target-columns.ts'
+import { BatchExemplars, TargetExemplars } from './target-exemplars.ts'
+import type { ExemplarCounts } from './target-exemplars.ts'
+import { BatchHistograms } from './target-histograms.ts'
 
 /** Explicit timestamps further ahead than this are dropped, as by Prometheus. */
 const aheadMsMax = 600_000
+/** Nor are those further than this from 1970: distances between timestamps stay exact numbers. */
+const timeMsMax = 2 ** 48
 
 export interface ReportSeries {
   readonly labels: Labels
@@ -29,6 +37,9 @@ export interface TargetSeriesOptions {
   readonly trackTimestampsStaleness: boolean
   /** 0 = none. */
   readonly sampleLimit: number
+  readonly histogramLimits: HistogramLimits
+  /** Whether start timestamps are kept. */
+  readonly startTimestamps: boolean
   /** Scraped labels → labels to keep, undefined to drop; throws ScrapeError. */
   readonly makeLabels: (scraped: Labels) => Labels | undefined
 }
@@ -59,6 +70,11 @@ interface Vanished {
 let batchIndexes = new Uint32Array(1024)
 let batchTimes = new Float64Array(1024)
 let batchWords = new Uint32Array(2048)
+let batchStarts = new Float64Array(0)
+// Place in the batch of a series, for exemplars.
+let batchPlaces = new Int32Array(0)
+const batchHistograms = new BatchHistograms()
+const batchExemplars = new BatchExemplars()
 
 /**
  * The series of one target: reads answers into columns, keeps the layout in step with what the target exposes, and writes batches with
@@ -68,6 +84,7 @@ export class TargetSeries {
   readonly #options: TargetSeriesOptions
   readonly #cache = new AnswerCache()
   readonly #columns = new TargetColumns()
+  readonly #exemplars = new TargetExemplars()
   readonly #reportCount: number
   readonly #readOptions: ReadOptions
   #layout: SeriesLayout
@@ -80,6 +97,10 @@ export class TargetSeries {
 
   readonly counts: AnswerCounts = { scraped: 0, kept: 0, seriesAdded: 0, duplicates: 0 }
   readonly refused: RefusedSamples = { outOfOrder: 0, outOfBounds: 0 }
+
+  get exemplarCounts(): ExemplarCounts {
+    return this.#exemplars.counts
+  }
 
   constructor(options: TargetSeriesOptions) {
     this.#options = options
@@ -95,6 +116,8 @@ export class TargetSeries {
     this.#columns.reserve(this.#reportCount)
     this.#readOptions = {
       honorTimestamps: options.honorTimestamps,
+      startTimestamps: options.startTimestamps,
+      histogramLimits: options.histogramLimits,
       onMetadata: (kind, parser) => this.#takeMetadata(kind, parser),
     }
   }
@@ -118,6 +141,7 @@ export class TargetSeries {
       this.#countLines()
       const { sampleLimit } = this.#options
       if (sampleLimit > 0 && counts.kept - counts.duplicates > sampleLimit) throw new ScrapeError('sample-limit', 'sample limit exceeded')
+      if (cache.exceedsBuckets) throw new ScrapeError('bucket-limit', 'histogram bucket limit exceeded')
       cache.commit(body, this.#updateLayout(editor))
     } catch (error) {
       this.#countLines()
@@ -136,7 +160,9 @@ export class TargetSeries {
     this.#allStale = false
     this.#wroteReport = true
     if (columns.times === undefined && this.#cache.extras.series.length === 0) {
-      sink.append({ layout: this.#layout, indexes: undefined, times: timeMs, words: columns.words, count: this.#layout.seriesCount })
+      const isRich = columns.startTimes !== undefined || columns.histograms !== undefined || this.#cache.exemplars.length > 0
+      if (isRich) this.#writeRich(sink, timeMs)
+      else sink.append({ layout: this.#layout, indexes: undefined, times: timeMs, words: columns.words, count: this.#layout.seriesCount })
     } else {
       this.#writeTimed(sink, timeMs, nowMs)
     }
@@ -185,20 +211,48 @@ export class TargetSeries {
     this.#appendBatch(sink, vanished.layout, timeMs, length)
   }
 
+  /** All samples have the scrape's time: sample i of the batch is that of series i. */
+  #writeRich(sink: FrameSink, timeMs: number): void {
+    const { words, startTimes, histograms } = this.#columns
+    const { seriesCount } = this.#layout
+    batchHistograms.reset()
+    batchExemplars.reset()
+    if (histograms !== undefined) for (let series = 0; series < seriesCount; series++) histograms.addTo(batchHistograms, series, series)
+    this.#exemplars.addTo(batchExemplars, this.#cache.exemplars, timeMs, (series) => series)
+    sink.append({
+      layout: this.#layout,
+      indexes: undefined,
+      times: timeMs,
+      words,
+      count: seriesCount,
+      histograms: batchHistograms,
+      exemplars: batchExemplars,
+      ...(startTimes === undefined ? {} : { startTimes }),
+    })
+  }
+
   #writeTimed(sink: FrameSink, timeMs: number, nowMs: number): void {
     const columns = this.#columns
-    const { extras } = this.#cache
+    const { extras, exemplars } = this.#cache
+    const { startTimes, histograms } = columns
     const { seriesCount } = this.#layout
     const aheadMax = nowMs + aheadMsMax
-    reserveBatch(seriesCount + extras.series.length)
+    const hasStarts = startTimes !== undefined || extras.starts.some((start) => start !== 0)
+    reserveTimedBatch(seriesCount + extras.series.length)
+    batchHistograms.reset()
+    batchExemplars.reset()
     let count = 0
     for (let series = 0; series < seriesCount; series++) {
       const time = columns.times === undefined || series < this.#reportCount ? scrapeTimeMark : columns.times[series]!
+      batchPlaces[series] = -1
       if (time !== scrapeTimeMark && !this.#takesTime(series, time, aheadMax)) continue
+      batchPlaces[series] = count
       batchIndexes[count] = series
       batchTimes[count] = time === scrapeTimeMark ? timeMs : time
+      batchStarts[count] = startTimes === undefined ? 0 : startTimes[series]!
       batchWords[2 * count] = columns.words[2 * series]!
       batchWords[2 * count + 1] = columns.words[2 * series + 1]!
+      histograms?.addTo(batchHistograms, series, count)
       count++
     }
     for (let i = 0; i < extras.series.length; i++) {
@@ -206,16 +260,29 @@ export class TargetSeries {
       const time = extras.times[i]!
       columns.setTime(series, columns.times?.[series] ?? scrapeTimeMark)
       if (!this.#takesTime(series, time, aheadMax)) continue
-      putNumber(count, series, extras.values[i]!)
+      const histogram = extras.histograms[i]
+      if (histogram !== undefined) batchHistograms.add(count, histogram)
+      putNumber(count, series, histogram === undefined ? extras.values[i]! : 0)
+      batchStarts[count] = extras.starts[i]!
       batchTimes[count++] = time
     }
-    sink.append({ layout: this.#layout, indexes: batchIndexes, times: batchTimes, words: batchWords, count })
+    this.#exemplars.addTo(batchExemplars, exemplars, timeMs, (series) => batchPlaces[series]!)
+    sink.append({
+      layout: this.#layout,
+      indexes: batchIndexes,
+      times: batchTimes,
+      words: batchWords,
+      count,
+      histograms: batchHistograms,
+      exemplars: batchExemplars,
+      ...(hasStarts ? { startTimes: batchStarts } : {}),
+    })
   }
 
   /** True when a sample with this timestamp of its own is news. The same timestamp again is what a source shows that did not look anew. */
   #takesTime(series: number, timeMs: number, aheadMax: number): boolean {
     const written = this.#columns.writtenTimes!
-    if (timeMs > aheadMax) {
+    if (timeMs > aheadMax || timeMs < -timeMsMax) {
       this.refused.outOfBounds++
       return false
     }
@@ -239,9 +306,10 @@ export class TargetSeries {
   #resolvePending(body: Uint8Array): LayoutEditor | undefined {
     const cache = this.#cache
     const columns = this.#columns
-    const { pending, extras } = cache
+    const { pending } = cache
     if (pending.lines.length === 0) return undefined
     const editor = new LayoutEditor(this.#layout)
+    const resolved = cache.exemplars.length > 0 ? new Int32Array(pending.lines.length) : undefined
     for (let i = 0; i < pending.lines.length; i++) {
       const { start, end } = cache.pendingRange(i, body)
       const scraped = parseSeriesText(body, start, end, pending.types[i]!)
@@ -249,6 +317,7 @@ export class TargetSeries {
       if (labels === undefined) {
         cache.dropped++
         cache.resolve(i, undefined, false)
+        if (resolved !== undefined) resolved[i] = -1
         continue
       }
       let series = editor.find(labels)
@@ -260,19 +329,43 @@ export class TargetSeries {
       }
       const isRepeated = columns.seenRounds[series] === columns.round
       cache.resolve(i, series, isRepeated)
-      const time = pending.times[i]!
-      if (!isRepeated) {
-        columns.seenRounds[series] = columns.round
-        columns.setSample(series, pending.values[i]!, time)
-      } else if (time === scrapeTimeMark) {
-        cache.duplicates++
-      } else {
-        extras.series.push(series)
-        extras.values.push(pending.values[i]!)
-        extras.times.push(time)
-      }
+      if (resolved !== undefined) resolved[i] = series
+      if (isRepeated && pending.times[i] === scrapeTimeMark) cache.duplicates++
+      else if (isRepeated) this.#keepExtra(i, series)
+      else this.#setPending(i, series)
     }
+    if (resolved !== undefined) cache.resolveExemplars(resolved)
     return editor
+  }
+
+  /** The sample of pending line `i` is the first of its series. */
+  #setPending(i: number, series: number): void {
+    const columns = this.#columns
+    const { times, values, starts, histograms } = this.#cache.pending
+    columns.seenRounds[series] = columns.round
+    if (histograms[i] === undefined) {
+      columns.setSample(series, values[i]!, times[i]!)
+    } else {
+      const histogram = this.#limit(histograms[i])
+      if (histogram !== undefined) columns.setHistogram(series, histogram, times[i]!)
+    }
+    columns.setStart(series, starts[i]!)
+  }
+
+  #keepExtra(i: number, series: number): void {
+    const { extras, pending } = this.#cache
+    const histogram = pending.histograms[i]
+    extras.series.push(series)
+    extras.values.push(pending.values[i]!)
+    extras.times.push(pending.times[i]!)
+    extras.starts.push(pending.starts[i]!)
+    extras.histograms.push(histogram === undefined ? undefined : this.#limit(histogram))
+  }
+
+  #limit(histogram: NativeHistogram): NativeHistogram | undefined {
+    const limited = limitHistogram(histogram, this.#options.histogramLimits)
+    if (limited === undefined) this.#cache.exceedsBuckets = true
+    return limited
   }
 
   /** Brings the layout in step with the answer; returns the new number of every series if numbers changed. */
@@ -296,6 +389,8 @@ export class TargetSeries {
     columns.clearFrom(layout.seriesCount)
     const { extras } = this.#cache
     for (let i = 0; i < extras.series.length; i++) extras.series[i] = renumbered[extras.series[i]!]!
+    this.#cache.renumberExemplars(renumbered)
+    this.#exemplars.renumber(renumbered)
     return renumbered
   }
 
@@ -326,6 +421,14 @@ function reserveBatch(count: number): void {
   batchIndexes = new Uint32Array(capacity)
   batchTimes = new Float64Array(capacity)
   batchWords = new Uint32Array(capacity * 2)
+}
+
+/** The arrays that only batches with timestamps of their own need. */
+function reserveTimedBatch(count: number): void {
+  reserveBatch(count)
+  if (count <= batchStarts.length) return
+  batchStarts = new Float64Array(batchIndexes.length)
+  batchPlaces = new Int32Array(batchIndexes.length)
 }
 
 function putStale(at: number, series: number): void {

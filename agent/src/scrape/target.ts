@@ -1,5 +1,6 @@
 import { fnv1a64 } from '@narthex/bytes/fnv'
 import { Labels } from '@narthex/model/labels'
+import type { HistogramReading } from './populate-labels.ts'
 
 /** A target that is scraped. */
 export interface Target {
@@ -10,6 +11,9 @@ export interface Target {
   readonly url: string
   readonly intervalMs: number
   readonly timeoutMs: number
+  readonly histograms: HistogramReading
+  /** `__unix_socket__`: connect to this socket, whatever address the URL has. */
+  readonly socketPath: string | undefined
   /** Prometheus' hash of all labels and the URL; decides where in the interval it is scraped. */
   readonly hash: bigint
 }

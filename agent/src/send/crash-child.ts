@@ -35,6 +35,7 @@ const storage = new RemoteStorage({
         maxBackoffMs: 20,
         retryOnHttp429: true,
         sampleAgeLimitMs: 0,
+        liveFirst: false,
       },
     },
   ],

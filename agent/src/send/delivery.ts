@@ -1,10 +1,13 @@
 import { Backoff, sleep } from './backoff.ts'
+import type { ItemCounts } from './item-counts.ts'
 import { judgeAnswer } from './verdict.ts'
 import type { DropReason, MessageVersion, RemoteAnswer, Verdict } from './verdict.ts'
 
 /** Posts one request body, which is valid until it settles; rejects for anything but an answer. Header names of the answer are in lower case. */
 export interface RemotePoster {
   post(headers: Readonly<Record<string, string>>, body: Uint8Array, signal: AbortSignal): Promise<RemoteAnswer>
+  /** Ends running requests and gives connections back. */
+  close?(): Promise<void>
 }
 
 export interface DeliveryOptions {
@@ -20,26 +23,33 @@ export interface DeliveryOptions {
   readonly holdMs?: number
   readonly now: () => number
   readonly random?: () => number
-  readonly onRetry: (reason: string, samples: number, isThrottled: boolean) => void
+  readonly onRetry: (reason: string, items: Readonly<ItemCounts>, isThrottled: boolean) => void
   readonly onFallback: (reason: string) => void
-  readonly onRefusal: (reason: DropReason, answer: RemoteAnswer) => void
+  /** `headers` and `body` are the refused request; the body is valid until it returns. */
+  readonly onRefusal: (reason: DropReason, answer: RemoteAnswer, headers: Readonly<Record<string, string>>, body: Uint8Array) => void
   readonly onHold: (reason: string) => void
   /** Seconds that an answered attempt took. */
   readonly onAttempt: (seconds: number) => void
 }
 
+export interface BuiltParcel {
+  readonly body: Uint8Array
+  /** One without samples and histograms is not sent. */
+  readonly items: Readonly<ItemCounts>
+}
+
 /** Something to be sent in either version; 1.0 may have to be built when 2.0 is not taken. */
 export interface Parcel {
-  build(version: MessageVersion): { readonly body: Uint8Array; readonly samples: number }
+  build(version: MessageVersion): BuiltParcel
 }
 
 export type DeliveryResult =
-  | { readonly kind: 'delivered'; readonly written: number; readonly samples: number }
+  | { readonly kind: 'delivered'; readonly written: Readonly<ItemCounts>; readonly sent: Readonly<ItemCounts> }
   | {
       readonly kind: 'dropped'
       readonly reason: DropReason
-      readonly written: number
-      readonly samples: number
+      readonly written: Readonly<ItemCounts>
+      readonly sent: Readonly<ItemCounts>
       readonly isTooLarge: boolean
     }
   | { readonly kind: 'aborted' }
@@ -72,47 +82,44 @@ export class Delivery {
     const backoff = new Backoff(minBackoffMs, maxBackoffMs, random ?? Math.random)
     let version = this.#version
     let request = parcel.build(version)
-    if (request.samples === 0) return { kind: 'delivered', written: 0, samples: 0 }
+    if (isEmpty(request)) return { kind: 'delivered', written: request.items, sent: request.items }
     for (let attempt = 0; !signal.aborted; attempt++) {
       const verdict = await this.#attempt(version, request, attempt, signal)
       if (signal.aborted && verdict.kind === 'retry') break
       switch (verdict.kind) {
         case 'delivered':
           if (version === 2) this.#hasConfirmed2 = true
-          return { kind: 'delivered', written: verdict.written, samples: request.samples }
+          return { kind: 'delivered', written: verdict.written, sent: request.items }
         case 'drop':
           return {
             kind: 'dropped',
             reason: verdict.reason,
             written: verdict.written,
-            samples: request.samples,
+            sent: request.items,
             isTooLarge: verdict.isTooLarge,
           }
         case 'fallback':
           this.#fallBack(verdict.reason)
           version = this.#version
           request = parcel.build(version)
+          // 1.0 may have no place for what 2.0 carried.
+          if (isEmpty(request)) return { kind: 'delivered', written: request.items, sent: request.items }
           attempt = -1
           break
         case 'hold':
           this.#options.onHold(verdict.reason)
-          this.#options.onRetry(verdict.reason, request.samples, false)
+          this.#options.onRetry(verdict.reason, request.items, false)
           await sleep(this.#options.holdMs ?? defaultHoldMs, signal)
           break
         case 'retry':
-          this.#options.onRetry(verdict.reason, request.samples, verdict.reason === 'HTTP 429' || verdict.afterMs !== undefined)
+          this.#options.onRetry(verdict.reason, request.items, verdict.reason === 'HTTP 429' || verdict.afterMs !== undefined)
           await sleep(backoff.next(verdict.afterMs), signal)
       }
     }
     return { kind: 'aborted' }
   }
 
-  async #attempt(
-    version: MessageVersion,
-    request: { body: Uint8Array; samples: number },
-    attempt: number,
-    signal: AbortSignal,
-  ): Promise<Verdict> {
+  async #attempt(version: MessageVersion, request: BuiltParcel, attempt: number, signal: AbortSignal): Promise<Verdict> {
     const { poster, headers, userAgent, fixedVersion, now } = this.#options
     const sent: Record<string, string> = { ...headers, ...versionHeaders[version], 'Content-Encoding': 'snappy', 'User-Agent': userAgent }
     if (attempt > 0) sent['Retry-Attempt'] = String(attempt)
@@ -128,11 +135,11 @@ export class Delivery {
       version,
       mayFallBack: fixedVersion === undefined && version === 2,
       hasConfirmed2: this.#hasConfirmed2,
-      samples: request.samples,
+      sent: request.items,
       now: now(),
     }
     const verdict = judgeAnswer(answer, context)
-    if (verdict.kind === 'drop') this.#options.onRefusal(verdict.reason, answer)
+    if (verdict.kind === 'drop') this.#options.onRefusal(verdict.reason, answer, sent, request.body)
     return verdict
   }
 
@@ -142,4 +149,8 @@ export class Delivery {
     this.#version = 1
     this.#options.onFallback(reason)
   }
+}
+
+function isEmpty({ items }: BuiltParcel): boolean {
+  return items.samples + items.histograms === 0
 }

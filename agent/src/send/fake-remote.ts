@@ -1,4 +1,8 @@
+import { readExemplar1, readExemplar2 } from '@narthex/wire/exemplar-message'
+import { readHistogram } from '@narthex/wire/histogram-message'
+import type { WireHistogram } from '@narthex/wire/histogram-message'
 import { LabelPairs } from '@narthex/wire/label-pairs'
+import type { NestedMessages } from '@narthex/wire/request-columns'
 import { RemoteWrite1Reader } from '@narthex/wire/remote-write-1'
 import { RemoteWrite2Reader } from '@narthex/wire/remote-write-2'
 import { uncompress } from '@narthex/wire/snappy'
@@ -9,12 +13,28 @@ export interface ReceivedRequest {
   readonly version: 1 | 2
   readonly headers: Readonly<Record<string, string>>
   readonly samples: readonly ReceivedSample[]
+  readonly histograms: readonly ReceivedHistogram[]
+  readonly exemplars: readonly ReceivedExemplar[]
   readonly metadata: readonly string[]
 }
 
 export interface ReceivedSample {
   /** name=value,… */
   readonly series: string
+  readonly timeMs: number
+  readonly value: number
+  /** Only there if it was sent. */
+  readonly startTimeMs?: number
+}
+
+export interface ReceivedHistogram extends WireHistogram {
+  readonly series: string
+}
+
+export interface ReceivedExemplar {
+  readonly series: string
+  /** name=value,… */
+  readonly labels: string
   readonly timeMs: number
   readonly value: number
 }
@@ -35,9 +55,16 @@ export class FakeRemote implements RemotePoster {
     const given = await Promise.race([aborted, Promise.resolve(this.answer(request, this.requests.length))])
     const status = given.status ?? 204
     if (status < 300) this.stored.push(...request.samples)
-    const written: Record<string, string> =
-      request.version === 2 && status < 300 ? { 'x-prometheus-remote-write-samples-written': String(request.samples.length) } : {}
+    const written = request.version === 2 && status < 300 ? countWritten(request) : {}
     return { status, headers: given.headers ?? written, body: given.body ?? new Uint8Array(0) }
+  }
+}
+
+function countWritten({ samples, histograms, exemplars }: ReceivedRequest): Record<string, string> {
+  return {
+    'x-prometheus-remote-write-samples-written': String(samples.length),
+    'x-prometheus-remote-write-histograms-written': String(histograms.length),
+    'x-prometheus-remote-write-exemplars-written': String(exemplars.length),
   }
 }
 
@@ -51,21 +78,29 @@ function decode1(headers: Readonly<Record<string, string>>, bytes: Uint8Array): 
   const reader = new RemoteWrite1Reader()
   reader.read(bytes)
   const pairs = new LabelPairs()
-  const samples: ReceivedSample[] = []
   const values = new Float64Array(reader.samples.words.buffer)
+  const samples: ReceivedSample[] = []
+  const names: string[] = []
   for (let i = 0; i < reader.seriesCount; i++) {
     pairs.read(bytes, reader.labelsStart[i]!, reader.labelsEnd[i]!)
     const texts: string[] = []
     for (let k = 0; k < 2 * pairs.count; k++)
       texts.push(Buffer.from(bytes.subarray(pairs.offsets[2 * k], pairs.offsets[2 * k + 1])).toString())
+    const series = seriesText(texts)
+    names.push(series)
     for (let s = i === 0 ? 0 : reader.sampleEnd[i - 1]!; s < reader.sampleEnd[i]!; s++) {
-      samples.push({ series: seriesText(texts), timeMs: reader.samples.times[s]!, value: values[s]! })
+      samples.push({ series, timeMs: reader.samples.times[s]!, value: values[s]! })
     }
   }
+  const exemplars = Array.from({ length: reader.exemplarCount }, (_, i): ReceivedExemplar => {
+    const { labels, value, timestampMs } = readExemplar1(bytes, reader.exemplars.starts[i]!, reader.exemplars.ends[i]!)
+    return { series: names[reader.exemplars.series[i]!]!, labels: seriesText(labels), value, timeMs: timestampMs }
+  })
+  const histograms = readHistograms(bytes, reader.histograms, names)
   const metadata = Array.from({ length: reader.metadataCount }, (_, i) => reader.metadata(i)).map(
     ({ family, type, help }) => `${family} ${type} ${help}`,
   )
-  return { version: 1, headers, samples, metadata }
+  return { version: 1, headers, samples, histograms, exemplars, metadata }
 }
 
 function decode2(headers: Readonly<Record<string, string>>, bytes: Uint8Array): ReceivedRequest {
@@ -75,13 +110,30 @@ function decode2(headers: Readonly<Record<string, string>>, bytes: Uint8Array): 
   const symbol = (ref: number) => Buffer.from(bytes.subarray(reader.symbolStart[ref], reader.symbolEnd[ref])).toString()
   const samples: ReceivedSample[] = []
   const metadata: string[] = []
+  const names: string[] = []
   for (let i = 0; i < reader.seriesCount; i++) {
     const series = seriesText([...reader.labelRefs.subarray(i === 0 ? 0 : reader.labelRefsEnd[i - 1], reader.labelRefsEnd[i])].map(symbol))
-    for (let s = i === 0 ? 0 : reader.sampleEnd[i - 1]!; s < reader.sampleEnd[i]!; s++)
-      samples.push({ series, timeMs: reader.samples.times[s]!, value: values[s]! })
+    names.push(series)
+    for (let s = i === 0 ? 0 : reader.sampleEnd[i - 1]!; s < reader.sampleEnd[i]!; s++) {
+      const startTimeMs = reader.samples.startTimes?.[s] ?? 0
+      samples.push({ series, timeMs: reader.samples.times[s]!, value: values[s]!, ...(startTimeMs === 0 ? {} : { startTimeMs }) })
+    }
     if (reader.metadata[3 * i] !== 0) metadata.push(`${series} ${reader.metadata[3 * i]} ${symbol(reader.metadata[3 * i + 1]!)}`)
   }
-  return { version: 2, headers, samples, metadata }
+  const { exemplars, symbolCount } = reader
+  const receivedExemplars = Array.from({ length: exemplars.count }, (_, i): ReceivedExemplar => {
+    const { labelRefs, value, timestampMs } = readExemplar2(bytes, exemplars.starts[i]!, exemplars.ends[i]!, symbolCount)
+    return { series: names[exemplars.series[i]!]!, labels: seriesText(labelRefs.map(symbol)), value, timeMs: timestampMs }
+  })
+  const histograms = readHistograms(bytes, reader.histograms, names)
+  return { version: 2, headers, samples, histograms, exemplars: receivedExemplars, metadata }
+}
+
+function readHistograms(bytes: Uint8Array, messages: NestedMessages, names: readonly string[]): ReceivedHistogram[] {
+  return Array.from({ length: messages.count }, (_, i) => ({
+    series: names[messages.series[i]!]!,
+    ...readHistogram(bytes, messages.starts[i]!, messages.ends[i]!),
+  }))
 }
 
 function seriesText(texts: readonly string[]): string {

@@ -112,6 +112,7 @@ test.each([
           maxBackoffMs: 500,
           retryOnHttp429: true,
           sampleAgeLimitMs: 0,
+          liveFirst: false,
         },
       },
     ],

@@ -5,12 +5,14 @@ import { RemoteWrite1Writer } from '@narthex/wire/remote-write-1-writer'
 import { compress, SnappyError } from '@narthex/wire/snappy'
 import type { FrameLog } from '../store/frame-log.ts'
 import type { LogReader } from '../store/log-reader.ts'
-import { FrameError } from '../store/sample-frame.ts'
+import { countRare, FrameError } from '../store/sample-frame.ts'
 import type { FrameRef } from '../store/sample-frame.ts'
-import { AckTracker } from './ack-tracker.ts'
+import type { DeadLetterFile } from './dead-letter-file.ts'
 import { Delivery } from './delivery.ts'
 import type { RemotePoster } from './delivery.ts'
 import { MetadataSchedule } from './metadata-schedule.ts'
+import { noItems, subtractCounts } from './item-counts.ts'
+import { Lane } from './lane.ts'
 import { LayoutPreparer } from './prepared-layout.ts'
 import { Pulse } from './pulse.ts'
 import { RequestBuilder } from './request-builder.ts'
@@ -23,6 +25,8 @@ import type { MessageVersion } from './verdict.ts'
 /** After a 413 requests get this much smaller, down to the smallest. */
 const shrinkFactor = 0.5
 const samplesPerSendMin = 50
+/** How often it is looked at whether new samples need a lane of their own. */
+const laneReviewMs = 500
 /** The same complaint about a remote is logged at most this often. */
 const complaintIntervalMs = 10_000
 const answerTextMax = 1024
@@ -40,14 +44,14 @@ export interface RemoteSenderOptions {
   readonly now?: () => number
   readonly random?: () => number
   readonly holdMs?: number
+  /** Where refused requests go; absent: nowhere. */
+  readonly deadLetters?: DeadLetterFile
 }
 
 /** Brings the frames of the log to one remote, in order per target, and moves the remote's cursor behind what was delivered. */
 export class RemoteSender {
   readonly #options: RemoteSenderOptions
   readonly #now: () => number
-  readonly #reader: LogReader
-  readonly #tracker = new AckTracker()
   readonly #delivery: Delivery
   readonly #preparer: LayoutPreparer
   readonly #metadata: MetadataSchedule
@@ -56,38 +60,38 @@ export class RemoteSender {
   readonly #abort = new AbortController()
   /** Beats when anything changed that somebody may wait for. */
   readonly #pulse = new Pulse()
-  #shards: Shard[] = []
-  #wantedShards: number
+  /** The lane of the backlog first; the second one, of what is new, is there only while the remote is behind and takes samples out of order. */
+  #lanes: Lane[]
   #samplesPerSend: number
-  #run: number | undefined
+  /** Where the log ended at each of the last looks, oldest first; and whether anything was delivered since the last one. */
+  #logEnds: number[] = []
+  #hasDelivered = false
   #timers: NodeJS.Timeout[] = []
   #intervalIn = 0
   #intervalOut = 0
   #intervalSendSeconds = 0
   #throttledUntilMs = 0
   #lastComplaintMs = -Infinity
-  #dispatching: Promise<void> = Promise.resolve()
 
   constructor(options: RemoteSenderOptions) {
     const { config, name, log, metrics } = options
     const { queue, metadata } = config
     this.#options = options
     this.#now = options.now ?? Date.now
-    this.#reader = log.reader(name)
     this.#preparer = new LayoutPreparer(options.externalLabels, config.writeRelabelConfigs)
     this.#metadata = new MetadataSchedule(metadata.send ? metadata.sendIntervalMs : Infinity, this.#now)
     this.#shardCount = new ShardCount(queue.minShards, queue.maxShards)
-    this.#wantedShards = queue.minShards
     this.#samplesPerSend = queue.maxSamplesPerSend
     this.#delivery = this.#createDelivery()
-    this.#setShards(queue.minShards)
+    this.#lanes = [this.#createLane(log.reader(name), queue.minShards)]
+    this.#showShards()
     metrics.protocolVersion.set(this.#delivery.version)
   }
 
   start(): void {
-    this.#reader.onAppend = () => this.#pulse.beat()
-    this.#dispatching = this.#dispatch()
-    const { metadata } = this.#options.config
+    this.#lanes[0]!.start()
+    const { metadata, queue } = this.#options.config
+    if (queue.liveFirst) this.#timers.push(setInterval(() => this.#reviewLanes(), laneReviewMs))
     this.#timers.push(setInterval(() => this.#reviewShards(), ShardCount.intervalMs))
     if (metadata.send) this.#timers.push(setInterval(() => void this.#sendMetadata(), metadata.sendIntervalMs))
   }
@@ -95,7 +99,7 @@ export class RemoteSender {
   /** Samples in memory that are not settled. */
   get queuedSamples(): number {
     let samples = 0
-    for (const shard of this.#shards) samples += shard.queuedSamples
+    for (const lane of this.#lanes) samples += lane.queuedSamples
     return samples
   }
 
@@ -106,78 +110,107 @@ export class RemoteSender {
     this.#pulse.beat()
     const deadline = setTimeout(() => this.#abort.abort(), graceMs)
     this.#abort.signal.addEventListener('abort', () => this.#pulse.beat())
-    await this.#dispatching
-    for (const shard of this.#shards) shard.flush()
-    await this.#untilIdle()
+    await Promise.all(this.#lanes.map((lane) => lane.drained()))
     clearTimeout(deadline)
     this.#abort.abort()
-    for (const shard of this.#shards) shard.stop()
-    this.#reader.onAppend = undefined
+    for (const lane of this.#lanes) lane.close()
+    this.#options.metrics.histogramsPending.set(0)
+    this.#options.metrics.exemplarsPending.set(0)
     this.#acknowledge()
+    await this.#options.deadLetters?.close()
+    await this.#options.poster.close?.()
   }
 
-  /** Reads the log for ever: one frame after the other into the queue of its target's shard. */
-  async #dispatch(): Promise<void> {
-    while (!this.#abort.signal.aborted) {
-      if (this.#wantedShards !== this.#shards.length) await this.#reshard()
-      const frame = this.#reader.tryNext()
-      if (frame !== undefined) await this.#enqueue(frame)
-      else if (this.#reader.isBehind) await this.#reader.load()
-      else if (this.#stopping.signal.aborted) return
-      else await this.#pulse.wait()
+  #createLane(reader: LogReader, shards: number): Lane {
+    const { config } = this.#options
+    const wanted = { exemplars: config.sendExemplars, histograms: config.sendNativeHistograms }
+    return new Lane(
+      {
+        reader,
+        pulse: this.#pulse,
+        stopping: this.#stopping.signal,
+        abort: this.#abort.signal,
+        onRead: (frame) => this.#metadata.note(frame.layout),
+        onQueued: (frame, hadToWait) => this.#countQueued(frame, hadToWait),
+        onFinished: (frame) => this.#finish(frame),
+        createShard: (finish) => {
+          const builder = new RequestBuilder(this.#preparer, wanted)
+          return new Shard({
+            capacity: config.queue.capacity,
+            samplesMax: () => this.#samplesPerSend,
+            batchDeadlineMs: config.queue.batchSendDeadlineMs,
+            send: (slices, samples) => this.#send(builder, slices, samples),
+            finish,
+            onProgress: () => this.#onProgress(),
+          })
+        },
+      },
+      shards,
+    )
+  }
+
+  #countQueued(frame: FrameRef, hadToWait: boolean): void {
+    const { metrics } = this.#options
+    if (hadToWait) metrics.enqueueRetries.inc()
+    this.#intervalIn += frame.count
+    metrics.highestQueuedSeconds.set(Math.max(metrics.highestQueuedSeconds.value, frame.maxTimeMs / 1000))
+    this.#countPending(frame, 1)
+    metrics.samplesPending.set(this.queuedSamples)
+  }
+
+  /** A frame whose counts cannot be read fails when it is sent. */
+  #countPending(frame: FrameRef, factor: 1 | -1): void {
+    const { histogramsPending, exemplarsPending } = this.#options.metrics
+    try {
+      const { histograms, exemplars } = countRare(frame)
+      if (histograms > 0) histogramsPending.inc(factor * histograms)
+      if (exemplars > 0) exemplarsPending.inc(factor * exemplars)
+    } catch (error) {
+      if (!(error instanceof FrameError)) throw error
     }
   }
 
-  async #enqueue(frame: FrameRef): Promise<void> {
-    // Before it is handed on: a frame that is read and not settled must hold the cursor back.
-    this.#tracker.start(frame.sequence)
-    frame.chunk?.hold()
-    // Frames of an earlier run name targets by other numbers: they are finished before frames of this run begin.
-    if (this.#run !== undefined && frame.run !== this.#run) await this.#untilIdle()
-    this.#run = frame.run
-    this.#metadata.note(frame.layout)
-    const shard = this.#shards[frame.layout.target % this.#shards.length]!
-    if (!shard.hasRoom(frame.count)) this.#options.metrics.enqueueRetries.inc()
-    while (!shard.hasRoom(frame.count) && !this.#abort.signal.aborted) await this.#pulse.wait()
-    if (this.#abort.signal.aborted) return
-    this.#intervalIn += frame.count
-    shard.enqueue(frame)
-    const { highestQueuedSeconds } = this.#options.metrics
-    highestQueuedSeconds.set(Math.max(highestQueuedSeconds.value, frame.maxTimeMs / 1000))
-    if (this.#stopping.signal.aborted) shard.flush()
-    this.#options.metrics.samplesPending.set(this.queuedSamples)
-  }
-
-  #setShards(count: number): void {
-    const { config, metrics } = this.#options
-    this.#shards = Array.from({ length: count }, () => {
-      const builder = new RequestBuilder(this.#preparer)
-      return new Shard({
-        capacity: config.queue.capacity,
-        samplesMax: () => this.#samplesPerSend,
-        batchDeadlineMs: config.queue.batchSendDeadlineMs,
-        send: (slices, samples) => this.#send(builder, slices, samples),
-        finish: (frame) => this.#finish(frame),
-        onProgress: () => this.#onProgress(),
-      })
-    })
-    this.#shardCount.apply(count)
-    metrics.shards.set(count)
+  #showShards(): void {
+    const { metrics } = this.#options
+    let shards = 0
+    for (const lane of this.#lanes) shards += lane.shardCount
+    this.#shardCount.apply(this.#lanes[0]!.shardCount)
+    metrics.shards.set(shards)
     metrics.shardsDesired.set(this.#shardCount.desired)
   }
 
-  /** With other shards a target may get another queue: the old ones are emptied first, so that its order holds. */
-  async #reshard(): Promise<void> {
-    for (const shard of this.#shards) shard.flush()
-    await this.#untilIdle()
-    if (!this.#abort.signal.aborted) this.#setShards(this.#wantedShards)
+  /** Opens a second lane when the remote is back after an outage, and lets go of the first when the backlog is through. */
+  #reviewLanes(): void {
+    const { log, name, config } = this.#options
+    const [first, second] = this.#lanes
+    if (first!.isThrough && second !== undefined) {
+      first!.close()
+      log.closeLane(name)
+      this.#lanes = [second]
+      this.#logEnds = []
+    } else if (second === undefined) {
+      this.#logEnds.push(log.nextSequence)
+      // What is older than two deadlines and not even read: samples scraped now would come as late as that.
+      const looks = Math.ceil((2 * config.queue.batchSendDeadlineMs) / laneReviewMs) + 1
+      if (this.#logEnds.length > looks) this.#logEnds.shift()
+      const isBehind = this.#logEnds.length === looks && first!.reader.position < this.#logEnds[0]!
+      if (isBehind && this.#hasDelivered) {
+        const live = this.#createLane(log.openLane(name), config.queue.minShards)
+        this.#lanes = [first!, live]
+        live.start()
+      }
+    }
+    this.#hasDelivered = false
+    this.#showShards()
+    this.#acknowledge()
   }
 
   #reviewShards(): void {
     const backlog = this.queuedSamples + this.#unreadSamples()
     const isThrottled = this.#now() < this.#throttledUntilMs
-    this.#wantedShards = this.#shardCount.update(this.#intervalIn, this.#intervalOut, this.#intervalSendSeconds, backlog, isThrottled)
-    this.#options.metrics.shardsDesired.set(this.#shardCount.desired)
+    const wanted = this.#shardCount.update(this.#intervalIn, this.#intervalOut, this.#intervalSendSeconds, backlog, isThrottled)
+    for (const lane of this.#lanes) lane.setShards(wanted)
+    this.#showShards()
     this.#intervalIn = 0
     this.#intervalOut = 0
     this.#intervalSendSeconds = 0
@@ -186,8 +219,13 @@ export class RemoteSender {
 
   /** Frames not read yet, at the size of those in the queues; a guess for the number of shards only. */
   #unreadSamples(): number {
-    const unread = this.#options.log.nextSequence - this.#reader.position
-    return this.#tracker.pendingCount === 0 ? 0 : (unread * this.queuedSamples) / this.#tracker.pendingCount
+    let unread = 0
+    let pending = 0
+    for (const lane of this.#lanes) {
+      unread += Math.max(0, Math.min(this.#options.log.nextSequence, lane.reader.until) - lane.reader.position)
+      pending += lane.pendingFrames
+    }
+    return pending === 0 ? 0 : (unread * this.queuedSamples) / pending
   }
 
   /** Settles a batch; false if it was aborted. */
@@ -202,11 +240,12 @@ export class RemoteSender {
     } catch (error) {
       if (!(error instanceof FrameError) && !(error instanceof SnappyError)) throw error
       this.#complain('cannot build a request, its samples are lost', { err: error })
-      metrics.lose(error instanceof FrameError ? 'damaged' : 'too_large', samples)
+      metrics.lose(error instanceof FrameError ? 'damaged' : 'too_large', { ...noItems, samples })
       return true
     }
     this.#intervalSendSeconds += (performance.now() - startMs) / 1000
     if (result.kind === 'aborted') return false
+    this.#hasDelivered = true
     this.#countResult(result, built!)
     this.#intervalOut += samples
     return true
@@ -220,17 +259,23 @@ export class RemoteSender {
 
   #countResult(result: Exclude<Awaited<ReturnType<Delivery['deliver']>>, { kind: 'aborted' }>, built: BuiltRequest): void {
     const { metrics } = this.#options
-    metrics.lose('rule', built.droppedByRules)
-    metrics.lose('too_old', built.droppedByAge)
-    const written = Math.min(result.written, result.samples)
-    const failed = result.samples - written
-    // As Prometheus: what was sent counts here, also when the remote refused it; `samples_failed_total` says how much.
-    metrics.samples.inc(result.samples)
-    metrics.samplesFailed.inc(failed)
+    const { byRules, byAge, customBuckets, unwantedHistograms } = built.leftOut
+    metrics.lose('rule', byRules)
+    metrics.lose('too_old', byAge)
+    metrics.lose('nhcb_in_rw1_not_supported', { ...noItems, histograms: customBuckets })
+    metrics.lose('native_histograms_not_sent', { ...noItems, histograms: unwantedHistograms })
+    const failed = subtractCounts(result.sent, result.written)
+    // As Prometheus: what was sent counts here, also when the remote refused it; the `…_failed_total` say how much.
+    metrics.samples.inc(result.sent.samples)
+    metrics.samplesFailed.inc(failed.samples)
+    metrics.histograms.inc(result.sent.histograms)
+    metrics.histogramsFailed.inc(failed.histograms)
+    metrics.exemplars.inc(result.sent.exemplars)
+    metrics.exemplarsFailed.inc(failed.exemplars)
     metrics.isHeld.set(0)
-    if (result.samples > 0) metrics.bytes.inc(built.body.length)
+    if (result.sent.samples + result.sent.histograms > 0) metrics.bytes.inc(built.body.length)
     if (result.kind === 'delivered') {
-      if (failed > 0) metrics.lose('rejected', failed)
+      metrics.lose('rejected', failed)
       metrics.highestSentSeconds.set(Math.max(metrics.highestSentSeconds.value, built.maxTimeMs / 1000))
       return
     }
@@ -239,14 +284,15 @@ export class RemoteSender {
   }
 
   #finish(frame: FrameRef): void {
-    this.#tracker.finish(frame.sequence)
+    this.#countPending(frame, -1)
     frame.chunk?.release()
     this.#acknowledge()
   }
 
   #acknowledge(): void {
     const { log, name, metrics } = this.#options
-    log.acknowledge(name, this.#tracker.next(this.#reader.position))
+    const [first, live] = this.#lanes
+    log.acknowledge(name, first!.next, live?.next)
     metrics.pendingFrames.set(log.pendingFrames(name))
   }
 
@@ -263,10 +309,12 @@ export class RemoteSender {
       now: this.#now,
       ...(random === undefined ? {} : { random }),
       ...(holdMs === undefined ? {} : { holdMs }),
-      onRetry: (reason, samples, isThrottled) => {
+      onRetry: (reason, { samples, histograms, exemplars }, isThrottled) => {
         metrics.samplesRetried.inc(samples)
+        metrics.histogramsRetried.inc(histograms)
+        metrics.exemplarsRetried.inc(exemplars)
         if (isThrottled) this.#throttledUntilMs = this.#now() + 2 * ShardCount.intervalMs
-        this.#complain('Failed to send batch, retrying', { reason, samples })
+        this.#complain('Failed to send batch, retrying', { reason, samples: samples + histograms })
       },
       onFallback: (reason) => {
         metrics.protocolVersion.set(1)
@@ -276,9 +324,17 @@ export class RemoteSender {
         metrics.isHeld.set(1)
         this.#complain('The remote refuses us: samples are kept, next attempt in 30 s', { reason })
       },
-      onRefusal: (reason, answer) => {
+      onRefusal: (reason, answer, headers, body) => {
         const text = Buffer.from(answer.body.subarray(0, answerTextMax)).toString('utf8').trim()
         this.#complain('non-recoverable error', { reason, status: answer.status, err: text })
+        this.#options.deadLetters?.add({
+          timeMs: this.#now(),
+          status: answer.status,
+          reason,
+          error: text,
+          contentType: headers['Content-Type']!,
+          body,
+        })
       },
       onAttempt: (seconds) => metrics.batchDuration.observe(seconds),
     })
@@ -302,16 +358,15 @@ export class RemoteSender {
       const writer = new RemoteWrite1Writer()
       for (const { name, type, help, unit } of entries) writer.metadata({ family: name, type, help, unit })
       const body = compress(writer.view())
-      const result = await this.#delivery.deliver({ build: () => ({ body, samples: entries.length }) }, this.#abort.signal)
+      const result = await this.#delivery.deliver(
+        { build: () => ({ body, items: { ...noItems, samples: entries.length } }) },
+        this.#abort.signal,
+      )
       if (result.kind === 'aborted') return
       metrics.metadata.inc(entries.length)
       metrics.metadataBytes.inc(body.length)
       if (result.kind === 'dropped') metrics.metadataFailed.inc(entries.length)
     }
-  }
-
-  async #untilIdle(): Promise<void> {
-    while (!this.#abort.signal.aborted && this.#shards.some((shard) => !shard.isIdle)) await this.#pulse.wait()
   }
 
   #onProgress(): void {

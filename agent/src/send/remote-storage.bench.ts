@@ -53,6 +53,7 @@ function configOf(protobufMessage: RemoteWriteConfig['protobufMessage']): Remote
       maxBackoffMs: 5000,
       retryOnHttp429: true,
       sampleAgeLimitMs: 0,
+      liveFirst: false,
     },
     ...(protobufMessage === undefined ? {} : { protobufMessage }),
   }

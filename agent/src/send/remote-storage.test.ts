@@ -25,6 +25,7 @@ const queue: QueueConfig = {
   maxBackoffMs: 20,
   retryOnHttp429: false,
   sampleAgeLimitMs: 0,
+  liveFirst: false,
 }
 
 let directory: string

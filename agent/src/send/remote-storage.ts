@@ -1,13 +1,18 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
+import { describeConfig } from '@narthex/config/describe-config'
 import type { RemoteWriteConfig } from '@narthex/config/remote-config'
 import type { Labels } from '@narthex/model/labels'
+import { lockDirectory } from '@narthex/service/directory-lock'
+import type { DirectoryLock } from '@narthex/service/directory-lock'
 import type { Logger } from '@narthex/service/logger'
 import type { Registry } from '@narthex/service/metrics'
 import { FrameLog } from '../store/frame-log.ts'
-import type { LossReason } from '../store/frame-log.ts'
+import type { FrameLogOptions, LossReason } from '../store/frame-log.ts'
 import type { FrameSink, ScrapeBatch } from '../store/frame.ts'
+import { DeadLetterFile } from './dead-letter-file.ts'
 import type { RemotePoster } from './delivery.ts'
+import { noItems } from './item-counts.ts'
 import { RemoteSender } from './remote-sender.ts'
 import { SendMetrics } from './send-metrics.ts'
 import type { RemoteMetrics } from './send-metrics.ts'
@@ -21,15 +26,25 @@ export interface RemoteStorageOptions {
   readonly registry: Registry
   readonly logger: Logger
   readonly userAgent: string
-  /** Byte cap of the log. */
-  readonly bytesMax?: number
+  readonly limits?: StorageLimits
+  /** Wait between probes while a remote refuses us (401, 403, 404). */
+  readonly holdMs?: number
+  /** Refused batches are kept in a file per remote, up to this many bytes each; 0 or absent = they are not. */
+  readonly deadLetterBytesMax?: number
+  /** False: another process may use the directory, which nothing here survives. */
+  readonly lock?: boolean
   readonly now?: () => number
 }
+
+/** Bounds of the log; absent ones have the defaults of `FrameLog`. */
+export type StorageLimits = Pick<FrameLogOptions, 'bytesMax' | 'ageMaxMs' | 'syncIntervalMs'>
 
 /** What requests under way get to end on a reload. */
 const reloadGraceMs = 1000
 
 interface Running {
+  /** Changes when anything about the remote does. */
+  readonly description: string
   readonly metrics: RemoteMetrics
   readonly sender: RemoteSender
 }
@@ -40,6 +55,7 @@ export class RemoteStorage implements FrameSink {
   readonly #metrics: SendMetrics
   readonly #log: FrameLog
   readonly #running = new Map<string, Running>()
+  readonly #lock: DirectoryLock | undefined
   #externalLabels: Labels
 
   constructor(options: RemoteStorageOptions) {
@@ -47,6 +63,7 @@ export class RemoteStorage implements FrameSink {
     this.#externalLabels = options.externalLabels
     this.#metrics = new SendMetrics(options.registry)
     const names = nameRemotes(options.remotes)
+    this.#lock = options.lock === false ? undefined : lockDirectory(options.directory)
     this.#log = new FrameLog({
       directory: join(options.directory, 'frames'),
       remotes: names,
@@ -54,7 +71,7 @@ export class RemoteStorage implements FrameSink {
         onLoss: (remote, reason, frames, samples) => this.#countLoss(remote, reason, frames, samples),
         onProblem: (text, fields) => options.logger.warn(text, fields),
       },
-      ...(options.bytesMax === undefined ? {} : { bytesMax: options.bytesMax }),
+      ...options.limits,
     })
     const { registry } = options
     const bytes = registry.gauge('narthex_agent_log_bytes', 'Bytes of the frame log on disk.')
@@ -69,32 +86,48 @@ export class RemoteStorage implements FrameSink {
   }
 
   append(batch: ScrapeBatch): void {
-    this.#metrics.samplesIn.inc(batch.count)
+    const histograms = batch.histograms?.count ?? 0
+    this.#metrics.samplesIn.inc(batch.count - histograms)
+    if (histograms > 0) this.#metrics.histogramsIn.inc(histograms)
+    if (batch.exemplars !== undefined) this.#metrics.exemplarsIn.inc(batch.exemplars.count)
     const timeMs = typeof batch.times === 'number' ? batch.times : (batch.times[0] ?? 0)
     if (timeMs / 1000 > this.#metrics.highestSeconds.value) this.#metrics.highestSeconds.set(timeMs / 1000)
     this.#log.append(batch)
   }
 
-  /** Takes a reloaded configuration: every remote goes on at its cursor, removed ones end. */
+  /** Takes a reloaded configuration: unchanged remotes do not notice, changed ones go on at their cursors, removed ones end. */
   async applyConfig(remotes: readonly RemoteWriteConfig[], externalLabels: Labels): Promise<void> {
-    // Also unchanged remotes start anew: secrets do not show whether they changed. What was under way may arrive twice.
-    await Promise.all([...this.#running.values()].map(({ sender }) => sender.stop(reloadGraceMs)))
-    this.#running.clear()
     this.#externalLabels = externalLabels
     const names = nameRemotes(remotes)
+    const isUnchanged = (name: string): boolean => {
+      const at = names.indexOf(name)
+      return at >= 0 && this.#running.get(name)?.description === this.#describe(remotes[at]!)
+    }
+    const changed = [...this.#running].filter(([name]) => !isUnchanged(name))
+    await Promise.all(changed.map(([, { sender }]) => sender.stop(reloadGraceMs)))
+    for (const [name] of changed) this.#running.delete(name)
     this.#log.setRemotes(names)
-    for (const name of names) this.#log.rewind(name)
-    remotes.forEach((config, i) => this.#start(config, names[i]!))
+    remotes.forEach((config, i) => {
+      const name = names[i]!
+      if (this.#running.has(name)) return
+      this.#log.rewind(name)
+      this.#start(config, name)
+    })
   }
 
   /** Sends what can be sent within `graceMs`; the rest is on disk for the next start. */
   async close(graceMs: number): Promise<void> {
     await Promise.all([...this.#running.values()].map(({ sender }) => sender.stop(graceMs)))
     await this.#log.close()
+    this.#lock?.release()
+  }
+
+  #describe(config: RemoteWriteConfig): string {
+    return describeConfig({ config, externalLabels: this.#externalLabels.pairs })
   }
 
   #start(config: RemoteWriteConfig, name: string): void {
-    const { logger, userAgent, createPoster, now } = this.#options
+    const { logger, userAgent, createPoster, now, holdMs, deadLetterBytesMax, directory } = this.#options
     const { queue } = config
     const metrics = this.#metrics.remote(name, redactUrl(config.url), {
       shardsMin: queue.minShards,
@@ -112,15 +145,19 @@ export class RemoteStorage implements FrameSink {
       logger: logger.with({ remote_name: name, url: redactUrl(config.url) }),
       userAgent,
       ...(now === undefined ? {} : { now }),
+      ...(holdMs === undefined ? {} : { holdMs }),
+      ...(deadLetterBytesMax === undefined || deadLetterBytesMax === 0
+        ? {}
+        : { deadLetters: new DeadLetterFile(join(directory, 'dead-letters'), name, deadLetterBytesMax) }),
     })
-    this.#running.set(name, { metrics, sender })
+    this.#running.set(name, { description: this.#describe(config), metrics, sender })
     sender.start()
   }
 
   #countLoss(remote: string, reason: LossReason, frames: number, samples: number | undefined): void {
     const metrics = this.#running.get(remote)?.metrics
     metrics?.loseFrames(reason, frames)
-    metrics?.lose(reason, samples ?? 0)
+    metrics?.lose(reason, { ...noItems, samples: samples ?? 0 })
     this.#options.logger.warn('samples were lost', { remote_name: remote, reason, frames, samples: samples ?? 'unknown' })
   }
 }

@@ -1,3 +1,5 @@
+import { ByteReader } from '@narthex/bytes/byte-reader'
+import { hasCustomBuckets } from '@narthex/wire/histogram-message'
 import { codeOfMetricType } from '@narthex/wire/metric-type-codes'
 import { RemoteWrite1Writer } from '@narthex/wire/remote-write-1-writer'
 import { RemoteWrite2Writer } from '@narthex/wire/remote-write-2-writer'
@@ -7,8 +9,13 @@ import { noFamily } from '../store/frame.ts'
 import type { FamilyMetadata, SeriesLayout } from '../store/frame.ts'
 import { FrameColumns } from '../store/sample-frame.ts'
 import type { FrameRef } from '../store/sample-frame.ts'
+import { createCounts } from './item-counts.ts'
+import type { ItemCounts } from './item-counts.ts'
 import type { LayoutPreparer, PreparedLayout } from './prepared-layout.ts'
 import type { MessageVersion } from './verdict.ts'
+
+/** The place of a sample that is left out for its age; -1 is one that a rule left out. */
+const tooOld = -2
 
 /** A run of a frame's samples that goes into one request. */
 export interface FrameSlice {
@@ -22,11 +29,25 @@ export interface BuiltRequest {
   /** Compressed; valid until the builder's next request. */
   readonly body: Uint8Array
   readonly uncompressedBytes: number
-  readonly samples: number
-  /** Left out: by a rule, and for their age. */
-  readonly droppedByRules: number
-  readonly droppedByAge: number
+  readonly items: Readonly<ItemCounts>
+  readonly leftOut: LeftOut
   readonly maxTimeMs: number
+}
+
+/** What a request does not carry of its frames. */
+export interface LeftOut {
+  readonly byRules: Readonly<ItemCounts>
+  readonly byAge: Readonly<ItemCounts>
+  /** Histograms with custom buckets, for which 1.0 has no place. */
+  readonly customBuckets: number
+  /** Histograms that the remote's configuration does not want. */
+  readonly unwantedHistograms: number
+}
+
+/** `send_exemplars` and `send_native_histograms`. */
+export interface Wanted {
+  readonly exemplars: boolean
+  readonly histograms: boolean
 }
 
 /** Decides for which frames a 2.0 request carries metadata: every series once per interval. */
@@ -37,6 +58,7 @@ export interface MetadataPlan {
 /** Builds requests out of frames without an object per sample. One per shard. */
 export class RequestBuilder {
   readonly #preparer: LayoutPreparer
+  readonly #wanted: Wanted
   readonly #writer1 = new RemoteWrite1Writer()
   readonly #writer2 = new RemoteWrite2Writer()
   readonly #columns = new FrameColumns()
@@ -44,18 +66,26 @@ export class RequestBuilder {
   /** The frame whose columns are decoded: a large frame is cut into many requests, and decoded once. */
   #decoded: FrameRef | undefined
   #body: ArrayBuffer | undefined
-  #droppedByRules = 0
-  #droppedByAge = 0
+  #byRules = createCounts()
+  #byAge = createCounts()
+  #customBuckets = 0
+  #unwantedHistograms = 0
+  /** References of exemplar labels in the 2.0 request being built. */
+  #exemplarSymbols = new Map<string, number>()
   #maxTimeMs = 0
 
-  constructor(preparer: LayoutPreparer) {
+  constructor(preparer: LayoutPreparer, wanted: Wanted) {
     this.#preparer = preparer
+    this.#wanted = wanted
   }
 
   /** Samples before `oldestMs` are left out. Throws `FrameError` for a frame that its checksum did not save. */
   build(slices: readonly FrameSlice[], version: MessageVersion, oldestMs: number, metadata: MetadataPlan): BuiltRequest {
-    this.#droppedByRules = 0
-    this.#droppedByAge = 0
+    this.#byRules = createCounts()
+    this.#byAge = createCounts()
+    this.#customBuckets = 0
+    this.#unwantedHistograms = 0
+    if (this.#exemplarSymbols.size > 0) this.#exemplarSymbols = new Map()
     this.#maxTimeMs = 0
     const writer = version === 1 ? this.#writer1 : this.#writer2
     writer.reset()
@@ -82,9 +112,13 @@ export class RequestBuilder {
       version,
       body,
       uncompressedBytes: bytes.length,
-      samples: writer.sampleCount,
-      droppedByRules: this.#droppedByRules,
-      droppedByAge: this.#droppedByAge,
+      items: { samples: writer.sampleCount, histograms: writer.histogramCount, exemplars: writer.exemplarCount },
+      leftOut: {
+        byRules: this.#byRules,
+        byAge: this.#byAge,
+        customBuckets: this.#customBuckets,
+        unwantedHistograms: this.#unwantedHistograms,
+      },
       maxTimeMs: this.#maxTimeMs,
     }
   }
@@ -95,11 +129,25 @@ export class RequestBuilder {
     const { symbolBytes, seriesRefs, seriesRefOffsets } = layout
     let symbolOffsets = this.#symbolOffsets.get(layout)
     if (symbolOffsets === undefined) this.#symbolOffsets.set(layout, (symbolOffsets = locateSymbols(symbolBytes, layout.symbolCount)))
-    const { words, hasTimes, timeMs } = this.#columns
+    const { words, hasTimes, timeMs, exemplars } = this.#columns
     writer.setTime(timeMs)
+    if (this.#isRich(1)) {
+      const offsets = symbolOffsets
+      this.#addRich(slice, places, oldestMs, {
+        version: 1,
+        open: (series) => writer.openSeries(symbolBytes, offsets, seriesRefs, seriesRefOffsets[series]!, seriesRefOffsets[series + 1]!),
+        exemplar: (i, low, high) =>
+          writer.addExemplar(exemplars.bytes, exemplars.offsets[i]!, exemplars.offsets[i + 1]!, low, high, exemplars.times[i]!),
+        close: () => writer.closeSeries(),
+      })
+      return
+    }
     for (let i = slice.from; i < slice.to; i++) {
       const series = this.#place(i, places, oldestMs)
-      if (series < 0) continue
+      if (series < 0) {
+        this.#leaveOut(series, 1, 0, 0)
+        continue
+      }
       if (hasTimes) writer.setTime(this.#time(i))
       const start = seriesRefOffsets[series]!
       const end = seriesRefOffsets[series + 1]!
@@ -119,11 +167,28 @@ export class RequestBuilder {
     const { seriesRefs, seriesRefOffsets, familyOfSeries } = layout
     let base = bases.get(layout)
     if (base === undefined) bases.set(layout, (base = writer.addSymbols(layout.symbolBytes, layout.symbolCount)))
-    const { words, hasTimes, timeMs } = this.#columns
+    const { words, hasTimes, timeMs, exemplars } = this.#columns
     writer.setTime(timeMs)
+    if (this.#isRich(2)) {
+      const shift = base
+      this.#addRich(slice, places, oldestMs, {
+        version: 2,
+        open: (series) => writer.openSeries(seriesRefs, seriesRefOffsets[series]!, seriesRefOffsets[series + 1]!, shift),
+        exemplar: (i, low, high) => writer.addExemplar(this.#exemplarRefs(i), low, high, exemplars.times[i]!),
+        close: (series) => {
+          const family = families === undefined || familyOfSeries === undefined ? noFamily : familyOfSeries[series]!
+          const refs = family === noFamily ? undefined : familyRefs(writer, families!, layout.families[family]!)
+          writer.closeSeries(refs?.code, refs?.help, refs?.unit)
+        },
+      })
+      return
+    }
     for (let i = slice.from; i < slice.to; i++) {
       const series = this.#place(i, places, oldestMs)
-      if (series < 0) continue
+      if (series < 0) {
+        this.#leaveOut(series, 1, 0, 0)
+        continue
+      }
       if (hasTimes) writer.setTime(this.#time(i))
       const start = seriesRefOffsets[series]!
       const end = seriesRefOffsets[series + 1]!
@@ -136,18 +201,82 @@ export class RequestBuilder {
     }
   }
 
-  /** The series of sample `i`, -1 if it is left out. */
+  /** Whether the decoded frame has anything that this version carries beside one float a series. */
+  #isRich(version: MessageVersion): boolean {
+    const { histograms, exemplars, hasStartTimes } = this.#columns
+    return histograms.count > 0 || (this.#wanted.exemplars && exemplars.count > 0) || (version === 2 && hasStartTimes)
+  }
+
+  /** A slice of a frame with histograms, exemplars or start timestamps. */
+  #addRich(slice: FrameSlice, places: Int32Array | undefined, oldestMs: number, rich: RichSeries): void {
+    const { words, startTimes, hasStartTimes, hasTimes, histograms, exemplars } = this.#columns
+    const writer = rich.version === 1 ? this.#writer1 : this.#writer2
+    let histogram = firstAtOrBehind(histograms.positions, histograms.count, slice.from)
+    let exemplar = firstAtOrBehind(exemplars.positions, exemplars.count, slice.from)
+    for (let i = slice.from; i < slice.to; i++) {
+      const isHistogram = histogram < histograms.count && histograms.positions[histogram] === i
+      if (isHistogram) histogram++
+      const firstExemplar = exemplar
+      while (exemplar < exemplars.count && exemplars.positions[exemplar] === i) exemplar++
+      const exemplarsTo = this.#wanted.exemplars ? exemplar : firstExemplar
+      const series = this.#place(i, places, oldestMs)
+      if (series < 0) {
+        this.#leaveOut(series, isHistogram ? 0 : 1, isHistogram ? 1 : 0, exemplarsTo - firstExemplar)
+        continue
+      }
+      if (isHistogram && !this.#takesHistogram(histogram - 1, rich.version)) continue
+      if (hasTimes) writer.setTime(this.#time(i))
+      rich.open(series)
+      const startTimeMs = hasStartTimes ? startTimes[i]! : 0
+      if (isHistogram)
+        writer.addHistogram(histograms.bytes, histograms.offsets[histogram - 1]!, histograms.offsets[histogram]!, startTimeMs)
+      else writer.addSample(words[2 * i]! | 0, words[2 * i + 1]! | 0, startTimeMs)
+      for (let at = firstExemplar; at < exemplarsTo; at++) rich.exemplar(at, exemplars.words[2 * at]!, exemplars.words[2 * at + 1]!)
+      rich.close(series)
+    }
+  }
+
+  /** Whether histogram `i` of the frame goes to this remote; counted if not. */
+  #takesHistogram(i: number, version: MessageVersion): boolean {
+    const { bytes, offsets } = this.#columns.histograms
+    if (!this.#wanted.histograms) this.#unwantedHistograms++
+    else if (version === 1 && hasCustomBuckets(bytes, offsets[i]!, offsets[i + 1]!)) this.#customBuckets++
+    else return true
+    return false
+  }
+
+  /** References of the labels of exemplar `i`; the same text is one symbol in a request. */
+  #exemplarRefs(i: number): number[] {
+    const { bytes, offsets } = this.#columns.exemplars
+    const refs: number[] = []
+    const reader = new ByteReader(bytes, offsets[i], offsets[i + 1])
+    while (reader.remaining > 0) {
+      const start = reader.offset
+      const text = reader.utf8(reader.uvarint())
+      let ref = this.#exemplarSymbols.get(text)
+      if (ref === undefined) {
+        ref = this.#writer2.addSymbolText(bytes, start, reader.offset)
+        this.#exemplarSymbols.set(text, ref)
+      }
+      refs.push(ref)
+    }
+    return refs
+  }
+
+  /** Counts what goes with a sample that `#place` left out. */
+  #leaveOut(place: number, samples: number, histograms: number, exemplars: number): void {
+    const counts = place === tooOld ? this.#byAge : this.#byRules
+    counts.samples += samples
+    counts.histograms += histograms
+    counts.exemplars += exemplars
+  }
+
+  /** The series of sample `i`, `tooOld` or -1 if it is left out. */
   #place(i: number, places: Int32Array | undefined, oldestMs: number): number {
     const columns = this.#columns
-    if (this.#time(i) < oldestMs) {
-      this.#droppedByAge++
-      return -1
-    }
+    if (this.#time(i) < oldestMs) return tooOld
     const scraped = columns.hasIndexes ? columns.indexes[i]! : i
-    if (places === undefined) return scraped
-    const place = places[scraped]!
-    if (place < 0) this.#droppedByRules++
-    return place
+    return places === undefined ? scraped : places[scraped]!
   }
 
   #time(i: number): number {
@@ -156,6 +285,27 @@ export class RequestBuilder {
     if (time > this.#maxTimeMs) this.#maxTimeMs = time
     return time
   }
+}
+
+/** How one version writes a series with more than one float. */
+interface RichSeries {
+  readonly version: MessageVersion
+  open(series: number): void
+  /** Exemplar `i` of the frame. */
+  exemplar(i: number, low: number, high: number): void
+  close(series: number): void
+}
+
+/** The first of `count` ascending positions that is not before `from`. */
+function firstAtOrBehind(positions: Uint32Array, count: number, from: number): number {
+  let low = 0
+  let high = count
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (positions[middle]! < from) low = middle + 1
+    else high = middle
+  }
+  return low
 }
 
 interface FamilyRefs {

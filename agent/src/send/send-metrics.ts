@@ -1,3 +1,4 @@
+import type { ItemCounts } from './item-counts.ts'
 import type { CounterCell, GaugeCell, HistogramCell, Registry } from '@narthex/service/metrics'
 
 const labelNames = ['remote_name', 'url']
@@ -5,7 +6,25 @@ const durationBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10
 
 /** Why samples were given up, as the value of the label `reason`. */
 export type LostReason =
-  'rule' | 'too_old' | 'rejected' | 'too_large' | 'unsupported' | 'not_confirmed' | 'storage_cap' | 'damaged' | 'disk_full'
+  | 'rule'
+  | 'too_old'
+  | 'rejected'
+  | 'too_large'
+  | 'unsupported'
+  | 'not_confirmed'
+  | 'nhcb_in_rw1_not_supported'
+  | 'native_histograms_not_sent'
+  | 'storage_cap'
+  | 'storage_age'
+  | 'damaged'
+  | 'disk_full'
+
+/** Reasons that Prometheus counts too, by its own names. */
+const prometheusReasons: Partial<Record<LostReason, string>> = {
+  rule: 'dropped_series',
+  too_old: 'too_old',
+  nhcb_in_rw1_not_supported: 'nhcb_in_rw1_not_supported',
+}
 
 /** The metrics of one remote, under the names of Prometheus where it has them. */
 export interface RemoteMetrics {
@@ -13,6 +32,14 @@ export interface RemoteMetrics {
   readonly samplesFailed: CounterCell
   readonly samplesRetried: CounterCell
   readonly samplesPending: GaugeCell
+  readonly histograms: CounterCell
+  readonly histogramsFailed: CounterCell
+  readonly histogramsRetried: CounterCell
+  readonly histogramsPending: GaugeCell
+  readonly exemplars: CounterCell
+  readonly exemplarsFailed: CounterCell
+  readonly exemplarsRetried: CounterCell
+  readonly exemplarsPending: GaugeCell
   readonly bytes: CounterCell
   readonly metadataBytes: CounterCell
   readonly metadata: CounterCell
@@ -27,13 +54,15 @@ export interface RemoteMetrics {
   readonly pendingFrames: GaugeCell
   readonly isHeld: GaugeCell
   readonly protocolVersion: GaugeCell
-  /** Samples given up; also counted under Prometheus' `samples_dropped_total`, whose reasons are its own. */
-  lose(reason: LostReason, samples: number): void
+  /** What was given up; also counted under Prometheus' `…_dropped_total`, whose reasons are its own. Exemplars are counted there only. */
+  lose(reason: LostReason, items: Readonly<ItemCounts>): void
   loseFrames(reason: LostReason, frames: number): void
 }
 
 export class SendMetrics {
   readonly samplesIn: CounterCell
+  readonly histogramsIn: CounterCell
+  readonly exemplarsIn: CounterCell
   readonly highestSeconds: GaugeCell
   readonly #registry: Registry
 
@@ -42,13 +71,13 @@ export class SendMetrics {
     this.samplesIn = registry
       .counter('prometheus_remote_storage_samples_in_total', 'Samples in to remote storage, compare to samples out for queue managers.')
       .labels()
-    registry
+    this.exemplarsIn = registry
       .counter(
         'prometheus_remote_storage_exemplars_in_total',
         'Exemplars in to remote storage, compare to exemplars out for queue managers.',
       )
       .labels()
-    registry
+    this.histogramsIn = registry
       .counter(
         'prometheus_remote_storage_histograms_in_total',
         'HistogramSamples in to remote storage, compare to histograms out for queue managers.',
@@ -82,11 +111,13 @@ export class SendMetrics {
     gauge('max_samples_per_send', 'The maximum number of samples to be sent, in a single request, to the remote storage.').set(
       limits.samplesPerSendMax,
     )
-    const dropped = registry.counter(
-      'prometheus_remote_storage_samples_dropped_total',
-      'Total number of samples which were dropped after being read from the log before being sent via remote write, either via relabelling or age.',
-      [...labelNames, 'reason'],
-    )
+    const dropped = (kind: keyof ItemCounts) =>
+      registry.counter(
+        `prometheus_remote_storage_${kind}_dropped_total`,
+        `Total number of ${kind} which were dropped after being read from the log before being sent via remote write, either via relabelling or age.`,
+        [...labelNames, 'reason'],
+      )
+    const droppedBy = { samples: dropped('samples'), histograms: dropped('histograms'), exemplars: dropped('exemplars') }
     const lost = registry.counter('narthex_remote_storage_samples_lost_total', 'Samples that a remote will not get, by reason.', [
       ...labelNames,
       'reason',
@@ -96,15 +127,11 @@ export class SendMetrics {
       'Frames of the log that a remote will not get, by reason.',
       [...labelNames, 'reason'],
     )
-    dropped.inc(0, ...values, 'dropped_series')
-    dropped.inc(0, ...values, 'too_old')
-    // Neither is sent yet: their numbers are true at 0.
-    for (const kind of ['exemplars', 'histograms']) {
-      counter(`${kind}_total`, `Total number of ${kind} sent to remote storage.`)
-      counter(`${kind}_failed_total`, `Total number of ${kind} which failed on send to remote storage, non-recoverable errors.`)
-      counter(`${kind}_retried_total`, `Total number of ${kind} which failed on send to remote storage but were retried.`)
-      gauge(`${kind}_pending`, `The number of ${kind} pending in the queues shards to be sent to the remote storage.`)
+    for (const counters of Object.values(droppedBy)) {
+      counters.inc(0, ...values, 'dropped_series')
+      counters.inc(0, ...values, 'too_old')
     }
+    droppedBy.histograms.inc(0, ...values, 'nhcb_in_rw1_not_supported')
     return {
       samples: counter('samples_total', 'Total number of samples sent to remote storage.'),
       samplesFailed: counter(
@@ -116,6 +143,32 @@ export class SendMetrics {
         'Total number of samples which failed on send to remote storage but were retried because the send error was recoverable.',
       ),
       samplesPending: gauge('samples_pending', 'The number of samples pending in the queues shards to be sent to the remote storage.'),
+      histograms: counter('histograms_total', 'Total number of histograms sent to remote storage.'),
+      histogramsFailed: counter(
+        'histograms_failed_total',
+        'Total number of histograms which failed on send to remote storage, non-recoverable errors.',
+      ),
+      histogramsRetried: counter(
+        'histograms_retried_total',
+        'Total number of histograms which failed on send to remote storage but were retried because the send error was recoverable.',
+      ),
+      histogramsPending: gauge(
+        'histograms_pending',
+        'The number of histograms pending in the queues shards to be sent to the remote storage.',
+      ),
+      exemplars: counter('exemplars_total', 'Total number of exemplars sent to remote storage.'),
+      exemplarsFailed: counter(
+        'exemplars_failed_total',
+        'Total number of exemplars which failed on send to remote storage, non-recoverable errors.',
+      ),
+      exemplarsRetried: counter(
+        'exemplars_retried_total',
+        'Total number of exemplars which failed on send to remote storage but were retried because the send error was recoverable.',
+      ),
+      exemplarsPending: gauge(
+        'exemplars_pending',
+        'The number of exemplars pending in the queues shards to be sent to the remote storage.',
+      ),
       bytes: counter('bytes_total', 'The total number of bytes of data (not metadata) sent by the queue after compression.'),
       metadataBytes: counter('metadata_bytes_total', 'The total number of bytes of metadata sent by the queue after compression.'),
       metadata: counter('metadata_total', 'Total number of metadata entries sent to remote storage.'),
@@ -152,10 +205,13 @@ export class SendMetrics {
       pendingFrames: own('pending_frames', 'Frames of the log that the remote has not acknowledged.'),
       isHeld: own('held', '1 while the remote refuses us (401, 403, 404) and sending is on hold.'),
       protocolVersion: own('protocol_version', 'Remote-write version in use.'),
-      lose(reason, samples) {
-        lost.inc(samples, ...values, reason)
-        if (reason === 'rule') dropped.inc(samples, ...values, 'dropped_series')
-        else if (reason === 'too_old') dropped.inc(samples, ...values, 'too_old')
+      lose(reason, { samples, histograms, exemplars }) {
+        if (samples + histograms > 0) lost.inc(samples + histograms, ...values, reason)
+        const prometheusReason = prometheusReasons[reason]
+        if (prometheusReason === undefined) return
+        if (samples > 0) droppedBy.samples.inc(samples, ...values, prometheusReason)
+        if (histograms > 0) droppedBy.histograms.inc(histograms, ...values, prometheusReason)
+        if (exemplars > 0) droppedBy.exemplars.inc(exemplars, ...values, prometheusReason)
       },
       loseFrames: (reason, frames) => lostFrames.inc(frames, ...values, reason),
     }

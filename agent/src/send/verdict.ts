@@ -1,3 +1,6 @@
+import { noItems } from './item-counts.ts'
+import type { ItemCounts } from './item-counts.ts'
+
 /** The answer of a remote, as far as the sender looks at it. Header names are in lower case. */
 export interface RemoteAnswer {
   readonly status: number
@@ -9,16 +12,16 @@ export type MessageVersion = 1 | 2
 
 /** What to do with a request after an answer. */
 export type Verdict =
-  /** `written` samples are stored; for 1.0 all are. */
-  | { readonly kind: 'delivered'; readonly written: number }
+  /** `written` is stored; for 1.0 that is all. */
+  | { readonly kind: 'delivered'; readonly written: Readonly<ItemCounts> }
   /** Again later; `afterMs` is the remote's wish. */
   | { readonly kind: 'retry'; readonly reason: string; readonly afterMs: number | undefined }
   /** Nothing is wrong with the samples: wait long, then try the same request again. */
   | { readonly kind: 'hold'; readonly reason: string }
   /** The remote does not speak 2.0: the same samples again as 1.0. */
   | { readonly kind: 'fallback'; readonly reason: string }
-  /** Given up; `written` samples of it are stored all the same. */
-  | { readonly kind: 'drop'; readonly reason: DropReason; readonly written: number; readonly isTooLarge: boolean }
+  /** Given up; `written` of it is stored all the same. */
+  | { readonly kind: 'drop'; readonly reason: DropReason; readonly written: Readonly<ItemCounts>; readonly isTooLarge: boolean }
 
 export type DropReason = 'rejected' | 'too_large' | 'unsupported' | 'not_confirmed'
 
@@ -28,7 +31,8 @@ export interface VerdictContext {
   readonly mayFallBack: boolean
   /** Whether a 2.0 request was delivered to this remote before. */
   readonly hasConfirmed2: boolean
-  readonly samples: number
+  /** What the request carries. */
+  readonly sent: Readonly<ItemCounts>
   readonly now: number
 }
 
@@ -40,7 +44,7 @@ export function judgeAnswer(answer: RemoteAnswer, context: VerdictContext): Verd
   if (status >= 200 && status < 300) return judgeSuccess(answer, context)
   if (status === 429 || status >= 500) return { kind: 'retry', reason: `HTTP ${status}`, afterMs: readRetryAfter(answer, context.now) }
   if (status === 401 || status === 403 || status === 404) return { kind: 'hold', reason: `HTTP ${status}` }
-  const written = context.version === 2 ? (readWritten(answer)?.samples ?? 0) : 0
+  const written = context.version === 2 ? (readWritten(answer) ?? noItems) : noItems
   if (status === 415) return context.mayFallBack ? { kind: 'fallback', reason: 'HTTP 415' } : drop('unsupported', written)
   // A 2.0 receiver answers a bad sample with 400 too, but then it says how many it wrote.
   if (status === 400 && context.mayFallBack && !context.hasConfirmed2 && readWritten(answer) === undefined) {
@@ -50,32 +54,35 @@ export function judgeAnswer(answer: RemoteAnswer, context: VerdictContext): Verd
 }
 
 function judgeSuccess(answer: RemoteAnswer, context: VerdictContext): Verdict {
-  if (context.version === 1) return { kind: 'delivered', written: context.samples }
+  if (context.version === 1) return { kind: 'delivered', written: context.sent }
   const written = readWritten(answer)
-  if (written !== undefined && (written.total > 0 || context.samples === 0)) return { kind: 'delivered', written: written.samples }
+  if (written !== undefined && (total(written) > 0 || total(context.sent) === 0)) return { kind: 'delivered', written }
   // Receivers of 1.0 that look at no Content-Type answer 2xx to what they cannot read, and store nothing.
   if (context.mayFallBack && !context.hasConfirmed2) return { kind: 'fallback', reason: `HTTP ${answer.status} without written samples` }
-  return drop('not_confirmed', 0)
+  return drop('not_confirmed', noItems)
 }
 
-function drop(reason: DropReason, written: number): Verdict & { kind: 'drop' } {
+function drop(reason: DropReason, written: Readonly<ItemCounts>): Verdict & { kind: 'drop' } {
   return { kind: 'drop', reason, written, isTooLarge: false }
 }
 
+function total({ samples, histograms, exemplars }: Readonly<ItemCounts>): number {
+  return samples + histograms + exemplars
+}
+
 /** The numbers of the 2.0 headers; undefined if none of them is there. */
-function readWritten(answer: RemoteAnswer): { samples: number; total: number } | undefined {
-  let found = false
-  let total = 0
-  let samples = 0
-  for (const kind of ['samples', 'histograms', 'exemplars']) {
-    const value = answer.headers[`x-prometheus-remote-write-${kind}-written`]
-    const text = Array.isArray(value) ? value[0] : value
-    if (text === undefined || !/^\d+$/.test(text.trim())) continue
-    found = true
-    total += Number(text)
-    if (kind === 'samples') samples = Number(text)
-  }
-  return found ? { samples, total } : undefined
+function readWritten(answer: RemoteAnswer): ItemCounts | undefined {
+  const samples = readCount(answer, 'samples')
+  const histograms = readCount(answer, 'histograms')
+  const exemplars = readCount(answer, 'exemplars')
+  if (samples === undefined && histograms === undefined && exemplars === undefined) return undefined
+  return { samples: samples ?? 0, histograms: histograms ?? 0, exemplars: exemplars ?? 0 }
+}
+
+function readCount(answer: RemoteAnswer, kind: keyof ItemCounts): number | undefined {
+  const value = answer.headers[`x-prometheus-remote-write-${kind}-written`]
+  const text = Array.isArray(value) ? value[0] : value
+  return text !== undefined && /^\d+$/.test(text.trim()) ? Number(text) : undefined
 }
 
 /** Retry-After as seconds or as an HTTP date, at most ten minutes. */

@@ -5,10 +5,17 @@ import { makeDirectory } from '@narthex/service/make-directory'
 
 const suffix = '.cursor'
 
-interface StoredCursor {
+/** How far a remote is. */
+export interface Cursor {
+  /** The first frame that was not acknowledged. */
+  readonly next: number
+  /** Frames behind it that were, from `first` to before `end`: what a lane of its own delivered while the backlog was on its way. */
+  readonly done?: { readonly first: number; readonly end: number }
+}
+
+interface StoredCursor extends Cursor {
   readonly version: 1
   readonly remote: string
-  readonly next: number
 }
 
 /** What is kept of every remote: the sequence of the first frame that was not yet acknowledged. */
@@ -22,22 +29,22 @@ export class CursorFiles {
   }
 
   /** All cursors by remote. A file that is not a cursor is left alone and told to `onProblem`. */
-  readAll(onProblem: (text: string) => void): Map<string, number> {
-    const cursors = new Map<string, number>()
+  readAll(onProblem: (text: string) => void): Map<string, Cursor> {
+    const cursors = new Map<string, Cursor>()
     for (const name of readdirSync(this.#directory)) {
       if (!name.endsWith(suffix)) continue
       const path = join(this.#directory, name)
       const cursor = readCursor(readFileSync(path, 'utf8'))
       if (cursor === undefined) onProblem(`cannot read cursor ${path}: want {"version":1,"remote":…,"next":…}`)
-      else cursors.set(cursor.remote, cursor.next)
+      else cursors.set(cursor.remote, cursor)
     }
     return cursors
   }
 
   /** Replaces the cursor of `remote`; when the promise resolves it survives a power cut. One call at a time per remote. */
-  async write(remote: string, next: number): Promise<void> {
+  async write(remote: string, cursor: Cursor): Promise<void> {
     const path = this.#path(remote)
-    const stored: StoredCursor = { version: 1, remote, next }
+    const stored: StoredCursor = { version: 1, remote, ...cursor }
     const file = await open(`${path}.tmp`, 'w')
     try {
       await file.writeFile(JSON.stringify(stored) + '\n')
@@ -69,7 +76,14 @@ function readCursor(text: string): StoredCursor | undefined {
     return undefined
   const { version, remote, next } = parsed
   if (version !== 1 || typeof remote !== 'string' || typeof next !== 'number' || !Number.isSafeInteger(next) || next < 0) return undefined
-  return { version, remote, next }
+  const done = 'done' in parsed ? readRange(parsed.done) : undefined
+  return { version, remote, next, ...(done === undefined || done.end <= next ? {} : { done }) }
+}
+
+function readRange(value: unknown): { first: number; end: number } | undefined {
+  if (typeof value !== 'object' || value === null || !('first' in value) || !('end' in value)) return undefined
+  const { first, end } = value
+  return Number.isSafeInteger(first) && Number.isSafeInteger(end) ? { first: first as number, end: end as number } : undefined
 }
 
 /** Makes renames and new files in a directory survive a power cut. Windows cannot open directories and needs it not. */

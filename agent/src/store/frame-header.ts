@@ -12,6 +12,11 @@ export const sampleFrame = 2
 /** Columns of a sample frame that are there. */
 export const hasIndexes = 1
 export const hasTimes = 2
+export const hasStartTimes = 4
+export const hasHistograms = 8
+export const hasExemplars = 16
+/** Any frame: the payload is compressed (packed-payload.ts). */
+export const isPacked = 128
 
 export interface FrameHeader {
   payloadCrc: number

@@ -290,6 +290,6 @@ describe('FrameLog', () => {
     mkdirSync(join(directory, 'cursors'), { recursive: true })
     await expect.poll(() => log.isWriting).toBe(true)
     expect((await readAll(log)).length).toBe(60 - lost / 100)
-    expect(problems.at(-1)).toBe('writing to the log again')
+    expect(problems).toContain('writing to the log again')
   })
 })

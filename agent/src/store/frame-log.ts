@@ -1,21 +1,25 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync, rmSync, truncateSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { makeDirectory } from '@narthex/service/make-directory'
 import { CursorFiles, syncDirectory } from './cursor-file.ts'
+import type { Cursor } from './cursor-file.ts'
+import { ChunkPool } from './frame-chunk.ts'
 import { sampleFrame } from './frame-header.ts'
 import { FrameScanner } from './frame-scanner.ts'
 import { FrameTail } from './frame-tail.ts'
 import type { FrameSink, ScrapeBatch } from './frame.ts'
-import { LogReader } from './log-reader.ts'
+import { LogReader, windowBytes } from './log-reader.ts'
+import { packSegment } from './segment-packer.ts'
 import type { FrameRef } from './sample-frame.ts'
 import { listSegments } from './segment-files.ts'
 import type { Segment } from './segment-files.ts'
-import { SegmentWriter } from './segment-writer.ts'
+import type { SegmentWindow } from './segment-reader.ts'
+import { SegmentWriter, segmentSizeFor } from './segment-writer.ts'
 
-/** Why samples were lost to a remote: the byte cap, a damaged file, or a full disk for longer than the memory ring lasts. */
-export type LossReason = 'storage_cap' | 'damaged' | 'disk_full'
+/** Why samples were lost to a remote: the byte cap, the age cap, a damaged file, or a full disk for longer than the memory ring lasts. */
+export type LossReason = 'storage_cap' | 'storage_age' | 'damaged' | 'disk_full'
 
 export interface FrameLogEvents {
   /** `samples` is undefined when damage took the count with it. */
@@ -31,12 +35,16 @@ export interface FrameLogOptions {
   readonly events: FrameLogEvents
   /** Largest size on disk; the oldest segments go first. The cap is exceeded by at most one segment. */
   readonly bytesMax?: number
+  /** Segments whose last frame was written longer ago than this go, delivered or not; default: none does. */
+  readonly ageMaxMs?: number
   /** Memory for frames that senders have not read, or that a full disk did not take. */
   readonly tailBytesMax?: number
   readonly ringBytesMax?: number
   readonly syncIntervalMs?: number
   readonly cursorIntervalMs?: number
   readonly healIntervalMs?: number
+  /** Segments that nobody has taken for this long are compressed; default 60 s, 0 = at once, Infinity = never. */
+  readonly packAfterMs?: number
 }
 
 export const defaultBytesMax = 4 * 2 ** 30
@@ -51,11 +59,14 @@ interface Hole {
 
 interface Remote {
   readonly name: string
-  reader: LogReader
-  /** First frame that is not acknowledged: in memory, and as it stands in the file. */
-  next: number
-  storedNext: number
+  /** The reader of the backlog, and the live one while there are two lanes. */
+  readers: LogReader[]
+  cursor: Cursor
+  /** As it stands in the file; undefined before the first. */
+  stored: Cursor | undefined
   storing: boolean
+  /** Where the live lane began; its acknowledged frames lie from here on. */
+  liveFrom: number
 }
 
 /**
@@ -67,12 +78,15 @@ export class FrameLog implements FrameSink {
   readonly #events: FrameLogEvents
   readonly #cursorFiles: CursorFiles
   readonly #bytesMax: number
+  readonly #ageMaxMs: number
   readonly #tailBytesMax: number
   readonly #ringBytesMax: number
   readonly #healIntervalMs: number
+  readonly #packAfterMs: number
   readonly #run = randomBytes(4).readUInt32LE()
   readonly #remotes = new Map<string, Remote>()
   readonly #tail = new FrameTail()
+  readonly #windows = new ChunkPool(windowBytes, 4)
   readonly #timers: NodeJS.Timeout[] = []
   /** Oldest first; the writer's segment is the last one. */
   #segments: Segment[]
@@ -86,6 +100,7 @@ export class FrameLog implements FrameSink {
   /** Frames that never reached the disk, oldest first; their loss is counted already. */
   #holes: Hole[] = []
   #finishing: Promise<unknown> = Promise.resolve()
+  #packing: Promise<void> | undefined
   #closed = false
   readonly #complaints = new Map<string, number>()
 
@@ -94,20 +109,22 @@ export class FrameLog implements FrameSink {
     this.#directory = options.directory
     this.#events = options.events
     this.#bytesMax = options.bytesMax ?? defaultBytesMax
+    this.#ageMaxMs = options.ageMaxMs ?? Infinity
     this.#tailBytesMax = options.tailBytesMax ?? defaultTailBytesMax
     this.#ringBytesMax = options.ringBytesMax ?? defaultRingBytesMax
     this.#healIntervalMs = options.healIntervalMs ?? 1000
+    this.#packAfterMs = options.packAfterMs ?? 60_000
     makeDirectory(options.directory)
     this.#cursorFiles = new CursorFiles(join(options.directory, 'cursors'))
     this.#segments = listSegments(options.directory)
     const cursors = this.#cursorFiles.readAll((text) => this.#events.onProblem(text, {}))
-    this.#nextSequence = Math.max(1, this.#recoverTail(), ...cursors.values())
+    this.#nextSequence = Math.max(1, this.#recoverTail(), ...[...cursors.values()].map(({ next, done }) => Math.max(next, done?.end ?? 0)))
     this.#unwritten = this.#nextSequence
     for (const segment of this.#segments) this.#segmentBytes += segment.bytes
     this.setRemotes(options.remotes, cursors)
     this.#timers.push(
       setInterval(() => this.#sync(), options.syncIntervalMs ?? 100),
-      setInterval(() => this.#storeCursors(), options.cursorIntervalMs ?? 1000),
+      setInterval(() => this.#maintain(), options.cursorIntervalMs ?? 1000),
     )
   }
 
@@ -135,7 +152,7 @@ export class FrameLog implements FrameSink {
     this.#nextSequence++
     if (this.#failingSince === undefined) this.#writeFrames()
     this.#trimTail()
-    for (const remote of this.#remotes.values()) remote.reader.onAppend?.()
+    for (const remote of this.#remotes.values()) for (const reader of remote.readers) reader.onAppend?.()
     if (this.#segmentBytes > this.#bytesMax) this.#enforceCap()
   }
 
@@ -143,32 +160,58 @@ export class FrameLog implements FrameSink {
   reader(remote: string): LogReader {
     const known = this.#remotes.get(remote)
     if (known === undefined) throw new Error(`cannot read log: no remote ${remote}`)
-    return known.reader
+    return known.readers[0]!
   }
 
-  /** All frames before `next` are delivered to `remote`. Reaches the disk within a second. */
-  acknowledge(remote: string, next: number): void {
+  /** A second reader of a remote, for what comes from now on; the first one ends where it begins. */
+  openLane(remote: string): LogReader {
     const known = this.#remotes.get(remote)
-    if (known !== undefined && next > known.next) known.next = next
+    if (known === undefined || known.readers.length !== 1) throw new Error(`cannot open a lane: want remote ${remote} with one`)
+    const from = this.#nextSequence
+    known.readers[0]!.until = from
+    known.liveFrom = from
+    const live = this.#createReader(remote, from)
+    known.readers.push(live)
+    return live
+  }
+
+  /** The first reader of a remote is through: the second one is its reader from now on. */
+  closeLane(remote: string): void {
+    const known = this.#remotes.get(remote)
+    if (known !== undefined && known.readers.length === 2) known.readers.shift()
+  }
+
+  /** All frames before `next` are delivered to `remote`, and those of its live lane before `liveNext`. Reaches the disk within a second. */
+  acknowledge(remote: string, next: number, liveNext?: number): void {
+    const known = this.#remotes.get(remote)
+    if (known === undefined) return
+    const done =
+      liveNext === undefined ? known.cursor.done : liveNext > known.liveFrom ? { first: known.liveFrom, end: liveNext } : undefined
+    // Where the backlog ends and the live lane's begins, one number says it all.
+    const joined = done !== undefined && next >= done.first ? Math.max(next, done.end) : next
+    if (joined < known.cursor.next) return
+    known.cursor = done === undefined || done.end <= joined ? { next: joined } : { next: joined, done }
   }
 
   /** Gives the remote a new reader at its first frame that is not acknowledged. */
   rewind(remote: string): void {
     const known = this.#remotes.get(remote)
-    if (known !== undefined) known.reader = this.#createReader(remote, known.next)
+    if (known !== undefined) known.readers = [this.#createReader(remote, known.cursor.next)]
   }
 
   /** Frames of a remote that are not acknowledged. */
   pendingFrames(remote: string): number {
     const known = this.#remotes.get(remote)
-    return known === undefined ? 0 : this.#nextSequence - known.next
+    if (known === undefined) return 0
+    const { next, done } = known.cursor
+    return this.#nextSequence - next - (done === undefined ? 0 : done.end - done.first)
   }
 
   /**
    * Takes another set of remotes, as after a reload. New ones begin with the oldest frame that is kept; what removed ones had
    * not got is given up, and their cursors go.
    */
-  setRemotes(names: readonly string[], cursors: ReadonlyMap<string, number> = new Map()): void {
+  setRemotes(names: readonly string[], cursors: ReadonlyMap<string, Cursor> = new Map()): void {
     for (const name of [...this.#remotes.keys(), ...cursors.keys()]) {
       if (names.includes(name)) continue
       this.#remotes.delete(name)
@@ -177,9 +220,11 @@ export class FrameLog implements FrameSink {
     for (const name of names) {
       if (this.#remotes.has(name)) continue
       const oldest = Math.min(this.#segments[0]?.firstSequence ?? Infinity, this.#tail.firstSequence, this.#nextSequence)
-      const next = Math.max(oldest, cursors.get(name) ?? 0)
-      const reader = this.#createReader(name, next)
-      this.#remotes.set(name, { name, reader, next, storedNext: cursors.get(name) ?? -1, storing: false })
+      const stored = cursors.get(name)
+      const cursor = { ...stored, next: Math.max(oldest, stored?.next ?? 0) }
+      const remote: Remote = { name, readers: [], cursor, stored, storing: false, liveFrom: 0 }
+      this.#remotes.set(name, remote)
+      remote.readers.push(this.#createReader(name, cursor.next))
     }
   }
 
@@ -188,9 +233,9 @@ export class FrameLog implements FrameSink {
       nextSequence: () => this.#nextSequence,
       fromTail: (sequence) => this.#tail.get(sequence),
       findSegment: (sequence) => this.#findSegment(sequence),
-      readSegment: (segment) => this.#readSegment(segment),
-      skipHole: (sequence) => this.#skipHole(sequence),
-      countHoles: (from, to) => this.#countHoles(from, to),
+      readSegment: (segment, offset, bytes) => this.#readSegment(segment, offset, bytes),
+      skipHole: (sequence) => this.#skipHole(name, sequence),
+      countHoles: (from, to) => this.#countHoles(name, from, to),
       onLoss: (frames, samples) => this.#events.onLoss(name, 'damaged', frames, samples),
     })
   }
@@ -203,6 +248,7 @@ export class FrameLog implements FrameSink {
     if (this.#failingSince !== undefined) this.#heal()
     await Promise.all([...this.#remotes.values()].map((remote) => this.#storeCursor(remote)))
     await this.#finishing
+    await this.#packing
     try {
       await this.#writer?.finish()
       await syncDirectory(this.#directory)
@@ -264,9 +310,10 @@ export class FrameLog implements FrameSink {
   #rotate(firstSequence: number): void {
     const full = this.#writer
     this.#writer = undefined
+    if (full !== undefined) full.segment.lastWriteMs = Date.now()
     if (full !== undefined)
       this.#finishing = this.#finishing.then(() => full.finish()).catch((error: unknown) => this.#reportSyncError(error))
-    this.#writer = new SegmentWriter(this.#directory, firstSequence, this.#run)
+    this.#writer = new SegmentWriter(this.#directory, firstSequence, this.#run, segmentSizeFor(this.#bytesMax))
     this.#segments.push(this.#writer.segment)
     this.#finishing = this.#finishing.then(() => syncDirectory(this.#directory)).catch((error: unknown) => this.#reportSyncError(error))
   }
@@ -314,7 +361,7 @@ export class FrameLog implements FrameSink {
   #trimTail(): void {
     const tail = this.#tail
     let read = this.#nextSequence
-    for (const remote of this.#remotes.values()) read = Math.min(read, remote.reader.position)
+    for (const remote of this.#remotes.values()) for (const reader of remote.readers) read = Math.min(read, reader.position)
     for (;;) {
       const first = tail.firstSequence
       if (first === Infinity) return
@@ -335,20 +382,24 @@ export class FrameLog implements FrameSink {
     if (hole !== undefined && hole.last === sequence - 1) hole.last = sequence
     else this.#holes.push({ first: sequence, last: sequence })
     for (const remote of this.#remotes.values())
-      if (remote.reader.position <= sequence) this.#events.onLoss(remote.name, 'disk_full', 1, count)
-    const oldest = Math.min(...[...this.#remotes.values()].map((remote) => remote.reader.position))
+      if (remote.readers.some((reader) => reader.position <= sequence && sequence < reader.until))
+        this.#events.onLoss(remote.name, 'disk_full', 1, count)
+    const oldest = Math.min(...[...this.#remotes.values()].flatMap((remote) => remote.readers.map((reader) => reader.position)))
     while (this.#holes.length > 0 && this.#holes[0]!.last < oldest) this.#holes.shift()
   }
 
-  /** The first sequence from `sequence` on that is in no hole. */
-  #skipHole(sequence: number): number {
+  /** The first sequence from `sequence` on that is in no hole and not delivered to the remote. */
+  #skipHole(remote: string, sequence: number): number {
+    const done = this.#remotes.get(remote)?.cursor.done
+    if (done !== undefined && sequence >= done.first && sequence < done.end) return done.end
     for (const { first, last } of this.#holes) if (sequence >= first && sequence <= last) return last + 1
     return sequence
   }
 
-  /** How many sequences from `from` to before `to` are holes. */
-  #countHoles(from: number, to: number): number {
-    let count = 0
+  /** How many sequences from `from` to before `to` are holes, or were delivered before the ones in front of them. */
+  #countHoles(remote: string, from: number, to: number): number {
+    const done = this.#remotes.get(remote)?.cursor.done
+    let count = done === undefined ? 0 : Math.max(0, Math.min(done.end, to) - Math.max(done.first, from))
     for (const { first, last } of this.#holes) count += Math.max(0, Math.min(last + 1, to) - Math.max(first, from))
     return count
   }
@@ -371,41 +422,99 @@ export class FrameLog implements FrameSink {
     return (next === undefined ? this.#unwritten : next.firstSequence) - 1
   }
 
-  async #readSegment(segment: Segment): Promise<{ bytes: Uint8Array; lastSequence: number } | undefined> {
+  async #readSegment(
+    segment: Segment,
+    offset: number,
+    bytes: number,
+  ): Promise<{ window: SegmentWindow; lastSequence: number; inode: number } | undefined> {
     const lastSequence = this.#lastSequence(segment)
-    const wholeBytes = segment.bytes
     try {
-      const bytes = await readFile(segment.path)
-      return { bytes: bytes.subarray(0, wholeBytes), lastSequence }
+      const file = await open(segment.path, 'r')
+      try {
+        // The file may have been packed since its size was noted: what is read, and whether it is the end, is asked of the file that is open.
+        // The one that is written may end in half a frame.
+        const isWritten = segment === this.#segments.at(-1)
+        const { size: fileBytes, ino } = await file.stat()
+        const size = isWritten ? segment.bytes : Math.min(fileBytes, segment.isPacked ? Infinity : segment.bytes)
+        const wanted = Math.max(0, Math.min(bytes, size - offset))
+        const chunk = this.#windows.take(wanted)
+        let length = 0
+        while (length < wanted) {
+          const { bytesRead } = await file.read(chunk.bytes, length, wanted - length, offset + length)
+          if (bytesRead === 0) break
+          length += bytesRead
+        }
+        return { window: { chunk, length, isEnd: offset + length >= size || length < wanted }, lastSequence, inode: ino }
+      } finally {
+        await file.close()
+      }
     } catch (error) {
       if (!this.#segments.includes(segment)) return undefined
       this.#events.onProblem('cannot read a log segment, its samples are lost', { err: error, path: segment.path })
-      return { bytes: new Uint8Array(0), lastSequence }
+      return { window: { chunk: this.#windows.take(0), length: 0, isEnd: true }, lastSequence, inode: 0 }
+    }
+  }
+
+  #maintain(): void {
+    this.#storeCursors()
+    const oldestMs = Date.now() - this.#ageMaxMs
+    while (this.#segments.length > 1 && this.#segments[0]!.lastWriteMs < oldestMs) this.#sacrificeOldest('storage_age')
+    if (this.#packing === undefined && this.#failingSince === undefined)
+      this.#packing = this.#packCold().finally(() => (this.#packing = undefined))
+  }
+
+  /** Compresses what waits: newest last, so what is sent next is left alone for as long as it can be. */
+  async #packCold(): Promise<void> {
+    for (;;) {
+      const coldMs = Date.now() - this.#packAfterMs
+      // The next one to be read is skipped: it is mostly being read.
+      const cold = this.#segments.find((segment, i) => i > 0 && !segment.isPacked && segment.lastWriteMs <= coldMs)
+      if (cold === undefined || this.#closed) return
+      cold.isPacked = true
+      try {
+        const isWanted = (): boolean => !this.#closed && this.#segments.includes(cold)
+        const packed = await packSegment(cold.path, cold.bytes, isWanted)
+        if (packed === undefined || !isWanted()) continue
+        this.#segmentBytes += packed - cold.bytes
+        cold.bytes = packed
+      } catch (error) {
+        this.#complain('cannot compress a log segment, it stays as it is', { err: error, path: cold.path })
+        return
+      }
     }
   }
 
   #enforceCap(): void {
-    while (this.#segmentBytes > this.#bytesMax && this.#segments.length > 1) {
-      const oldest = this.#segments[0]!
-      const lastSequence = this.#lastSequence(oldest)
-      for (const remote of this.#remotes.values()) this.#giveUp(remote, oldest, lastSequence)
-      this.#removeOldest()
-    }
+    while (this.#segmentBytes > this.#bytesMax && this.#segments.length > 1) this.#sacrificeOldest('storage_cap')
+  }
+
+  #sacrificeOldest(reason: LossReason): void {
+    const oldest = this.#segments[0]!
+    const lastSequence = this.#lastSequence(oldest)
+    for (const remote of this.#remotes.values()) this.#giveUp(remote, oldest, lastSequence, reason)
+    this.#removeOldest()
   }
 
   /** Counts what a remote had not read of a segment that goes, and moves it on. */
-  #giveUp(remote: Remote, segment: Segment, lastSequence: number): void {
-    const position = remote.reader.position
-    if (position > lastSequence) return
-    let frames = lastSequence - position + 1
-    let samples = segment.samples
-    if (position > segment.firstSequence || samples === undefined) {
-      const counted = countFrames(segment, position)
-      frames = counted.frames
-      samples = counted.samples
+  #giveUp(remote: Remote, segment: Segment, lastSequence: number, reason: LossReason): void {
+    for (const reader of remote.readers) {
+      const { position } = reader
+      const end = Math.min(lastSequence + 1, reader.until)
+      if (position >= end) continue
+      let frames = lastSequence - position + 1
+      let samples = segment.samples
+      const { done } = remote.cursor
+      if (position > segment.firstSequence || samples === undefined || end <= lastSequence || done !== undefined) {
+        const counted = countFrames(
+          segment,
+          (sequence) => sequence >= position && sequence < end && !(done !== undefined && sequence >= done.first && sequence < done.end),
+        )
+        frames = counted.frames
+        samples = counted.samples
+      }
+      reader.skipTo(end)
+      this.#events.onLoss(remote.name, reason, frames, samples)
     }
-    remote.reader.skipTo(lastSequence + 1)
-    this.#events.onLoss(remote.name, 'storage_cap', frames, samples)
   }
 
   #removeOldest(): void {
@@ -419,12 +528,12 @@ export class FrameLog implements FrameSink {
   }
 
   async #storeCursor(remote: Remote): Promise<void> {
-    if (remote.next === remote.storedNext || this.#remotes.get(remote.name) !== remote) return
-    const { next } = remote
+    const { cursor } = remote
+    if (isSameCursor(cursor, remote.stored) || this.#remotes.get(remote.name) !== remote) return
     remote.storing = true
     try {
-      await this.#cursorFiles.write(remote.name, next)
-      remote.storedNext = next
+      await this.#cursorFiles.write(remote.name, cursor)
+      remote.stored = cursor
       this.#removeDelivered()
     } catch (error) {
       this.#complain('cannot store the cursor of a remote', { err: error, remote: remote.name })
@@ -436,13 +545,17 @@ export class FrameLog implements FrameSink {
   /** Segments go when every stored cursor is behind them: then no restart asks for them again. */
   #removeDelivered(): void {
     let delivered = Infinity
-    for (const remote of this.#remotes.values()) delivered = Math.min(delivered, remote.storedNext)
+    for (const remote of this.#remotes.values()) delivered = Math.min(delivered, remote.stored?.next ?? -1)
     while (this.#segments.length > 1 && this.#segments[1]!.firstSequence <= delivered) this.#removeOldest()
   }
 }
 
-/** Undamaged sample frames of a segment from a sequence on; a file that cannot be read has none. */
-function countFrames(segment: Segment, from: number): { frames: number; samples: number } {
+function isSameCursor(a: Cursor, b: Cursor | undefined): boolean {
+  return b !== undefined && a.next === b.next && a.done?.first === b.done?.first && a.done?.end === b.done?.end
+}
+
+/** Undamaged sample frames of a segment whose sequence counts; a file that cannot be read has none. */
+function countFrames(segment: Segment, counts: (sequence: number) => boolean): { frames: number; samples: number } {
   let frames = 0
   let samples = 0
   let bytes: Uint8Array
@@ -453,7 +566,7 @@ function countFrames(segment: Segment, from: number): { frames: number; samples:
   }
   const scanner = new FrameScanner(bytes, 0, () => undefined)
   while (scanner.next()) {
-    if (scanner.header.kind !== sampleFrame || scanner.header.sequence < from) continue
+    if (scanner.header.kind !== sampleFrame || !counts(scanner.header.sequence)) continue
     frames++
     samples += scanner.header.count
   }

@@ -1,7 +1,9 @@
+import { ChunkPool } from './frame-chunk.ts'
+import type { Chunk } from './frame-chunk.ts'
 import { headerBytes } from './frame-header.ts'
 import type { ScrapeBatch } from './frame.ts'
-import { putSampleFrame, sampleFrameBytesMax } from './sample-frame.ts'
-import type { FrameChunk, FrameRef } from './sample-frame.ts'
+import { columnsOf, putSampleFrame, sampleFrameBytesMax } from './sample-frame.ts'
+import type { FrameRef } from './sample-frame.ts'
 
 const chunkBytes = 256 * 1024
 const freeChunksMax = 2
@@ -11,9 +13,8 @@ export class FrameTail {
   #frames: FrameRef[] = []
   /** Frames before this place in `#frames` are gone. */
   #first = 0
-  /** Chunks are used again: new ones are megabytes that wait for the collector, which sees but small objects. */
-  #free: Chunk[] = []
-  #chunk = this.#takeChunk(chunkBytes)
+  readonly #pool = new ChunkPool(chunkBytes, freeChunksMax)
+  #chunk = this.#pool.take(chunkBytes)
   #used = 0
   /** Bytes of the frames held; the chunks around them add at most one chunk. */
   bytes = 0
@@ -24,7 +25,7 @@ export class FrameTail {
     if (this.#used + room > this.#chunk.bytes.length) {
       // The tail's own hold on the chunk that it fills.
       this.#chunk.release()
-      this.#chunk = this.#takeChunk(Math.max(chunkBytes, room))
+      this.#chunk = this.#pool.take(room)
       this.#used = 0
     }
     const start = this.#used
@@ -61,36 +62,6 @@ export class FrameTail {
     }
     return frame
   }
-
-  #takeChunk(bytes: number): Chunk {
-    const free = bytes === chunkBytes ? this.#free.pop() : undefined
-    if (free !== undefined) {
-      free.hold()
-      return free
-    }
-    return new Chunk(bytes, (chunk) => {
-      if (chunk.bytes.length === chunkBytes && this.#free.length < freeChunksMax) this.#free.push(chunk)
-    })
-  }
-}
-
-class Chunk implements FrameChunk {
-  readonly bytes: Uint8Array
-  readonly #onFree: (chunk: Chunk) => void
-  #holders = 1
-
-  constructor(bytes: number, onFree: (chunk: Chunk) => void) {
-    this.bytes = new Uint8Array(bytes)
-    this.#onFree = onFree
-  }
-
-  hold(): void {
-    this.#holders++
-  }
-
-  release(): void {
-    if (--this.#holders === 0) this.#onFree(this)
-  }
 }
 
 function frameOf(chunk: Chunk, start: number, end: number, sequence: number, run: number, batch: ScrapeBatch): FrameRef {
@@ -105,13 +76,12 @@ function frameOf(chunk: Chunk, start: number, end: number, sequence: number, run
   }
   const { bytes } = chunk
   chunk.hold()
-  const columns = (batch.indexes === undefined ? 0 : 1) | (typeof times === 'number' ? 0 : 2)
   return {
     sequence,
     layout: batch.layout,
     run,
     count: batch.count,
-    columns,
+    columns: columnsOf(batch),
     minTimeMs,
     maxTimeMs,
     bytes,

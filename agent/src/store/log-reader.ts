@@ -3,18 +3,25 @@ import { sampleFrame } from './frame-header.ts'
 import type { FrameRef } from './sample-frame.ts'
 import type { Segment } from './segment-files.ts'
 import { SegmentReader } from './segment-reader.ts'
-import type { LayoutCache } from './segment-reader.ts'
+import type { LayoutCache, SegmentWindow } from './segment-reader.ts'
+
+/** Read at a time. */
+export const windowBytes = 512 * 1024
 
 export interface LogSource {
   nextSequence(): number
   fromTail(sequence: number): FrameRef | undefined
   /** The segment that holds a sequence, or the oldest if it is gone; undefined if there is none. */
   findSegment(sequence: number): Segment | undefined
-  /** Undefined if the segment was removed meanwhile. */
-  readSegment(segment: Segment): Promise<{ bytes: Uint8Array; lastSequence: number } | undefined>
-  /** `sequence`, or the first one behind it that was written. */
+  /** The segment's bytes from `offset` on, at least `bytes` of them or all there are; undefined if it was removed meanwhile. */
+  readSegment(
+    segment: Segment,
+    offset: number,
+    bytes: number,
+  ): Promise<{ window: SegmentWindow; lastSequence: number; inode: number } | undefined>
+  /** `sequence`, or the first one behind it that was written and that this remote has not got already. */
   skipHole(sequence: number): number
-  /** How many sequences from `from` to before `to` were never written, and counted so. */
+  /** How many sequences from `from` to before `to` were never written, and counted so, or were delivered already. */
   countHoles(from: number, to: number): number
   onLoss(frames: number, samples: number | undefined): void
 }
@@ -25,12 +32,23 @@ export class LogReader {
   position: number
   readonly #source: LogSource
   #segment: SegmentReader | undefined
+  /** The file that is read, where the window in `#segment` begins in it, and how much is to be read at a time. */
+  #file: Segment | undefined
+  #windowStart = 0
+  #windowBytes = windowBytes
   #segmentLast = 0
+  #inode = 0
+  #isLastWindow = true
+  /** Layouts known when the window began: of the windows before it, and those that the segment before needed. */
   #layouts: LayoutCache = new Map()
+  /** What the windows of this segment needed; the next segment mostly needs the same. */
+  #fileLayouts: LayoutCache = new Map()
   /** Samples of damaged frames that their headers told. */
   #damagedSamples = 0
   #damagedFrames = 0
   #loading: Promise<void> | undefined
+  /** Reads to before this sequence only. */
+  until = Infinity
   /** Called with each append. */
   onAppend: (() => void) | undefined
 
@@ -41,24 +59,47 @@ export class LogReader {
 
   /** The next frame if it is in memory; undefined if `load` is needed or there is none. */
   tryNext(): FrameRef | undefined {
+    if (this.isFinished) return undefined
     const segment = this.#segment
     if (segment !== undefined) {
-      const frame = segment.next(this.position)
-      if (frame !== undefined) {
-        this.#countGap(frame.sequence)
-        this.position = frame.sequence + 1
-        return frame
-      }
-      this.#leaveSegment(segment)
+      const frame = this.#nextOfSegment(segment)
+      if (frame !== undefined || this.isFinished) return frame
+      if (!this.#leaveWindow(segment)) return undefined
     }
+    if (this.#file !== undefined) return undefined
     this.position = this.#source.skipHole(this.position)
+    if (this.isFinished) return undefined
     const frame = this.#source.fromTail(this.position)
     if (frame !== undefined) this.position = frame.sequence + 1
     return frame
   }
 
+  #nextOfSegment(segment: SegmentReader): FrameRef | undefined {
+    for (;;) {
+      const frame = segment.next(this.position)
+      if (frame === undefined) return undefined
+      if (frame.sequence >= this.until) {
+        this.#countGap(this.until)
+        this.position = this.until
+        this.#forgetFile()
+        return undefined
+      }
+      this.#countGap(frame.sequence)
+      const behind = this.#source.skipHole(frame.sequence)
+      this.position = Math.max(behind, frame.sequence + 1)
+      if (behind === frame.sequence) return frame
+    }
+  }
+
+  /** Everything before `until` was read. */
+  get isFinished(): boolean {
+    return this.position >= this.until
+  }
+
   /** Whether there are frames that only the disk has. */
   get isBehind(): boolean {
+    if (this.isFinished) return false
+    if (this.#file !== undefined) return this.#segment === undefined
     return this.#segment === undefined && this.position < this.#source.nextSequence() && this.#source.fromTail(this.position) === undefined
   }
 
@@ -74,35 +115,73 @@ export class LogReader {
   skipTo(sequence: number): boolean {
     if (sequence <= this.position) return false
     this.position = sequence
-    this.#segment = undefined
+    this.#forgetFile()
     return true
   }
 
   async #load(): Promise<void> {
     const position = this.position
-    const segment = this.#source.findSegment(position)
-    const read = segment === undefined ? undefined : await this.#source.readSegment(segment)
-    if (this.position !== position) return
-    if (segment === undefined) {
+    const going = this.#file
+    const file = going ?? this.#source.findSegment(position)
+    const read = file === undefined ? undefined : await this.#source.readSegment(file, this.#windowStart, this.#windowBytes)
+    if (this.position !== position || this.#file !== going) {
+      read?.window.chunk.release()
+      return
+    }
+    if (file === undefined) {
       this.#jump(this.#source.nextSequence())
       return
     }
-    if (read === undefined) return
-    if (segment.firstSequence > position) this.#jump(segment.firstSequence)
-    this.#segment = new SegmentReader(read.bytes, this.#layouts, (damage) => this.#noteDamage(damage))
+    if (read === undefined) {
+      this.#forgetFile()
+      return
+    }
+    if (going !== undefined && read.inode !== this.#inode) {
+      // It was packed meanwhile: from its beginning once more, past what was read.
+      read.window.chunk.release()
+      this.#forgetFile()
+      return
+    }
+    this.#inode = read.inode
+    if (file.firstSequence > position) this.#jump(file.firstSequence)
+    this.#file = file
+    this.#segment = new SegmentReader(read.window, this.#layouts, (damage) => this.#noteDamage(damage))
+    this.#isLastWindow = read.window.isEnd
     this.#segmentLast = read.lastSequence
+  }
+
+  #forgetFile(): void {
+    this.#segment?.release()
+    this.#segment = undefined
+    this.#file = undefined
+    this.#windowStart = 0
+    this.#windowBytes = windowBytes
   }
 
   /** Frames that are nowhere: counted without their samples. */
   #jump(sequence: number): void {
-    this.#countGap(sequence)
-    this.position = Math.max(this.position, sequence)
+    const to = Math.min(sequence, this.until)
+    this.#countGap(to)
+    this.position = Math.max(this.position, to)
   }
 
-  #leaveSegment(segment: SegmentReader): void {
-    this.#layouts = segment.layouts
+  /** Goes on behind a window that was read; false if there is another one of the same file. */
+  #leaveWindow(segment: SegmentReader): boolean {
+    for (const [key, layout] of segment.layouts) this.#fileLayouts.set(key, layout)
+    if (this.#isLastWindow) {
+      this.#layouts = this.#fileLayouts
+      this.#fileLayouts = new Map()
+      this.#forgetFile()
+      this.#jump(this.#segmentLast + 1)
+      return true
+    }
+    // What this window knew, the next one may need.
+    this.#layouts = new Map([...this.#layouts, ...segment.layouts])
+    this.#windowBytes = segment.needsWhole ? Infinity : segment.offset === 0 ? this.#windowBytes * 2 : windowBytes
+    this.#windowStart += segment.offset
+    segment.release()
     this.#segment = undefined
-    this.#jump(this.#segmentLast + 1)
+    return false
   }
 
   #noteDamage(damage: DamageReport): void {

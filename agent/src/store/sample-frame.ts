@@ -1,9 +1,26 @@
+import { ByteReader } from '@narthex/bytes/byte-reader'
 import { putUvarint } from '@narthex/wire/sample-field'
-import { createHeader, hasIndexes, hasTimes, headerBytes, putHeader, sampleFrame } from './frame-header.ts'
+import { exemplarColumnBytesMax, FrameExemplars, putExemplars } from './exemplar-column.ts'
+import {
+  createHeader,
+  hasExemplars,
+  hasHistograms,
+  hasIndexes,
+  hasStartTimes,
+  hasTimes,
+  headerBytes,
+  putHeader,
+  sampleFrame,
+} from './frame-header.ts'
 import type { ScrapeBatch, SeriesLayout } from './frame.ts'
+import { FrameHistograms, histogramColumnBytesMax, putHistograms } from './histogram-column.ts'
+import { putStartTimes, readStartTimes, startTimeBytesMax } from './start-time-column.ts'
 import { putValues, readValues, valueBytesMax } from './value-column.ts'
 
 const header = createHeader()
+const countBytesMax = 5
+const rareColumns = hasStartTimes | hasHistograms | hasExemplars
+const knownColumns = hasIndexes | hasTimes | rareColumns
 
 /** One stored frame: where its columns lie, and what its header says. The bytes stay as they are. */
 export interface FrameRef {
@@ -37,26 +54,57 @@ export class FrameError extends Error {
 /** Room that `putSampleFrame` needs. */
 export function sampleFrameBytesMax(batch: ScrapeBatch): number {
   const perSample = valueBytesMax + (batch.indexes === undefined ? 0 : 5) + (typeof batch.times === 'number' ? 0 : 10)
-  return headerBytes + batch.count * perSample
+  const { startTimes, histograms, exemplars } = batch
+  let rareBytes = startTimes === undefined ? 0 : batch.count * startTimeBytesMax
+  if (histograms !== undefined) rareBytes += countBytesMax + histogramColumnBytesMax(histograms)
+  if (exemplars !== undefined) rareBytes += countBytesMax + exemplarColumnBytesMax(exemplars)
+  return headerBytes + batch.count * perSample + rareBytes
+}
+
+/** The columns that the frame of a batch has, as the header says them. */
+export function columnsOf({ indexes, times, startTimes, histograms, exemplars }: ScrapeBatch): number {
+  const always = (indexes === undefined ? 0 : hasIndexes) | (typeof times === 'number' ? 0 : hasTimes)
+  if (startTimes === undefined && histograms === undefined && exemplars === undefined) return always
+  const hasSome = (histograms?.count ?? 0) > 0 ? hasHistograms : 0
+  return always | hasSome | (startTimes === undefined ? 0 : hasStartTimes) | ((exemplars?.count ?? 0) > 0 ? hasExemplars : 0)
 }
 
 /** Writes a frame (FORMAT.md, "Sample frame") at `at` and returns the offset behind it. */
 export function putSampleFrame(bytes: Uint8Array, at: number, sequence: number, run: number, batch: ScrapeBatch): number {
   const { indexes, times, words, count, layout } = batch
   header.kind = sampleFrame
-  header.columns = (indexes === undefined ? 0 : hasIndexes) | (typeof times === 'number' ? 0 : hasTimes)
+  header.columns = columnsOf(batch)
   header.count = count
   header.sequence = sequence
   header.layoutHigh = run
   header.layoutLow = layout.id
   let next = at + headerBytes
+  if ((header.columns & rareColumns) !== 0) next = putCounts(bytes, next, batch)
   if (indexes !== undefined) next = putIndexes(bytes, next, indexes, count)
   if (typeof times === 'number') {
     header.minTimeMs = times
     header.maxTimeMs = times
   } else next = putTimes(bytes, next, times, count)
   next = putValues(bytes, next, words, count)
+  if ((header.columns & rareColumns) !== 0) next = putRareColumns(bytes, next, batch)
   putHeader(bytes, at, next, header)
+  return next
+}
+
+/** Before all columns, so that `countRare` need not read them. */
+function putCounts(bytes: Uint8Array, at: number, { histograms, exemplars }: ScrapeBatch): number {
+  let next = at
+  if ((header.columns & hasHistograms) !== 0) next = putUvarint(bytes, next, histograms!.count)
+  if ((header.columns & hasExemplars) !== 0) next = putUvarint(bytes, next, exemplars!.count)
+  return next
+}
+
+function putRareColumns(bytes: Uint8Array, at: number, { startTimes, histograms, exemplars, count }: ScrapeBatch): number {
+  const { columns, minTimeMs } = header
+  let next = at
+  if (startTimes !== undefined) next = putStartTimes(bytes, next, startTimes, count, minTimeMs)
+  if ((columns & hasHistograms) !== 0) next = putHistograms(bytes, next, histograms!)
+  if ((columns & hasExemplars) !== 0) next = putExemplars(bytes, next, exemplars!, minTimeMs)
   return next
 }
 
@@ -89,6 +137,30 @@ function putTimes(bytes: Uint8Array, at: number, times: Float64Array, count: num
   return next
 }
 
+/** How many histograms are among a frame's samples, and how many exemplars it has. */
+export interface RareCounts {
+  readonly histograms: number
+  readonly exemplars: number
+}
+
+const noneRare: RareCounts = { histograms: 0, exemplars: 0 }
+
+/** The counts of a frame, without reading its columns. Throws `FrameError` if they are not there. */
+export function countRare(frame: FrameRef): RareCounts {
+  return (frame.columns & (hasHistograms | hasExemplars)) === 0 ? noneRare : readCounts(frame).counts
+}
+
+function readCounts({ columns, bytes, start, end, sequence }: FrameRef): { counts: RareCounts; offset: number } {
+  try {
+    const reader = new ByteReader(bytes, start, end)
+    const histograms = (columns & hasHistograms) === 0 ? 0 : reader.uvarint()
+    const exemplars = (columns & hasExemplars) === 0 ? 0 : reader.uvarint()
+    return { counts: { histograms, exemplars }, offset: reader.offset }
+  } catch (cause) {
+    throw new FrameError(`cannot read frame ${sequence}: it has no counts`, { cause })
+  }
+}
+
 /** The columns of a frame, decoded into arrays that are reused. */
 export class FrameColumns {
   count = 0
@@ -100,6 +172,12 @@ export class FrameColumns {
   hasTimes = false
   timeMs = 0
   words: Uint32Array = new Uint32Array(2048)
+  /** Valid if `hasStartTimes`; 0 = none. */
+  startTimes: Float64Array = new Float64Array(0)
+  hasStartTimes = false
+  /** Samples at their positions are histograms: their words say nothing. */
+  readonly histograms = new FrameHistograms()
+  readonly exemplars = new FrameExemplars()
 
   /** Throws `FrameError` if the columns are not as the header says. */
   read(frame: FrameRef): void {
@@ -107,11 +185,14 @@ export class FrameColumns {
     // Every sample takes at least one byte, so a frame cannot make us take memory that it does not stand for.
     if (count > end - frame.start)
       throw new FrameError(`cannot read frame ${frame.sequence}: want ${count} samples in ${end - frame.start} bytes`)
+    if ((columns & ~knownColumns) !== 0) throw new FrameError(`cannot read frame ${frame.sequence}: it has columns of a later version`)
     this.count = count
     this.hasIndexes = (columns & hasIndexes) !== 0
     this.hasTimes = (columns & hasTimes) !== 0
     this.timeMs = frame.minTimeMs
-    let at = frame.start
+    const isRare = (columns & rareColumns) !== 0
+    const { counts, offset } = isRare ? readCounts(frame) : { counts: noneRare, offset: frame.start }
+    let at = offset
     if (this.hasIndexes) {
       if (this.indexes.length < count) this.indexes = new Uint32Array(roomFor(count))
       at = readIndexes(bytes, at, end, this.indexes, count, frame.layout.seriesCount)
@@ -122,7 +203,29 @@ export class FrameColumns {
     }
     if (this.words.length < 2 * count) this.words = new Uint32Array(2 * roomFor(count))
     if (at >= 0) at = readValues(bytes, at, end, this.words, count)
+    this.hasStartTimes = false
+    this.histograms.clear()
+    this.exemplars.clear()
+    if (at >= 0 && isRare) at = this.#readRare(frame, at, counts)
     if (at !== end) throw new FrameError(`cannot read frame ${frame.sequence}: its columns do not end where it does`)
+  }
+
+  /** Returns the offset behind the last column. */
+  #readRare({ columns, count, bytes, end, minTimeMs, sequence }: FrameRef, at: number, counts: RareCounts): number {
+    const reader = new ByteReader(bytes, at, end)
+    try {
+      if ((columns & hasStartTimes) !== 0) {
+        if (this.startTimes.length < count) this.startTimes = new Float64Array(roomFor(count))
+        readStartTimes(reader, this.startTimes, count, minTimeMs)
+        this.hasStartTimes = true
+      }
+      if ((columns & hasHistograms) !== 0) this.histograms.read(reader, counts.histograms, count)
+      if ((columns & hasExemplars) !== 0) this.exemplars.read(reader, counts.exemplars, count, minTimeMs)
+    } catch (cause) {
+      if (cause instanceof RangeError) throw new FrameError(`cannot read frame ${sequence}: ${cause.message}`, { cause })
+      throw cause
+    }
+    return reader.offset
   }
 }
 

@@ -1,5 +1,6 @@
-import { readdirSync, statSync } from 'node:fs'
+import { readdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { packedSuffix } from './segment-packer.ts'
 
 const suffix = '.frames'
 
@@ -10,6 +11,10 @@ export interface Segment {
   bytes: number
   /** Samples in it; undefined if it was written by an earlier run. */
   samples: number | undefined
+  /** Milliseconds since 1970; Infinity while it is written. */
+  lastWriteMs: number
+  /** It was compressed, or tried to. */
+  isPacked: boolean
 }
 
 export function segmentPath(directory: string, firstSequence: number): string {
@@ -20,9 +25,19 @@ export function segmentPath(directory: string, firstSequence: number): string {
 export function listSegments(directory: string): Segment[] {
   const segments: Segment[] = []
   for (const name of readdirSync(directory)) {
+    // What a death in the middle of packing left; the segment itself is whole.
+    if (name.endsWith(packedSuffix)) rmSync(join(directory, name), { force: true })
     if (!/^\d{16}\.frames$/.test(name)) continue
     const path = join(directory, name)
-    segments.push({ path, firstSequence: Number(name.slice(0, 16)), bytes: statSync(path).size, samples: undefined })
+    const { size, mtimeMs } = statSync(path)
+    segments.push({
+      path,
+      firstSequence: Number(name.slice(0, 16)),
+      bytes: size,
+      samples: undefined,
+      lastWriteMs: mtimeMs,
+      isPacked: false,
+    })
   }
   return segments.sort((a, b) => a.firstSequence - b.firstSequence)
 }

@@ -1,27 +1,57 @@
-import { layoutFrame, sampleFrame } from './frame-header.ts'
+import type { Chunk } from './frame-chunk.ts'
+import { isPacked, layoutFrame, sampleFrame } from './frame-header.ts'
 import { FrameScanner } from './frame-scanner.ts'
 import type { DamageReport } from './frame-scanner.ts'
 import type { SeriesLayout } from './frame.ts'
 import { readLayout } from './layout-frame.ts'
+import { unpackPayload } from './packed-payload.ts'
+import { FrameError } from './sample-frame.ts'
 import type { FrameRef } from './sample-frame.ts'
 
 /** Layouts by the run and number that sample frames name them with. */
 export type LayoutCache = Map<string, SeriesLayout>
 
-/** Reads the sample frames of one segment in memory. A layout whose first copy is damaged is taken from its second, further on. */
+/** A stretch of a segment in memory. */
+export interface SegmentWindow {
+  /** Held by the reader while it is read; frames name it, so that who keeps one can hold it too. */
+  readonly chunk: Chunk
+  readonly length: number
+  /** The segment ends where the window does. */
+  readonly isEnd: boolean
+}
+
+/**
+ * Reads the sample frames of one window of a segment. A layout whose first copy is damaged is taken from its second, further on; if that may lie
+ * behind the window, `needsWhole` is set and the reader stops.
+ */
 export class SegmentReader {
   readonly #bytes: Uint8Array
+  readonly #window: SegmentWindow
   readonly #scanner: FrameScanner
   readonly #onDamage: (damage: DamageReport) => void
   readonly #known: LayoutCache
   /** What this segment needed; handed to the reader of the next segment, which mostly needs the same. */
   readonly layouts: LayoutCache = new Map()
 
-  constructor(bytes: Uint8Array, known: LayoutCache, onDamage: (damage: DamageReport) => void) {
+  needsWhole = false
+
+  constructor(window: SegmentWindow, known: LayoutCache, onDamage: (damage: DamageReport) => void) {
+    const { bytes } = window.chunk
+    this.#window = window
     this.#bytes = bytes
     this.#known = known
     this.#onDamage = onDamage
-    this.#scanner = new FrameScanner(bytes, 0, onDamage)
+    this.#scanner = new FrameScanner(bytes, 0, onDamage, window.length, window.isEnd)
+  }
+
+  /** How far the window was read; the next one begins there. */
+  get offset(): number {
+    return this.#scanner.offset
+  }
+
+  /** Lets go of the window. */
+  release(): void {
+    this.#window.chunk.release()
   }
 
   /** The next undamaged frame with a sequence of at least `sequence`. */
@@ -32,22 +62,27 @@ export class SegmentReader {
       if (header.kind === layoutFrame) this.#keepLayout(scanner)
       if (header.kind !== sampleFrame || header.sequence < sequence) continue
       const layout = this.#findLayout(layoutKey(header.layoutHigh, header.layoutLow), scanner.end)
+      if (layout === undefined && !this.#window.isEnd) {
+        scanner.putBack()
+        this.needsWhole = true
+        return undefined
+      }
       if (layout === undefined) {
         const frame = { kind: sampleFrame, sequence: header.sequence, samples: header.count }
         this.#onDamage({ offset: scanner.start, bytes: header.payloadBytes, frame })
         continue
       }
+      const payload = this.#payload(scanner)
+      if (payload === undefined) continue
       return {
         sequence: header.sequence,
         layout,
         run: header.layoutHigh,
         count: header.count,
-        columns: header.columns,
+        columns: header.columns & ~isPacked,
         minTimeMs: header.minTimeMs,
         maxTimeMs: header.maxTimeMs,
-        bytes: this.#bytes,
-        start: scanner.start,
-        end: scanner.end,
+        ...payload,
       }
     }
     return undefined
@@ -56,7 +91,27 @@ export class SegmentReader {
   #keepLayout(scanner: FrameScanner): void {
     const key = layoutKey(scanner.header.layoutHigh, scanner.header.layoutLow)
     if (this.layouts.has(key)) return
-    this.layouts.set(key, this.#known.get(key) ?? readLayout(this.#bytes, scanner.start, scanner.end))
+    const layout = this.#known.get(key) ?? this.#readLayout(scanner)
+    if (layout !== undefined) this.layouts.set(key, layout)
+  }
+
+  #readLayout(scanner: FrameScanner): SeriesLayout | undefined {
+    const payload = this.#payload(scanner)
+    return payload === undefined ? undefined : readLayout(payload.bytes, payload.start, payload.end)
+  }
+
+  /** Where the columns of the scanner's frame lie; a packed payload that cannot be unpacked is damage. */
+  #payload(scanner: FrameScanner): { bytes: Uint8Array; start: number; end: number; chunk?: Chunk } | undefined {
+    const { header, start, end } = scanner
+    if ((header.columns & isPacked) === 0) return { bytes: this.#bytes, start, end, chunk: this.#window.chunk }
+    try {
+      const bytes = unpackPayload(this.#bytes, start, end)
+      return { bytes, start: 0, end: bytes.length }
+    } catch (error) {
+      if (!(error instanceof FrameError)) throw error
+      this.#onDamage({ offset: start, bytes: end - start, frame: { kind: header.kind, sequence: header.sequence, samples: header.count } })
+      return undefined
+    }
   }
 
   #findLayout(key: string, from: number): SeriesLayout | undefined {
@@ -66,11 +121,11 @@ export class SegmentReader {
   }
 
   #searchLayout(key: string, from: number): SeriesLayout | undefined {
-    const ahead = new FrameScanner(this.#bytes, from, () => undefined)
+    const ahead = new FrameScanner(this.#bytes, from, () => undefined, this.#window.length)
     while (ahead.next()) {
       const { header } = ahead
       if (header.kind !== layoutFrame || layoutKey(header.layoutHigh, header.layoutLow) !== key) continue
-      return readLayout(this.#bytes, ahead.start, ahead.end)
+      return this.#readLayout(ahead)
     }
     return undefined
   }

@@ -8,9 +8,16 @@ import { headerBytes } from './frame-header.ts'
 import { segmentPath } from './segment-files.ts'
 import type { Segment } from './segment-files.ts'
 
-/** A segment is full when its sample frames, or all its frames, take this much. */
-export const segmentSampleBytesMax = 8 * 1024 * 1024
-export const segmentBytesMax = 32 * 1024 * 1024
+/** A segment is full when its sample frames, or all its frames, take this much; with a small byte cap it is a part of the cap. */
+export interface SegmentSize {
+  readonly sampleBytesMax: number
+  readonly bytesMax: number
+}
+
+export function segmentSizeFor(logBytesMax: number): SegmentSize {
+  const sampleBytesMax = Math.max(64 * 1024, Math.min(8 * 2 ** 20, Math.floor(logBytesMax / 32)))
+  return { sampleBytesMax, bytesMax: 4 * sampleBytesMax }
+}
 /** A layout is written this often into a segment that uses it as often: damage to one copy then costs nothing. */
 const layoutCopies = 2
 const scratchBytesKept = 4 * 1024 * 1024
@@ -29,15 +36,18 @@ export class SegmentWriter {
   #lastSync: Promise<void> = Promise.resolve()
   #closed = false
 
-  constructor(directory: string, firstSequence: number, run: number) {
+  readonly #size: SegmentSize
+
+  constructor(directory: string, firstSequence: number, run: number, size: SegmentSize) {
+    this.#size = size
     const path = segmentPath(directory, firstSequence)
     this.#fd = openSync(path, 'ax', 0o640)
     this.#run = run
-    this.segment = { path, firstSequence, bytes: 0, samples: 0 }
+    this.segment = { path, firstSequence, bytes: 0, samples: 0, lastWriteMs: Infinity, isPacked: false }
   }
 
   get isFull(): boolean {
-    return this.#sampleBytes >= segmentSampleBytesMax || this.segment.bytes >= segmentBytesMax
+    return this.#sampleBytes >= this.#size.sampleBytesMax || this.segment.bytes >= this.#size.bytesMax
   }
 
   /** When it returns, the frame is in the kernel and survives the death of the process. */

@@ -7,6 +7,9 @@ const scratch = new Float64Array(1)
 const scratchWords = new Uint32Array(scratch.buffer)
 /** Whole numbers up to here times four stay exact in a varint of 2^53. */
 const wholeMax = 2 ** 48
+/** Low bits 1 as for a plain value, and more: a number of billionths follows, zigzag. Beyond the bound it would be no shorter. */
+const billionthsMark = 5
+const billionthsMax = 2 ** 47
 
 /**
  * Writes value bits as FORMAT.md, "Values", says: whole numbers and numbers with two or three decimals as varints, the rest
@@ -30,6 +33,15 @@ export function putValues(bytes: Uint8Array, at: number, words: Uint32Array, cou
         whole = Math.round(value * 1000)
         kind = 3
         if (whole / 1000 !== value) kind = 1
+      }
+    }
+    // Durations that Go counts in nanoseconds: three bytes less than the eight plain ones.
+    if (kind === 1) {
+      const billionths = Math.round(value * 1e9)
+      if (billionths < billionthsMax && billionths > -billionthsMax && billionths / 1e9 === value) {
+        bytes[next++] = billionthsMark
+        next = putUvarint(bytes, next, billionths < 0 ? -billionths * 2 - 1 : billionths * 2)
+        continue
       }
     }
     // NaN and infinities fail the comparison with the bound, -0 has a high word and no magnitude.
@@ -66,6 +78,11 @@ export function readValues(bytes: Uint8Array, at: number, end: number, words: Ui
       next += 8
       continue
     }
+    const isBillionths = code === billionthsMark
+    if (isBillionths) {
+      if (next >= end) return -1
+      code = bytes[next++]!
+    }
     if (code >= 0x80) {
       code &= 0x7f
       for (let unit = 128; ; unit *= 128) {
@@ -75,10 +92,10 @@ export function readValues(bytes: Uint8Array, at: number, end: number, words: Ui
         if (byte < 0x80) break
       }
     }
-    const kind = code % 4
-    const doubled = (code - kind) / 4
+    const kind = isBillionths ? 1 : code % 4
+    const doubled = isBillionths ? code : (code - kind) / 4
     const whole = doubled % 2 === 0 ? doubled / 2 : -(doubled + 1) / 2
-    scratch[0] = kind === 0 ? whole : kind === 2 ? whole / 100 : whole / 1000
+    scratch[0] = kind === 0 ? whole : kind === 2 ? whole / 100 : kind === 3 ? whole / 1000 : whole / 1e9
     words[2 * i] = scratchWords[0]!
     words[2 * i + 1] = scratchWords[1]!
   }

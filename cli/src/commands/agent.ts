@@ -35,6 +35,30 @@ const agentFlags = {
       group: storage,
     },
   ),
+  ageMaxMs: flag.durationMs(
+    'storage.agent.retention.max-time',
+    'Samples on disk for longer than this go, counted, whether they are delivered or not. 0: no such limit.',
+    '0s',
+    { group: storage },
+  ),
+  retentionMinMs: flag.durationMs('storage.agent.retention.min-time', 'Accepted; delivered samples go at once.', '0s', { group: storage }),
+  fsyncIntervalMs: flag.durationMs(
+    'storage.agent.fsync-interval',
+    'What a power cut may cost at most: the log is synced this often.',
+    '100ms',
+    {
+      group: storage,
+    },
+  ),
+  noLockfile: flag.boolean('storage.agent.no-lockfile', 'Do not create a lock file in the data directory.', { group: storage }),
+  deadLetterBytesMax: flag.optionalBytes(
+    'storage.agent.dead-letter-max-bytes',
+    'Keeps refused batches in DIR/dead-letters, at most this much per remote. Default: they are counted and not kept.',
+    { group: storage },
+  ),
+  holdMs: flag.durationMs('storage.remote.hold-interval', 'Wait between attempts while a remote answers 401, 403 or 404.', '30s', {
+    group: storage,
+  }),
   flushDeadlineMs: flag.durationMs(
     'storage.remote.flush-deadline',
     'How long to send at shutdown; the rest stays on disk. At most 4s of it are used.',
@@ -86,7 +110,14 @@ export async function runAgent(argv: readonly string[], context: MainContext): P
     log,
     registry,
     userAgent: `Prometheus/${compatibleVersion} Narthex/${version}`,
-    ...(values.bytesMax === undefined ? {} : { logBytesMax: values.bytesMax }),
+    limits: {
+      ...(values.bytesMax === undefined ? {} : { bytesMax: values.bytesMax }),
+      ...(values.ageMaxMs === 0 ? {} : { ageMaxMs: values.ageMaxMs }),
+      syncIntervalMs: values.fsyncIntervalMs,
+    },
+    holdMs: values.holdMs,
+    ...(values.deadLetterBytesMax === undefined ? {} : { deadLetterBytesMax: values.deadLetterBytesMax }),
+    lock: !values.noLockfile,
   })
   context.onStop('agent', (graceMs) => agent.stop(Math.min(graceMs, values.flushDeadlineMs)))
   const reload = async () => {

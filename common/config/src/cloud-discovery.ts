@@ -99,7 +99,6 @@ function checkZookeeper(name: string) {
 
 const all: readonly ObjectCodec<OtherDiscovery>[] = [
   mechanism('aws_sd_configs', 'aws', { ...aws, role: string, filters: filterList, clusters: list(string), request_concurrency: integer }),
-  mechanism('azure_sd_configs', 'azure', azureKeys(), { check: checkAzure }),
   mechanism('digitalocean_sd_configs', 'digitalocean', { refresh_interval: refresh, port }),
   mechanism(
     'dockerswarm_sd_configs',
@@ -119,18 +118,6 @@ const all: readonly ObjectCodec<OtherDiscovery>[] = [
     },
   ),
   mechanism(
-    'ec2_sd_configs',
-    'aws',
-    { ...aws, filters: filterList },
-    {
-      check(config, { fail }) {
-        const filters = config['filters'] as readonly { values: readonly string[] }[] | undefined
-        if (filters?.some(({ values }) => values.length === 0) === true)
-          fail('EC2 SD configuration filter values cannot be empty', 'filters')
-      },
-    },
-  ),
-  mechanism(
     'eureka_sd_configs',
     'eureka',
     { server: string, refresh_interval: [durationMs, 30_000] },
@@ -139,18 +126,6 @@ const all: readonly ObjectCodec<OtherDiscovery>[] = [
         if (!isSet(server)) fail('eureka_sd: empty or null eureka server')
         const { scheme, host } = splitGoUrl(String(server))
         if (scheme === '' || host === '') fail('eureka_sd: invalid eureka server URL', 'server')
-      },
-    },
-  ),
-  mechanism(
-    'gce_sd_configs',
-    'gce',
-    { project: string, zone: string, filter: string, refresh_interval: refresh, port, tag_separator: [string, ','] },
-    {
-      http: false,
-      check(config, { fail }) {
-        if (!isSet(config['project'])) fail('GCE SD configuration requires a project')
-        if (!isSet(config['zone'])) fail('GCE SD configuration requires a zone')
       },
     },
   ),
@@ -390,34 +365,6 @@ const all: readonly ObjectCodec<OtherDiscovery>[] = [
 export const cloudDiscoveries: Readonly<Record<string, Codec<OtherDiscovery>>> = Object.fromEntries(
   all.map((codec) => [(codec.defaults() as OtherDiscovery).key, codec]),
 )
-
-function azureKeys(): Keys {
-  return {
-    environment: [string, 'AzurePublicCloud'],
-    port,
-    subscription_id: string,
-    tenant_id: string,
-    client_id: string,
-    client_secret: secret,
-    refresh_interval: [durationMs, 300_000],
-    authentication_method: [string, 'OAuth'],
-    resource_group: string,
-  }
-}
-
-function checkAzure(config: Config, { fail }: Checker): void {
-  if (!isSet(config['subscription_id'])) fail('azure SD configuration requires a subscription_id')
-  const method = String(config['authentication_method'])
-  if (method === 'OAuth') {
-    for (const key of ['tenant_id', 'client_id', 'client_secret'])
-      if (!isSet(config[key])) fail(`azure SD configuration requires a ${key}`, key)
-  } else if (method !== 'ManagedIdentity' && method !== 'SDK') {
-    fail(
-      `unknown authentication_type ${JSON.stringify(method)}. Supported types are "OAuth", "ManagedIdentity" or "SDK"`,
-      'authentication_method',
-    )
-  }
-}
 
 function checkMarathon(config: Config, { fail, has }: Checker): void {
   const servers = config['servers'] as readonly string[] | undefined

@@ -1,8 +1,20 @@
-import { boolean, choice, durationMs, filePath, integer, list, map, secret, string, text } from './codec.ts'
+import { boolean, choice, durationMs, filePath, integer, list, map, string, text } from './codec.ts'
+import {
+  azureDiscovery,
+  ec2Discovery,
+  gceDiscovery,
+  type AzureDiscovery,
+  type Ec2Discovery,
+  type GceDiscovery,
+} from './cloud-discovery-machines.ts'
 import { cloudDiscoveries } from './cloud-discovery.ts'
+import { consulDiscovery, type ConsulDiscovery } from './consul-discovery.ts'
+import { etcdDiscovery, type EtcdDiscovery } from './etcd-discovery.ts'
 import { splitGoUrl } from './go-url.ts'
-import { httpClientConfig, httpClientFields, type HttpClientConfig } from './http-client-config.ts'
+import { httpClientConfig, type HttpClientConfig } from './http-client-config.ts'
+import { localDiscovery, type LocalDiscovery } from './local-discovery.ts'
 import { convertObject, field, inline, object, optional, type Checker, type ObjectCodec } from './object-codec.ts'
+import { checkRefreshInterval, tagged } from './tagged-discovery.ts'
 import type { Codec } from './yaml-decode.ts'
 
 /** `static_configs` entry: targets as written, labels without order. */
@@ -40,16 +52,26 @@ export interface DnsDiscovery {
 
 export type KubernetesRole = 'node' | 'pod' | 'service' | 'endpoints' | 'endpointslice' | 'ingress'
 
+/** What of other objects is put on a target, beside what is its own. */
+export interface KubernetesAttachments {
+  readonly node: boolean
+  readonly namespace: boolean
+  readonly deployment: boolean
+  readonly job: boolean
+  readonly cronjob: boolean
+}
+
 export interface KubernetesDiscovery {
   readonly mechanism: 'kubernetes'
+  /** For role kubelet the kubelet's URL. */
   readonly apiServer?: string
-  readonly role: KubernetesRole
+  /** `kubelet` is Narthex' own: role pod for the pods of one node, asked of its kubelet. */
+  readonly role: KubernetesRole | 'kubelet'
   readonly kubeconfigFile?: string
   readonly ownNamespace: boolean
   readonly namespaces: readonly string[]
   readonly selectors: readonly { readonly role: KubernetesRole; readonly label: string; readonly field: string }[]
-  readonly attachNodeMetadata: boolean
-  readonly attachNamespaceMetadata: boolean
+  readonly attach: KubernetesAttachments
   readonly http: HttpClientConfig
 }
 
@@ -64,13 +86,6 @@ export interface DockerDiscovery {
   readonly http: HttpClientConfig
 }
 
-export interface ConsulDiscovery {
-  readonly mechanism: 'consul'
-  /** Every field but those of the HTTP client, under its own name (`allow_stale`), with Prometheus' defaults; durations in ms. */
-  readonly config: Readonly<Record<string, unknown>>
-  readonly http: HttpClientConfig
-}
-
 /** A mechanism whose fields are checked but that nothing reads yet. */
 export interface OtherDiscovery {
   readonly mechanism: 'other'
@@ -81,7 +96,19 @@ export interface OtherDiscovery {
 }
 
 export type DiscoveryConfig =
-  StaticDiscovery | FileDiscovery | HttpDiscovery | DnsDiscovery | KubernetesDiscovery | DockerDiscovery | ConsulDiscovery | OtherDiscovery
+  | StaticDiscovery
+  | FileDiscovery
+  | HttpDiscovery
+  | DnsDiscovery
+  | KubernetesDiscovery
+  | DockerDiscovery
+  | ConsulDiscovery
+  | EtcdDiscovery
+  | LocalDiscovery
+  | AzureDiscovery
+  | Ec2Discovery
+  | GceDiscovery
+  | OtherDiscovery
 
 /** The text of what is wrong with an address that stands in `targets`. */
 export function checkTargetAddress(address: string): string | undefined {
@@ -98,27 +125,6 @@ const targetGroup = object<TargetGroupConfig>(
 
 function checkLabelName(name: string): string | undefined {
   return name === '' ? '"" is not a valid label name' : undefined
-}
-
-type Initial<Value extends { readonly mechanism: string }> = Omit<Value, 'mechanism'>
-
-function tagged<Value extends { readonly mechanism: string }>(
-  mechanism: Value['mechanism'],
-  codec: ObjectCodec<Initial<Value>>,
-  check?: (value: Initial<Value>, checker: Checker) => void,
-): ObjectCodec<Value> {
-  return convertObject(
-    codec as ObjectCodec<object>,
-    (raw, checker) => {
-      check?.(raw as Initial<Value>, checker)
-      return { mechanism, ...raw } as unknown as Value
-    },
-    (value) => {
-      const { mechanism: _mechanism, ...rest } = value
-      return rest
-    },
-    { mechanism, ...codec.defaults() } as unknown as Value,
-  )
 }
 
 const minute = 60_000
@@ -152,7 +158,10 @@ const httpDiscovery = tagged<HttpDiscovery>(
     refreshIntervalMs: field('refresh_interval', durationMs, minute),
     url: field('url', string, '', { always: true }),
   }),
-  ({ url }, checker) => checkHttpUrl(url, checker),
+  (config, checker) => {
+    checkHttpUrl(config.url, checker)
+    checkRefreshInterval(config, checker)
+  },
 )
 
 const dnsTypes = ['A', 'AAAA', 'MX', 'NS', 'SRV'] as const
@@ -174,41 +183,39 @@ const dnsDiscovery = tagged<DnsDiscovery>(
     type: field('type', dnsType, 'SRV'),
     port: field('port', integer, 0),
   }),
-  ({ names, type, port }, { fail }) => {
+  (config, checker) => {
+    const { names, type, port } = config
+    const { fail } = checker
     if (names.length === 0) fail('DNS-SD config must contain at least one SRV record name')
     if (type !== 'SRV' && port === 0) fail('a port is required in DNS-SD configs for all record types except SRV')
+    checkRefreshInterval(config, checker)
   },
 )
 
 const kubernetesRoles = ['node', 'pod', 'service', 'endpoints', 'endpointslice', 'ingress'] as const
-const kubernetesRole = choice(kubernetesRoles, (given) => `unknown Kubernetes SD role ${JSON.stringify(given)}`)
+const kubernetesRole = choice([...kubernetesRoles, 'kubelet'], (given) => `unknown Kubernetes SD role ${JSON.stringify(given)}`)
 
-const selectorRoles: Readonly<Record<KubernetesRole, readonly KubernetesRole[]>> = {
+const selectorRoles: Readonly<Record<KubernetesDiscovery['role'], readonly KubernetesRole[]>> = {
   pod: ['pod', 'node'],
   service: ['service'],
   endpointslice: ['pod', 'service', 'endpointslice'],
   endpoints: ['pod', 'service', 'endpoints'],
   node: ['node'],
   ingress: ['ingress'],
+  kubelet: [],
 }
 
 interface RawKubernetes {
   readonly apiServer?: string
-  readonly role?: KubernetesRole
+  readonly role?: KubernetesDiscovery['role']
   readonly kubeconfigFile: string
   readonly http: HttpClientConfig
   readonly namespaces: { readonly ownNamespace: boolean; readonly names: readonly string[] }
   readonly selectors: KubernetesDiscovery['selectors']
-  readonly attach: {
-    readonly node: boolean
-    readonly namespace: boolean
-    readonly deployment: boolean
-    readonly job: boolean
-    readonly cronjob: boolean
-  }
+  readonly attach: KubernetesAttachments
 }
 
-const noMetadata = { node: false, namespace: false, deployment: false, job: false, cronjob: false }
+const noAttachments: KubernetesAttachments = { node: false, namespace: false, deployment: false, job: false, cronjob: false }
 
 const rawKubernetes = object<RawKubernetes>('kubernetes.plain', {
   apiServer: optional('api_server', text),
@@ -244,14 +251,14 @@ const rawKubernetes = object<RawKubernetes>('kubernetes.plain', {
   ),
   attach: field(
     'attach_metadata',
-    object<RawKubernetes['attach']>('kubernetes.AttachMetadataConfig', {
+    object<KubernetesAttachments>('kubernetes.AttachMetadataConfig', {
       node: field('node', boolean, false),
       namespace: field('namespace', boolean, false),
-      deployment: field('deployment', boolean, false, { notYet: true }),
-      job: field('job', boolean, false, { notYet: true }),
-      cronjob: field('cronjob', boolean, false, { notYet: true }),
+      deployment: field('deployment', boolean, false),
+      job: field('job', boolean, false),
+      cronjob: field('cronjob', boolean, false),
     }),
-    noMetadata,
+    noAttachments,
   ),
 })
 
@@ -265,7 +272,7 @@ const kubernetesDiscovery: ObjectCodec<KubernetesDiscovery> = convertObject<RawK
     http: value.http,
     namespaces: { ownNamespace: value.ownNamespace, names: value.namespaces },
     selectors: value.selectors,
-    attach: { ...noMetadata, node: value.attachNodeMetadata, namespace: value.attachNamespaceMetadata },
+    attach: value.attach,
   }),
   {
     mechanism: 'kubernetes',
@@ -273,22 +280,23 @@ const kubernetesDiscovery: ObjectCodec<KubernetesDiscovery> = convertObject<RawK
     ownNamespace: false,
     namespaces: [],
     selectors: [],
-    attachNodeMetadata: false,
-    attachNamespaceMetadata: false,
+    attach: noAttachments,
     http: httpClientConfig.defaults(),
   },
 )
 
 function checkKubernetes(raw: RawKubernetes, { fail, has }: Checker): KubernetesDiscovery {
   const { role, apiServer = '', kubeconfigFile, namespaces } = raw
-  if (role === undefined) return fail('role missing (one of: pod, service, endpoints, endpointslice, node, ingress)')
+  if (role === undefined) return fail('role missing (one of: pod, service, endpoints, endpointslice, node, ingress, kubelet)')
   const ownHttp = [...httpClientConfig.keys.keys()].some((key) => has(key))
   if (kubeconfigFile !== '' && apiServer !== '') fail("cannot use 'kubeconfig_file' and 'api_server' simultaneously", 'kubeconfig_file')
   if (kubeconfigFile !== '' && ownHttp)
     fail("cannot use a custom HTTP client configuration together with 'kubeconfig_file'", 'kubeconfig_file')
-  if (apiServer === '' && kubeconfigFile === '' && ownHttp)
+  if (role === 'kubelet') checkKubelet(raw, fail)
+  // The kubelet's own URL has a default that an API server's has not.
+  if (apiServer === '' && kubeconfigFile === '' && ownHttp && role !== 'kubelet')
     fail("to use custom HTTP client configuration please provide the 'api_server' URL explicitly")
-  if (apiServer !== '' && namespaces.ownNamespace)
+  if (apiServer !== '' && namespaces.ownNamespace && role !== 'kubelet')
     fail("cannot use 'api_server' and 'namespaces.own_namespace' simultaneously", 'namespaces')
   if (kubeconfigFile !== '' && namespaces.ownNamespace) {
     fail("cannot use 'kubeconfig_file' and 'namespaces.own_namespace' simultaneously", 'namespaces')
@@ -298,6 +306,7 @@ function checkKubernetes(raw: RawKubernetes, { fail, has }: Checker): Kubernetes
     if (seen.has(selector.role)) fail(`duplicated selector role: ${selector.role}`, 'selectors')
     seen.add(selector.role)
     const allowed = selectorRoles[role]
+    if (allowed.length === 0) fail(`${role} role supports no selectors`, 'selectors')
     if (!allowed.includes(selector.role)) fail(`${role} role supports only ${allowed.join(', ')} selectors`, 'selectors')
   }
   return {
@@ -308,9 +317,16 @@ function checkKubernetes(raw: RawKubernetes, { fail, has }: Checker): Kubernetes
     ownNamespace: namespaces.ownNamespace,
     namespaces: namespaces.names,
     selectors: raw.selectors,
-    attachNodeMetadata: raw.attach.node,
-    attachNamespaceMetadata: raw.attach.namespace,
+    attach: raw.attach,
     http: raw.http,
+  }
+}
+
+// A kubelet knows its pods and nothing else.
+function checkKubelet({ kubeconfigFile, attach }: RawKubernetes, fail: Checker['fail']): void {
+  if (kubeconfigFile !== '') fail("cannot use 'kubeconfig_file' with role kubelet", 'kubeconfig_file')
+  for (const name of ['node', 'namespace', 'deployment', 'cronjob'] as const) {
+    if (attach[name]) fail(`attach_metadata.${name} needs the API server, which role kubelet does not ask`, 'attach_metadata')
   }
 }
 
@@ -330,48 +346,9 @@ const dockerDiscovery = tagged<DockerDiscovery>(
     matchFirstNetwork: field('match_first_network', boolean, true, { always: true }),
     refreshIntervalMs: field('refresh_interval', durationMs, minute, { always: true }),
   }),
-  ({ host }, { fail }) => {
-    if (host === '') fail('host missing')
-  },
-)
-
-interface RawConsul {
-  readonly http: HttpClientConfig
-  readonly config: Readonly<Record<string, unknown>>
-}
-
-const consulKeys = object<Readonly<Record<string, unknown>>>('consul.plain', {
-  server: field('server', string, 'localhost:8500', { always: true }),
-  path_prefix: field('path_prefix', string, ''),
-  token: optional('token', secret),
-  datacenter: field('datacenter', string, ''),
-  namespace: field('namespace', string, ''),
-  partition: field('partition', string, ''),
-  tag_separator: field('tag_separator', string, ','),
-  scheme: field('scheme', string, 'http'),
-  username: field('username', string, ''),
-  password: optional('password', secret),
-  allow_stale: field('allow_stale', boolean, true, { always: true }),
-  refresh_interval: field('refresh_interval', durationMs, minute / 2),
-  services: field('services', list(string), []),
-  tags: field('tags', list(string), []),
-  node_meta: field('node_meta', map(string), {}),
-  filter: field('filter', string, ''),
-  health_filter: field('health_filter', string, ''),
-})
-
-const consulDiscovery = tagged<ConsulDiscovery>(
-  'consul',
-  object<RawConsul>('consul.plain', { config: inline(consulKeys), http: inline(httpClientFields()) }),
-  ({ config, http }, { fail }) => {
-    if (String(config['server']).trim() === '') fail('consul SD configuration requires a server address', 'server')
-    const hasUser = config['username'] !== '' || config['password'] !== undefined
-    if (hasUser && http.basicAuth !== undefined) {
-      fail('at most one of consul SD configuration username and password and basic auth can be configured', 'basic_auth')
-    }
-    if (config['token'] !== undefined && (http.authorization !== undefined || http.oauth2 !== undefined)) {
-      fail('at most one of consul SD token, authorization, or oauth2 can be configured', 'token')
-    }
+  (config, checker) => {
+    if (config.host === '') checker.fail('host missing')
+    checkRefreshInterval(config, checker)
   },
 )
 
@@ -383,6 +360,11 @@ const known: Readonly<Record<string, Codec<DiscoveryConfig>>> = {
   kubernetes_sd_configs: kubernetesDiscovery,
   docker_sd_configs: dockerDiscovery,
   consul_sd_configs: consulDiscovery,
+  etcd_sd_configs: etcdDiscovery,
+  local_sd_configs: localDiscovery,
+  azure_sd_configs: azureDiscovery,
+  ec2_sd_configs: ec2Discovery,
+  gce_sd_configs: gceDiscovery,
 }
 
 const keyOfMechanism: Readonly<Record<Exclude<DiscoveryConfig['mechanism'], 'other'>, string>> = {
@@ -393,6 +375,11 @@ const keyOfMechanism: Readonly<Record<Exclude<DiscoveryConfig['mechanism'], 'oth
   kubernetes: 'kubernetes_sd_configs',
   docker: 'docker_sd_configs',
   consul: 'consul_sd_configs',
+  etcd: 'etcd_sd_configs',
+  local: 'local_sd_configs',
+  azure: 'azure_sd_configs',
+  ec2: 'ec2_sd_configs',
+  gce: 'gce_sd_configs',
 }
 
 /** The key under which a discovery stands in the file. */

@@ -50,14 +50,14 @@ const rawGlobal = object<RawGlobal>('config.plain', {
   evaluationIntervalMs: field('evaluation_interval', durationMs, 0),
   ruleQueryOffsetMs: field('rule_query_offset', durationMs, 0),
   queryLogFile: field('query_log_file', filePath, '', { notYet: true }),
-  scrapeFailureLogFile: field('scrape_failure_log_file', filePath, '', { notYet: true }),
+  scrapeFailureLogFile: field('scrape_failure_log_file', filePath, ''),
   externalLabels: field('external_labels', labelSet, Labels.empty),
   limits: inline(scrapeLimits),
   metricNameValidationScheme: field('metric_name_validation_scheme', nameValidationScheme, ''),
   metricNameEscapingScheme: field('metric_name_escaping_scheme', nameEscapingScheme, ''),
-  scrapeNativeHistograms: field('scrape_native_histograms', boolean, false, { notYet: true }),
-  alwaysScrapeClassicHistograms: field('always_scrape_classic_histograms', boolean, false, { notYet: true }),
-  convertClassicHistogramsToNhcb: field('convert_classic_histograms_to_nhcb', boolean, false, { notYet: true }),
+  scrapeNativeHistograms: field('scrape_native_histograms', boolean, false),
+  alwaysScrapeClassicHistograms: field('always_scrape_classic_histograms', boolean, false),
+  convertClassicHistogramsToNhcb: field('convert_classic_histograms_to_nhcb', boolean, false),
   extraScrapeMetrics: field('extra_scrape_metrics', boolean, false),
 })
 

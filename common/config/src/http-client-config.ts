@@ -319,6 +319,17 @@ function checkOAuth2(given: OAuth2, hasBasic: boolean, checker: Checker): void {
   if (grant !== undefined && grant !== 'client_credentials' && grant !== 'urn:ietf:params:oauth:grant-type:jwt-bearer') {
     fail('oauth2 grant_type must be client_credentials or urn:ietf:params:oauth:grant-type:jwt-bearer', 'oauth2')
   }
+  if (grant === 'urn:ietf:params:oauth:grant-type:jwt-bearer') {
+    if (given.signatureAlgorithm !== undefined && !['RS256', 'RS384', 'RS512'].includes(given.signatureAlgorithm)) {
+      fail('valid signature algorithms are RS256, RS384 and RS512', 'oauth2')
+    }
+    if (given.clientCertificateKey !== undefined && given.clientCertificateKeyFile !== undefined) {
+      fail(
+        `at most one of oauth2 client_certificate_key & client_certificate_key_file must be configured using grant-type=${grant}`,
+        'oauth2',
+      )
+    }
+  }
   checkProxy(given, checker)
 }
 

@@ -98,8 +98,8 @@ describe('a Prometheus config', () => {
   })
 
   it('lists what has no effect yet', () => {
-    const lines = collectUnsupported(parse('scrape_configs: [{job_name: a, ec2_sd_configs: [{region: x}]}]\ntracing: {endpoint: "x:1"}\n'))
-    expect(lines).toEqual(['line 2: tracing has no effect yet', 'ec2_sd_configs of job "a" is not built yet and finds no targets'])
+    const lines = collectUnsupported(parse('scrape_configs: [{job_name: a, vultr_sd_configs: [{}]}]\ntracing: {endpoint: "x:1"}\n'))
+    expect(lines).toEqual(['line 2: tracing has no effect yet', 'vultr_sd_configs of job "a" is not built yet and finds no targets'])
   })
 
   it.runIf(existsSync(shared))('agrees with every verdict of the conformance folder', () => {

@@ -3,6 +3,12 @@ import type { RelabelRule } from '@narthex/relabel/relabel'
 import { integer, list, string } from './codec.ts'
 import { ConfigError } from './config-error.ts'
 import type { DiscoveryConfig } from './discovery-config.ts'
+import {
+  completeEmbeddedExporters,
+  embeddedExporters,
+  type EmbeddedExporterConfig,
+  type RawEmbeddedExporters,
+} from './embedded-exporters.ts'
 import { expandEnvironment } from './expand-environment.ts'
 import { globalConfig } from './global-config.ts'
 import type { HttpClientConfig, TlsConfig } from './http-client-config.ts'
@@ -122,6 +128,8 @@ export interface PrometheusConfig {
   readonly storage: StorageConfig
   readonly tracing?: TracingConfig
   readonly otlp: OtlpConfig
+  /** Exporters that run in this process, a section of ours: those that are enabled. */
+  readonly exporters: readonly EmbeddedExporterConfig[]
   /** Every file that was read besides this one, to watch for changes. */
   readonly includedFiles: readonly string[]
   /** Keys with a value that nothing acts on so far, as `line 12: tracing`; print one warning each. */
@@ -151,6 +159,7 @@ interface RawConfig {
   readonly remoteWrite: readonly RemoteWriteConfig[]
   readonly remoteRead: readonly RemoteReadConfig[]
   readonly otlp: OtlpConfig
+  readonly exporters: RawEmbeddedExporters
 }
 
 const lastElementGlob = /^[^*]*(\*[^/]*)?$/
@@ -194,6 +203,7 @@ const rawConfig: ObjectCodec<RawConfig> = object<RawConfig>('config.plain', {
     { notYet: true },
   ),
   otlp: field('otlp', otlpConfig, otlpConfig.defaults(), { notYet: true }),
+  exporters: field('exporters', embeddedExporters, embeddedExporters.defaults()),
 })
 
 /** What a file of `scrape_config_files` holds. */
@@ -223,6 +233,11 @@ function complete(raw: RawConfig, text: string, context: DecodeContext, options:
     jobs.set(whole.jobName, options.path)
     return whole
   })
+  const exporters = completeEmbeddedExporters(raw.exporters, global, context)
+  for (const { scrape } of exporters) {
+    if (jobs.has(scrape.jobName)) fail(`found multiple scrape configs with job name ${JSON.stringify(scrape.jobName)}`, 'exporters')
+    jobs.set(scrape.jobName, options.path)
+  }
   checkNames(raw.remoteWrite, 'write', context)
   checkNames(raw.remoteRead, 'read', context)
   if (
@@ -249,6 +264,7 @@ function complete(raw: RawConfig, text: string, context: DecodeContext, options:
     storage: raw.storage,
     ...(raw.tracing === undefined ? {} : { tracing: raw.tracing }),
     otlp: raw.otlp,
+    exporters,
     includedFiles: included.paths,
     notYet: [...context.notYet, ...included.notYet],
     redactedYaml: () => printYaml(rawConfig.encode({ ...raw, global, scrapeConfigs: own.map(toRawScrapeConfig) })),

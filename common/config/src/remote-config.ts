@@ -1,5 +1,14 @@
 import type { RelabelRule } from '@narthex/relabel/relabel'
-import { anything, boolean, durationMs, integer, map, string, text, unsigned, url } from './codec.ts'
+import {
+  azureAdConfig,
+  googleIamConfig,
+  sigv4Config,
+  type AzureAdConfig,
+  type CloudAuth,
+  type GoogleIamConfig,
+  type Sigv4Config,
+} from './cloud-auth-config.ts'
+import { boolean, durationMs, integer, map, string, text, unsigned, url } from './codec.ts'
 import { dropUndefined, httpClientConfig, httpClientFields, type HttpClientConfig } from './http-client-config.ts'
 import { convertObject, field, inline, object, optional, type Checker, type ObjectCodec } from './object-codec.ts'
 import { relabelRules } from './relabel-config.ts'
@@ -18,18 +27,14 @@ export interface QueueConfig {
   readonly retryOnHttp429: boolean
   /** 0: no limit. */
   readonly sampleAgeLimitMs: number
+  /** Ours: the receiver takes samples out of order, so that after an outage new ones go beside the backlog, not behind it. */
+  readonly liveFirst: boolean
 }
 
 export interface MetadataConfig {
   readonly send: boolean
   readonly sendIntervalMs: number
   readonly maxSamplesPerSend: number
-}
-
-/** Cloud authentication that is accepted and checked for shape. */
-export interface CloudAuth {
-  readonly kind: 'sigv4' | 'azuread' | 'google_iam'
-  readonly config: Readonly<Record<string, unknown>>
 }
 
 export interface RemoteWriteConfig {
@@ -85,6 +90,7 @@ const queueConfig = object<QueueConfig>(
     maxBackoffMs: field('max_backoff', durationMs, 5_000),
     retryOnHttp429: field('retry_on_http_429', boolean, false),
     sampleAgeLimitMs: field('sample_age_limit', durationMs, 0),
+    liveFirst: field('live_first', boolean, false),
   },
   { check: checkQueue },
 )
@@ -113,9 +119,9 @@ const metadataConfig = object<MetadataConfig>('config.MetadataConfig', {
 interface RawRemoteWrite extends Omit<RemoteWriteConfig, 'cloudAuth' | 'name' | 'url'> {
   readonly url: string
   readonly name: string
-  readonly sigv4?: Readonly<Record<string, unknown>>
-  readonly azuread?: Readonly<Record<string, unknown>>
-  readonly googleIam?: Readonly<Record<string, unknown>>
+  readonly sigv4?: Sigv4Config
+  readonly azuread?: AzureAdConfig
+  readonly googleIam?: GoogleIamConfig
 }
 
 const rawRemoteWrite = object<RawRemoteWrite>('config.plain', {
@@ -132,9 +138,9 @@ const rawRemoteWrite = object<RawRemoteWrite>('config.plain', {
   http: inline(httpClientFields({ enableHttp2: false })),
   queue: field('queue_config', queueConfig, queueConfig.defaults()),
   metadata: field('metadata_config', metadataConfig, metadataConfig.defaults()),
-  sigv4: optional('sigv4', map(anything, { goType: 'sigv4.plain' }), { notYet: true }),
-  azuread: optional('azuread', map(anything, { goType: 'azuread.plain' }), { notYet: true }),
-  googleIam: optional('google_iam', map(anything, { goType: 'googleiam.Config' }), { notYet: true }),
+  sigv4: optional('sigv4', sigv4Config, { always: true }),
+  azuread: optional('azuread', azureAdConfig, { always: true }),
+  googleIam: optional('google_iam', googleIamConfig, { always: true }),
 })
 
 export const remoteWriteConfig: ObjectCodec<RemoteWriteConfig> = convertObject<RawRemoteWrite, RemoteWriteConfig>(
@@ -167,14 +173,10 @@ function checkRemoteWrite(raw: RawRemoteWrite, { fail }: Checker): RemoteWriteCo
   })
 }
 
-// Keys of cloud accounts are secrets of unknown names: only that there are some is printed.
 function printCloudAuth(auth: CloudAuth | undefined): Partial<Pick<RawRemoteWrite, 'sigv4' | 'azuread' | 'googleIam'>> {
   if (auth === undefined) return {}
-  const shown = Object.fromEntries(
-    Object.keys(auth.config).map((key) => [key, /secret|key|token|password/.test(key) ? '<secret>' : auth.config[key]]),
-  )
-  if (auth.kind === 'sigv4') return { sigv4: shown }
-  return auth.kind === 'azuread' ? { azuread: shown } : { googleIam: shown }
+  if (auth.kind === 'sigv4') return { sigv4: auth.config }
+  return auth.kind === 'azuread' ? { azuread: auth.config } : { googleIam: auth.config }
 }
 
 function withoutName({ name: _name, ...rest }: RawRemoteWrite): RemoteWriteConfig {

@@ -1,9 +1,21 @@
 import { discoveryKey } from './discovery-config.ts'
-import type { HttpClientConfig } from './http-client-config.ts'
 import type { PrometheusConfig } from './prometheus-config.ts'
 
 /** Discovery mechanisms that are built; the others are accepted and find nothing. */
-export const builtDiscovery: ReadonlySet<string> = new Set(['static', 'file'])
+export const builtDiscovery: ReadonlySet<string> = new Set([
+  'static',
+  'file',
+  'http',
+  'dns',
+  'consul',
+  'etcd',
+  'docker',
+  'local',
+  'kubernetes',
+  'azure',
+  'ec2',
+  'gce',
+])
 
 /**
  * What a config says that nothing acts on so far, one line each: print each as one warning and show them on the status page.
@@ -14,18 +26,6 @@ export function collectUnsupported(config: PrometheusConfig, built: ReadonlySet<
   for (const scrape of config.scrapeConfigs) {
     const keys = new Set(scrape.discovery.filter(({ mechanism }) => !built.has(mechanism)).map(discoveryKey))
     for (const key of keys) lines.push(`${key} of job ${JSON.stringify(scrape.jobName)} is not built yet and finds no targets`)
-    lines.push(...collectHttp(scrape.http, `job ${JSON.stringify(scrape.jobName)}`))
-  }
-  for (const remote of config.remoteWrite) {
-    if (remote.cloudAuth !== undefined)
-      lines.push(`${remote.cloudAuth.kind} of remote_write ${remote.url} is not built yet: requests to it fail`)
   }
   return lines
-}
-
-function collectHttp(http: HttpClientConfig, owner: string): string[] {
-  const grant = http.oauth2?.grantType
-  return grant === undefined || grant === 'client_credentials'
-    ? []
-    : [`oauth2 grant_type ${grant} of ${owner} is not built yet: requests fail`]
 }

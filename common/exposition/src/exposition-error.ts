@@ -1,12 +1,16 @@
-/** A body that is not what its content type says; `message` is Prometheus' text plus the line. The scrape that read it fails as a whole. */
+/** A body that is not what its content type says; `message` is Prometheus' text plus the place. The scrape that read it fails as a whole. */
 export class ExpositionError extends Error {
   override name = 'ExpositionError'
-  /** 1 for the first line of the body. */
+  /** 1 for the first line of the body; 0 where the body has no lines. */
   readonly line: number
+  /** The message without the place. */
+  readonly problem: string
 
-  constructor(text: string, line: number) {
-    super(`${text} (line ${line})`)
+  /** `place` stands for the line where the body has none, as `byte 12`. */
+  constructor(text: string, line: number, place = `line ${line}`) {
+    super(`${text} (${place})`)
     this.line = line
+    this.problem = text
   }
 }
 

@@ -1,6 +1,7 @@
 import type { MetricType } from '@narthex/model/metric-type'
 import { isMetricType } from '@narthex/model/metric-type'
 import { explainOpenMetricsError } from './explain-error.ts'
+import { readExemplar } from './exemplar-text.ts'
 import { ExpositionError } from './exposition-error.ts'
 import { entryEnd, entryHelp, entrySample, entryType, entryUnit } from './parser.ts'
 import type { ExpositionParser, ScrapedExemplar } from './parser.ts'
@@ -43,6 +44,7 @@ export class OpenMetricsParser implements ExpositionParser {
   #nameEnd = 0
   #textStart = 0
   #textEnd = 0
+  #exemplarStart = 0
   #number = 0
   #values = new ValueParser()
 
@@ -59,7 +61,7 @@ export class OpenMetricsParser implements ExpositionParser {
   }
 
   exemplars(): readonly ScrapedExemplar[] {
-    return []
+    return this.hasExemplar ? [readExemplar(this.#bytes, this.#exemplarStart, this.offset)] : []
   }
 
   histogram(): never {
@@ -107,6 +109,7 @@ export class OpenMetricsParser implements ExpositionParser {
       this.timestampMs = Math.trunc(this.#number * 1000)
     }
     if (this.#isExemplarAt(i)) {
+      this.#exemplarStart = i + 3
       i = this.#skipLabels(i + 4, true, true)
       i = this.#readNumber(i)
       if (i < end && bytes[i] === 32) {

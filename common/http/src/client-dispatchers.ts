@@ -49,7 +49,8 @@ export function createDispatcherSource(config: HttpClientConfig, defaults: HttpC
   }
 
   function createAgent(socketPath: string | undefined, proxy: string | undefined): Dispatcher {
-    const connect = { ...tls.options(), timeout: connectTimeoutMs, lookup: lookupHost, ...(socketPath === undefined ? {} : { socketPath }) }
+    const lookup = defaults.lookup ?? lookupHost
+    const connect = { ...tls.options(), timeout: connectTimeoutMs, lookup, ...(socketPath === undefined ? {} : { socketPath }) }
     const keepAliveMs = defaults.keepAliveMs ?? 300_000
     const common = {
       allowH2: config.enableHttp2,
@@ -66,7 +67,7 @@ export function createDispatcherSource(config: HttpClientConfig, defaults: HttpC
     for (const [name, secrets] of Object.entries(config.proxyConnectHeader)) {
       headers[name] = secrets.map((secret) => secret.reveal()).join(', ')
     }
-    return new ProxyAgent({ ...common, uri: proxy, headers, requestTls: connect, proxyTls: { lookup: lookupHost }, connect })
+    return new ProxyAgent({ ...common, uri: proxy, headers, requestTls: connect, proxyTls: { lookup }, connect })
   }
 
   async function close(): Promise<void> {

@@ -1,4 +1,5 @@
 import { defaultHttpClientConfig, type HttpClientConfig } from '@narthex/config/http-client-config'
+import type { LookupFunction } from 'node:net'
 import { errors, type Dispatcher } from 'undici'
 import { createAuthorizer } from './client-auth.ts'
 import { createDispatcherSource } from './client-dispatchers.ts'
@@ -58,6 +59,8 @@ export interface HttpClientDefaults {
   readonly connectionsMax?: number
   /** How long an idle connection is kept; 5 min as in Prometheus. */
   readonly keepAliveMs?: number
+  /** How new connections find the address of a name; default: `lookupHost`. */
+  readonly lookup?: LookupFunction
 }
 
 /** As Go's client. */
@@ -65,7 +68,7 @@ const redirectsMax = 10
 
 /**
  * A client that does all that one `http_config` says. Make one per config and keep it: it holds the connections. Files of secrets and
- * certificates are read again when they change. Throws at once when the config asks for what is not built.
+ * certificates are read again when they change.
  */
 export function createHttpClient(config: HttpClientConfig | undefined, defaults: HttpClientDefaults = {}): HttpClient {
   const settings = config ?? defaultHttpClientConfig

@@ -1,7 +1,15 @@
 import { ByteWriter } from '@narthex/bytes/byte-writer'
 import { codeOfMetricType } from './metric-type-codes.ts'
 import type { WireMetadata } from './remote-write-1.ts'
-import { putUvarint, SampleField, sampleFieldBytesMax, uvarintBytes } from './sample-field.ts'
+import {
+  putExemplarValue,
+  putInt64,
+  putUvarint,
+  SampleField,
+  sampleFieldBytesMax,
+  timestampBytesMax,
+  uvarintBytes,
+} from './sample-field.ts'
 
 /**
  * Builds a remote-write 1.0 request (FORMAT.md, "1.0") from columns: series as references into a table of 2.0 `symbols`
@@ -11,7 +19,12 @@ export class RemoteWrite1Writer {
   #out = new ByteWriter(64 * 1024)
   #sample = new SampleField()
   #scratch = new ByteWriter(1024)
+  #timeMs = 0
+  /** Where the series that `openSeries` began starts. */
+  #opened = 0
   sampleCount = 0
+  histogramCount = 0
+  exemplarCount = 0
 
   /** Uncompressed bytes so far. */
   get length(): number {
@@ -21,10 +34,13 @@ export class RemoteWrite1Writer {
   reset(): void {
     this.#out.reset()
     this.sampleCount = 0
+    this.histogramCount = 0
+    this.exemplarCount = 0
   }
 
-  /** The time of the samples that `seriesNow` appends from now on. */
+  /** The time of the samples and histograms that are appended from now on. */
   setTime(timeMs: number): void {
+    this.#timeMs = timeMs
     this.#sample.setTime(timeMs)
   }
 
@@ -56,8 +72,106 @@ export class RemoteWrite1Writer {
     low: number,
     high: number,
   ): void {
+    const fieldStart = this.#out.length
+    this.#putLabels(symbolBytes, symbolOffsets, refs, start, end)
+    this.#close(fieldStart, low, high)
+  }
+
+  /** Appends a series with one sample whose `labels` fields lie ready in [start, end). */
+  labelled(labels: Uint8Array, start: number, end: number, timeMs: number, low: number, high: number): void {
     const out = this.#out
     const fieldStart = out.length
+    this.setTime(timeMs)
+    out.reserve(3 + end - start)
+    out.length += 3
+    out.raw(labels, start, end)
+    this.#close(fieldStart, low, high)
+  }
+
+  /**
+   * Begins a series with more than one float: at least one `addSample` or `addHistogram`, and exemplars between them, then `closeSeries`.
+   * Arguments as of `seriesNow`, which is the quick way for all other series.
+   */
+  openSeries(symbolBytes: Uint8Array, symbolOffsets: Uint32Array, refs: Uint8Array, start: number, end: number): void {
+    this.#opened = this.#out.length
+    this.#putLabels(symbolBytes, symbolOffsets, refs, start, end)
+  }
+
+  addSample(low: number, high: number): void {
+    const out = this.#out
+    out.reserve(sampleFieldBytesMax)
+    out.length = this.#sample.put(out.bytes, out.length, low, high)
+    this.sampleCount++
+  }
+
+  /** [start, end) of `bytes` is a `Histogram` message without its timestamps and custom bounds. */
+  addHistogram(bytes: Uint8Array, start: number, end: number): void {
+    const out = this.#out
+    const time = new Uint8Array(timestampBytesMax)
+    time[0] = 0x78
+    const length = putInt64(time, 1, this.#timeMs)
+    out.u8(0x22)
+    out.uvarint(end - start + length)
+    out.raw(bytes, start, end)
+    out.raw(time, 0, length)
+    this.histogramCount++
+  }
+
+  /** [start, end) of `labels` is name, value, …, per text a uvarint length and UTF-8. */
+  addExemplar(labels: Uint8Array, start: number, end: number, low: number, high: number, timeMs: number): void {
+    const body = this.#scratch
+    body.reset()
+    for (let at = start; at < end;) {
+      const valueStart = textEnd(labels, at)
+      const next = textEnd(labels, valueStart)
+      // A text with its length is what a protobuf field holds: only tags come before it.
+      body.u8(0x0a)
+      body.uvarint(next - at + 2)
+      body.u8(0x0a)
+      body.raw(labels, at, valueStart)
+      body.u8(0x12)
+      body.raw(labels, valueStart, next)
+      at = next
+    }
+    putExemplarValue(body, low, high, timeMs)
+    const out = this.#out
+    out.u8(0x1a)
+    out.uvarint(body.length)
+    out.raw(body.bytes, 0, body.length)
+    this.exemplarCount++
+  }
+
+  /** Ends the series that `openSeries` began. */
+  closeSeries(): void {
+    this.#out.reserve(8)
+    this.#closeField(this.#opened, this.#out.length)
+  }
+
+  /** A `metadata` field. */
+  metadata(entry: WireMetadata): void {
+    const body = this.#scratch
+    body.reset()
+    const code = codeOfMetricType(entry.type)
+    if (code !== 0) {
+      body.u8(0x08)
+      body.u8(code)
+    }
+    putText(body, 0x12, entry.family)
+    putText(body, 0x22, entry.help)
+    putText(body, 0x2a, entry.unit)
+    this.#out.u8(0x1a)
+    this.#out.uvarint(body.length)
+    this.#out.raw(body.bytes, 0, body.length)
+  }
+
+  /** The whole request, valid until the next call. */
+  view(): Uint8Array {
+    return this.#out.view()
+  }
+
+  /** Leaves three bytes for tag and length of the series, then writes its labels. */
+  #putLabels(symbolBytes: Uint8Array, symbolOffsets: Uint32Array, refs: Uint8Array, start: number, end: number): void {
+    const out = this.#out
     out.reserve(3)
     out.length += 3
     let from = start + 1
@@ -83,56 +197,26 @@ export class RemoteWrite1Writer {
       }
       putLabel(out, symbolBytes, symbolOffsets, name, value)
     }
-    this.#close(fieldStart, low, high)
-  }
-
-  /** Appends a series with one sample whose `labels` fields lie ready in [start, end). */
-  labelled(labels: Uint8Array, start: number, end: number, timeMs: number, low: number, high: number): void {
-    const out = this.#out
-    const fieldStart = out.length
-    this.setTime(timeMs)
-    out.reserve(3 + end - start)
-    out.length += 3
-    out.raw(labels, start, end)
-    this.#close(fieldStart, low, high)
-  }
-
-  /** A `metadata` field. */
-  metadata(entry: WireMetadata): void {
-    const body = this.#scratch
-    body.reset()
-    const code = codeOfMetricType(entry.type)
-    if (code !== 0) {
-      body.u8(0x08)
-      body.u8(code)
-    }
-    putText(body, 0x12, entry.family)
-    putText(body, 0x22, entry.help)
-    putText(body, 0x2a, entry.unit)
-    this.#out.u8(0x1a)
-    this.#out.uvarint(body.length)
-    this.#out.raw(body.bytes, 0, body.length)
-  }
-
-  /** The whole request, valid until the next call. */
-  view(): Uint8Array {
-    return this.#out.view()
   }
 
   /** Adds the sample behind the labels and writes tag and length before them; three bytes were left for that, which nearly always fit. */
   #close(fieldStart: number, low: number, high: number): void {
     const out = this.#out
     out.reserve(sampleFieldBytesMax + 8)
+    this.#closeField(fieldStart, this.#sample.put(out.bytes, out.length, low, high))
+    this.sampleCount++
+  }
+
+  #closeField(fieldStart: number, end: number): void {
+    const out = this.#out
     const { bytes } = out
     const bodyStart = fieldStart + 3
-    const end = this.#sample.put(bytes, out.length, low, high)
     const bodyBytes = end - bodyStart
     const lengthBytes = uvarintBytes(bodyBytes)
     bytes[fieldStart] = 0x0a
     if (lengthBytes !== 2) bytes.copyWithin(fieldStart + 1 + lengthBytes, bodyStart, end)
     putUvarint(bytes, fieldStart + 1, bodyBytes)
     out.length = end + lengthBytes - 2
-    this.sampleCount++
   }
 }
 
@@ -167,6 +251,17 @@ function putLabel(out: ByteWriter, symbolBytes: Uint8Array, offsets: Uint32Array
     }
   }
   out.length = at
+}
+
+/** Behind the text at `at`: a uvarint length and as many bytes. */
+function textEnd(bytes: Uint8Array, at: number): number {
+  let length = 0
+  let next = at
+  for (let unit = 1; ; unit *= 128) {
+    const byte = bytes[next++]!
+    length += (byte & 0x7f) * unit
+    if (byte < 0x80) return next + length
+  }
 }
 
 function putText(out: ByteWriter, tag: number, text: string): void {

@@ -1,7 +1,7 @@
 import { LabelPairs } from './label-pairs.ts'
 import { metricTypeOfCode } from './metric-type-codes.ts'
 import { ProtobufCursor } from './protobuf-cursor.ts'
-import { growUint32, SampleArea, seriesMax, shrinkUint32 } from './request-columns.ts'
+import { growUint32, NestedMessages, SampleArea, seriesMax, shrinkUint32 } from './request-columns.ts'
 import type { MetricType } from '@narthex/model/metric-type'
 
 /** Who may know a series by its raw label bytes; 0 = unknown. Known bytes were well-formed before, so they are not walked again. */
@@ -34,8 +34,8 @@ export class RemoteWrite1Reader {
   /** Samples of series i: from `sampleEnd[i - 1]` (or 0) to `sampleEnd[i]`. */
   sampleEnd: Uint32Array = new Uint32Array(4096)
   readonly samples = new SampleArea()
-  exemplarCount = 0
-  histogramCount = 0
+  readonly histograms = new NestedMessages()
+  readonly exemplars = new NestedMessages()
   metadataCount = 0
   #metadataRegions: Uint32Array = new Uint32Array(256)
   #view: DataView = new DataView(new ArrayBuffer(0))
@@ -63,6 +63,14 @@ export class RemoteWrite1Reader {
         cursor.skip(tag)
       }
     }
+  }
+
+  get histogramCount(): number {
+    return this.histograms.count
+  }
+
+  get exemplarCount(): number {
+    return this.exemplars.count
   }
 
   /** The bytes that `labelsStart[i]` and `labelsEnd[i]` point into. */
@@ -93,8 +101,8 @@ export class RemoteWrite1Reader {
     this.bytes = bytes
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     this.seriesCount = 0
-    this.exemplarCount = 0
-    this.histogramCount = 0
+    this.exemplars.clear()
+    this.histograms.clear()
     this.metadataCount = 0
     this.samples.clear()
     if (this.#gathered.size > 0) this.#gathered = new Map()
@@ -219,16 +227,16 @@ export class RemoteWrite1Reader {
     samples.length = i + 1
   }
 
-  /** Exemplars and histograms: counted, and known to be fields to their end. */
+  /** Exemplars and histograms: their places, and that they are fields to their end. */
   #checkNested(tag: number): void {
     const cursor = this.#cursor
     const end = cursor.fieldEnd()
     const savedEnd = cursor.end
+    const messages = tag === 0x1a ? this.exemplars : this.histograms
+    messages.push(this.seriesCount, cursor.at, end)
     cursor.end = end
     cursor.skipAll()
     cursor.end = savedEnd
-    if (tag === 0x1a) this.exemplarCount++
-    else this.histogramCount++
   }
 
   #checkMetadata(end: number): void {

@@ -1,5 +1,14 @@
 import { ByteWriter } from '@narthex/bytes/byte-writer'
-import { putUvarint, SampleField, sampleFieldBytesMax, uvarintBytes } from './sample-field.ts'
+import {
+  putExemplarValue,
+  putInt64,
+  putSampleStart,
+  putUvarint,
+  SampleField,
+  sampleFieldBytesMax,
+  timestampBytesMax,
+  uvarintBytes,
+} from './sample-field.ts'
 
 /**
  * Builds a remote-write 2.0 request (FORMAT.md, "2.0") from columns. Symbols come as whole tables in wire form, series as
@@ -11,7 +20,12 @@ export class RemoteWrite2Writer {
   #text = new ByteWriter(256)
   #sample = new SampleField()
   #symbolCount = 0
+  #timeMs = 0
+  /** Where the series that `openSeries` began starts. */
+  #opened = 0
   sampleCount = 0
+  histogramCount = 0
+  exemplarCount = 0
 
   constructor() {
     this.reset()
@@ -29,6 +43,8 @@ export class RemoteWrite2Writer {
     this.#symbols.u8(0)
     this.#symbolCount = 1
     this.sampleCount = 0
+    this.histogramCount = 0
+    this.exemplarCount = 0
   }
 
   /**
@@ -53,8 +69,17 @@ export class RemoteWrite2Writer {
     return this.#symbolCount++
   }
 
-  /** The time of the samples that `seriesNow` appends from now on. */
+  /** As `addSymbol`, of UTF-8 bytes with their uvarint length before them. */
+  addSymbolText(bytes: Uint8Array, start: number, end: number): number {
+    if (end - start === 1) return 0
+    this.#symbols.u8(0x22)
+    this.#symbols.raw(bytes, start, end)
+    return this.#symbolCount++
+  }
+
+  /** The time of the samples and histograms that are appended from now on. */
   setTime(timeMs: number): void {
+    this.#timeMs = timeMs
     this.#sample.setTime(timeMs)
   }
 
@@ -102,6 +127,76 @@ export class RemoteWrite2Writer {
     if (typeCode !== 0 || helpRef !== 0 || unitRef !== 0) at = putMetadata(bytes, at, typeCode, helpRef, unitRef)
     out.length = closeField(bytes, fieldStart, at)
     this.sampleCount++
+  }
+
+  /**
+   * Begins a series with more than one float: at least one `addSample` or `addHistogram`, then exemplars, then `closeSeries`. Arguments as of
+   * `seriesNow`, which is the quick way for all other series.
+   */
+  openSeries(refs: Uint8Array, start: number, end: number, base: number): void {
+    const out = this.#series
+    out.reserve(16 + (end - start) * 5)
+    this.#opened = out.length
+    const at = out.length + 2
+    if (base === 0) out.bytes.set(refs.subarray(start, end), at)
+    out.length = base === 0 ? at + end - start : putShifted(out.bytes, at, refs, start, end, base)
+  }
+
+  /** `startTimeMs` 0 = none. */
+  addSample(low: number, high: number, startTimeMs: number): void {
+    const out = this.#series
+    out.reserve(sampleFieldBytesMax + timestampBytesMax)
+    const at = out.length
+    const end = this.#sample.put(out.bytes, at, low, high)
+    out.length = startTimeMs === 0 ? end : putSampleStart(out.bytes, at, end, startTimeMs)
+    this.sampleCount++
+  }
+
+  /** [start, end) of `bytes` is a `Histogram` message without its timestamps; `startTimeMs` 0 = none. */
+  addHistogram(bytes: Uint8Array, start: number, end: number, startTimeMs: number): void {
+    const out = this.#series
+    const times = new Uint8Array(timestampBytesMax)
+    times[0] = 0x78
+    let length = putInt64(times, 1, this.#timeMs)
+    if (startTimeMs !== 0) {
+      times[length++] = 0x88
+      times[length++] = 0x01
+      length = putInt64(times, length, startTimeMs)
+    }
+    out.u8(0x1a)
+    out.uvarint(end - start + length)
+    out.raw(bytes, start, end)
+    out.raw(times, 0, length)
+    this.histogramCount++
+  }
+
+  /** `labelRefs` are final references, as `addSymbol` gives them. */
+  addExemplar(labelRefs: readonly number[], low: number, high: number, timeMs: number): void {
+    const body = this.#text
+    body.reset()
+    if (labelRefs.length > 0) {
+      let refBytes = 0
+      for (const ref of labelRefs) refBytes += uvarintBytes(ref)
+      body.u8(0x0a)
+      body.uvarint(refBytes)
+      for (const ref of labelRefs) body.uvarint(ref)
+    }
+    putExemplarValue(body, low, high, timeMs)
+    const out = this.#series
+    out.u8(0x22)
+    out.uvarint(body.length)
+    out.raw(body.bytes, 0, body.length)
+    this.exemplarCount++
+  }
+
+  /** Ends the series that `openSeries` began; metadata as of `seriesNow`. */
+  closeSeries(typeCode = 0, helpRef = 0, unitRef = 0): void {
+    const out = this.#series
+    out.reserve(20 + 5)
+    const end = out.length
+    const { bytes } = out
+    const next = typeCode !== 0 || helpRef !== 0 || unitRef !== 0 ? putMetadata(bytes, end, typeCode, helpRef, unitRef) : end
+    out.length = closeField(bytes, this.#opened, next)
   }
 
   /** The whole request, valid until the next call. */

@@ -1,5 +1,5 @@
 import { ProtobufCursor, WireError } from './protobuf-cursor.ts'
-import { growUint32, SampleArea, seriesMax, shrinkUint32 } from './request-columns.ts'
+import { growUint32, NestedMessages, SampleArea, seriesMax, shrinkUint32 } from './request-columns.ts'
 
 export const symbolsMax = 2 * 1024 * 1024
 /** Label references of one request, names and values together. */
@@ -23,17 +23,25 @@ export class RemoteWrite2Reader {
   /** Samples of series i: from `sampleEnd[i - 1]` (or 0) to `sampleEnd[i]`. */
   sampleEnd: Uint32Array = new Uint32Array(4096)
   readonly samples = new SampleArea()
-  /** Histograms and exemplars of series i; their content is checked to be fields, not decoded. */
+  /** How many histograms and exemplars series i has. */
   histogramsOf: Uint32Array = new Uint32Array(4096)
   exemplarsOf: Uint32Array = new Uint32Array(4096)
-  histogramCount = 0
-  exemplarCount = 0
+  readonly histograms = new NestedMessages()
+  readonly exemplars = new NestedMessages()
   /** Type code, help and unit reference of series i at 3 * i; all 0 = none. */
   metadata: Uint32Array = new Uint32Array(3 * 4096)
   #labelRefCount = 0
   #largestRef = 0
   #view: DataView = new DataView(new ArrayBuffer(0))
   #cursor = new ProtobufCursor()
+
+  get histogramCount(): number {
+    return this.histograms.count
+  }
+
+  get exemplarCount(): number {
+    return this.exemplars.count
+  }
 
   /** Throws `WireError` if [start, end) is not a well-formed request. */
   read(bytes: Uint8Array, start = 0, end: number = bytes.length): void {
@@ -63,8 +71,8 @@ export class RemoteWrite2Reader {
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     this.symbolCount = 0
     this.seriesCount = 0
-    this.histogramCount = 0
-    this.exemplarCount = 0
+    this.histograms.clear()
+    this.exemplars.clear()
     this.#labelRefCount = 0
     this.#largestRef = 0
     this.samples.clear()
@@ -115,11 +123,11 @@ export class RemoteWrite2Reader {
           break
         case 0x1a:
           histograms++
-          checkNested(cursor)
+          checkNested(cursor, i, this.histograms)
           break
         case 0x22:
           exemplars++
-          checkNested(cursor)
+          checkNested(cursor, i, this.exemplars)
           break
         case 0x2a:
           this.#readMetadata(cursor, 3 * i)
@@ -134,8 +142,6 @@ export class RemoteWrite2Reader {
     this.sampleEnd[i] = this.samples.length
     this.histogramsOf[i] = histograms
     this.exemplarsOf[i] = exemplars
-    this.histogramCount += histograms
-    this.exemplarCount += exemplars
     this.seriesCount = i + 1
   }
 
@@ -192,6 +198,7 @@ export class RemoteWrite2Reader {
     let low = 0
     let high = 0
     let time = 0
+    let startTime = 0
     while (cursor.at < end) {
       const tag = cursor.tag()
       if (tag === 0x09) {
@@ -200,9 +207,10 @@ export class RemoteWrite2Reader {
         low = this.#view.getUint32(at, true)
         high = this.#view.getUint32(at + 4, true)
       } else if (tag === 0x10) time = cursor.int64()
+      else if (tag === 0x18) startTime = cursor.int64()
       else {
         if (tag >> 3 === 1) cursor.expectWireType(tag, 1)
-        if (tag >> 3 === 2) cursor.expectWireType(tag, 0)
+        if (tag >> 3 === 2 || tag >> 3 === 3) cursor.expectWireType(tag, 0)
         cursor.skip(tag)
       }
     }
@@ -210,6 +218,7 @@ export class RemoteWrite2Reader {
     samples.words[2 * i] = low
     samples.words[2 * i + 1] = high
     samples.times[i] = time
+    if (startTime !== 0) samples.setStartTime(i, startTime)
     samples.length = i + 1
   }
 
@@ -258,9 +267,10 @@ export class RemoteWrite2Reader {
   }
 }
 
-/** A histogram or exemplar: known to be fields to its end. */
-function checkNested(cursor: ProtobufCursor): void {
+/** A histogram or exemplar: its place, and that it is fields to its end. */
+function checkNested(cursor: ProtobufCursor, series: number, messages: NestedMessages): void {
   const end = cursor.fieldEnd()
+  messages.push(series, cursor.at, end)
   const savedEnd = cursor.end
   cursor.end = end
   cursor.skipAll()

@@ -11,6 +11,8 @@ export class SampleArea {
   times: Float64Array = new Float64Array(4096)
   /** words[2 * i] is the low, words[2 * i + 1] the high word of sample i. */
   words: Uint32Array = new Uint32Array(8192)
+  /** Start timestamps (2.0), milliseconds since 1970, 0 = none; undefined while no sample of the request has one. */
+  startTimes: Float64Array | undefined
   length = 0
 
   /** Makes room for one more sample; call before writing at `length`. */
@@ -22,6 +24,16 @@ export class SampleArea {
     const words = new Uint32Array(this.words.length * 2)
     words.set(this.words)
     this.words = words
+    if (this.startTimes === undefined) return
+    const startTimes = new Float64Array(this.startTimes.length * 2)
+    startTimes.set(this.startTimes)
+    this.startTimes = startTimes
+  }
+
+  /** Notes the start timestamp of sample `i`, for which there is room. */
+  setStartTime(i: number, timeMs: number): void {
+    this.startTimes ??= new Float64Array(this.times.length)
+    this.startTimes[i] = timeMs
   }
 
   /**
@@ -52,9 +64,43 @@ export class SampleArea {
   /** Empties the area and gives back what an unusually large request took. */
   clear(): void {
     this.length = 0
+    this.startTimes = undefined
     if (this.times.length <= retainedEntries) return
     this.times = new Float64Array(4096)
     this.words = new Uint32Array(8192)
+  }
+}
+
+/**
+ * Where the histograms (or exemplars) of a request lie, in the order of the request; reused from request to request. They are known to be
+ * fields to their end; `readHistogram`, `readExemplar1` and `readExemplar2` decode them.
+ */
+export class NestedMessages {
+  count = 0
+  /** The series of the request that message i belongs to. */
+  series: Uint32Array = new Uint32Array(64)
+  /** Message i is the request's bytes at [starts[i], ends[i]). */
+  starts: Uint32Array = new Uint32Array(64)
+  ends: Uint32Array = new Uint32Array(64)
+
+  push(series: number, start: number, end: number): void {
+    const i = this.count
+    if (i >= this.starts.length) {
+      this.series = growUint32(this.series, samplesMax, 'histograms or exemplars')
+      this.starts = growUint32(this.starts, samplesMax, 'histograms or exemplars')
+      this.ends = growUint32(this.ends, samplesMax, 'histograms or exemplars')
+    }
+    this.series[i] = series
+    this.starts[i] = start
+    this.ends[i] = end
+    this.count = i + 1
+  }
+
+  clear(): void {
+    this.count = 0
+    this.series = shrinkUint32(this.series, 64)
+    this.starts = shrinkUint32(this.starts, 64)
+    this.ends = shrinkUint32(this.ends, 64)
   }
 }
 

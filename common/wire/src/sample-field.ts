@@ -1,3 +1,5 @@
+import type { ByteWriter } from '@narthex/bytes/byte-writer'
+
 /** Longest `samples` field: tag, length, tag + 8 value bytes, tag + 10 time bytes. */
 export const sampleFieldBytesMax = 21
 
@@ -41,6 +43,30 @@ export class SampleField {
     }
     return next
   }
+}
+
+/** Bytes that a histogram's or sample's timestamps take at most: a tag of two bytes and ten of varint each. */
+export const timestampBytesMax = 24
+
+/** Puts the start timestamp behind a sample that `SampleField.put` wrote at [at, end); there is room for `timestampBytesMax`. */
+export function putSampleStart(bytes: Uint8Array, at: number, end: number, startTimeMs: number): number {
+  bytes[end] = 0x18
+  const next = putInt64(bytes, end + 1, startTimeMs)
+  // 9 bytes of value and 11 of each time: the length stays below 128.
+  bytes[at + 1] = next - at - 2
+  return next
+}
+
+/** Value and time of an `Exemplar` message, the same in both versions. */
+export function putExemplarValue(out: ByteWriter, low: number, high: number, timeMs: number): void {
+  if (low !== 0 || high !== 0) {
+    out.u8(0x11)
+    out.words64le(low, high)
+  }
+  if (timeMs === 0) return
+  out.reserve(11)
+  out.u8(0x18)
+  out.length = putInt64(out.bytes, out.length, timeMs)
 }
 
 /** A two's complement varint of a whole number with |value| ≤ 2^53; returns the offset behind it. */

@@ -1,6 +1,6 @@
 import { closeSync, existsSync, openSync, readdirSync, readFileSync, readlinkSync, realpathSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { makeDirectory } from '@narthex/service/make-directory'
+import { makeDirectory } from './make-directory.ts'
 
 /** Thrown when another live process uses the data directory. */
 export class DirectoryLockedError extends Error {

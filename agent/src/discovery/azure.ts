@@ -1,0 +1,111 @@
+import type { AzureDiscovery } from '@narthex/config/cloud-discovery-machines'
+import { AzureApi, findAzureEndpoints, type AzureEndpoints } from './azure-api.ts'
+import { AzureInterfaces } from './azure-interfaces.ts'
+import { joinHostPort } from './host-port.ts'
+import { isRecord, listField, recordField, textField, textPairs, type JsonRecord } from './json-fields.ts'
+import { sanitizeLabelName } from './label-name.ts'
+import type { DiscoveryContext } from './mechanisms.ts'
+import { RefreshDiscoverer } from './refresh.ts'
+import type { TargetGroup } from './target-groups.ts'
+
+type Labels = Record<string, string>
+
+/** Machines described at the same time: each may need a request of its own. */
+const machinesAtOnce = 8
+
+interface Machine {
+  readonly fields: JsonRecord
+  /** Undefined for a machine on its own. */
+  readonly scaleSet: string | undefined
+}
+
+/** azure_sd_configs: the machines of a subscription, on their own and in scale sets. All or nothing: one failed request fails the refresh. */
+export function createAzureDiscoverer(
+  config: AzureDiscovery,
+  context: DiscoveryContext,
+  endpoints: AzureEndpoints = findAzureEndpoints(config.environment),
+): RefreshDiscoverer {
+  const api = new AzureApi(config, context, endpoints)
+  const interfaces = new AzureInterfaces({
+    fetch: (id, isOfScaleSet, signal) => api.findInterface(id, isOfScaleSet, signal),
+    refreshIntervalMs: config.refreshIntervalMs,
+    now: () => context.clock.now(),
+    onHit: () => context.metrics.azureCacheHits.inc(),
+  })
+
+  async function listMachines(signal: AbortSignal): Promise<Machine[]> {
+    const [single, scaleSets] = await Promise.all([api.listMachines(signal), api.listScaleSets(signal)])
+    const machines: Machine[] = single.map((fields) => ({ fields, scaleSet: undefined }))
+    for (const scaleSet of scaleSets) {
+      const name = textField(scaleSet, 'name')
+      for (const fields of await api.listScaleSetMachines(textField(scaleSet, 'id'), signal)) machines.push({ fields, scaleSet: name })
+    }
+    return machines
+  }
+
+  /** Undefined for a machine that has no address now. */
+  async function describeMachine({ fields, scaleSet }: Machine, signal: AbortSignal): Promise<Labels | undefined> {
+    const labels = describeFields(fields, scaleSet, config)
+    const network = recordField(recordField(fields, 'properties'), 'networkProfile')
+    for (const reference of listField(network, 'networkInterfaces').filter(isRecord)) {
+      const id = textField(reference, 'id')
+      const found = await interfaces.find(id, scaleSet !== undefined, signal)
+      if (found === undefined) {
+        context.log.warn('Network interface does not exist', { name: id })
+        return undefined
+      }
+      // A machine that has been given back does not know which of its interfaces is the first.
+      if (found.isPrimary === undefined) return undefined
+      if (!found.isPrimary) continue
+      if (found.privateIp === '') throw new Error(`unable to find a private IP for VM ${textField(fields, 'name')}`)
+      if (found.publicIp !== '') labels['__meta_azure_machine_public_ip'] = found.publicIp
+      labels['__meta_azure_machine_private_ip'] = found.privateIp
+      labels['__address__'] = joinHostPort(found.privateIp, config.port)
+      return labels
+    }
+    return undefined
+  }
+
+  async function refresh(signal: AbortSignal): Promise<readonly TargetGroup[]> {
+    try {
+      const machines = await listMachines(signal)
+      const targets: Labels[] = []
+      let next = 0
+      const work = async (): Promise<void> => {
+        while (next < machines.length) {
+          const labels = await describeMachine(machines[next++]!, signal)
+          if (labels !== undefined) targets.push(labels)
+        }
+      }
+      await Promise.all(Array.from({ length: machinesAtOnce }, work))
+      return [{ source: 'azure', targets, labels: {} }]
+    } catch (error) {
+      if (!signal.aborted) context.metrics.azureFailures.inc()
+      throw error
+    }
+  }
+
+  return new RefreshDiscoverer({ mechanism: 'azure', intervalMs: config.refreshIntervalMs, refresh, close: () => api.close() }, context)
+}
+
+function describeFields(machine: JsonRecord, scaleSet: string | undefined, config: AzureDiscovery): Labels {
+  const properties = recordField(machine, 'properties')
+  const id = textField(machine, 'id')
+  const labels: Labels = {}
+  function add(name: string, value: string): void {
+    if (value !== '') labels[`__meta_azure_${name}`] = value
+  }
+
+  add('subscription_id', config.subscriptionId)
+  add('tenant_id', config.tenantId ?? '')
+  add('machine_id', id)
+  add('machine_name', textField(machine, 'name'))
+  add('machine_computer_name', textField(recordField(properties, 'osProfile'), 'computerName'))
+  add('machine_os_type', textField(recordField(recordField(properties, 'storageProfile'), 'osDisk'), 'osType'))
+  add('machine_location', textField(machine, 'location'))
+  add('machine_resource_group', /\/resourceGroups\/([^/]+)/i.exec(id)?.[1] ?? '')
+  add('machine_size', textField(recordField(properties, 'hardwareProfile'), 'vmSize'))
+  add('machine_scale_set', scaleSet ?? '')
+  for (const [key, value] of textPairs(recordField(machine, 'tags'))) add(`machine_tag_${sanitizeLabelName(key)}`, value)
+  return labels
+}

@@ -1,0 +1,4 @@
+/** `host:port`, an IPv6 address in brackets. */
+export function joinHostPort(host: string, port: number): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+}

@@ -1,0 +1,31 @@
+import type { ServiceAddress } from '../../embedded/embedded-exporter.ts'
+import type { Credentials } from './credentials.ts'
+import type { Endpoint } from './endpoints.ts'
+import type { ProcessFacts } from './process-facts.ts'
+import type { FoundService } from './scanner.ts'
+
+/** What one look at a service found out. */
+export type ProbeResult =
+  /** It is the service, and we may come in as `address` says; `uri` is the address of a metrics page or of stub_status. */
+  | { readonly kind: 'confirmed'; readonly address: ServiceAddress }
+  /** It is the service and did not let us in; `address` lacks the credentials. */
+  | { readonly kind: 'needs-credentials'; readonly reason: string; readonly address: ServiceAddress }
+  /** Nobody answered: worth another try later. */
+  | { readonly kind: 'not-reachable'; readonly reason: string }
+  /** What answered is something else. */
+  | { readonly kind: 'other'; readonly reason: string }
+
+export interface ProbeTarget {
+  readonly service: FoundService
+  readonly facts: ProcessFacts
+  /** Best first; not empty. */
+  readonly endpoints: readonly Endpoint[]
+  readonly credentials: Credentials | undefined
+}
+
+/** Where an exporter finds what was probed. */
+export function addressOf(endpoint: Endpoint): ServiceAddress {
+  if (endpoint.kind === 'unix') return { socketPath: endpoint.path }
+  const { host, port } = endpoint
+  return { address: host.includes(':') ? `[${host}]:${port}` : `${host}:${port}` }
+}

@@ -1,0 +1,200 @@
+import { Secret } from '@narthex/config/secret'
+import { redisExporterEnvironment, redisExporterFlags } from '@narthex/exporter-redis/flags'
+import { createRedisExporter, type RedisExporter } from '@narthex/exporter-redis/redis-exporter'
+import { pickGivenFlags, warnOfFlagsWithoutEffect } from '@narthex/exporter-kit/command-flags'
+import type { MetricsResponse } from '@narthex/exporter-kit/exporter'
+import { addBasicAuth, createPasswordCheck, type PasswordVerifier } from '@narthex/http/basic-auth'
+import { createHttpServer } from '@narthex/http/server'
+import { flag } from '@narthex/service/flag-spec'
+import { parseFlags, type FlagValues } from '@narthex/service/flags'
+import type { MainContext } from '@narthex/service/lifecycle'
+import { createLogger, type Logger, type LogLevel } from '@narthex/service/logger'
+import { UserError } from '@narthex/service/user-error'
+import type { FastifyInstance, FastifyReply } from 'fastify'
+import { createHash, timingSafeEqual } from 'node:crypto'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { createPasswordVerifier } from '../password-verifier.ts'
+import { version, versionText } from '../version.ts'
+import { describeFlagsWithEnvironment } from './flag-environment.ts'
+import { mountExporter } from './node-exporter.ts'
+
+// narthex exporter redis: redis_exporter's flags, environment variables, port, pages and metrics.
+
+const env = (name: string): { env: string } => ({ env: `REDIS_EXPORTER_${name}` })
+
+const logLevels: ReadonlyMap<string, LogLevel> = new Map([
+  ['trace', 'debug'],
+  ['debug', 'debug'],
+  ['info', 'info'],
+  ['warn', 'warn'],
+  ['warning', 'warn'],
+  ['error', 'error'],
+  ['fatal', 'error'],
+  ['panic', 'error'],
+])
+
+const listenerFlags = {
+  listenAddress: flag.list('web.listen-address', 'Addresses on which to expose metrics and web interface.', {
+    default: [':9121'],
+    ...env('WEB_LISTEN_ADDRESS'),
+  }),
+  webConfigFile: flag.text('web.config.file', 'Path to configuration file that can enable TLS or authentication.', ''),
+  tlsCertFile: flag.text('tls-server-cert-file', 'Certificate of the web interface.', '', env('TLS_SERVER_CERT_FILE')),
+  tlsKeyFile: flag.text('tls-server-key-file', 'Key of the certificate of the web interface.', '', env('TLS_SERVER_KEY_FILE')),
+  tlsCaFile: flag.text('tls-server-ca-cert-file', 'CA that clients of the web interface must have a certificate of.', '', {
+    ...env('TLS_SERVER_CA_CERT_FILE'),
+  }),
+  tlsMinVersion: flag.choice(
+    'tls-server-min-version',
+    'Lowest TLS version of the web interface.',
+    ['TLS1.0', 'TLS1.1', 'TLS1.2', 'TLS1.3'],
+    'TLS1.2',
+    env('TLS_SERVER_MIN_VERSION'),
+  ),
+  authUser: flag.text('basic-auth-username', 'User name for the web interface.', '', env('BASIC_AUTH_USERNAME')),
+  authPassword: flag.text('basic-auth-password', 'Password for the web interface.', '', env('BASIC_AUTH_PASSWORD')),
+  authHash: flag.text('basic-auth-hash-password', 'bcrypt hash of the password for the web interface.', '', {
+    ...env('BASIC_AUTH_HASH_PASSWORD'),
+  }),
+  isDebug: flag.boolean('debug', 'Log verbosely.', env('DEBUG')),
+  logLevel: flag.custom('log-level', 'Only log messages with the given severity or above.', readLogLevel, {
+    default: 'INFO',
+    ...env('LOG_LEVEL'),
+  }),
+  logFormat: flag.choice('log-format', 'Output format of log messages.', ['txt', 'logfmt', 'json'], 'txt', env('LOG_FORMAT')),
+}
+
+type ListenerValues = FlagValues<typeof listenerFlags>
+
+export async function runRedisExporter(argv: readonly string[], context: MainContext): Promise<void> {
+  const { values, given } = parseFlags(
+    {
+      name: 'redis_exporter',
+      help: 'Prometheus metrics of Redis and Valkey servers.',
+      version: versionText('redis_exporter'),
+      flags: { ...describeFlagsWithEnvironment(redisExporterFlags, redisExporterEnvironment), ...listenerFlags },
+      acceptsSingleDash: true,
+      exitCodes: { usage: 2, value: 2 },
+    },
+    argv,
+  )
+  const log = createLogger({
+    level: values.isDebug ? 'debug' : (values.logLevel ?? 'info'),
+    format: values.logFormat === 'json' ? 'json' : 'logfmt',
+  })
+  context.setLog(log)
+  for (const warning of warnOfFlagsWithoutEffect(redisExporterFlags, given)) log.warn(warning)
+  const exporter = buildRedisExporter(pickGivenFlags(redisExporterFlags, values, given), log)
+  const webConfig = prepareWebConfig(values)
+  if (webConfig.directory !== undefined)
+    context.onStop('temporary files', () => rmSync(webConfig.directory!, { recursive: true, force: true }))
+  const http = await createHttpServer({
+    listenAddress: values.listenAddress,
+    ...(webConfig.file === '' ? {} : { webConfigFile: webConfig.file }),
+    log,
+    name: 'Redis exporter',
+    verifyPassword: createPasswordVerifier(),
+  })
+  protect(http.fastify, values)
+  context.onReload(() => exporter.reload())
+  http.routes((app, _options, done) => {
+    mountRedisExporter(app, exporter, () => context.reload())
+    done()
+  })
+  const urls = await http.listen()
+  context.onStop('connections', () => exporter.close())
+  context.onStop('HTTP server', (graceMs) => http.close(graceMs))
+  for (const url of urls) log.info('Listening on', { address: url })
+}
+
+/** The exporter with this program's build information; flags and files that cannot be used are a user's error. */
+function buildRedisExporter(flags: Readonly<Record<string, unknown>>, log: Logger): RedisExporter {
+  try {
+    return createRedisExporter({ flags, log, buildInfo: { version, revision: 'narthex', branch: 'narthex' } })
+  } catch (cause) {
+    throw new UserError(`redis_exporter: ${(cause as Error).message}`, 1, { cause })
+  }
+}
+
+function mountRedisExporter(app: FastifyInstance, exporter: RedisExporter, reload: () => Promise<void>): void {
+  mountExporter(app, exporter.telemetryPath, exporter)
+  if (!exporter.isScrapeDisabled) {
+    app.get('/scrape', async (request, reply) => {
+      const query = new URLSearchParams(request.url.split('?')[1] ?? '')
+      return sendAnswer(reply, await exporter.handleScrape({ query, headers: request.headers }))
+    })
+  }
+  app.get('/health', (_request, reply) => reply.type('text/plain; charset=utf-8').send('ok'))
+  app.get('/discover-cluster-nodes', async (_request, reply) => sendAnswer(reply, await exporter.discoverClusterNodes()))
+  app.post('/-/reload', async (_request, reply) => {
+    try {
+      await reload()
+      return await reply.type('text/plain; charset=utf-8').send('ok')
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error)
+      return reply.code(500).type('text/plain; charset=utf-8').send(`failed to reload passwords: ${reason}\n`)
+    }
+  })
+  if (exporter.telemetryPath !== '/') {
+    app.get('/', (_request, reply) => reply.type('text/html; charset=utf-8').send(exporter.landingPage))
+  }
+}
+
+function sendAnswer(reply: FastifyReply, answer: MetricsResponse): FastifyReply {
+  return reply
+    .code(answer.status)
+    .headers({ ...answer.headers })
+    .send(Buffer.from(answer.body))
+}
+
+interface WebConfigFile {
+  readonly file: string
+  /** To be removed at the end. */
+  readonly directory: string | undefined
+}
+
+// The server kit reads certificates from a web config file, and again when they change: the flags become such a file.
+function prepareWebConfig({ webConfigFile, tlsCertFile, tlsKeyFile, tlsCaFile, tlsMinVersion }: ListenerValues): WebConfigFile {
+  if (tlsCertFile === '' && tlsKeyFile === '') return { file: webConfigFile, directory: undefined }
+  if (tlsCertFile === '' || tlsKeyFile === '') {
+    throw new UserError('redis_exporter: want both --tls-server-cert-file and --tls-server-key-file, got one')
+  }
+  if (webConfigFile !== '') throw new UserError('redis_exporter: want --web.config.file or --tls-server-cert-file, got both')
+  const config = {
+    tls_server_config: {
+      cert_file: resolve(tlsCertFile),
+      key_file: resolve(tlsKeyFile),
+      min_version: tlsMinVersion.replace('.', ''),
+      ...(tlsCaFile === '' ? {} : { client_ca_file: resolve(tlsCaFile), client_auth_type: 'RequireAndVerifyClientCert' }),
+    },
+  }
+  const directory = mkdtempSync(join(tmpdir(), 'narthex-redis-exporter-'))
+  const file = join(directory, 'web-config.yml')
+  // JSON is YAML.
+  writeFileSync(file, JSON.stringify(config), { mode: 0o600 })
+  return { file, directory }
+}
+
+function protect(app: FastifyInstance, { authUser, authPassword, authHash }: ListenerValues): void {
+  if (authUser === '' && authPassword === '' && authHash === '') return
+  if (authUser === '' || (authPassword === '') === (authHash === '')) {
+    throw new UserError('redis_exporter: want --basic-auth-username with one of --basic-auth-password and --basic-auth-hash-password')
+  }
+  const users = { [authUser]: new Secret(authHash === '' ? authPassword : authHash) }
+  addBasicAuth(app, () => users, createPasswordCheck(authHash === '' ? isSamePassword : createPasswordVerifier()))
+}
+
+// Hashes have one length, so that the time of the comparison tells nothing of the password.
+const isSamePassword: PasswordVerifier = (given, wanted) => Promise.resolve(timingSafeEqual(sha256(given), sha256(wanted)))
+
+function sha256(text: string): Buffer {
+  return createHash('sha256').update(text).digest()
+}
+
+function readLogLevel(text: string): LogLevel {
+  const level = logLevels.get(text.toLowerCase())
+  if (level === undefined) throw new Error(`want one of DEBUG, INFO, WARN, ERROR, got ${JSON.stringify(text)}`)
+  return level
+}

@@ -1,0 +1,167 @@
+import { writeBuildInfo, type BuildInfo } from '@narthex/exporter-kit/build-info'
+import { selectCollectors, SelectionError } from '@narthex/exporter-kit/collector-selection'
+import { encodeBody, negotiateEncoding } from '@narthex/exporter-kit/content-encoding'
+import { metricsContentType, type Exporter, type MetricsRequest, type MetricsResponse } from '@narthex/exporter-kit/exporter'
+import { FlagReader } from '@narthex/exporter-kit/flag-reader'
+import type { FlagValues } from '@narthex/exporter-kit/flag-spec'
+import { HandlerMetrics } from '@narthex/exporter-kit/handler-metrics'
+import { renderLandingPage } from '@narthex/exporter-kit/landing-page'
+import { writeProcessMetrics } from '@narthex/exporter-kit/process-metrics'
+import { readScrapeTimeoutMs } from '@narthex/exporter-kit/scrape-timeout'
+import { FamilyWriter } from '@narthex/exposition/family-writer'
+import type { Logger } from '@narthex/service/logger'
+import { collectorFactories } from './collectors.ts'
+import type { ConnectionSettings } from './connection-settings.ts'
+import { collectorsNotBuilt } from './flags-without-effect.ts'
+import { mysqlExporterFlags } from './flags.ts'
+import { loadSettings } from './settings-source.ts'
+import { TargetDirectory, TargetError } from './target-directory.ts'
+import { createSessionStatements } from './session-statements.ts'
+
+export interface MysqlExporterOptions {
+  /** Values by flag name, only of flags that were given. */
+  readonly flags?: FlagValues
+  readonly log: Logger
+  readonly buildInfo: BuildInfo
+  /** `MYSQLD_EXPORTER_PASSWORD`, `DATA_SOURCE_NAME`, and what a `.my.cnf` refers to. Default: the process' environment. */
+  readonly env?: NodeJS.ProcessEnv
+  /** The way into servers by section name, instead of what flags, files and the environment say. */
+  readonly loadSettings?: () => ReadonlyMap<string, ConnectionSettings>
+  /** Leaves out promhttp_* and process_*: where many exporters are one process. */
+  readonly exporterMetricsDisabled?: boolean
+}
+
+export interface MysqlExporter extends Exporter {
+  /** `--web.telemetry-path`. */
+  readonly telemetryPath: string
+  /** HTML of `/`. */
+  readonly landingPage: string
+  /** Answers `/probe?target=host:port&auth_module=client.x`. Never rejects. */
+  handleProbe(request: MetricsRequest): Promise<MetricsResponse>
+  /** Reads the credentials again; connections to servers are opened anew. Throws and changes nothing when they cannot be used. */
+  reload(): void
+}
+
+/** Scrapes served at once. */
+export const requestsMax = 40
+
+/** Builds the exporter from its flags. Throws one clear error for a flag value or an option file that cannot be used. */
+export function createMysqlExporter(options: MysqlExporterOptions): MysqlExporter {
+  const { buildInfo, log } = options
+  const flags = new FlagReader(mysqlExporterFlags, options.flags ?? {})
+  const telemetryPath = flags.string('web.telemetry-path')
+  const timeoutOffsetMs = flags.number('timeout-offset') * 1000
+  const load = options.loadSettings ?? (() => loadSettings(flags, options.env ?? process.env, log))
+  const all = collectorFactories.map((create) => create(flags))
+  const enabled = all.filter(({ name }) => flags.boolean(`collect.${name}`))
+  const knownNames = new Set([...all.map(({ name }) => name), ...collectorsNotBuilt])
+  const targets = new TargetDirectory({
+    sections: load(),
+    collectors: enabled,
+    statementsFor: createSessionStatements(flags),
+    connectionsMax: readConnectionsMax(flags),
+    log,
+  })
+  const handlerMetrics = new HandlerMetrics()
+  const idleWriters: FamilyWriter[] = []
+
+  async function answer(request: MetricsRequest, kind: 'metrics' | 'probe'): Promise<MetricsResponse> {
+    const inFlight = handlerMetrics.requestsInFlight
+    if (inFlight >= requestsMax) {
+      handlerMetrics.countRequest(503)
+      return answerText(503, `Limit of concurrent requests reached (${requestsMax}), try again later.\n`)
+    }
+    handlerMetrics.requestsInFlight++
+    const writer = idleWriters.pop() ?? new FamilyWriter()
+    try {
+      const response = await scrape(request, kind, writer)
+      handlerMetrics.countRequest(200)
+      return response
+    } catch (error) {
+      if (error instanceof SelectionError || error instanceof TargetError) return answerText(400, error.message)
+      log.error('cannot answer scrape', { err: error })
+      handlerMetrics.countRequest(500)
+      return answerText(500, `An error has occurred while serving metrics:\n\n${error instanceof Error ? error.message : String(error)}\n`)
+    } finally {
+      handlerMetrics.requestsInFlight--
+      writer.reset()
+      if (idleWriters.length < 2) idleWriters.push(writer)
+    }
+  }
+
+  async function scrape(request: MetricsRequest, kind: 'metrics' | 'probe', writer: FamilyWriter): Promise<MetricsResponse> {
+    const query = request.query ?? new URLSearchParams()
+    const target = kind === 'probe' ? targets.findProbed(query) : targets.findDefault(query)
+    const chosen = selectNamed(query)
+    const timeoutMs = readScrapeTimeoutMs(readHeader(request, 'x-prometheus-scrape-timeout-seconds'), timeoutOffsetMs)
+    const typeClashes = await target.scrape(writer, chosen, timeoutMs)
+    if (writer.duplicates + typeClashes > 0) {
+      handlerMetrics.gatheringErrors++
+      log.warn('dropped part of a scrape', { duplicate_samples: writer.duplicates, families_with_clashing_types: typeClashes })
+    }
+    if (kind === 'metrics') {
+      writeBuildInfo(writer, 'mysqld_exporter', buildInfo)
+      if (options.exporterMetricsDisabled !== true) {
+        handlerMetrics.write(writer)
+        writeProcessMetrics(writer)
+      }
+    }
+    const encoding = negotiateEncoding(readHeader(request, 'accept-encoding'))
+    const body = await encodeBody(writer.finish(), encoding)
+    const headers: Record<string, string> = { 'content-type': metricsContentType }
+    if (encoding !== 'identity') headers['content-encoding'] = encoding
+    return { status: 200, headers, body }
+  }
+
+  // As the original, names that are off or unknown choose nothing; but where nothing is left it runs everything, and we say why we do not.
+  function selectNamed(query: URLSearchParams): readonly (typeof enabled)[number][] {
+    const wanted = query.getAll('collect[]')
+    if (wanted.length > 0 && query.getAll('exclude[]').length === 0) {
+      const chosen = enabled.filter(({ name }) => wanted.includes(name))
+      if (chosen.length > 0) return chosen
+    }
+    const names = new Set(selectCollectors(enabled.map(asNamed), knownNames, query).map(({ name }) => name))
+    return enabled.filter(({ name }) => names.has(name))
+  }
+
+  return {
+    collectorNames: enabled.map(({ name }) => name),
+    telemetryPath,
+    landingPage: renderLandingPage({
+      name: 'MySQLd Exporter',
+      description: 'Prometheus Exporter for MySQL servers',
+      version: buildInfo.version,
+      links: [{ address: telemetryPath, text: 'Metrics' }],
+    }),
+    handleMetrics: (request = {}) => answer(request, 'metrics'),
+    handleProbe: (request) => answer(request, 'probe'),
+    reload: () => targets.replaceSections(load()),
+    close: () => Promise.resolve(targets.close()),
+  }
+}
+
+/** For the kit's selection, which reads names only. */
+function asNamed({ defaultOn, name }: { readonly name: string; readonly defaultOn: boolean }) {
+  return { name, defaultOn, collect: () => {} }
+}
+
+function readConnectionsMax(flags: FlagReader): number {
+  const count = flags.number('exporter.max_open_connections')
+  if (!Number.isInteger(count) || count < 1 || count > 16) {
+    throw new Error(`cannot read flag --exporter.max_open_connections: want 1 to 16, got ${count}`)
+  }
+  return count
+}
+
+function readHeader(request: MetricsRequest, name: string): string | undefined {
+  const value = request.headers?.[name]
+  return typeof value === 'string' || value === undefined ? value : value.join(',')
+}
+
+function answerText(status: number, text: string): MetricsResponse {
+  return {
+    status,
+    headers: { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff' },
+    body: new TextEncoder().encode(text),
+  }
+}

@@ -1,0 +1,70 @@
+import type { FlagSpec } from '@narthex/exporter-kit/flag-spec'
+
+const noRestart = 'the exporter starts whether NGINX is up or not, and asks it anew at every scrape'
+const webConfig = 'use --web.config.file'
+
+/**
+ * The nginx exporter's own flags with the original's names and defaults, those of 0.11 included. Those of the listener and the logger belong
+ * to the command.
+ */
+export const nginxExporterFlags: readonly FlagSpec[] = [
+  {
+    name: 'nginx.scrape-uri',
+    type: 'string',
+    repeatable: true,
+    default: ['http://127.0.0.1:8080/stub_status'],
+    help: 'URI or unix domain socket (unix:/path:/uri) of the stub_status page. (repeatable)',
+  },
+  { name: 'nginx.timeout', type: 'duration', default: '5s', help: 'Longest time for a page.' },
+  { name: 'nginx.plus', type: 'boolean', default: false, help: 'Scrape the API of NGINX Plus (not built yet).' },
+  { name: 'nginx.ssl-verify', type: 'boolean', default: false, help: 'Check the certificate of the server.' },
+  { name: 'nginx.ssl-ca-cert', type: 'string', default: '', help: 'PEM file of the CA certificate that the server is checked against.' },
+  { name: 'nginx.ssl-client-cert', type: 'string', default: '', help: 'PEM file of the client certificate.' },
+  { name: 'nginx.ssl-client-key', type: 'string', default: '', help: 'PEM file of the key of the client certificate.' },
+  {
+    name: 'nginx.proxy-protocol',
+    type: 'boolean',
+    default: false,
+    help: 'Speak the PROXY protocol to the server (not built yet).',
+    withoutEffect: 'the PROXY protocol is not built yet',
+  },
+  {
+    name: 'prometheus.const-label',
+    type: 'string',
+    repeatable: true,
+    default: [],
+    help: 'Label that every metric gets, label=value. (repeatable)',
+  },
+  {
+    name: 'prometheus.const-labels',
+    type: 'string',
+    default: '',
+    hidden: true,
+    help: 'As --prometheus.const-label, several with commas between them.',
+  },
+  { name: 'web.telemetry-path', type: 'string', default: '/metrics', help: 'Path under which to expose metrics.' },
+  { name: 'nginx.retries', type: 'number', default: 0, hidden: true, help: 'Accepted.', withoutEffect: noRestart },
+  { name: 'nginx.retry-interval', type: 'duration', default: '5s', hidden: true, help: 'Accepted.', withoutEffect: noRestart },
+  { name: 'web.secured-metrics', type: 'boolean', default: false, hidden: true, help: 'Accepted.', withoutEffect: webConfig },
+  { name: 'web.ssl-server-cert', type: 'string', default: '', hidden: true, help: 'Accepted.', withoutEffect: webConfig },
+  { name: 'web.ssl-server-key', type: 'string', default: '', hidden: true, help: 'Accepted.', withoutEffect: webConfig },
+]
+
+/** The original's environment variable of each flag. */
+export const nginxExporterEnvironment: ReadonlyMap<string, string> = new Map([
+  ['nginx.scrape-uri', 'SCRAPE_URI'],
+  ['nginx.timeout', 'TIMEOUT'],
+  ['nginx.plus', 'NGINX_PLUS'],
+  ['nginx.ssl-verify', 'SSL_VERIFY'],
+  ['nginx.ssl-ca-cert', 'SSL_CA_CERT'],
+  ['nginx.ssl-client-cert', 'SSL_CLIENT_CERT'],
+  ['nginx.ssl-client-key', 'SSL_CLIENT_KEY'],
+  ['nginx.proxy-protocol', 'PROXY_PROTOCOL'],
+  ['prometheus.const-label', 'CONST_LABELS'],
+  ['web.telemetry-path', 'TELEMETRY_PATH'],
+  ['nginx.retries', 'NGINX_RETRIES'],
+  ['nginx.retry-interval', 'NGINX_RETRY_INTERVAL'],
+  ['web.secured-metrics', 'SECURED_METRICS'],
+  ['web.ssl-server-cert', 'SSL_SERVER_CERT'],
+  ['web.ssl-server-key', 'SSL_SERVER_KEY'],
+])

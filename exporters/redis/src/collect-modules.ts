@@ -1,0 +1,25 @@
+import { moduleFields } from './info-fields.ts'
+import { InfoReport } from './info-report.ts'
+import { writeField } from './collect-info.ts'
+import { writeSorted, type Row, type TargetWriter } from './target-writer.ts'
+
+const moduleLabels = ['api', 'filters', 'name', 'usedby', 'using', 'ver'] as const
+
+/** Writes the answer of INFO MODULES: one line per module, then what the modules tell themselves. */
+export function writeModules(writer: TargetWriter, text: string): void {
+  const report = new InfoReport(text)
+  const modules: Row[] = []
+  while (report.nextField()) {
+    const { field, value } = report
+    if (field === 'module') modules.push({ labels: readModule(value), value: 1 })
+    else writeField(writer, moduleFields.get(field), value)
+  }
+  writeSorted(writer, 'module_info', 'Loaded modules as labels.', 'gauge', modules)
+}
+
+// name=ReJSON,ver=20000,api=1,filters=0,usedby=[search|timeseries],using=[],options=[handle-io-errors]
+function readModule(value: string): readonly string[] {
+  const parts = new Map<string, string>()
+  for (const match of value.matchAll(/([a-z]+)=(\[[^\]]*\]|[^,]*)/g)) parts.set(match[1]!, match[2]!)
+  return moduleLabels.flatMap((label) => [label, parts.get(label) ?? ''])
+}

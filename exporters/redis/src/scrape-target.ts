@@ -1,0 +1,274 @@
+import type { Logger } from '@narthex/service/logger'
+import { ClusterNodes } from './cluster-nodes.ts'
+import { writeClients } from './collect-clients.ts'
+import { writeConfig } from './collect-config.ts'
+import { writeField, writeInfo, type InfoSummary } from './collect-info.ts'
+import { collectKeyGroups } from './collect-key-groups.ts'
+import { collectKeyCounts, collectKeys } from './collect-keys.ts'
+import { writeLatencyHistograms, writeLatencySpikes } from './collect-latency.ts'
+import { writeModules } from './collect-modules.ts'
+import { collectScripts } from './collect-scripts.ts'
+import { collectSearchIndexes } from './collect-search-indexes.ts'
+import { collectSentinel } from './collect-sentinel.ts'
+import { commandlogKinds, writeCommandlog, writeSlowlog } from './collect-slowlog.ts'
+import { collectStreams } from './collect-streams.ts'
+import { writeTile38 } from './collect-tile38.ts'
+import { infoFields, otherField } from './info-fields.ts'
+import { InfoReport } from './info-report.ts'
+import { isRefusal, type KeyPlaces } from './key-places.ts'
+import { openNode, openTarget, type Target } from './open-target.ts'
+import type { RedisClient } from './redis-client.ts'
+import { isLasting, type RefusalMemory } from './refusal-memory.ts'
+import { RespError, type RespValue } from './resp-reader.ts'
+import { errorOf, textOf } from './resp-value.ts'
+import type { RedisSettings } from './settings.ts'
+import { TargetWriter } from './target-writer.ts'
+
+/** A Redis without CONFIG has this many databases, as long as nobody says otherwise. */
+const databasesDefault = 16
+
+export interface TargetScrape {
+  readonly target: Target
+  readonly writer: TargetWriter
+  /** Names of the steps that are wanted. */
+  readonly steps: ReadonlySet<string>
+  readonly refusals: RefusalMemory
+  readonly log: Logger
+  /** Ends the scrape: what was written until then stays. */
+  readonly signal: AbortSignal
+  /** Wall clock, milliseconds. */
+  readonly nowMs: () => number
+}
+
+export interface ScrapeResult {
+  /** True once the server has answered INFO. */
+  readonly isUp: boolean
+  /** Empty: all went well. */
+  readonly error: string
+}
+
+/** The steps that settings switch on, by the names that `collect[]` takes. */
+export function enabledSteps(settings: RedisSettings): readonly string[] {
+  const steps: readonly (readonly [string, boolean])[] = [
+    ['config', settings.configCommand !== ''],
+    ['info', true],
+    ['cluster', true],
+    ['latency', true],
+    ['slowlog', true],
+    ['commandlog', true],
+    ['sentinel', true],
+    ['check-keys', settings.checkKeys.length + settings.checkSingleKeys.length > 0],
+    ['check-streams', settings.checkStreams.length + settings.checkSingleStreams.length > 0],
+    ['count-keys', settings.countKeys.length > 0],
+    ['check-key-groups', settings.keyGroups.length > 0],
+    ['client-list', settings.exportsClients],
+    ['modules', settings.includesModules],
+    ['search_indexes', settings.searchIndexes !== undefined],
+    ['tile38', settings.isTile38],
+    ['script', settings.scripts.length > 0],
+  ]
+  return steps.filter(([, isOn]) => isOn).map(([name]) => name)
+}
+
+/** Every name of `enabledSteps`. */
+export const stepNames: readonly string[] = (
+  'config info cluster latency slowlog commandlog sentinel check-keys check-streams count-keys check-key-groups client-list modules ' +
+  'search_indexes tile38 script'
+).split(' ')
+
+/** Scrapes one server over one connection. Never rejects. */
+export async function scrapeTarget(scrape: TargetScrape): Promise<ScrapeResult> {
+  const { target, writer, signal } = scrape
+  const startMs = performance.now()
+  let client: RedisClient | undefined
+  let isUp = false
+  try {
+    try {
+      client = await openTarget(target, signal)
+    } finally {
+      const seconds = (performance.now() - startMs) / 1000
+      writer.gauge('exporter_last_scrape_connect_time_seconds', 'Seconds that connecting took.', seconds)
+    }
+    await scrapeOpen(scrape, client, () => (isUp = true))
+    return { isUp, error: '' }
+  } catch (error) {
+    return { isUp, error: error instanceof Error ? error.message : String(error) }
+  } finally {
+    client?.close()
+  }
+}
+
+async function scrapeOpen(scrape: TargetScrape, client: RedisClient, onUp: () => void): Promise<void> {
+  const { target, writer, steps, nowMs } = scrape
+  const { settings } = target
+  if (settings.pings) await ping(client, writer)
+  // All on their way at once: one round trip.
+  const asker = new Asker(scrape, client)
+  if (settings.setsClientName) void client.call('CLIENT', 'SETNAME', 'redis_exporter')
+  const info = client.call('INFO', 'ALL')
+  const config = asker.ask('config', settings.configCommand, 'GET', '*')
+  const spikes = asker.ask('latency', 'LATENCY', 'LATEST')
+  const histograms = settings.excludesHistograms ? undefined : asker.ask('latency', 'LATENCY', 'HISTOGRAM')
+  const slowlogLength = asker.ask('slowlog', 'SLOWLOG', 'LEN')
+  const slowlogNewest = asker.ask('slowlog', 'SLOWLOG', 'GET', '1')
+
+  const text = await readInfo(client, await info)
+  onUp()
+  const configReply = await config
+  const databases = configReply === undefined ? undefined : writeConfig(writer, configReply, settings)
+  const isCluster = /^cluster_enabled:1\r?$/m.test(text)
+  const summary = steps.has('info')
+    ? writeInfo(writer, text, {
+        databases: isCluster ? 1 : (databases ?? databasesDefault),
+        includesEmptyDatabases: settings.includesEmptyDatabases,
+        includesSystem: settings.includesSystem,
+        nowMs: nowMs(),
+      })
+    : summarize(text)
+  await writeWhenAnswered(spikes, (reply) => writeLatencySpikes(writer, reply))
+  await writeWhenAnswered(histograms, (reply) => writeLatencyHistograms(writer, reply, summary.commandMicroseconds))
+  const [length, newest] = await Promise.all([slowlogLength, slowlogNewest])
+  if (length !== undefined && newest !== undefined) writeSlowlog(writer, length, newest)
+
+  await collectByRole(asker, summary, isCluster)
+  await collectKeySpace(scrape, client, summary, isCluster ? 1 : (databases ?? databasesDefault))
+  await collectOnDemand(scrape, client, asker)
+}
+
+/** What depends on the kind of server that INFO told of. */
+async function collectByRole(asker: Asker, summary: InfoSummary, isCluster: boolean): Promise<void> {
+  const { client, scrape } = asker
+  const { writer, target, steps } = scrape
+  const cluster = isCluster ? asker.ask('cluster', 'CLUSTER', 'INFO') : undefined
+  const lengths = summary.isValkey ? commandlogKinds.map(({ kind }) => asker.ask('commandlog', 'COMMANDLOG', 'LEN', kind)) : []
+  const limits = summary.isValkey ? asker.ask('commandlog', target.settings.configCommand, 'GET', 'commandlog-*') : undefined
+  await writeWhenAnswered(cluster, (reply) => {
+    const report = new InfoReport(textOf(reply) ?? '')
+    while (report.nextField()) writeField(writer, infoFields.get(report.field) ?? otherField(report.field), report.value)
+  })
+  if (lengths.length > 0)
+    writeCommandlog(
+      writer,
+      (await Promise.all(lengths)).map((length) => length ?? null),
+      (await limits) ?? null,
+    )
+  if (summary.isSentinel && steps.has('sentinel')) await collectSentinel(client, writer, target.settings.redactsConfig)
+}
+
+/** What looks at keys, one after the other: each selects databases on the connection. */
+async function collectKeySpace(scrape: TargetScrape, client: RedisClient, summary: InfoSummary, databases: number): Promise<void> {
+  const { target, writer, steps, signal } = scrape
+  const { settings } = target
+  const warn = (message: string): void => warnOnce(scrape, message)
+  const wantsKeys = ['check-keys', 'check-streams', 'count-keys'].some((step) => steps.has(step))
+  const nodes =
+    settings.isCluster && wantsKeys
+      ? await ClusterNodes.discover(client, target.address.host, (address) => openNode(target, address, signal))
+      : undefined
+  const places: KeyPlaces = { client, nodes, batchSize: settings.batchSize, warn }
+  const role = settings.appendsRole ? summary.role : undefined
+  try {
+    if (steps.has('check-keys') && !(settings.skipsKeysOnMaster && summary.role === 'master')) {
+      await collectKeys(places, writer, { ...settings, role })
+    }
+    if (steps.has('check-streams')) await collectStreams(places, writer, settings)
+    if (steps.has('count-keys')) await collectKeyCounts(places, writer, settings.countKeys, role)
+  } finally {
+    await nodes?.close()
+  }
+  const startMs = performance.now()
+  if (steps.has('check-key-groups')) {
+    const options = { patterns: settings.keyGroups, shownMax: settings.keyGroupsMax, databases, batchSize: settings.batchSize }
+    await orWarn(scrape, () => collectKeyGroups(client, writer, options))
+  }
+  const milliseconds = steps.has('check-key-groups') ? Math.round(performance.now() - startMs) : 0
+  writer.gauge('last_key_groups_scrape_duration_milliseconds', 'Milliseconds that the last look at key groups took.', milliseconds)
+}
+
+/** What only a flag switches on. */
+async function collectOnDemand(scrape: TargetScrape, client: RedisClient, asker: Asker): Promise<void> {
+  const { target, writer, steps, nowMs } = scrape
+  const { settings } = target
+  await writeWhenAnswered(asker.ask('client-list', 'CLIENT', 'LIST'), (reply) =>
+    writeClients(writer, reply, settings.exportsClientPorts, nowMs()),
+  )
+  await writeWhenAnswered(asker.ask('modules', 'INFO', 'MODULES'), (reply) => writeModules(writer, textOf(reply) ?? ''))
+  const { searchIndexes } = settings
+  if (steps.has('search_indexes') && searchIndexes !== undefined) {
+    await orWarn(scrape, () => collectSearchIndexes(client, writer, searchIndexes))
+  }
+  if (steps.has('tile38')) {
+    const reply = await client.call('SERVER', 'EXT')
+    await orWarn(scrape, () => writeTile38(writer, reply))
+  }
+  if (steps.has('script')) await collectScripts(client, writer, settings.scripts, (message) => warnOnce(scrape, message))
+}
+
+/** Sends the commands of steps that are wanted and not known to be refused. */
+class Asker {
+  readonly scrape: TargetScrape
+  readonly client: RedisClient
+
+  constructor(scrape: TargetScrape, client: RedisClient) {
+    this.scrape = scrape
+    this.client = client
+  }
+
+  /** The answer; undefined if the command was not sent or refused. */
+  ask(step: string, ...command: readonly string[]): Promise<RespValue | undefined> {
+    const { steps, refusals, target } = this.scrape
+    const name = command.slice(0, 2).join(' ')
+    if (!steps.has(step) || command[0] === '' || refusals.isRefused(target.address.text, name)) return Promise.resolve(undefined)
+    const answer = this.client.call(...command).then((reply) => {
+      if (!(reply instanceof RespError)) return reply
+      // A lasting refusal is remembered as such, and its command not sent again for a while; any other only as having been told.
+      if (refusals.remember(target.address.text, isLasting(reply.message) ? name : `${name}: ${reply.message}`)) {
+        this.scrape.log.warn('a command was refused', { target: target.address.text, command: name, err: reply.message })
+      }
+      return undefined
+    })
+    answer.catch(() => undefined)
+    return answer
+  }
+}
+
+async function ping(client: RedisClient, writer: TargetWriter): Promise<void> {
+  const startMs = performance.now()
+  const failure = errorOf(await client.call('PING'))
+  if (failure !== undefined) return
+  writer.gauge('exporter_last_scrape_ping_time_seconds', 'Seconds that PING took.', (performance.now() - startMs) / 1000)
+}
+
+/** The text of INFO ALL, or of INFO where a server does not know ALL. Throws the server's own words. */
+async function readInfo(client: RedisClient, reply: RespValue): Promise<string> {
+  const text = textOf(reply) ?? ''
+  if (text.includes(':')) return text
+  const plain = await client.call('INFO')
+  const fallback = textOf(plain) ?? ''
+  if (fallback.includes(':')) return fallback
+  const got = fallback === '' ? 'nothing' : JSON.stringify(fallback.slice(0, 32))
+  throw new Error(errorOf(plain) ?? errorOf(reply) ?? `cannot read INFO: want lines of field:value, got ${got}`)
+}
+
+function summarize(text: string): InfoSummary {
+  const nowhere = new TargetWriter({ family: () => undefined, sample: () => undefined }, 'redis')
+  return writeInfo(nowhere, text, { databases: 0, includesEmptyDatabases: false, includesSystem: false, nowMs: 0 })
+}
+
+async function writeWhenAnswered(answer: Promise<RespValue | undefined> | undefined, write: (reply: RespValue) => void): Promise<void> {
+  const reply = await answer
+  if (reply !== undefined) write(reply)
+}
+
+async function orWarn(scrape: TargetScrape, work: () => void | Promise<void>): Promise<void> {
+  try {
+    await work()
+  } catch (error) {
+    if (!isRefusal(error)) throw error
+    warnOnce(scrape, error.message)
+  }
+}
+
+function warnOnce({ target, refusals, log }: TargetScrape, message: string): void {
+  if (refusals.remember(target.address.text, message)) log.warn(message, { target: target.address.text })
+}
