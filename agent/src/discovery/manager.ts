@@ -119,10 +119,18 @@ export class DiscoveryManager {
   #take(jobName: string, job: Job, index: number, groups: readonly TargetGroup[]): void {
     this.#metrics.received.inc()
     const known = job.groups[index]!
+    let isChanged = false
     for (const group of groups) {
-      if (group.targets.length === 0) known.delete(group.source)
-      else known.set(group.source, group)
+      const before = known.get(group.source)
+      if (group.targets.length === 0) {
+        isChanged ||= known.delete(group.source)
+      } else if (before === undefined || !isSameGroup(before, group)) {
+        // Sources are unique within a mechanism only, so each mechanism's get its number in front.
+        known.set(group.source, { ...group, source: `${index}/${group.source}` })
+        isChanged = true
+      }
     }
+    if (!isChanged && !this.#starting) return
     this.#dirty.add(jobName)
     if (!this.#starting) this.#flushSoon()
   }
@@ -161,7 +169,25 @@ export class DiscoveryManager {
   }
 }
 
-/** Sources are unique within a mechanism only, so each mechanism's get its number in front. */
 function allGroups(job: Job): TargetGroup[] {
-  return job.groups.flatMap((groups, index) => [...groups.values()].map((group) => ({ ...group, source: `${index}/${group.source}` })))
+  return job.groups.flatMap((groups) => [...groups.values()])
+}
+
+/** What is asked for again and again mostly says the same: the group that is known then stays, and nobody has to look at it. */
+function isSameGroup(a: TargetGroup, b: TargetGroup): boolean {
+  return (
+    isSameRecord(a.labels, b.labels) &&
+    a.targets.length === b.targets.length &&
+    a.targets.every((target, i) => isSameRecord(target, b.targets[i]!))
+  )
+}
+
+function isSameRecord(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {
+  let size = 0
+  for (const name in a) {
+    if (a[name] !== b[name]) return false
+    size++
+  }
+  for (const _name in b) size--
+  return size === 0
 }

@@ -18,7 +18,8 @@ export class ScrapeTurns {
    */
   async run<Answer>(timeoutMs: number, work: (remainingMs: () => number) => Promise<Answer>): Promise<Answer> {
     const deadlineMs = performance.now() + timeoutMs
-    const remainingMs = (): number => Math.max(1, deadlineMs - performance.now())
+    // Whole milliseconds: what timers of every kind take.
+    const remainingMs = (): number => Math.max(1, Math.floor(deadlineMs - performance.now()))
     // The last look and the claim stand in one step, so that two who waited do not both go.
     while (this.#running !== undefined) await this.#await(this.#running, remainingMs)
     const ended = Promise.withResolvers<void>()

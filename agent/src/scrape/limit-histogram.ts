@@ -16,7 +16,7 @@ export interface HistogramLimits {
 /** The finest schema whose buckets grow by at least this factor from one to the next; 1 and less stand for the finest there is. */
 export function schemaOfFactor(bucketFactor: number): number {
   const factor = bucketFactor <= 1 ? 1.00271 : bucketFactor
-  return Math.min(schemaMax, Math.max(schemaMin, Math.floor(-Math.log2(Math.log2(factor)))))
+  return Math.min(schemaMax, Math.max(schemaMin, Math.floor(0 - Math.log2(Math.log2(factor)))))
 }
 
 /** The histogram within the limits, with wider buckets if need be; undefined when even the widest are too many, or its bounds are its own. */

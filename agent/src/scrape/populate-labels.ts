@@ -83,7 +83,21 @@ function readBoolean(text: string): boolean | undefined {
 
 function discoverLabels(config: ScrapeConfig, target: Readonly<Record<string, string>>, group: Readonly<Record<string, string>>): Labels {
   const merged: Record<string, string> = { ...group, ...target }
-  const defaults: readonly (readonly [string, string])[] = [
+  for (const [name, value] of defaultLabels(config)) if ((merged[name] ?? '') === '') merged[name] = value
+  return Labels.from(merged)
+}
+
+const knownDefaults = new WeakMap<ScrapeConfig, readonly (readonly [string, string])[]>()
+
+/** Made once per configuration: a job may have ten thousand targets. */
+function defaultLabels(config: ScrapeConfig): readonly (readonly [string, string])[] {
+  let defaults = knownDefaults.get(config)
+  if (defaults === undefined) knownDefaults.set(config, (defaults = makeDefaultLabels(config)))
+  return defaults
+}
+
+function makeDefaultLabels(config: ScrapeConfig): readonly (readonly [string, string])[] {
+  return [
     ['job', config.jobName],
     ['__scrape_interval__', formatDuration(config.scrapeIntervalMs)],
     ['__scrape_timeout__', formatDuration(config.scrapeTimeoutMs)],
@@ -94,8 +108,6 @@ function discoverLabels(config: ScrapeConfig, target: Readonly<Record<string, st
     ['__scrape_native_histograms__', String(config.scrapeNativeHistograms)],
     ...Object.entries(config.params).flatMap(([name, values]) => (values.length > 0 ? [[`__param_${name}`, values[0]!] as const] : [])),
   ]
-  for (const [name, value] of defaults) if ((merged[name] ?? '') === '') merged[name] = value
-  return Labels.from(merged)
 }
 
 function readDuration(text: string): number | string {

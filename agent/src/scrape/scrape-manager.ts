@@ -93,6 +93,11 @@ export class ScrapeManager {
     for (const [jobName, groups] of groupsByJob) this.#pools.get(jobName)?.sync(groups)
   }
 
+  /** Whether everything that discovery found is applied. */
+  get isSynced(): boolean {
+    return [...this.#pools.values()].every((pool) => pool.isSynced)
+  }
+
   /** Ends all scraping without stale markers: the process stops and will be back. */
   async stop(): Promise<void> {
     const pools = [...this.#pools.values()]

@@ -38,6 +38,18 @@ const timingKeys: ReadonlySet<string> = new Set([
 /** Discovery is the discovery stage's: the pool gets its groups. */
 const discoveryKeys: ReadonlySet<string> = new Set(['discovery'])
 
+/** Longest that relabelling and starting targets keep the event loop in one go: scrapes are due meanwhile. */
+const sliceMs = 10
+
+/** A group as it was applied. */
+interface AppliedGroup {
+  readonly group: TargetGroup
+  /** What it was relabelled by. */
+  readonly config: ScrapeConfig
+  readonly identities: readonly string[]
+  readonly dropped: readonly Labels[]
+}
+
 /** The targets of one job. */
 export class ScrapePool {
   readonly #context: ScrapeContext
@@ -47,11 +59,20 @@ export class ScrapePool {
   #seriesKey: string
   #clients: Clients
   #groups: readonly TargetGroup[] = []
-  // By identity: public labels and URL.
+  // By source. Work is done for groups that changed only: another object is another group.
+  readonly #applied = new Map<string, AppliedGroup>()
+  // By identity: public labels and URL; how many groups have it, and which may have none any more.
+  readonly #holders = new Map<string, number>()
+  readonly #released = new Set<string>()
   #loops = new Map<string, ScrapeLoop>()
   #ending = new Map<string, ScrapeLoop>()
-  #dropped: Labels[] = []
+  readonly #seriesKeys = new WeakMap<ScrapeLoop, string>()
   #droppedCount = 0
+  /** Targets of applied groups whose loops are still to be looked after. */
+  readonly #waiting: [identity: string, target: Target][] = []
+  /** The sync that is under way. */
+  #steps: Iterator<void> | undefined
+  readonly #oldClients: Clients[] = []
 
   constructor(config: ScrapeConfig, context: ScrapeContext) {
     this.#context = context
@@ -72,7 +93,15 @@ export class ScrapePool {
 
   /** Discovered labels of targets that relabeling dropped, as many as the job keeps. */
   get dropped(): readonly Labels[] {
-    return this.#dropped
+    const dropped: Labels[] = []
+    const { keepDroppedTargets } = this.#config
+    for (const group of this.#applied.values()) {
+      for (const labels of group.dropped) {
+        if (keepDroppedTargets > 0 && dropped.length >= keepDroppedTargets) return dropped
+        dropped.push(labels)
+      }
+    }
+    return dropped
   }
 
   get droppedCount(): number {
@@ -83,90 +112,158 @@ export class ScrapePool {
   reload(config: ScrapeConfig): void {
     const configKey = describeConfig(config, discoveryKeys)
     if (configKey === this.#configKey) return
-    const seriesKey = describeConfig(config, timingKeys)
-    const keepsSeries = seriesKey === this.#seriesKey
     const clients = createClients(config.http, { userAgent: this.#context.userAgent })
-    const before = this.#clients
+    this.#oldClients.push(this.#clients)
     this.#config = config
     this.#configKey = configKey
-    this.#seriesKey = seriesKey
+    this.#seriesKey = describeConfig(config, timingKeys)
     this.#clients = clients
     this.#context.metrics.reloads.inc()
-    this.#sync(true, keepsSeries)
-    void before.close()
+    this.#sync()
   }
 
-  /** Takes all groups of the job: new targets start, gone ones end. */
+  /** Takes all groups of the job: new targets start, gone ones end. What takes longer than a moment goes on in later turns of the event loop. */
   sync(groups: readonly TargetGroup[]): void {
     this.#groups = groups
-    this.#sync(false, true)
+    this.#sync()
+  }
+
+  /** Whether everything of the last sync is applied. */
+  get isSynced(): boolean {
+    return this.#steps === undefined
   }
 
   /** Stops all scrapes. With `ends`, series are ended with stale markers later: the job is gone, not the process. */
   async stop(ends: boolean): Promise<void> {
+    this.#steps = undefined
     if (ends) for (const [identity, loop] of this.#loops) this.#end(identity, loop)
     else for (const loop of [...this.#loops.values(), ...this.#ending.values()]) loop.stop()
     if (!ends) this.#ending.clear()
     this.#loops.clear()
-    await this.#clients.close()
+    await Promise.all([this.#clients, ...this.#oldClients].map((clients) => clients.close()))
   }
 
-  #sync(isReload: boolean, keepsSeries: boolean): void {
+  #sync(): void {
+    const steps = this.#syncSteps()
+    this.#steps = steps
+    this.#turn(steps)
+  }
+
+  #turn(steps: Iterator<void>): void {
+    const until = performance.now() + sliceMs
+    while (this.#steps === steps) {
+      if (steps.next().done === true) {
+        this.#steps = undefined
+        return
+      }
+      if (performance.now() >= until) {
+        setImmediate(() => this.#turn(steps))
+        return
+      }
+    }
+  }
+
+  /** One step per group that changed. A later sync takes over from wherever this one is. */
+  *#syncSteps(): Generator<void, void, void> {
     const { clock, metrics } = this.#context
     const { jobName } = this.#config
     const started = clock.elapsed()
-    const wanted = this.#findTargets()
-    for (const [identity, target] of wanted) {
-      const running = this.#loops.get(identity)
-      if (running !== undefined && !isReload && isAskedAlike(running.target, target)) {
-        running.target = target
-        continue
-      }
-      const before = running ?? this.#ending.get(identity)
-      before?.stop()
-      this.#ending.delete(identity)
-      const loop = this.#createLoop(target, keepsSeries ? before : undefined)
-      this.#loops.set(identity, loop)
-      loop.start()
+    const sources = new Set<string>()
+    for (; this.#waiting.length > 0; yield) this.#runTarget(...this.#waiting.pop()!)
+    for (const group of this.#groups) {
+      sources.add(group.source)
+      const applied = this.#applied.get(group.source)
+      if (applied?.group === group && applied.config === this.#config) continue
+      yield* this.#applyGroup(group, applied)
+      yield
     }
-    for (const [identity, loop] of this.#loops) {
-      if (wanted.has(identity)) continue
+    for (const [source, applied] of this.#applied) {
+      if (sources.has(source)) continue
+      this.#applied.delete(source)
+      this.#release(applied)
+    }
+    for (const identity of this.#released) {
+      if (this.#holders.has(identity)) continue
+      const loop = this.#loops.get(identity)
       this.#loops.delete(identity)
-      this.#end(identity, loop)
+      if (loop !== undefined) this.#end(identity, loop)
+      yield
     }
+    this.#released.clear()
     this.#applyTargetLimit()
+    for (const clients of this.#oldClients.splice(0)) void clients.close()
     metrics.syncs.inc(1, jobName)
     metrics.syncLength.observe((clock.elapsed() - started) / 1000, jobName)
   }
 
-  #findTargets(): Map<string, Target> {
+  *#applyGroup(group: TargetGroup, before: AppliedGroup | undefined): Generator<void, void, void> {
     const config = this.#config
-    const wanted = new Map<string, Target>()
-    this.#dropped = []
-    this.#droppedCount = 0
-    for (const group of this.#groups) {
-      group.targets.forEach((found, index) => {
-        const populated = populateLabels(config, found, group.labels)
-        if (populated.kind === 'failed') {
-          this.#context.metrics.syncsFailed.inc(1, config.jobName)
-          const err = `instance ${index} in group ${group.source}: ${populated.reason}`
-          this.#context.log.error('Creating target failed', { scrape_pool: config.jobName, err })
-        } else if (populated.kind === 'dropped') {
-          this.#droppedCount++
-          if (config.keepDroppedTargets === 0 || this.#dropped.length < config.keepDroppedTargets) this.#dropped.push(populated.discovered)
-        } else {
-          const { discovered, intervalMs, timeoutMs, histograms } = populated
-          const labels = makePublicLabels(populated.labels)
-          const url = makeScrapeUrl(populated.labels, config.params)
-          const hash = hashTarget(populated.labels, url)
-          const socket = populated.labels.get('__unix_socket__')
-          const socketPath = socket === '' ? undefined : socket
-          const target = { discovered, labels, url, intervalMs, timeoutMs, hash, histograms, socketPath }
-          wanted.set(`${url}\n${labels.key()}\n${socket}`, target)
-        }
-      })
+    const found = new Map<string, Target>()
+    const dropped: Labels[] = []
+    for (const [index, discovered] of group.targets.entries()) {
+      const target = this.#findTarget(group, discovered, index, dropped)
+      if (target !== undefined) found.set(`${target.url}\n${target.labels.key()}\n${target.socketPath ?? ''}`, target)
+      yield
     }
-    return wanted
+    // From here to the end of the books in one go, so that a sync that takes over finds a group applied whole or not at all.
+    for (const identity of found.keys()) this.#holders.set(identity, (this.#holders.get(identity) ?? 0) + 1)
+    this.#applied.set(group.source, { group, config, identities: [...found.keys()], dropped })
+    this.#droppedCount += dropped.length
+    if (before !== undefined) this.#release(before)
+    this.#waiting.push(...found)
+    while (this.#waiting.length > 0) {
+      this.#runTarget(...this.#waiting.pop()!)
+      yield
+    }
+  }
+
+  #release(applied: AppliedGroup): void {
+    this.#droppedCount -= applied.dropped.length
+    for (const identity of applied.identities) {
+      const holders = this.#holders.get(identity)! - 1
+      if (holders > 0) this.#holders.set(identity, holders)
+      else this.#holders.delete(identity)
+      this.#released.add(identity)
+    }
+  }
+
+  #findTarget(group: TargetGroup, found: Readonly<Record<string, string>>, index: number, dropped: Labels[]): Target | undefined {
+    const config = this.#config
+    const populated = populateLabels(config, found, group.labels)
+    if (populated.kind === 'failed') {
+      this.#context.metrics.syncsFailed.inc(1, config.jobName)
+      const err = `instance ${index} in group ${group.source}: ${populated.reason}`
+      this.#context.log.error('Creating target failed', { scrape_pool: config.jobName, err })
+      return undefined
+    }
+    if (populated.kind === 'dropped') {
+      dropped.push(populated.discovered)
+      return undefined
+    }
+    const { discovered, intervalMs, timeoutMs, histograms } = populated
+    const labels = makePublicLabels(populated.labels)
+    const url = makeScrapeUrl(populated.labels, config.params)
+    const hash = hashTarget(populated.labels, url)
+    const socket = populated.labels.get('__unix_socket__')
+    return { discovered, labels, url, intervalMs, timeoutMs, hash, histograms, socketPath: socket === '' ? undefined : socket }
+  }
+
+  #runTarget(identity: string, target: Target): void {
+    // Its group may have gone before its turn came.
+    if (!this.#holders.has(identity)) return
+    const running = this.#loops.get(identity)
+    if (running !== undefined && running.config === this.#config && isAskedAlike(running.target, target)) {
+      running.target = target
+      return
+    }
+    const before = running ?? this.#ending.get(identity)
+    before?.stop()
+    this.#ending.delete(identity)
+    const keepsSeries = before !== undefined && this.#seriesKeys.get(before) === this.#seriesKey
+    const loop = this.#createLoop(target, keepsSeries ? before : undefined)
+    this.#seriesKeys.set(loop, this.#seriesKey)
+    this.#loops.set(identity, loop)
+    loop.start()
   }
 
   #createLoop(target: Target, before: ScrapeLoop | undefined): ScrapeLoop {

@@ -5,6 +5,7 @@ import { locateSymbols, symbolText } from '@narthex/wire/symbol-table'
 import { noFamily } from '../store/frame.ts'
 import type { SeriesLayout } from '../store/frame.ts'
 import { LayoutBuilder } from '../store/layout-builder.ts'
+import { SymbolDictionary } from './symbol-dictionary.ts'
 
 /** A layout as a remote wants it: with external labels, after its write_relabel_configs. */
 export interface PreparedLayout {
@@ -18,6 +19,8 @@ export class LayoutPreparer {
   readonly #externalLabels: Labels
   readonly #rules: readonly RelabelRule[]
   readonly #prepared = new WeakMap<SeriesLayout, PreparedLayout>()
+  /** Of all layouts that were prepared here; requests of one remote are built one at a time. */
+  readonly symbols = new SymbolDictionary()
 
   constructor(externalLabels: Labels, rules: readonly RelabelRule[]) {
     this.#externalLabels = externalLabels

@@ -89,7 +89,8 @@ export class RequestBuilder {
     this.#maxTimeMs = 0
     const writer = version === 1 ? this.#writer1 : this.#writer2
     writer.reset()
-    const bases = new Map<SeriesLayout, number>()
+    const maps = new Map<SeriesLayout, Uint32Array>()
+    this.#preparer.symbols.beginRequest()
     const families = new Map<FamilyMetadata, FamilyRefs>()
     for (const slice of slices) {
       const { frame } = slice
@@ -100,7 +101,7 @@ export class RequestBuilder {
       }
       const prepared = this.#preparer.prepare(frame.layout)
       if (version === 1) this.#addSlice1(slice, prepared, oldestMs)
-      else this.#addSlice2(slice, prepared, oldestMs, bases, metadata.isDue(frame) ? families : undefined)
+      else this.#addSlice2(slice, prepared, oldestMs, maps, metadata.isDue(frame) ? families : undefined)
     }
     const bytes = writer.view()
     // Nobody has the last body any more. Its memory goes back now: the collector sees only a small object, and would let megabytes a second
@@ -159,21 +160,21 @@ export class RequestBuilder {
     slice: FrameSlice,
     prepared: PreparedLayout,
     oldestMs: number,
-    bases: Map<SeriesLayout, number>,
+    maps: Map<SeriesLayout, Uint32Array>,
     families: Map<FamilyMetadata, FamilyRefs> | undefined,
   ): void {
     const writer = this.#writer2
     const { layout, places } = prepared
     const { seriesRefs, seriesRefOffsets, familyOfSeries } = layout
-    let base = bases.get(layout)
-    if (base === undefined) bases.set(layout, (base = writer.addSymbols(layout.symbolBytes, layout.symbolCount)))
+    let map = maps.get(layout)
+    if (map === undefined) maps.set(layout, (map = this.#preparer.symbols.addTo(writer, layout)))
     const { words, hasTimes, timeMs, exemplars } = this.#columns
     writer.setTime(timeMs)
     if (this.#isRich(2)) {
-      const shift = base
+      const references = map
       this.#addRich(slice, places, oldestMs, {
         version: 2,
-        open: (series) => writer.openSeries(seriesRefs, seriesRefOffsets[series]!, seriesRefOffsets[series + 1]!, shift),
+        open: (series) => writer.openSeries(seriesRefs, seriesRefOffsets[series]!, seriesRefOffsets[series + 1]!, references),
         exemplar: (i, low, high) => writer.addExemplar(this.#exemplarRefs(i), low, high, exemplars.times[i]!),
         close: (series) => {
           const family = families === undefined || familyOfSeries === undefined ? noFamily : familyOfSeries[series]!
@@ -193,10 +194,10 @@ export class RequestBuilder {
       const start = seriesRefOffsets[series]!
       const end = seriesRefOffsets[series + 1]!
       const family = families === undefined || familyOfSeries === undefined ? noFamily : familyOfSeries[series]!
-      if (family === noFamily) writer.seriesNow(seriesRefs, start, end, base, words[2 * i]! | 0, words[2 * i + 1]! | 0)
+      if (family === noFamily) writer.seriesNow(seriesRefs, start, end, map, words[2 * i]! | 0, words[2 * i + 1]! | 0)
       else {
         const refs = familyRefs(writer, families!, layout.families[family]!)
-        writer.seriesNow(seriesRefs, start, end, base, words[2 * i]! | 0, words[2 * i + 1]! | 0, refs.code, refs.help, refs.unit)
+        writer.seriesNow(seriesRefs, start, end, map, words[2 * i]! | 0, words[2 * i + 1]! | 0, refs.code, refs.help, refs.unit)
       }
     }
   }
@@ -231,6 +232,12 @@ export class RequestBuilder {
       if (isHistogram)
         writer.addHistogram(histograms.bytes, histograms.offsets[histogram - 1]!, histograms.offsets[histogram]!, startTimeMs)
       else writer.addSample(words[2 * i]! | 0, words[2 * i + 1]! | 0, startTimeMs)
+      if (rich.version === 1 && isHistogram && exemplarsTo > firstExemplar) {
+        // Receivers of 1.0 take a series' exemplars before its histograms, and drop those of a series that they do not know yet. So exemplars
+        // come in a series entry of their own, as Prometheus sends them.
+        rich.close(series)
+        rich.open(series)
+      }
       for (let at = firstExemplar; at < exemplarsTo; at++) rich.exemplar(at, exemplars.words[2 * at]!, exemplars.words[2 * at + 1]!)
       rich.close(series)
     }

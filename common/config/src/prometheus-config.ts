@@ -141,7 +141,7 @@ export interface PrometheusConfig {
 export interface ParseOptions {
   readonly path: string
   readonly mode: ConfigMode
-  /** For `$NAME` and `${NAME}` in external_labels; default: this process's. */
+  /** For `%{NAME}` anywhere, and `$NAME` and `${NAME}` in external_labels; default: this process's. */
   readonly env?: NodeJS.ProcessEnv
   /** Where `scrape_config_files` are; default: the disk. */
   readonly files?: ConfigFiles
@@ -213,17 +213,23 @@ const includedConfig: ObjectCodec<{ readonly scrapeConfigs: readonly RawScrapeCo
 
 /** Reads and checks a whole `prometheus.yml`. Throws ConfigError. */
 export function parsePrometheusConfig(text: string, options: ParseOptions): PrometheusConfig {
-  return openYaml(text, { path: options.path }, (root, context) => {
+  const environment = options.env ?? process.env
+  return openYaml(text, { path: options.path, environment }, (root, context) => {
     const raw = root === undefined ? rawConfig.defaults() : context.collect(() => context.read(rawConfig, root))
     const [first, ...others] = context.problems
     if (first !== undefined || raw === undefined) throw new ConfigError(options.path, [first!, ...others], 'unmarshal')
-    return complete(raw, text, context, options)
+    return complete(raw, text, context, { ...options, env: environment })
   })
 }
 
-function complete(raw: RawConfig, text: string, context: DecodeContext, options: ParseOptions): PrometheusConfig {
+function complete(
+  raw: RawConfig,
+  text: string,
+  context: DecodeContext,
+  options: ParseOptions & { readonly env: NodeJS.ProcessEnv },
+): PrometheusConfig {
   const fail = (problem: string, key?: string): never => context.failAt(raw, key, problem)
-  const global = { ...raw.global, externalLabels: expandEnvironment(raw.global.externalLabels, options.env ?? process.env) }
+  const global = { ...raw.global, externalLabels: expandEnvironment(raw.global.externalLabels, options.env) }
   const jobs = new Map<string, string>()
   const own = raw.scrapeConfigs.map((config) => {
     const whole = completeScrapeConfig(config, global, context)
@@ -247,8 +253,11 @@ function complete(raw: RawConfig, text: string, context: DecodeContext, options:
     fail(`OTLP translation strategy ${JSON.stringify(raw.otlp.translationStrategy)} is not allowed when UTF8 is disabled`, 'otlp')
   }
   if (options.mode === 'agent') checkAgentMode(raw, fail)
-  const included = loadScrapeConfigFiles(raw.scrapeConfigFiles, options.files ?? diskFiles, jobs, includedConfig, (config, place) =>
-    completeScrapeConfig(config, global, place),
+  const included = loadScrapeConfigFiles(
+    { patterns: raw.scrapeConfigFiles, files: options.files ?? diskFiles, environment: options.env },
+    jobs,
+    includedConfig,
+    (config, place) => completeScrapeConfig(config, global, place),
   )
   return {
     path: options.path,

@@ -81,10 +81,11 @@ const message: Codec<RemoteWriteMessage> = {
 const queueConfig = object<QueueConfig>(
   'config.QueueConfig',
   {
-    capacity: field('capacity', integer, 10_000),
+    // Five times Prometheus': a request carries each text once, so larger ones are smaller a sample (docs/differences.md).
+    capacity: field('capacity', integer, 50_000),
     maxShards: field('max_shards', integer, 50),
     minShards: field('min_shards', integer, 1),
-    maxSamplesPerSend: field('max_samples_per_send', integer, 2_000),
+    maxSamplesPerSend: field('max_samples_per_send', integer, 10_000),
     batchSendDeadlineMs: field('batch_send_deadline', durationMs, 5_000),
     minBackoffMs: field('min_backoff', durationMs, 30),
     maxBackoffMs: field('max_backoff', durationMs, 5_000),

@@ -16,6 +16,13 @@ export const diskFiles: ConfigFiles = {
   read: (path) => readFileSync(path, 'utf8'),
 }
 
+export interface IncludedFiles {
+  readonly patterns: readonly string[]
+  readonly files: ConfigFiles
+  /** For `%{NAME}`. */
+  readonly environment: NodeJS.ProcessEnv
+}
+
 export interface IncludedScrapeConfigs {
   readonly scrapeConfigs: readonly ScrapeConfig[]
   readonly paths: readonly string[]
@@ -27,8 +34,7 @@ export interface IncludedScrapeConfigs {
  * Throws ConfigError, placed in the file that is wrong.
  */
 export function loadScrapeConfigFiles(
-  patterns: readonly string[],
-  files: ConfigFiles,
+  { patterns, files, environment }: IncludedFiles,
   jobs: Map<string, string>,
   codec: ObjectCodec<{ readonly scrapeConfigs: readonly RawScrapeConfig[] }>,
   complete: (config: RawScrapeConfig, context: DecodeContext) => ScrapeConfig,
@@ -36,7 +42,7 @@ export function loadScrapeConfigFiles(
   const paths = patterns.flatMap((pattern) => files.glob(pattern))
   const notYet: string[] = []
   const scrapeConfigs = paths.flatMap((path) =>
-    openYaml(readText(files, path), { path }, (root, context) => {
+    openYaml(readText(files, path), { path, environment }, (root, context) => {
       const raw = root === undefined ? codec.defaults() : context.collect(() => context.read(codec, root))
       const [first, ...others] = context.problems
       if (first !== undefined || raw === undefined) throw new ConfigError(path, [first!, ...others], 'unmarshal')

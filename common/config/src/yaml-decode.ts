@@ -13,6 +13,7 @@ import {
   type Pair,
 } from 'yaml'
 import { ConfigError, type ConfigProblem } from './config-error.ts'
+import { fillPlaceholders, markPlaceholders } from './placeholders.ts'
 import { findPlainTag, isNullText } from './yaml-scalar.ts'
 
 /** A longer text is refused before it is parsed. */
@@ -48,6 +49,8 @@ export interface DecodeOptions {
   readonly path: string
   /** Go's yaml/v3 words its texts for keys set twice in its own way. */
   readonly dialect?: 'v2' | 'v3'
+  /** What `%{NAME}` in a scalar stands for; absent: it stands for itself. */
+  readonly environment?: NodeJS.ProcessEnv
 }
 
 /** One document while it is being read: positions, collected problems, aliases. */
@@ -175,16 +178,27 @@ export function openYaml<Value>(
   options: DecodeOptions,
   read: (root: Node | undefined, context: DecodeContext) => Value,
 ): Value {
-  const { path } = options
+  const { path, environment } = options
   if (text.length > yamlBytesMax) {
     throw new ConfigError(path, [{ line: 0, column: 0, text: `file is larger than ${yamlBytesMax} bytes` }], 'check')
   }
   const lines = new LineCounter()
-  const document = parseText(text, lines, path)
+  const document = environment === undefined ? parseText(text, lines, path) : parseWithPlaceholders(text, lines, path, environment)
   const context = new DecodeContext(document, lines, options)
   const root = document.contents as Node | null
   const isEmpty = root === null || (isScalar(root) && isPlain(root) && isNullText(scalarText(root)))
   return read(isEmpty ? undefined : root, context)
+}
+
+function parseWithPlaceholders(text: string, lines: LineCounter, path: string, environment: NodeJS.ProcessEnv): Document {
+  const marked = markPlaceholders(text)
+  const document = parseText(marked.text, lines, path)
+  const [first, ...others] = fillPlaceholders(document, marked, environment, (offset) => {
+    const { line, col } = lines.linePos(offset)
+    return { line, column: col }
+  })
+  if (first !== undefined) throw new ConfigError(path, [first, ...others], 'check')
+  return document
 }
 
 function parseText(text: string, lines: LineCounter, path: string): Document {

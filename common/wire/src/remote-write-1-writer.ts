@@ -89,7 +89,7 @@ export class RemoteWrite1Writer {
   }
 
   /**
-   * Begins a series with more than one float: at least one `addSample` or `addHistogram`, and exemplars between them, then `closeSeries`.
+   * Begins a series that is not one float alone: samples, exemplars and histograms in this order, at least one of them, then `closeSeries`.
    * Arguments as of `seriesNow`, which is the quick way for all other series.
    */
   openSeries(symbolBytes: Uint8Array, symbolOffsets: Uint32Array, refs: Uint8Array, start: number, end: number): void {

@@ -48,14 +48,14 @@ export class RemoteWrite2Writer {
   }
 
   /**
-   * Appends a table of `symbols` fields (tag 0x22, uvarint length, bytes) and returns what to add to references into it that
-   * count from 1.
+   * Appends a table of `symbols` fields (tag 0x22, uvarint length, bytes) and returns the references that those into it, which count from 1, are
+   * in this request; undefined if they are the same.
    */
-  addSymbols(symbolBytes: Uint8Array, symbolCount: number): number {
+  addSymbols(symbolBytes: Uint8Array, symbolCount: number): Uint32Array | undefined {
     const base = this.#symbolCount - 1
     this.#symbols.raw(symbolBytes)
     this.#symbolCount += symbolCount
-    return base
+    return base === 0 ? undefined : Uint32Array.from({ length: symbolCount + 1 }, (_, ref) => (ref === 0 ? 0 : base + ref))
   }
 
   /** Appends one symbol and returns its reference. */
@@ -66,6 +66,12 @@ export class RemoteWrite2Writer {
     this.#symbols.u8(0x22)
     this.#symbols.uvarint(encoded.utf8(text))
     this.#symbols.raw(encoded.bytes, 0, encoded.length)
+    return this.#symbolCount++
+  }
+
+  /** As `addSymbol`, of a whole `symbols` field (tag 0x22, uvarint length, bytes). */
+  addSymbolField(bytes: Uint8Array, start: number, end: number): number {
+    this.#symbols.raw(bytes, start, end)
     return this.#symbolCount++
   }
 
@@ -88,7 +94,7 @@ export class RemoteWrite2Writer {
     refs: Uint8Array,
     start: number,
     end: number,
-    base: number,
+    map: Uint32Array | undefined,
     timeMs: number,
     low: number,
     high: number,
@@ -97,19 +103,19 @@ export class RemoteWrite2Writer {
     unitRef = 0,
   ): void {
     this.setTime(timeMs)
-    this.seriesNow(refs, start, end, base, low, high, typeCode, helpRef, unitRef)
+    this.seriesNow(refs, start, end, map, low, high, typeCode, helpRef, unitRef)
   }
 
   /**
    * Appends a series with one sample. [start, end) of `refs` is a `labels_refs` field (tag 0x0a, length, packed references
-   * from 1); `base` comes from `addSymbols`. Metadata is left out if `typeCode`, `helpRef` and `unitRef` are 0; its references are final. The
+   * from 1); `map` says which symbols of the request they are, undefined = they are its references already. Metadata is left out if `typeCode`, `helpRef` and `unitRef` are 0; its references are final. The
    * halves of the value are taken with or without sign; numbers above 2^31 cost an object each.
    */
   seriesNow(
     refs: Uint8Array,
     start: number,
     end: number,
-    base: number,
+    map: Uint32Array | undefined,
     low: number,
     high: number,
     typeCode = 0,
@@ -121,8 +127,8 @@ export class RemoteWrite2Writer {
     const { bytes } = out
     const fieldStart = out.length
     let at = fieldStart + 2
-    if (base === 0) for (let i = start; i < end; i++) bytes[at++] = refs[i]!
-    else at = putShifted(bytes, at, refs, start, end, base)
+    if (map === undefined) for (let i = start; i < end; i++) bytes[at++] = refs[i]!
+    else at = putMapped(bytes, at, refs, start, end, map)
     at = this.#sample.put(bytes, at, low, high)
     if (typeCode !== 0 || helpRef !== 0 || unitRef !== 0) at = putMetadata(bytes, at, typeCode, helpRef, unitRef)
     out.length = closeField(bytes, fieldStart, at)
@@ -133,13 +139,13 @@ export class RemoteWrite2Writer {
    * Begins a series with more than one float: at least one `addSample` or `addHistogram`, then exemplars, then `closeSeries`. Arguments as of
    * `seriesNow`, which is the quick way for all other series.
    */
-  openSeries(refs: Uint8Array, start: number, end: number, base: number): void {
+  openSeries(refs: Uint8Array, start: number, end: number, map: Uint32Array | undefined): void {
     const out = this.#series
     out.reserve(16 + (end - start) * 5)
     this.#opened = out.length
     const at = out.length + 2
-    if (base === 0) out.bytes.set(refs.subarray(start, end), at)
-    out.length = base === 0 ? at + end - start : putShifted(out.bytes, at, refs, start, end, base)
+    if (map === undefined) out.bytes.set(refs.subarray(start, end), at)
+    out.length = map === undefined ? at + end - start : putMapped(out.bytes, at, refs, start, end, map)
   }
 
   /** `startTimeMs` 0 = none. */
@@ -224,8 +230,8 @@ function closeField(bytes: Uint8Array, fieldStart: number, end: number): number 
   return end + lengthBytes - 1
 }
 
-/** The `labels_refs` field with `base` added to every reference but 0. */
-function putShifted(bytes: Uint8Array, at: number, refs: Uint8Array, start: number, end: number, base: number): number {
+/** The `labels_refs` field with every reference as `map` has it. */
+function putMapped(bytes: Uint8Array, at: number, refs: Uint8Array, start: number, end: number, map: Uint32Array): number {
   let from = start + 1
   while (refs[from++]! >= 0x80);
   bytes[at] = 0x0a
@@ -241,7 +247,7 @@ function putShifted(bytes: Uint8Array, at: number, refs: Uint8Array, start: numb
         if (byte < 0x80) break
       }
     }
-    if (ref !== 0) ref += base
+    ref = map[ref]!
     if (ref < 0x80) bytes[next++] = ref
     else if (ref < 0x4000) {
       bytes[next++] = (ref & 0x7f) | 0x80

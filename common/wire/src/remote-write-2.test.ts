@@ -155,7 +155,7 @@ describe('RemoteWrite2Writer', () => {
     fc.assert(
       fc.property(fc.array(requestArbitrary(), { minLength: 1, maxLength: 3 }), (tables) => {
         writer.reset()
-        const bases = tables.map((table) => writer.addSymbols(symbolFields(table.symbols.slice(1)), table.symbols.length - 1))
+        const maps = tables.map((table) => writer.addSymbols(symbolFields(table.symbols.slice(1)), table.symbols.length - 1))
         const expected: unknown[] = []
         tables.forEach((table, t) => {
           const texts = (refs: number[]) => refs.map((ref) => table.symbols[ref]!)
@@ -163,9 +163,9 @@ describe('RemoteWrite2Writer', () => {
             for (const sample of series.samples) {
               const refs = refsField(series.labelsRefs)
               const words = new Uint32Array(Float64Array.of(sample.value).buffer)
-              const final = (ref: number) => (ref === 0 ? 0 : ref + bases[t]!)
+              const final = (ref: number) => maps[t]?.[ref] ?? ref
               const { type, helpRef, unitRef } = series.metadata ?? noMetadata
-              writer.series(refs, 0, refs.length, bases[t]!, sample.timestamp, words[0]!, words[1]!, type, final(helpRef), final(unitRef))
+              writer.series(refs, 0, refs.length, maps[t], sample.timestamp, words[0]!, words[1]!, type, final(helpRef), final(unitRef))
               expected.push({ labels: texts(series.labelsRefs), sample, type, help: table.symbols[helpRef], unit: table.symbols[unitRef] })
             }
           }
@@ -192,7 +192,7 @@ describe('RemoteWrite2Writer', () => {
   test('counts its bytes', () => {
     const writer = new RemoteWrite2Writer()
     writer.addSymbol('ü')
-    writer.series(refsField([1, 1]), 0, 4, 0, 1.7e12, 2, 0x7ff00000)
+    writer.series(refsField([1, 1]), 0, 4, undefined, 1.7e12, 2, 0x7ff00000)
     expect(writer.view()).toHaveLength(writer.length)
     expect(writer.sampleCount).toBe(1)
   })

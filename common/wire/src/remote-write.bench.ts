@@ -68,10 +68,10 @@ function write1(): Uint8Array {
 function write2(shift: number): Uint8Array {
   writer2.reset()
   for (let i = 0; i < shift; i++) writer2.addSymbol('x')
-  const base = writer2.addSymbols(symbolBytes, symbols.length)
+  const map = writer2.addSymbols(symbolBytes, symbols.length)
   for (let i = 0; i < seriesCount; i++) {
     const field = fields[i]!
-    writer2.series(field, 0, field.length, base, 1.7e12, words[2 * i]!, words[2 * i + 1]!)
+    writer2.series(field, 0, field.length, map, 1.7e12, words[2 * i]!, words[2 * i + 1]!)
   }
   return writer2.view()
 }

@@ -127,6 +127,19 @@ test('a cancelled statement that does not end costs its connection', async () =>
   expect(pool.size).toBe(0)
 })
 
+test('a lost connection is replaced for those that wait, while another one is still busy', async () => {
+  const pool = createPool()
+  const results = ['a', 'b', 'c'].map((sql) => pool.query(sql, never))
+  await vi.advanceTimersByTimeAsync(100)
+  expect(opened).toHaveLength(2)
+  opened[1]!.destroy(new Error('lost'))
+  await expect(results[1]).rejects.toThrow('lost')
+  await settle()
+  expect(sqlOf(2)).toEqual(['c'])
+  for (const index of [0, 2]) opened[index]!.running[0]!.end()
+  await Promise.all([results[0], results[2]])
+})
+
 test('one that still waits at the deadline leaves the queue', async () => {
   const pool = createPool(1)
   const first = pool.query('first', never)

@@ -163,7 +163,7 @@ export class ConnectionPool<Connection extends PooledConnection> {
     if (!this.#open.has(connection)) return
     if (connection.isUsable) return this.#hand(connection)
     this.#open.delete(connection)
-    if (this.size === 0) this.#grow()
+    this.#grow()
   }
 
   #hand(connection: Connection): void {

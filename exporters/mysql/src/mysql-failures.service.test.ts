@@ -1,18 +1,23 @@
 import { findViolations } from '@narthex/exporter-kit/conformance'
+import { FlagReader } from '@narthex/exporter-kit/flag-reader'
 import { readInventory } from '@narthex/exporter-kit/inventory'
 import { createLogger, type Logger } from '@narthex/service/logger'
 import { waitFor } from '@narthex/test/kit/process'
+import { startMariadb } from '@narthex/test/kit/services'
 import { Secret } from '@narthex/config/secret'
+import { readdirSync, readFileSync } from 'node:fs'
 import { createServer, connect, type Socket } from 'node:net'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { collectorFactories } from './collectors.ts'
 import { createEmbeddedMysql } from './embedded-mysql.ts'
+import { mysqlExporterFlags } from './flags.ts'
 import type { MysqlExporter } from './mysql-exporter.ts'
-import { createTestExporter, exporterPassword, scrapeFamilies, startTestServer, valueOf, type TestServer } from './test-server.ts'
+import { createTestExporter, exporterPassword, scrapeFamilies, prepareTestServer, valueOf, type TestServer } from './test-server.ts'
 
 let server: TestServer
 const exporters: MysqlExporter[] = []
 beforeAll(async () => {
-  server = await startTestServer()
+  server = await prepareTestServer(await startMariadb())
 })
 afterEach(async () => {
   for (const exporter of exporters.splice(0)) await exporter.close()
@@ -73,6 +78,25 @@ test('the account of the README is enough for the default collectors, over TCP',
   expect(families.get('mysql_exporter_collector_success')!.samples.map(({ value }) => value)).toEqual([1, 1, 1, 1, 1, 1])
 })
 
+test('with the further grants of the README every collector succeeds', async () => {
+  await server.run(
+    `CREATE USER IF NOT EXISTS everything@localhost IDENTIFIED BY 'e'`,
+    'GRANT PROCESS, SLAVE MONITOR, BINLOG MONITOR, REPLICATION MASTER ADMIN ON *.* TO everything@localhost',
+    ...['performance_schema.*', 'sys.*', 'mysql.user', 'heartbeat.heartbeat'].map(
+      (what) => `GRANT SELECT ON ${what} TO everything@localhost`,
+    ),
+    // For the functions that the views of sys call.
+    'GRANT EXECUTE ON sys.* TO everything@localhost',
+  )
+  const names = collectorFactories.map((create) => create(new FlagReader(mysqlExporterFlags, {})).name)
+  const flags = Object.fromEntries([...names, 'mysql.user.privileges'].map((name) => [`collect.${name}`, true]))
+  const { lines, log } = recordLog()
+  const families = await scrapeFamilies(use(flags, { settings: { user: 'everything', password: new Secret('e') }, log }))
+  expect(lines).toEqual([])
+  // Three are for MySQL only.
+  expect(families.get('mysql_exporter_collector_success')!.samples.map(({ value }) => value)).toEqual(Array.from(names.slice(3), () => 1))
+})
+
 test('nobody listens: mysql_up is 0 at once, and the reason is in the log', async () => {
   const { lines, log } = recordLog()
   const exporter = use({}, { settings: { address: { kind: 'tcp', host: 'localhost', port: 1 } }, log })
@@ -107,14 +131,19 @@ test('a statement that hangs costs its own collector only, is ended in the serve
 test('a frozen server is down after the time of the scrape, and up again when it thaws', async () => {
   const exporter = use()
   expect(valueOf(await scrapeFamilies(exporter), 'mysql_up')).toBe(1)
-  process.kill(server.service.process.pid, 'SIGSTOP')
+  const { pid } = server.service.process
+  process.kill(pid, 'SIGSTOP')
   try {
+    // A thread of the server may still answer for a moment.
+    await waitFor('every thread to stop', () =>
+      readdirSync(`/proc/${pid}/task`).every((thread) => / T \d/.test(readFileSync(`/proc/${pid}/task/${thread}/stat`, 'latin1'))),
+    )
     const startMs = performance.now()
     const families = await scrapeFamilies(exporter, 0.75)
     expect(performance.now() - startMs).toBeLessThan(740)
     expect(valueOf(families, 'mysql_up')).toBe(0)
   } finally {
-    process.kill(server.service.process.pid, 'SIGCONT')
+    process.kill(pid, 'SIGCONT')
   }
   expect(valueOf(await scrapeFamilies(exporter), 'mysql_up')).toBe(1)
 })

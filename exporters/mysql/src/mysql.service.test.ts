@@ -1,9 +1,12 @@
 import type { MetricFamily } from '@narthex/exporter-kit/family-parser'
 import { FlagReader } from '@narthex/exporter-kit/flag-reader'
+import { findProgram } from '@narthex/test/kit/packages'
+import { answersOk, findFreePort, startProcess, waitFor } from '@narthex/test/kit/process'
+import { startMariadb } from '@narthex/test/kit/services'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { collectorFactories } from './collectors.ts'
 import { mysqlExporterFlags } from './flags.ts'
-import { createTestExporter, scrapeFamilies, startPeer, startTestServer, type Families, type TestServer } from './test-server.ts'
+import { createTestExporter, parseText, prepareTestServer, scrapeFamilies, type Families, type TestServer } from './test-server.ts'
 
 // Debian's mysqld_exporter 0.14 beside ours, on one MariaDB.
 
@@ -24,7 +27,7 @@ const newerLabels: readonly (readonly [RegExp, string])[] = [[/^mysqld_exporter_
 
 let server: TestServer
 beforeAll(async () => {
-  server = await startTestServer()
+  server = await prepareTestServer(await startMariadb())
 })
 afterAll(() => server.stop())
 
@@ -48,7 +51,7 @@ test('so are those of all collectors that are off by default', async () => {
 })
 
 async function compare(flags: Readonly<Record<string, boolean>>, peerFlags: readonly string[]): Promise<string[]> {
-  const peer = await startPeer(server, peerFlags)
+  const peer = await startPeer(peerFlags)
   const exporter = createTestExporter(server, flags)
   // One thread that both see.
   const bystander = await server.connect()
@@ -137,4 +140,24 @@ function isBetween({ name, type }: MetricFamily, value: number, low: number, hig
   if (name === 'mysql_perf_schema_events_waits_seconds_total') return value >= low
   if (type !== 'counter' && moving.test(name)) return Number.isFinite(value)
   return value >= Math.min(low, high) && value <= Math.max(low, high)
+}
+
+interface Peer {
+  scrape(): Promise<Families>
+  stop(): Promise<void>
+}
+
+/** Debian's mysqld_exporter 0.14 on the same server. */
+async function startPeer(args: readonly string[]): Promise<Peer> {
+  const path = findProgram('prometheus-mysqld-exporter')
+  if (path === undefined) throw new Error('cannot start prometheus-mysqld-exporter: want it installed')
+  const address = `127.0.0.1:${await findFreePort()}`
+  const child = startProcess(path, [`--web.listen-address=${address}`, ...args], {
+    env: { ...process.env, DATA_SOURCE_NAME: `root:@unix(${server.socketPath})/` },
+  })
+  await waitFor('mysqld_exporter', () => answersOk(`http://${address}/`), { process: child })
+  return {
+    scrape: async () => parseText(await (await fetch(`http://${address}/metrics`)).text()),
+    stop: () => child.stop(),
+  }
 }

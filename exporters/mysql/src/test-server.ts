@@ -1,6 +1,3 @@
-import { findProgram } from '@narthex/test/kit/packages'
-import { answersOk, findFreePort, startProcess, waitFor, type RunningProcess } from '@narthex/test/kit/process'
-import { startMariadb, type Service } from '@narthex/test/kit/services'
 import { Secret } from '@narthex/config/secret'
 import type { FlagValues } from '@narthex/exporter-kit/flag-spec'
 import { parseFamilies, type MetricFamily } from '@narthex/exporter-kit/family-parser'
@@ -9,9 +6,17 @@ import type { ConnectionSettings } from './connection-settings.ts'
 import { openConnection, type MysqlConnection } from './connection.ts'
 import { createMysqlExporter, type MysqlExporter } from './mysql-exporter.ts'
 
+/** A started server, as test/kit gives it. */
+export interface StartedServer {
+  readonly port: number
+  readonly directory: string
+  readonly process: { readonly pid: number }
+  stop(): Promise<void>
+}
+
 /** A MariaDB of one test file, with what the collectors need to have something to say. */
 export interface TestServer {
-  readonly service: Service
+  readonly service: StartedServer
   readonly socketPath: string
   /** Runs statements as root, one after the other. */
   run(...statements: readonly string[]): Promise<void>
@@ -24,7 +29,7 @@ export const exporterPassword = 'p#ss"w0rd;$x'
 
 const setup = [
   `CREATE USER exporter@localhost IDENTIFIED BY '${exporterPassword}'`,
-  'GRANT PROCESS, REPLICATION CLIENT, REPLICATION MASTER ADMIN, SLAVE MONITOR, BINLOG MONITOR ON *.* TO exporter@localhost',
+  'GRANT PROCESS, SLAVE MONITOR ON *.* TO exporter@localhost',
   'CREATE DATABASE shop',
   'CREATE TABLE shop.orders (id INT UNSIGNED AUTO_INCREMENT PRIMARY KEY, name VARCHAR(20), KEY (name)) ENGINE=InnoDB',
   'CREATE TABLE shop.odd (id TINYINT AUTO_INCREMENT PRIMARY KEY) ENGINE=MyISAM',
@@ -37,8 +42,8 @@ const setup = [
   `SET GLOBAL gtid_slave_pos = '0-1-100,3-2-7'`,
 ]
 
-export async function startTestServer(): Promise<TestServer> {
-  const service = await startMariadb()
+/** Fills a fresh MariaDB. */
+export async function prepareTestServer(service: StartedServer): Promise<TestServer> {
   const socketPath = `${service.directory}/s.sock`
   const connect = (): Promise<MysqlConnection> =>
     openConnection(rootSettings(socketPath), { statementsFor: () => [], onRefused: () => {} }, 10_000)
@@ -90,24 +95,4 @@ export function parseText(text: string): Families {
 /** Value of a sample by its labels as flat list; undefined if there is none. */
 export function valueOf(families: Families, name: string, ...labels: readonly string[]): number | undefined {
   return families.get(name)?.samples.find((sample) => sample.labels.join('\0') === labels.join('\0'))?.value
-}
-
-export interface Peer {
-  scrape(): Promise<Families>
-  stop(): Promise<void>
-}
-
-/** Debian's mysqld_exporter 0.14 on the same server. */
-export async function startPeer(server: TestServer, args: readonly string[] = []): Promise<Peer> {
-  const path = findProgram('prometheus-mysqld-exporter')
-  if (path === undefined) throw new Error('cannot start prometheus-mysqld-exporter: want it installed')
-  const address = `127.0.0.1:${await findFreePort()}`
-  const child: RunningProcess = startProcess(path, [`--web.listen-address=${address}`, ...args], {
-    env: { ...process.env, DATA_SOURCE_NAME: `root:@unix(${server.socketPath})/` },
-  })
-  await waitFor('mysqld_exporter', () => answersOk(`http://${address}/`), { process: child })
-  return {
-    scrape: async () => parseText(await (await fetch(`http://${address}/metrics`)).text()),
-    stop: () => child.stop(),
-  }
 }

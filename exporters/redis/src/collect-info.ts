@@ -24,6 +24,8 @@ export interface InfoSummary {
   readonly commandMicroseconds: ReadonlyMap<string, number>
 }
 
+const ioThreadPrefix = 'used_active_time_io_thread_'
+
 interface CommandRow {
   readonly calls: number
   readonly microseconds: number
@@ -70,10 +72,9 @@ export function writeInfo(writer: TargetWriter, text: string, options: InfoOptio
       isSentinel = true
       if (readSentinelField(writer, sentinel, field, value)) continue
     }
-    const thread = /^used_active_time_io_thread_([0-9]+)$/.exec(field)?.[1]
-    if (thread !== undefined) {
+    if (field.startsWith(ioThreadPrefix)) {
       const seconds = parseGoFloat(value)
-      if (seconds !== undefined) ioThreads.push({ labels: ['thread', thread], value: seconds })
+      if (seconds !== undefined) ioThreads.push({ labels: ['thread', field.slice(ioThreadPrefix.length)], value: seconds })
       continue
     }
     writeField(writer, infoFields.get(field) ?? (options.includesSystem ? systemFields.get(field) : undefined) ?? otherField(field), value)

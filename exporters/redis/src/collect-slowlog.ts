@@ -9,9 +9,10 @@ export function writeSlowlog(writer: TargetWriter, length: RespValue, newest: Re
   const [id, , microseconds] = itemsOf(itemsOf(newest)[0])
   const lastId = integerOf(id)
   const duration = integerOf(microseconds)
-  // An empty log has no last entry, and the original shows nothing then but a duration of 0.
-  if (lastId !== undefined) writer.gauge('slowlog_last_id', 'Number of the last entry of the slow log.', lastId)
-  if (count !== undefined) writer.gauge('last_slow_execution_duration_seconds', 'Length of the last slow execution.', (duration ?? 0) / 1e6)
+  if (count === undefined) return
+  // An empty log has no last entry; the original shows zeros then.
+  writer.gauge('slowlog_last_id', 'Number of the last entry of the slow log.', lastId ?? 0)
+  writer.gauge('last_slow_execution_duration_seconds', 'Length of the last slow execution.', (duration ?? 0) / 1e6)
 }
 
 /** Valkey's three logs with the names of their settings. */

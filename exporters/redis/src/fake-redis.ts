@@ -29,7 +29,13 @@ export async function startFakeRedis(answer: FakeAnswer): Promise<FakeRedis> {
       const reply = answer(command, socket)
       if (reply !== undefined) socket.write(reply)
     })
-    socket.on('data', (chunk: Buffer) => reader.push(chunk))
+    socket.on('data', (chunk: Buffer) => {
+      try {
+        reader.push(chunk)
+      } catch {
+        socket.destroy()
+      }
+    })
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const address = server.address()

@@ -40,7 +40,9 @@ test('many commands are sent in batches and answered in order', async () => {
 test('a reply that nobody asked for breaks the connection', async () => {
   const { client } = await open(() => '+OK\r\n+more\r\n')
   expect(await client.call('PING')).toBe('OK')
-  await expect.poll(() => client.call('PING').catch((error: Error) => error.message)).toBe('cannot read reply: want one reply per command, got more')
+  await expect
+    .poll(() => client.call('PING').catch((error: Error) => error.message))
+    .toBe('cannot read reply: want one reply per command, got more')
 })
 
 test('a connection that the server closes rejects what is on its way and what comes later', async () => {

@@ -20,6 +20,9 @@ export interface RedisClientOptions {
   readonly signal: AbortSignal
 }
 
+// One for all: an error takes a stack trace, and every scrape ends with this.
+const closed = new RedisConnectionError('use of closed network connection')
+
 interface Waiting {
   readonly resolve: (value: RespValue) => void
   readonly reject: (error: Error) => void
@@ -29,13 +32,15 @@ interface Waiting {
 export const commandsInFlightMax = 1_000
 
 /**
- * One connection. Commands are sent at once and answered in order, so callers that start several before they await the first one pay one
+ * One connection. Commands are sent at the end of the turn and answered in order, so callers that start several before they await the first one pay one
  * round trip. An error of the server is a value (`RespError`); a broken connection rejects every command with `RedisConnectionError`.
  */
 export class RedisClient {
   readonly #socket: Socket
   readonly #reader: RespReader
   readonly #waiting: Waiting[] = []
+  /** Commands of this turn, sent together at its end. */
+  #outgoing: Buffer[] = []
   #answered = 0
   #failure: Error | undefined
 
@@ -57,7 +62,7 @@ export class RedisClient {
     socket.on('error', (error) => this.#fail(describeSocketError(error, options.address)))
     socket.on('close', () => {
       options.signal.removeEventListener('abort', onAbort)
-      this.#fail(new RedisConnectionError('EOF'))
+      if (this.#failure === undefined) this.#fail(new RedisConnectionError('EOF'))
     })
   }
 
@@ -93,7 +98,7 @@ export class RedisClient {
     const reply = new Promise<RespValue>((resolve, reject) => {
       if (this.#failure !== undefined) return reject(this.#failure)
       this.#waiting.push({ resolve, reject })
-      this.#socket.write(encodeCommand(parts))
+      if (this.#outgoing.push(encodeCommand(parts)) === 1) queueMicrotask(() => this.#flush())
     })
     reply.catch(() => undefined)
     return reply
@@ -110,8 +115,14 @@ export class RedisClient {
   }
 
   close(): void {
-    this.#failure ??= new RedisConnectionError('closed')
+    this.#failure ??= closed
     this.#socket.destroy()
+  }
+
+  #flush(): void {
+    const outgoing = this.#outgoing
+    this.#outgoing = []
+    if (this.#failure === undefined) this.#socket.write(outgoing.length === 1 ? outgoing[0]! : Buffer.concat(outgoing))
   }
 
   #answer(reply: RespValue): void {

@@ -120,8 +120,8 @@ test('silence longer than the connection timeout ends the scrape', async () => {
 test('what was read before a connection broke is kept, and the server is up', async () => {
   const { url } = await start(
     answerInfo(info, ([first], socket) => {
-      if (first !== 'TYPE') return undefined
-      socket.destroy()
+      if (first === 'SELECT') return '+OK\r\n'
+      if (first === 'TYPE') socket.destroy()
       return undefined
     }),
   )
@@ -230,6 +230,62 @@ test('Valkey is asked for its three command logs', async () => {
     'redis_commandlog_large_request_length 2',
     'redis_commandlog_reply_larger_than 1.048576e+06',
     'redis_commandlog_slow_length 1',
+  ])
+})
+
+test('search indexes whose names match are shown in bytes', async () => {
+  const { commands, url } = await start(
+    answerInfo(info, ([first]) => {
+      if (first === 'FT._LIST') return array(bulk('idx:a'), bulk('other'))
+      return first === 'FT.INFO' ? array('+num_docs\r\n', bulk('3'), '+inverted_sz_mb\r\n', bulk('0.5'), '+fields\r\n', array()) : undefined
+    }),
+  )
+  const text = await scrapeOnce({ 'redis.addr': url, 'include-search-indexes-metrics': true, 'check-search-indexes': '^idx' })
+  expect(text.match(/^redis_search_index.*$/gm)).toEqual([
+    'redis_search_index_inverted_size_bytes{index_name="idx:a"} 524288',
+    'redis_search_index_num_docs{index_name="idx:a"} 3',
+  ])
+  expect(commands.filter((command) => command.startsWith('FT.INFO'))).toEqual(['FT.INFO idx:a'])
+})
+
+test('Tile38 is asked for its state, and a server that is none costs one warning', async () => {
+  const tile = await start(answerInfo(info, ([first]) => (first === 'SERVER' ? array(bulk('tile38_num_points'), bulk('7')) : undefined)))
+  expect(await scrapeOnce({ 'redis.addr': tile.url, 'is-tile38': true })).toContain('redis_tile38_num_points_total 7\n')
+  const { url } = await start(answerInfo(info))
+  const { lines, log } = createMemoryLogger()
+  const exporter = createTestExporter({ 'redis.addr': url, 'is-tile38': true }, { log })
+  await exporter.handleMetrics()
+  await exporter.handleMetrics()
+  expect(lines.filter((line) => line.includes('Tile38'))).toHaveLength(1)
+})
+
+test('a sentinel is asked for the peers, replicas and quorum of each master', async () => {
+  const fields = (pairs: Readonly<Record<string, string>>): string => array(...Object.entries(pairs).flat().map(bulk))
+  const { url } = await start(
+    answerInfo('# Server\nredis_mode:sentinel\n# Sentinel\nsentinel_masters:1\n', ([, second]) => {
+      if (second === 'MASTERS') return array(fields({ name: 'm', ip: '10.0.0.1', port: '6379', quorum: '2', 'last-ok-ping-reply': '1500' }))
+      if (second === 'SENTINELS') {
+        const peer = { name: 'p', ip: '10.0.0.2', port: '26379', runid: 'r' }
+        return array(fields({ ...peer, flags: 'sentinel' }), fields({ ...peer, runid: 'q', flags: 's_down,sentinel' }))
+      }
+      if (second === 'SLAVES') return array(fields({ flags: 'slave' }), fields({ flags: 'o_down,slave' }))
+      if (second === 'CKQUORUM') return '-NOQUORUM 1 usable Sentinels\r\n'
+      return second === 'CONFIG' ? fields({ 'resolve-hostnames': 'no', 'announce-port': '0', 'sentinel-pass': 'hidden' }) : undefined
+    }),
+  )
+  const text = await scrapeOnce({ 'redis.addr': url })
+  const master = 'master_address="10.0.0.1:6379",master_name="m"'
+  expect(text.match(/^redis_sentinel.*$/gm)).toEqual([
+    'redis_sentinel_config_key_value{key="resolve-hostnames",value="no"} 1',
+    'redis_sentinel_config_value{key="announce-port"} 0',
+    'redis_sentinel_master_ckquorum_status{master_name="m",message="NOQUORUM 1 usable Sentinels"} 0',
+    `redis_sentinel_master_last_ok_ping_reply_seconds{${master}} 1.5`,
+    `redis_sentinel_master_ok_sentinels{${master}} 2`,
+    `redis_sentinel_master_ok_slaves{${master}} 1`,
+    `redis_sentinel_master_setting_ckquorum{${master}} 2`,
+    'redis_sentinel_masters 1',
+    `redis_sentinel_peer_info{flags="s_down,sentinel",ip="10.0.0.2",${master},name="p",port="26379",runid="q"} 1`,
+    `redis_sentinel_peer_info{flags="sentinel",ip="10.0.0.2",${master},name="p",port="26379",runid="r"} 1`,
   ])
 })
 

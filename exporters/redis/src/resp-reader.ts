@@ -166,15 +166,20 @@ export class RespReader {
 
 /** A command as the server reads it: an array of bulk strings. */
 export function encodeCommand(parts: readonly (string | Uint8Array)[]): Buffer {
-  const pieces: Uint8Array[] = [Buffer.from(`*${parts.length}\r\n`)]
+  const pieces: Uint8Array[] = []
+  // Texts are gathered, so that a command of nothing else is encoded at once.
+  let text = `*${parts.length}\r\n`
   for (const part of parts) {
-    const bytes = typeof part === 'string' ? Buffer.from(part) : part
-    pieces.push(Buffer.from(`$${bytes.length}\r\n`), bytes, crlf)
+    if (typeof part === 'string') {
+      text += `$${Buffer.byteLength(part)}\r\n${part}\r\n`
+      continue
+    }
+    pieces.push(Buffer.from(`${text}$${part.length}\r\n`), part)
+    text = '\r\n'
   }
-  return Buffer.concat(pieces)
+  const last = Buffer.from(text)
+  return pieces.length === 0 ? last : Buffer.concat([...pieces, last])
 }
-
-const crlf = Buffer.from('\r\n')
 
 // 64-bit integers above 2^53 are rounded, as they would be in a sample.
 function readInteger(text: string): number {

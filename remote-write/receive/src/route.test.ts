@@ -29,7 +29,7 @@ function body2(): Uint8Array {
   const writer = new RemoteWrite2Writer()
   const name = writer.addSymbol('__name__')
   const value = writer.addSymbol('up')
-  writer.series(Uint8Array.of(0x0a, 2, name, value), 0, 4, 0, now, 0, 0x3ff00000)
+  writer.series(Uint8Array.of(0x0a, 2, name, value), 0, 4, undefined, now, 0, 0x3ff00000)
   return compress(writer.view())
 }
 

@@ -114,3 +114,15 @@ test('says why samples were refused, and keeps nothing of a scrape that the log 
   sink.append({ ...batch, times: 2 })
   expect(head.stored).toEqual(['a 1@2=0,0'])
 })
+
+test('skips native histograms, counts them, and says so once', () => {
+  const { head, sink, warnings } = makeSink()
+  const layout = layoutOf({ a: '1' }, { h: '1' }, { h: '2' }, { b: '1' })
+  const histograms = { count: 2, positions: Uint32Array.of(1, 2), offsets: Uint32Array.of(0, 2, 4), bytes: Uint8Array.of(8, 1, 8, 2) }
+  const words = Uint32Array.of(1, 1, 0, 0, 0, 0, 2, 2)
+  sink.append({ layout, indexes: undefined, times: 7, words, count: 4, histograms })
+  sink.append({ layout, indexes: undefined, times: 8, words, count: 4, histograms })
+  expect(head.stored).toEqual(['a 1@7=1,1', 'b 1@7=2,2', 'a 1@8=1,1', 'b 1@8=2,2'])
+  expect(sink.skippedHistograms).toBe(4)
+  expect(warnings).toEqual(['native histograms of scrapes are not stored: the server has no place for them yet {"skipped":2}'])
+})

@@ -28,6 +28,9 @@ export class HeadSink implements FrameSink {
   readonly #now: () => number
   // Layouts are replaced when a target's series change; the old one's references go with it.
   readonly #layouts = new WeakMap<SeriesLayout, ResolvedLayout>()
+  #toldOfHistograms = false
+  /** Native histograms of scrapes, which the head has no place for yet. */
+  skippedHistograms = 0
 
   constructor(head: HeadAppender, log: HeadSinkLog, now: () => number = () => Date.now()) {
     this.#head = head
@@ -43,7 +46,13 @@ export class HeadSink implements FrameSink {
     let unknown = 0
     let refused = 0
     let lastResult = 0
+    const histograms = batch.histograms
+    let histogram = 0
     for (let i = 0; i < count; i++) {
+      if (histograms !== undefined && histogram < histograms.count && histograms.positions[histogram] === i) {
+        histogram++
+        continue
+      }
       const reference = references[indexes === undefined ? i : indexes[i]!]!
       if (reference <= 0) {
         unknown++
@@ -55,6 +64,7 @@ export class HeadSink implements FrameSink {
       refused++
       lastResult = result
     }
+    if (histogram > 0) this.#noteHistograms(histogram)
     try {
       head.commit()
     } catch (error) {
@@ -66,6 +76,13 @@ export class HeadSink implements FrameSink {
     if (refused > 0) {
       this.#log.warn('samples of a scrape were refused', { refused, samples: count, reason: describeAppendResult(lastResult) })
     }
+  }
+
+  #noteHistograms(count: number): void {
+    this.skippedHistograms += count
+    if (this.#toldOfHistograms) return
+    this.#toldOfHistograms = true
+    this.#log.warn('native histograms of scrapes are not stored: the server has no place for them yet', { skipped: count })
   }
 
   #resolve(layout: SeriesLayout): ResolvedLayout {

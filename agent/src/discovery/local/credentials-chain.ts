@@ -39,6 +39,9 @@ export class CredentialsChain {
   }
 
   async find(service: FoundService, facts: ProcessFacts): Promise<Credentials | undefined> {
+    const { protocol } = service.rule
+    // The others are asked for pages, by the HTTP client of the job.
+    if (protocol !== 'mysql' && protocol !== 'redis') return undefined
     const ports = [...new Set(service.tcp.map(({ port }) => port))]
     for (const name of [...ports.map((port) => `${service.rule.service}-${port}`), service.rule.service]) {
       const found = await this.#readNamed(name, service, facts)

@@ -376,6 +376,12 @@ test('counts services by state, and stops without a trace', async () => {
   expect(clock.timerCount).toBe(0)
 })
 
+test('refuses to run where there is no proc file system', () => {
+  start()
+  discoverer.stop()
+  expect(() => start({ procfs: '/nowhere' })).toThrow('needs the proc file system of Linux: cannot read /nowhere/self')
+})
+
 test('refuses a service that the rule table does not have', () => {
   start()
   discoverer.stop()

@@ -39,10 +39,12 @@ export class LocalDiscoverer implements Discoverer {
   #timer: Timer | undefined
   #lastScanMs = -Infinity
   #wantsScan = false
+  /** Services that could not be attached, told once. */
+  readonly #refused = new Set<string>()
   #isStopped = false
   #longestSliceMs = 0
 
-  /** Throws, with the reason in one line, for a name that the rule table does not have. `ownPid` is left out of what is found; default: this process. */
+  /** Throws, with the reason in one line, for a name that the rule table does not have, and where there is no proc file system. `ownPid` is left out of what is found; default: this process. */
   constructor(config: LocalDiscovery, context: DiscoveryContext, surroundings: LocalSurroundings, ownPid?: number) {
     const unknown = config.services.find((name) => !serviceNames.has(name))
     if (unknown !== undefined) throw new Error(`local_sd_configs has no rule for a service named ${JSON.stringify(unknown)}`)
@@ -50,6 +52,8 @@ export class LocalDiscoverer implements Discoverer {
     this.#context = context
     this.#surroundings = surroundings
     this.#scanner = new Scanner(config.procfs, ownPid)
+    if (!this.#scanner.isReadable)
+      throw new Error(`local_sd_configs needs the proc file system of Linux: cannot read ${config.procfs}/self`)
     this.#machine = config.instanceHost ?? hostname()
     const { log, clock } = context
     this.#services = new LocalServices({
@@ -176,7 +180,8 @@ export class LocalDiscoverer implements Discoverer {
       attached.set(source, { kind, name, key })
       return { __address__: embedded.address, __metrics_path__: embedded.pathOf(kind, name), __scheme__: 'http' }
     } catch (error) {
-      this.#context.log.warn('cannot attach an exporter', { service: nameOf(service), instance, err: error })
+      if (!this.#refused.has(key)) this.#context.log.warn('cannot attach an exporter', { service: nameOf(service), instance, err: error })
+      this.#refused.add(key)
       return undefined
     }
   }

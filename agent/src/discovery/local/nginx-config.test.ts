@@ -73,6 +73,12 @@ test.each(['', '}', '{', '{{{', ';;;', '"', 'http {', 'http { server { listen', 
   expect(await find(text)).toEqual([])
 })
 
+test.each(['${', '"\\"', "'\\'", '\\', '# ', '{}', 'a'])('a megabyte of %j is read in no time', async (piece) => {
+  const startMs = performance.now()
+  await find(piece.repeat(2 ** 20 / piece.length - 1)).catch(() => [])
+  expect(performance.now() - startMs).toBeLessThan(1500)
+})
+
 test('nesting that is too deep is refused, not followed', async () => {
   await expect(find('a {'.repeat(10_000))).rejects.toThrow('too large')
 })

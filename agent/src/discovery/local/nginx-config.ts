@@ -2,7 +2,7 @@ import { posix } from 'node:path'
 import type { RootFiles } from './root-files.ts'
 
 /** Bounds of one configuration with everything that it includes. */
-export const nginxConfigBytesMax = 4 * 2 ** 20
+export const nginxConfigBytesMax = 2 ** 20
 const filesMax = 512
 const depthMax = 32
 const directivesMax = 200_000
@@ -171,7 +171,7 @@ class ConfigLoader {
 /** Words, `{`, `}` and `;`. A quoted word begins with a quote here, so that it is never taken for one of the three. */
 function* tokenize(text: string): Iterator<string> {
   const pattern =
-    /#[^\n]*|"((?:[^"\\]|\\[\s\S])*)"|'((?:[^'\\]|\\[\s\S])*)'|[{};]|(?:\\[\s\S]|\$\{[^}]*\}|[^\s{};"'\\])(?:\\[\s\S]|\$\{[^}]*\}|[^\s{};\\])*/g
+    /#[^\n]*|"((?:[^"\\]|\\[\s\S])*)"|'((?:[^'\\]|\\[\s\S])*)'|[{};]|(?:\\[\s\S]|\$\{\w{0,64}\}|[^\s{};"'\\])(?:\\[\s\S]|\$\{\w{0,64}\}|[^\s{};\\])*/g
   for (const match of text.matchAll(pattern)) {
     const [whole, double, single] = match
     if (whole.startsWith('#')) continue

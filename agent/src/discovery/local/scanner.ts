@@ -68,6 +68,11 @@ export class Scanner {
     this.#ownNetns = this.#files.readLink('self/ns/net') ?? ''
   }
 
+  /** False where there is no proc file system. */
+  get isReadable(): boolean {
+    return this.#ownNetns !== ''
+  }
+
   get files(): ProcFiles {
     return this.#files
   }

@@ -8,7 +8,9 @@ interface FakeTimer {
 
 /** Time that moves only when a test says so; the callbacks' promises are settled before the next timer. */
 export class FakeClock implements Clock {
+  // The steady time; the wall clock is ahead of it by #wallAheadMs.
   #nowMs: number
+  #wallAheadMs = 0
   #order = 0
   #timers = new Set<FakeTimer>()
 
@@ -21,7 +23,12 @@ export class FakeClock implements Clock {
   }
 
   now(): number {
-    return this.#nowMs
+    return this.#nowMs + this.#wallAheadMs
+  }
+
+  /** Somebody sets the wall clock; timers and durations do not notice. */
+  setWallForward(ms: number): void {
+    this.#wallAheadMs += ms
   }
 
   elapsed(): number {

@@ -1,0 +1,29 @@
+import { expect, test } from 'vitest'
+import { parseStubStatus } from './stub-status.ts'
+
+const page =
+  'Active connections: 291 \nserver accepts handled requests\n 16630948 16630947 31070465 \nReading: 6 Writing: 179 Waiting: 106 \n'
+const wanted = { active: 291, accepted: 16_630_948, handled: 16_630_947, requests: 31_070_465, reading: 6, writing: 179, waiting: 106 }
+
+test('the page of NGINX, of Tengine and with other line ends is read', () => {
+  expect(parseStubStatus(page)).toEqual(wanted)
+  expect(parseStubStatus(page.replaceAll('\n', '\r\n'))).toEqual(wanted)
+  expect(parseStubStatus(page.replace('requests', 'requests request_time').replace('31070465', '31070465 777'))).toEqual(wanted)
+})
+
+test.each([
+  ['nothing', ''],
+  ['a page of HTML', '<html>Active connections: 1'],
+  ['a line less', page.slice(0, page.indexOf('Reading'))],
+  ['a negative number', page.replace('291', '-1')],
+  ['a number less', page.replace(' 31070465', '')],
+  ['more behind it', `${page}x`],
+])('%s is refused', (_, text) => {
+  expect(() => parseStubStatus(text)).toThrow('cannot read stub_status: want four lines from "Active connections: N" on, got ')
+})
+
+test('a page of line feeds is refused at once', () => {
+  const startMs = performance.now()
+  expect(() => parseStubStatus(`Active connections: 1${'\n'.repeat(60_000)}`)).toThrow('cannot read stub_status')
+  expect(performance.now() - startMs).toBeLessThan(200)
+})
