@@ -26,6 +26,8 @@ export interface AgentOptions {
   /** Makes exporters for the `exporters` section and for what local discovery finds; the caller closes it after `stop`. */
   readonly embedded?: EmbeddedExporters
   readonly clock?: Clock
+  /** Keep and send the start ("created") timestamps that targets give; default false. */
+  readonly startTimestamps?: boolean
   /** Default: `Narthex/<version>`. */
   readonly userAgent?: string
   readonly limits?: StorageLimits
@@ -84,6 +86,7 @@ export function createAgent(options: AgentOptions): Agent {
     ...(options.inProcessTargets === undefined ? {} : { inProcessTargets: options.inProcessTargets }),
     ...(options.embedded === undefined ? {} : { embedded: options.embedded }),
     ...(options.clock === undefined ? {} : { clock: options.clock }),
+    ...(options.startTimestamps === undefined ? {} : { startTimestamps: options.startTimestamps }),
   })
 
   return {

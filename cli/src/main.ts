@@ -2,6 +2,7 @@ import { ownArguments } from '@narthex/service/flags'
 import { runMain, type MainContext } from '@narthex/service/lifecycle'
 import { PrintAndExit, UserError } from '@narthex/service/user-error'
 import { runAgent } from './commands/agent.ts'
+import { runCheck } from './commands/check.ts'
 import { runExporter } from './commands/exporter.ts'
 import { runStatfsHelper } from '@narthex/exporter-node/statfs-helper'
 import { statfsHelperCommand } from './commands/node-exporter.ts'
@@ -18,12 +19,13 @@ const commands: Readonly<Record<string, { help: string; run: Command }>> = {
   up: { help: 'everything in one process: server, agent and node exporter of this machine', run: runUp },
   server: { help: 'the receiver: storage, PromQL, rules, alerts, web pages; scrapes what its config says', run: runServer },
   agent: { help: 'discovers, scrapes, keeps on disk and remote-writes', run: runAgent },
-  exporter: { help: 'one exporter: node', run: runExporter },
+  exporter: { help: 'one exporter: node, mysql, redis, nginx', run: runExporter },
+  check: { help: 'says what is wrong: config, rules, metrics; asks whether a server is ready, healthy', run: runCheck },
   query: { help: 'asks a server: instant, range, series, labels', run: runQuery },
 }
 
 // Commands of the design that are not there yet: a clear line instead of "unknown command".
-const notBuilt = ['pushgateway', 'alertmanager', 'check', 'test', 'compare', 'tsdb']
+const notBuilt = ['pushgateway', 'alertmanager', 'test', 'compare', 'tsdb']
 
 function usage(): string {
   const lines = Object.entries(commands).map(([name, { help }]) => `  ${name.padEnd(10)}${help}`)

@@ -16,6 +16,8 @@ import { encodeFamilies } from '@narthex/exposition/testdata/metric-family'
 import { TextParser } from '@narthex/exposition/text-parser'
 import { validateOpenMetrics } from '@narthex/exposition/validate-openmetrics'
 import { SampleColumns } from '@narthex/model/sample-columns'
+import { parseProfiles } from '@narthex/http/sigv4-profiles'
+import { parseXml } from '@narthex/http/xml-reader'
 import { parseExpression } from '@narthex/promql/parse/parse'
 import { parseTemplate } from '@narthex/template/template'
 import { decodeXorChunk } from '@narthex/tsdb/chunk/xor-chunk'
@@ -335,5 +337,22 @@ receivers: [{name: a}, {name: b, webhook_configs: [{url: 'http://x'}]}]
     seeds: [text('Active connections: 2 \nserver accepts handled requests\n 2 2 3 \nReading: 0 Writing: 1 Waiting: 1 \n')],
     refusals: ['Error'],
     read: (bytes) => void parseStubStatus(decode(bytes)),
+  },
+  {
+    name: 'xml',
+    seeds: [
+      text('<?xml version="1.0"?><a:r xmlns:a="b"><!-- c --><i k=\'v\'>1 &lt;&#65;&#x1F600;</i><i/><i><![CDATA[<&]]>x</i ></a:r>'),
+      text(
+        '<DescribeInstancesResponse><reservationSet><item><id>r</id></item></reservationSet><nextToken>t</nextToken></DescribeInstancesResponse>',
+      ),
+    ],
+    refusals: ['XmlError'],
+    read: (bytes) => void parseXml(bytes),
+  },
+  {
+    name: 'aws-profiles',
+    seeds: [text('# a\n[default]\naws_access_key_id = k\nregion=r ; c\n[profile  p]\ns3 =\n  x = y\n')],
+    refusals: [],
+    read: (bytes) => void parseProfiles(decode(bytes)),
   },
 ]

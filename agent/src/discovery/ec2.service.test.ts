@@ -1,6 +1,8 @@
 import { startPrometheus, type Service } from '@narthex/test/kit/services'
 import { defaultHttpClientConfig } from '@narthex/config/http-client-config'
 import { Secret } from '@narthex/config/secret'
+import { signRequest } from '@narthex/http/sigv4'
+import type { StubRequest } from '@narthex/http/testkit/stub-server'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { FakeClock } from '../scrape/testkit/fake-clock.ts'
 import { createEc2Discoverer } from './ec2.ts'
@@ -45,10 +47,21 @@ async function fetchTargets(): Promise<Record<string, string>[]> {
   )
 }
 
-test('finds what Prometheus finds, and asks with the same forms', async () => {
+/** The signature that we would give a request of Prometheus, over the headers that it chose, at its time. */
+function signAgain({ method, url, headers, body }: StubRequest): string {
+  const signed = /SignedHeaders=([^,]+)/.exec(String(headers.authorization))![1]!.split(';')
+  const own = signed.filter((name) => name !== 'host' && name !== 'x-amz-date').map((name) => [name, String(headers[name])])
+  const date = String(headers['x-amz-date']).replace(/(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z/, '$1-$2-$3T$4:$5:$6Z')
+  const credentials = { accessKeyId: 'KEY', secretAccessKey: new Secret('SECRET') }
+  const scope = { region: 'eu-west-1', service: 'ec2', nowMs: Date.parse(date) }
+  return signRequest({ method, url, headers: Object.fromEntries(own), body }, credentials, scope)['authorization']!
+}
+
+test('finds what Prometheus finds, asks with the same forms, and signs as the AWS library in it', async () => {
   let theirs: Record<string, string>[] = []
   await expect.poll(async () => (theirs = await fetchTargets()).length, { timeout: 15_000, interval: 100 }).toBe(2)
   const formsOfTheirs = ec2.requests.map(({ body }) => body)
+  for (const request of ec2.requests) expect(signAgain(request)).toBe(request.headers.authorization)
   ec2.requests.length = 0
   const config = { endpoint: ec2.url, region: 'eu-west-1', accessKey: 'KEY', secretKey: new Secret('SECRET'), port: 9100 }
   const filters = [{ name: 'tag:a', values: ['b'] }]

@@ -66,7 +66,7 @@ export class FileDiscoverer implements Discoverer {
 
   #readAll(): void {
     if (this.#stopped) return
-    const paths = listFiles(this.#config.files)
+    const paths = listTargetFiles(this.#config.files)
     for (const pattern of this.#config.files) this.#watchDirectory(dirname(pattern))
     for (const path of paths) this.#readFile(path)
     for (const path of this.#groupCounts.keys()) if (!paths.has(path)) this.#endFile(path)
@@ -125,7 +125,7 @@ export class FileDiscoverer implements Discoverer {
 }
 
 /** The files that the patterns name; a `*` or `?` stands in the last path element only. */
-function listFiles(patterns: readonly string[]): Set<string> {
+export function listTargetFiles(patterns: readonly string[]): Set<string> {
   const paths = new Set<string>()
   for (const pattern of patterns) {
     const name = basename(pattern)

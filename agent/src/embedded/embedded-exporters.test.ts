@@ -5,7 +5,7 @@ import { parsePrometheusConfig } from '@narthex/config/prometheus-config'
 import { createLogger, silentLogger } from '@narthex/service/logger'
 import { Registry } from '@narthex/service/metrics'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { InProcessTargets } from '../scrape/in-process.ts'
+import { inProcessKey, InProcessTargets } from '../scrape/in-process.ts'
 import { FakeClock } from '../scrape/testkit/fake-clock.ts'
 import { RecordingSink } from '../scrape/testkit/recording-sink.ts'
 import { createScraper } from '../scraper.ts'
@@ -57,7 +57,7 @@ const attachment = (name: string, change: Partial<Attachment> = {}): Attachment 
 })
 const call = async (path: string, query = ''): Promise<string> => {
   const url = new URL(`http://localhost:80${path}${query}`)
-  const target = inProcess.find(url)
+  const target = inProcess.find(inProcessKey(url))
   if (target === undefined) return 'none'
   return Buffer.from((await target({ url, accept: '', timeoutMs: 1000 })).body).toString()
 }

@@ -25,6 +25,8 @@ export function isDirect(config: HttpClientConfig | undefined, url: URL): boolea
 /** One kind of request, made ready once. */
 export interface DirectRequest {
   readonly url: URL
+  /** `url.host`, which a URL makes anew each time. */
+  readonly host: string
   readonly method: 'GET' | 'POST'
   /** The request line and the fields that are always the same, without the empty line at their end. */
   readonly head: string
@@ -43,7 +45,7 @@ export interface DirectExchange<T> {
 
 /** Throws TypeError for a header that would not be one line. */
 export function prepareRequest(method: 'GET' | 'POST', url: URL, headers: Readonly<Record<string, string>>): DirectRequest {
-  return { url, method, head: `${method} ${url.pathname}${url.search} HTTP/1.1\r\nhost: ${url.host}\r\n${formatFields(headers)}` }
+  return { url, host: url.host, method, head: `${method} ${url.pathname}${url.search} HTTP/1.1\r\nhost: ${url.host}\r\n${formatFields(headers)}` }
 }
 
 export function formatFields(headers: Readonly<Record<string, string>>): string {
@@ -70,10 +72,10 @@ export class DirectClient {
 
   /** Rejects with what the general client rejects with; an answer of any status is none of its business. */
   async exchange<T>(request: DirectRequest, exchange: DirectExchange<T>): Promise<T> {
-    const { url, method } = request
+    const { url, host, method } = request
     const startMs = performance.now()
     for (let attempt = 0; ; attempt++) {
-      const connection = this.#open(url)
+      const connection = this.#open(url, host)
       const isKept = connection.isKept
       try {
         const left = attempt === 0 ? exchange.timeoutMs : Math.max(1, exchange.timeoutMs - (performance.now() - startMs))
@@ -93,8 +95,7 @@ export class DirectClient {
     this.#idle.clear()
   }
 
-  #open(url: URL): Connection {
-    const key = url.host
+  #open(url: URL, key: string): Connection {
     const idle = this.#idle.get(key)?.pop()
     if (idle !== undefined) return idle
     const connection: Connection = new Connection(url, this.#lookup, {

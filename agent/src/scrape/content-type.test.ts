@@ -6,6 +6,8 @@ test.each([
   ['text/plain; version=0.0.4; charset=utf-8', 'text'],
   ['TEXT/Plain;version=99', 'text'],
   ['application/openmetrics-text; version=1.0.0', 'openmetrics'],
+  ['application/openmetrics-text; version=0.0.1', 'openmetrics'],
+  ['application/openmetrics-text; version=2.0.0; charset=utf-8', 'openmetrics2'],
   ['application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited', 'protobuf'],
 ])('reads %s as %s', (contentType, kind) => {
   expect(chooseKind(contentType, undefined)).toBe(kind)

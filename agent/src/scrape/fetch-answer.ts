@@ -6,6 +6,7 @@ import type { Clients } from '../http/clients.ts'
 import { prepareRequest } from '../http/direct-client.ts'
 import type { DirectClient, DirectExchange, DirectRequest } from '../http/direct-client.ts'
 import type { BodyBuffers } from './body-buffers.ts'
+import { inProcessKey } from './in-process.ts'
 import type { InProcessTargets } from './in-process.ts'
 import { ScrapeError } from './scrape-error.ts'
 import { UnpackedTooLargeError, Unpacker } from './unpack.ts'
@@ -38,6 +39,7 @@ export interface FetchOptions {
 export class AnswerFetcher {
   readonly #options: FetchOptions
   readonly #url: URL
+  readonly #inProcessKey: string
   readonly #bytesMax: number
   readonly #direct: DirectClient | undefined
   readonly #request: DirectRequest
@@ -46,6 +48,7 @@ export class AnswerFetcher {
   constructor(options: FetchOptions) {
     this.#options = options
     this.#url = new URL(options.url)
+    this.#inProcessKey = inProcessKey(this.#url)
     this.#bytesMax = options.bodySizeLimitBytes > 0 ? options.bodySizeLimitBytes : answerBytesMax
     this.#direct = options.socketPath === undefined ? options.clients.direct(this.#url) : undefined
     this.#request = prepareRequest('GET', this.#url, options.headers)
@@ -55,7 +58,7 @@ export class AnswerFetcher {
   async fetch(bodyBytesHint: number, signal: AbortSignal): Promise<Answer> {
     this.#bodyBytesHint = bodyBytesHint
     const { timeoutMs, buffers, socketPath } = this.#options
-    const target = socketPath === undefined ? this.#options.inProcess.find(this.#url) : undefined
+    const target = socketPath === undefined ? this.#options.inProcess.find(this.#inProcessKey) : undefined
     if (target !== undefined) {
       const asked = target({ url: this.#url, accept: this.#options.headers['accept'] ?? '', timeoutMs })
       const answer = asked instanceof Promise ? await withDeadline(asked, this.#options) : asked
@@ -130,7 +133,8 @@ function readPacking(encoding: string | string[] | undefined): Packing | undefin
 
 function copy(body: Uint8Array, buffers: BodyBuffers): Uint8Array {
   const buffer = buffers.take(body.length)
-  if (buffer.length === 0) return body.slice()
+  // Not slice: that of a Buffer is no copy.
+  if (buffer.length === 0) return Uint8Array.from(body)
   buffer.set(body)
   return buffer.subarray(0, body.length)
 }

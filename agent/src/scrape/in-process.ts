@@ -26,8 +26,13 @@ export class InProcessTargets {
     this.#targets.delete(`${address}${path}`)
   }
 
-  /** The exporter behind this http URL, undefined when it is another process'. */
-  find(url: URL): InProcessTarget | undefined {
-    return url.protocol === 'http:' ? this.#targets.get(`${url.host}${url.pathname}`) : undefined
+  /** The exporter behind this `inProcessKey`, undefined when it is another process'. */
+  find(key: string): InProcessTarget | undefined {
+    return this.#targets.get(key)
   }
+}
+
+/** What an exporter of this process would be registered as, to be asked for with every scrape; only plain http is. */
+export function inProcessKey(url: URL): string {
+  return url.protocol === 'http:' ? `${url.host}${url.pathname}` : ''
 }

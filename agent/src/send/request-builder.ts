@@ -184,6 +184,12 @@ export class RequestBuilder {
       })
       return
     }
+    // What a target says that did not change its series: all of them in their order, at one time.
+    if (places === undefined && families === undefined && !hasTimes && !this.#columns.hasIndexes && timeMs >= oldestMs) {
+      writer.seriesRun(seriesRefs, seriesRefOffsets, slice.from, slice.to, map, words)
+      if (timeMs > this.#maxTimeMs) this.#maxTimeMs = timeMs
+      return
+    }
     for (let i = slice.from; i < slice.to; i++) {
       const series = this.#place(i, places, oldestMs)
       if (series < 0) {

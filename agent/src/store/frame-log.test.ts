@@ -73,7 +73,7 @@ function describeFrame(frame: FrameRef): string {
   columns.read(frame)
   const { layout } = frame
   const offsets = locateSymbols(layout.symbolBytes, layout.symbolCount)
-  const values = new Float64Array(columns.words.buffer)
+  const values = new Float64Array(columns.words.buffer, columns.words.byteOffset, columns.count)
   return Array.from({ length: columns.count }, (_, i) => {
     const series = columns.hasIndexes ? columns.indexes[i]! : i
     const refs = [...layout.seriesRefs.subarray(layout.seriesRefOffsets[series]! + 2, layout.seriesRefOffsets[series + 1])]

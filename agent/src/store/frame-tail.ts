@@ -21,7 +21,8 @@ export class FrameTail {
 
   /** Encodes a batch as the next frame and holds it. */
   push(sequence: number, run: number, batch: ScrapeBatch): FrameRef {
-    const room = sampleFrameBytesMax(batch)
+    const wordBytes = batch.count * 8
+    const room = sampleFrameBytesMax(batch) + 8 + wordBytes
     if (this.#used + room > this.#chunk.bytes.length) {
       // The tail's own hold on the chunk that it fills.
       this.#chunk.release()
@@ -30,10 +31,10 @@ export class FrameTail {
     }
     const start = this.#used
     const end = putSampleFrame(this.#chunk.bytes, start, sequence, run, batch)
-    this.#used = end
     const frame = frameOf(this.#chunk, start, end, sequence, run, batch)
+    this.#used = end + bytesAround(frame)
     this.#frames.push(frame)
-    this.bytes += end - start
+    this.bytes += end - start + bytesAround(frame)
     return frame
   }
 
@@ -52,7 +53,7 @@ export class FrameTail {
     if (frame === undefined) return undefined
     this.#first++
     frame.chunk?.release()
-    this.bytes -= frame.end - frame.start + headerBytes
+    this.bytes -= frame.end - frame.start + headerBytes + bytesAround(frame)
     if (this.#first > 1024 && this.#first * 2 > this.#frames.length) {
       this.#frames = this.#frames.slice(this.#first)
       this.#first = 0
@@ -76,6 +77,8 @@ function frameOf(chunk: Chunk, start: number, end: number, sequence: number, run
   }
   const { bytes } = chunk
   chunk.hold()
+  const words = new Uint32Array(bytes.buffer, (end + 7) & ~7, 2 * batch.count)
+  words.set(batch.words.length === words.length ? batch.words : batch.words.subarray(0, words.length))
   return {
     sequence,
     layout: batch.layout,
@@ -87,6 +90,12 @@ function frameOf(chunk: Chunk, start: number, end: number, sequence: number, run
     bytes,
     start: start + headerBytes,
     end,
+    words,
     chunk,
   }
+}
+
+/** What a frame takes behind its bytes: its values once more, and what lies before them so that they are aligned. */
+function bytesAround({ end, words }: FrameRef): number {
+  return words === undefined ? 0 : words.byteOffset + words.byteLength - end
 }

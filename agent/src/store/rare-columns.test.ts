@@ -88,7 +88,7 @@ function readAll(frame: FrameRef, columns = new FrameColumns()) {
   const { histograms, exemplars, count } = columns
   const exemplarValues = new Float64Array(exemplars.words.buffer)
   return {
-    values: [...new Float64Array(columns.words.buffer, 0, count)],
+    values: [...new Float64Array(columns.words.buffer, columns.words.byteOffset, count)],
     starts: columns.hasStartTimes ? [...columns.startTimes.subarray(0, count)] : null,
     histograms: Array.from({ length: histograms.count }, (_, i) => [
       histograms.positions[i],

@@ -36,6 +36,8 @@ export interface FrameRef {
   readonly bytes: Uint8Array
   readonly start: number
   readonly end: number
+  /** The values as they were appended, while the frame is in memory: who sends it at once need not decode them. */
+  readonly words?: Uint32Array
   /** What the bytes lie in, when it is used again: who keeps the frame past the step in which it got it holds this, and lets go of it once. */
   readonly chunk?: FrameChunk
 }
@@ -171,7 +173,9 @@ export class FrameColumns {
   times: Float64Array = new Float64Array(0)
   hasTimes = false
   timeMs = 0
-  words: Uint32Array = new Uint32Array(2048)
+  /** Not to be written to: they may be the frame's own. */
+  words: Uint32Array = new Uint32Array(0)
+  #ownWords = new Uint32Array(2048)
   /** Valid if `hasStartTimes`; 0 = none. */
   startTimes: Float64Array = new Float64Array(0)
   hasStartTimes = false
@@ -191,6 +195,9 @@ export class FrameColumns {
     this.hasTimes = (columns & hasTimes) !== 0
     this.timeMs = frame.minTimeMs
     const isRare = (columns & rareColumns) !== 0
+    this.hasStartTimes = false
+    this.histograms.clear()
+    this.exemplars.clear()
     const { counts, offset } = isRare ? readCounts(frame) : { counts: noneRare, offset: frame.start }
     let at = offset
     if (this.hasIndexes) {
@@ -201,11 +208,13 @@ export class FrameColumns {
       if (this.times.length < count) this.times = new Float64Array(roomFor(count))
       at = readTimes(bytes, at, end, this.times, count, frame.minTimeMs)
     }
-    if (this.words.length < 2 * count) this.words = new Uint32Array(2 * roomFor(count))
+    if (frame.words !== undefined && !isRare) {
+      this.words = frame.words
+      return
+    }
+    if (this.#ownWords.length < 2 * count) this.#ownWords = new Uint32Array(2 * roomFor(count))
+    this.words = this.#ownWords
     if (at >= 0) at = readValues(bytes, at, end, this.words, count)
-    this.hasStartTimes = false
-    this.histograms.clear()
-    this.exemplars.clear()
     if (at >= 0 && isRare) at = this.#readRare(frame, at, counts)
     if (at !== end) throw new FrameError(`cannot read frame ${frame.sequence}: its columns do not end where it does`)
   }

@@ -1,11 +1,19 @@
 import type { MainContext } from '@narthex/service/lifecycle'
 import { UserError } from '@narthex/service/user-error'
+import { runMysqlExporter } from './mysql-exporter.ts'
+import { runNginxExporter } from './nginx-exporter.ts'
 import { runNodeExporter } from './node-exporter.ts'
+import { runRedisExporter } from './redis-exporter.ts'
 
 export type StartExporter = (argv: readonly string[], context: MainContext) => Promise<void>
 
-const exporters: Readonly<Record<string, StartExporter>> = { node: runNodeExporter }
-const notBuilt = ['mysql', 'redis', 'nginx', 'container']
+const exporters: Readonly<Record<string, StartExporter>> = {
+  node: runNodeExporter,
+  mysql: runMysqlExporter,
+  redis: runRedisExporter,
+  nginx: runNginxExporter,
+}
+const notBuilt = ['container']
 
 /** narthex exporter NAME [FLAG ...] */
 export function runExporter(argv: readonly string[], context: MainContext): Promise<void> {

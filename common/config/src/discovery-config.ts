@@ -89,7 +89,7 @@ export interface DockerDiscovery {
 /** A mechanism whose fields are checked but that nothing reads yet. */
 export interface OtherDiscovery {
   readonly mechanism: 'other'
-  /** `ec2_sd_configs` and so on. */
+  /** `vultr_sd_configs` and so on. */
   readonly key: string
   /** Every field as the file names it. */
   readonly config: Readonly<Record<string, unknown>>

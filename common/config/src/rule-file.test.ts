@@ -36,9 +36,9 @@ describe('a rule file', () => {
     const text =
       'groups:\n- name: a\n  rules:\n  - record: x\n    alert: y\n    expr: up\n  - record: x\n  - alert: z\n    expr: up(\n  - record: q\n    expr: up\n    for: 1m\n- name: a\n- name: ""\n'
     expect(report(text)).toEqual([
-      `r.yml:5:5: group "a", rule 1, "y": only one of 'record' and 'alert' must be set`,
-      `r.yml:7:5: group "a", rule 2, "x": field 'expr' must be set in rule`,
-      'r.yml:9:5: group "a", rule 3, "z": could not parse expression: 1:4: parse error: unclosed left parenthesis',
+      `r.yml:5:12: group "a", rule 1, "y": only one of 'record' and 'alert' must be set`,
+      `r.yml:7:13: group "a", rule 2, "x": field 'expr' must be set in rule`,
+      'r.yml:9:11: group "a", rule 3, "z": could not parse expression: 1:4: parse error: unclosed left parenthesis',
       `r.yml:12:5: group "a", rule 4, "q": invalid field 'for' in recording rule`,
       'r.yml:13:3: groupname: "a" is repeated in the same file',
       'r.yml:14:3: Groupname must not be empty',

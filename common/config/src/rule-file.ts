@@ -119,9 +119,9 @@ function checkGroups(groups: readonly RawGroup[], context: DecodeContext, checks
   const problems: ConfigProblem[] = []
   const names = new Set<string>()
   for (const given of groups) {
-    const place = context.placeOf(given)
-    if (given.name === '') problems.push({ ...place, text: 'Groupname must not be empty' })
-    else if (names.has(given.name)) problems.push({ ...place, text: `groupname: "${given.name}" is repeated in the same file` })
+    const groupPlace = context.placeOf(given)
+    if (given.name === '') problems.push({ ...groupPlace, text: 'Groupname must not be empty' })
+    else if (names.has(given.name)) problems.push({ ...groupPlace, text: `groupname: "${given.name}" is repeated in the same file` })
     names.add(given.name)
     for (const name of Object.keys(given.labels)) {
       if (!isValidLabelName(name) || name === '__name__')
@@ -131,12 +131,16 @@ function checkGroups(groups: readonly RawGroup[], context: DecodeContext, checks
       const shown = rule_.alert !== '' ? rule_.alert : rule_.record
       for (const { key, text } of checkRule(rule_, checks)) {
         const whole = `group ${JSON.stringify(given.name)}, rule ${index + 1}, ${JSON.stringify(shown)}: ${text}`
-        problems.push({ ...context.placeOf(rule_, key), text: whole })
+        const place = valueKeys.has(key) ? context.placeOfValue(rule_, key) : context.placeOf(rule_, key)
+        problems.push({ ...place, text: whole })
       }
     }
   }
   return problems
 }
+
+/** Keys whose value is what Go points at. */
+const valueKeys: ReadonlySet<string> = new Set(['record', 'alert', 'expr'])
 
 interface RuleProblem {
   readonly key: string

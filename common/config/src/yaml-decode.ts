@@ -96,9 +96,22 @@ export class DecodeContext {
 
   /** Line and column of a key of an object that was decoded here; of the object when it lacks the key. */
   placeOf(value: object | undefined, key?: string): { line: number; column: number } {
-    const map = value === undefined ? undefined : this.#nodes.get(value)
-    const pair = key === undefined ? undefined : map?.items.find((item) => isScalar(item.key) && scalarText(item.key) === key)
-    return this.place((pair?.key as Node | undefined) ?? map ?? (this.#document.contents as Node | null))
+    const pair = key === undefined ? undefined : this.#findPair(value, key)
+    return this.place((pair?.key as Node | undefined) ?? this.#mapOf(value) ?? (this.#document.contents as Node | null))
+  }
+
+  /** As `placeOf`, of the key's value. */
+  placeOfValue(value: object, key: string): { line: number; column: number } {
+    const node = this.#findPair(value, key)?.value as Node | null | undefined
+    return node === null || node === undefined ? this.placeOf(value, key) : this.place(node)
+  }
+
+  #mapOf(value: object | undefined): YAMLMap | undefined {
+    return value === undefined ? undefined : this.#nodes.get(value)
+  }
+
+  #findPair(value: object | undefined, key: string): Pair | undefined {
+    return this.#mapOf(value)?.items.find((item) => isScalar(item.key) && scalarText(item.key) === key)
   }
 
   /** Remembers where an object came from, for `failAt`. */

@@ -26,7 +26,8 @@ const whiteSpace = /^[ \t\r\n]*$/
 // Names as AWS uses them are ASCII; the others are XML's too and cost nothing.
 const tagName = /[A-Za-z_\u0080-\uffff][\w.\-\u0080-\uffff]*(?::[A-Za-z_\u0080-\uffff][\w.\-\u0080-\uffff]*)?/y
 const attribute = /[ \t\r\n]+[A-Za-z_\u0080-\uffff][\w.:\-\u0080-\uffff]*[ \t\r\n]*=[ \t\r\n]*(?:"[^"<]*"|'[^'<]*')/y
-const tagEnd = /[ \t\r\n]*(\/?>)/y
+const tagEnd = /[ \t\r\n]*\/?>/y
+const greaterThan = 0x3e
 
 /**
  * Reads the XML that web services answer with: one root, UTF-8, no document type and so no entities but the five of XML itself. The size
@@ -73,23 +74,25 @@ export function parseXml(bytes: Uint8Array): XmlElement {
     if (++elements > xmlElementsMax) fail(offset, `at most ${xmlElementsMax} elements`)
     const tag = match(tagName, text, offset + 1)?.[0] ?? fail(offset, 'a tag')
     let end = offset + 1 + tag.length
-    for (let found = match(attribute, text, end); found !== undefined; found = match(attribute, text, end)) end += found[0].length
-    const last = match(tagEnd, text, end) ?? fail(end, 'an attribute or the end of the tag')
+    // Nearly no element has attributes.
+    const isPlain = text.charCodeAt(end) === greaterThan
+    if (!isPlain)
+      for (let found = match(attribute, text, end); found !== undefined; found = match(attribute, text, end)) end += found[0].length
+    const last = isPlain ? '>' : (match(tagEnd, text, end)?.[0] ?? fail(end, 'an attribute or the end of the tag'))
     const element: OpenElement = { tag, name: tag.slice(tag.indexOf(':') + 1), text: '', children: [] }
     open.push(element)
-    if (last[1] === '/>') close(element)
-    return end + last[0].length
+    if (last.endsWith('/>')) close(element)
+    return end + last.length
   }
 
   function readEndTag(offset: number): number {
     const element = open.at(-1) ?? fail(offset, 'a start tag')
-    const tag = match(tagName, text, offset + 2)?.[0]
-    if (tag !== element.tag) fail(offset, `</${element.tag}>`)
     const end = offset + 2 + element.tag.length
-    const last = match(tagEnd, text, end)
-    if (last?.[1] !== '>') fail(end, '>')
+    if (!text.startsWith(element.tag, offset + 2)) fail(offset, `</${element.tag}>`)
+    const last = text.charCodeAt(end) === greaterThan ? '>' : match(tagEnd, text, end)?.[0]
+    if (last === undefined || last.endsWith('/>')) fail(end, '>')
     close(element)
-    return end + last![0].length
+    return end + last!.length
   }
 
   while (at < text.length) {

@@ -143,7 +143,7 @@ export function runMain(main: (context: MainContext) => void | Promise<void>, op
 function printFailure(host: MainProcess, error: unknown): number {
   if (error instanceof PrintAndExit) {
     host.writeOut(error.text)
-    return 0
+    return error.exitCode
   }
   // A user error of any package: it says which exit code it wants.
   if (error instanceof Error && 'exitCode' in error && typeof error.exitCode === 'number') {

@@ -10,13 +10,15 @@ export class UserError extends Error {
   }
 }
 
-/** The command line asked for a text (`--help`, `--version`): printed to standard output, exit code 0. */
+/** The program is done: the text (`--help`, `--version`) is printed to standard output, and the process exits, by default with code 0. */
 export class PrintAndExit extends Error {
   override name = 'PrintAndExit'
   readonly text: string
+  readonly exitCode: number
 
-  constructor(text: string) {
+  constructor(text: string, exitCode = 0) {
     super('print and exit')
     this.text = text
+    this.exitCode = exitCode
   }
 }

@@ -215,3 +215,36 @@ function refsField(refs: number[]): Uint8Array {
   const packed = refs.flatMap(varint)
   return Uint8Array.from([0x0a, ...varint(packed.length), ...packed])
 }
+
+describe('seriesRun', () => {
+  test.each([0, 1, 127, 1.7e12, 2 ** 41, 2 ** 42, 2 ** 49 - 1, 2 ** 49, 2 ** 52, -5])(
+    'writes what seriesNow writes, at time %d',
+    (timeMs) => {
+      fc.assert(
+        fc.property(
+          fc.array(fc.tuple(fc.array(fc.integer({ min: 0, max: 300 }), { maxLength: 40 }), fc.double()), { minLength: 1, maxLength: 20 }),
+          fc.boolean(),
+          (series, isMapped) => {
+            const fields = series.map(([refs]) => refsField(refs))
+            const refs = Uint8Array.from(fields.flatMap((field) => [...field]))
+            const offsets = new Uint32Array(fields.length + 1)
+            fields.forEach((field, i) => (offsets[i + 1] = offsets[i]! + field.length))
+            const words = new Uint32Array(Float64Array.from(series.map(([, value]) => value)).buffer)
+            const map = isMapped ? Uint32Array.from({ length: 301 }, (_, i) => (i === 0 ? 0 : i * 977)) : undefined
+            const one = new RemoteWrite2Writer()
+            const run = new RemoteWrite2Writer()
+            one.setTime(timeMs)
+            run.setTime(timeMs)
+            const from = series.length > 3 ? 1 : 0
+            for (let i = from; i < series.length; i++) {
+              one.seriesNow(refs, offsets[i]!, offsets[i + 1]!, map, words[2 * i]!, words[2 * i + 1]!)
+            }
+            run.seriesRun(refs, offsets, from, series.length, map, words)
+            expect(Buffer.compare(run.view(), one.view())).toBe(0)
+            expect(run.sampleCount).toBe(one.sampleCount)
+          },
+        ),
+      )
+    },
+  )
+})

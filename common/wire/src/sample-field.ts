@@ -16,6 +16,16 @@ export class SampleField {
     this.#timeLength = timeMs === 0 ? 0 : putInt64(this.#timeBytes, 0, timeMs)
   }
 
+  /** The `timestamp` field as it follows a value: its first eight bytes as two words, low first, and how many of them are meant; 0 = longer. */
+  get timeWords(): { readonly low: number; readonly high: number; readonly bytes: number } {
+    const bytes = this.#timeLength === 0 ? 0 : 1 + this.#timeLength
+    if (bytes === 0 || bytes > 8) return { low: 0, high: 0, bytes: 0 }
+    const field = new DataView(new ArrayBuffer(8))
+    field.setUint8(0, 0x10)
+    for (let i = 0; i < this.#timeLength; i++) field.setUint8(1 + i, this.#timeBytes[i]!)
+    return { low: field.getInt32(0, true), high: field.getInt32(4, true), bytes }
+  }
+
   /** Puts one sample at `at` of `bytes` (room for `sampleFieldBytesMax`) and returns the offset behind it. */
   put(bytes: Uint8Array, at: number, low: number, high: number): number {
     const timeBytes = this.#timeBytes

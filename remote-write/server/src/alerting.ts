@@ -9,7 +9,6 @@ import type { HttpClientConfig } from '@narthex/config/http-client-config'
 import type { PrometheusConfig } from '@narthex/config/prometheus-config'
 import { parseRuleFile, type RuleGroupConfig } from '@narthex/config/rule-file'
 import { createHttpClient, type HttpClient } from '@narthex/http/client'
-import { parseExpression } from '@narthex/promql/parse/parse'
 import { alertsUrl, createDirectDestination, createHttpDestination } from '@narthex/rules/alert-destination'
 import { viewAlerts, viewRuleGroups } from '@narthex/rules/api-view'
 import { builtinRules, builtinRulesPath } from '@narthex/rules/builtin-rules'
@@ -21,9 +20,9 @@ import type { Logger } from '@narthex/service/logger'
 import { Registry } from '@narthex/service/metrics'
 import { UserError } from '@narthex/service/user-error'
 import type { FastifyInstance } from 'fastify'
-import { checkRuleTemplate } from '@narthex/template/rule-template'
 import { mountAlertmanager } from './alertmanager-routes.ts'
 import { toParseOptions } from './feature-flags.ts'
+import { createRuleChecks } from './rule-checks.ts'
 import type { ServerSettings } from './server.ts'
 
 export interface AlertmanagerSettings {
@@ -154,14 +153,7 @@ export class AlertingParts {
   }
 
   #loadRules(config: PrometheusConfig): RuleGroupConfig[] {
-    const options = toParseOptions(this.#options.settings.features)
-    const checks = {
-      parseExpression: (text: string) => void parseExpression(text, options),
-      parseTemplate(name: string, text: string) {
-        const problem = checkRuleTemplate(name, text)
-        if (problem !== undefined) throw new Error(problem)
-      },
-    }
+    const checks = createRuleChecks(this.#options.settings.features)
     const groups: RuleGroupConfig[] = []
     if (this.#options.settings.alertmanager.builtinRules) groups.push(...parseRuleFile(builtinRules, builtinRulesPath, checks))
     for (const pattern of config.ruleFiles) {

@@ -8,7 +8,7 @@ import { Registry } from '@narthex/service/metrics'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { ServiceAddress } from '../../embedded/embedded-exporter.ts'
 import { EmbeddedExporters } from '../../embedded/embedded-exporters.ts'
-import { InProcessTargets } from '../../scrape/in-process.ts'
+import { inProcessKey, InProcessTargets } from '../../scrape/in-process.ts'
 import { FakeClock } from '../../scrape/testkit/fake-clock.ts'
 import { createDiscoveryMetrics } from '../discovery-metrics.ts'
 import type { TargetGroup } from '../target-groups.ts'
@@ -135,7 +135,7 @@ const target = (source: string): Record<string, string> => ({ ...groups.get(sour
 const scrape = async (source: string, parameters = ''): Promise<string> => {
   const { __address__: address, __metrics_path__: path } = target(source)
   const url = new URL(`http://${address}${path}${parameters}`)
-  const answer = await inProcess.find(url)!({ url, accept: '', timeoutMs: 1000 })
+  const answer = await inProcess.find(inProcessKey(url))!({ url, accept: '', timeoutMs: 1000 })
   return Buffer.from(answer.body).toString()
 }
 

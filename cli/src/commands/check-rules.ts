@@ -1,0 +1,145 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { ConfigError } from '@narthex/config/config-error'
+import { parseRuleFile, type RuleFileChecks, type RuleGroupConfig } from '@narthex/config/rule-file'
+import { Labels } from '@narthex/model/labels'
+import { splitFeatures } from '@narthex/server/feature-flags'
+import { createRuleChecks } from '@narthex/server/rule-checks'
+import { flag } from '@narthex/service/flag-spec'
+import { parseFlags } from '@narthex/service/flags'
+import { PrintAndExit, UserError } from '@narthex/service/user-error'
+import { versionText } from '../version.ts'
+import { failureCode, lintErrorCode, processOutput, type CheckOutput } from './check-output.ts'
+
+// narthex check rules FILE ...: says what is wrong with rule files, as `promtool check rules` does.
+
+export interface RulesVerdict {
+  readonly failed: boolean
+  /** False if all that is wrong are lints. */
+  readonly hasErrors: boolean
+}
+
+export interface RuleFileOptions {
+  readonly checks: RuleFileChecks
+  /** Look for rules that are there twice. */
+  readonly lintsDuplicates: boolean
+  /** Stands before each problem. */
+  readonly indent: string
+}
+
+export function runCheckRules(argv: readonly string[]): void {
+  const { values, arguments: files } = parseFlags(
+    {
+      name: 'narthex check rules',
+      help: 'Check if the rule files are valid or not.',
+      version: versionText('narthex check rules'),
+      flags: {
+        features: flag.list('enable-feature', 'Feature names to enable, as in Prometheus; comma separated or repeated.'),
+        lint: flag.text('lint', 'Linting checks to apply. Available options are: all, duplicate-rules, none.', 'duplicate-rules'),
+        lintFatal: flag.boolean('lint-fatal', 'Make lint errors exit with exit code 3.'),
+      },
+      arguments: [{ name: 'rule-files', help: 'The rule files to check.', isRepeatable: true }],
+    },
+    argv,
+  )
+  requireFiles('narthex check rules', files)
+  const lints = readLints(values.lint, processOutput)
+  const checks = createRuleChecks(splitFeatures(values.features))
+  const verdict = checkRuleFiles(files, { checks, lintsDuplicates: lints.duplicateRules, indent: '' }, processOutput)
+  throw new PrintAndExit('', exitCodeOf(verdict, values.lintFatal))
+}
+
+/** promtool's exit code: lints alone are no failure unless they are said to be fatal. */
+export function exitCodeOf({ failed, hasErrors }: RulesVerdict, isLintFatal: boolean): number {
+  if (!failed) return 0
+  if (hasErrors) return failureCode
+  return isLintFatal ? lintErrorCode : 0
+}
+
+/** Throws UserError for the first path that does not exist. */
+export function requireFiles(program: string, paths: readonly string[]): void {
+  const missing = paths.find((path) => !existsSync(path))
+  if (missing !== undefined) throw new UserError(`${program}: error: path '${missing}' does not exist, try --help`)
+}
+
+export interface Lints {
+  readonly duplicateRules: boolean
+  readonly longScrapeInterval: boolean
+}
+
+/** Reads `--lint=a,b`; an option that does not exist is told and passed over, as by promtool. */
+export function readLints(text: string, output: CheckOutput): Lints {
+  const given = text.split(',')
+  const known = ['all', 'duplicate-rules', 'too-long-scrape-interval', 'none']
+  for (const option of given) if (!known.includes(option)) output.out(`WARNING: unknown lint option ${option}`)
+  return {
+    duplicateRules: given.includes('all') || given.includes('duplicate-rules'),
+    longScrapeInterval: given.includes('all') || given.includes('too-long-scrape-interval'),
+  }
+}
+
+/** Checks each file and prints its verdict. */
+export function checkRuleFiles(paths: readonly string[], options: RuleFileOptions, output: CheckOutput): RulesVerdict {
+  let failed = false
+  let hasErrors = false
+  for (const path of paths) {
+    output.out(`Checking ${path}`)
+    const { rules, problems, isLint } = checkRuleFile(path, options)
+    if (problems.length === 0) output.out(`  SUCCESS: ${rules} rules found`)
+    else {
+      output.err('  FAILED:')
+      for (const problem of problems) output.err(options.indent + problem)
+      failed = true
+      if (!isLint) hasErrors = true
+    }
+    output.out('')
+  }
+  return { failed, hasErrors }
+}
+
+function checkRuleFile(path: string, options: RuleFileOptions): { rules: number; problems: readonly string[]; isLint: boolean } {
+  let groups: readonly RuleGroupConfig[]
+  try {
+    groups = parseRuleFile(readFileSync(path, 'utf8'), path, options.checks)
+  } catch (error) {
+    return { rules: 0, problems: describeProblems(path, error), isLint: false }
+  }
+  const duplicates = options.lintsDuplicates ? findDuplicates(groups) : []
+  if (duplicates.length > 0) return { rules: 0, problems: [describeDuplicates(duplicates)], isLint: true }
+  return { rules: groups.reduce((sum, { rules }) => sum + rules.length, 0), problems: [], isLint: false }
+}
+
+function describeProblems(path: string, error: unknown): string[] {
+  if (!(error instanceof ConfigError)) return [`${path}: ${error instanceof Error ? error.message : String(error)}`]
+  if (error.kind !== 'check') return [`${path}: ${error.goText}`]
+  return error.problems.map(({ line, column, text }) => `${path}: ${line}:${column}: ${text}`)
+}
+
+interface NamedRule {
+  readonly name: string
+  readonly labels: Labels
+}
+
+/** Rules of the same name and labels, each once, sorted. */
+function findDuplicates(groups: readonly RuleGroupConfig[]): NamedRule[] {
+  const byKey = new Map<string, { readonly rule: NamedRule; count: number }>()
+  for (const group of groups) {
+    for (const rule of group.rules) {
+      const name = rule.kind === 'recording' ? rule.record : rule.alert
+      const labels = Labels.from({ ...group.labels, ...rule.labels })
+      const key = JSON.stringify([name, labels.key()])
+      const known = byKey.get(key)
+      if (known === undefined) byKey.set(key, { rule: { name, labels }, count: 1 })
+      else known.count++
+    }
+  }
+  const duplicates = [...byKey].filter(([, { count }]) => count > 1)
+  return duplicates.sort(([a], [b]) => (a < b ? -1 : 1)).map(([, { rule }]) => rule)
+}
+
+function describeDuplicates(rules: readonly NamedRule[]): string {
+  const described = rules.map(({ name, labels }) => {
+    const lines = Object.entries(labels.toRecord()).map(([label, value]) => `\t${label}: ${value}\n`)
+    return `Metric: ${name}\nLabel(s):\n${lines.join('')}`
+  })
+  return `lint error ${rules.length} duplicate rule(s) found.\n${described.join('')}Might cause inconsistency while recording expressions`
+}
