@@ -1,18 +1,21 @@
-import type { PrometheusConfig } from '@narthex/config/prometheus-config'
+import type { PrometheusConfig, ScrapeConfig } from '@narthex/config/prometheus-config'
 import type { RemoteWriteConfig } from '@narthex/config/remote-config'
 import { createCloudAuthorizer } from '@narthex/http/cloud-authorizer'
 import { createRandomLookup } from '@narthex/http/random-lookup'
 import type { Logger } from '@narthex/service/logger'
 import type { Registry } from '@narthex/service/metrics'
+import { createAgentMetrics } from './agent-metrics.ts'
 import type { Clock } from './clock.ts'
 import type { EmbeddedExporters } from './embedded/embedded-exporters.ts'
 import { createClients } from './http/clients.ts'
 import type { InProcessTargets } from './scrape/in-process.ts'
+import type { TargetShard } from './scrape/target-shard.ts'
 import type { TargetMetadata, TargetsStatus } from './scrape/scrape-manager.ts'
 import { createScraper } from './scraper.ts'
 import type { RemotePoster } from './send/delivery.ts'
 import { createPoster } from './send/http-poster.ts'
 import { RemoteStorage } from './send/remote-storage.ts'
+import type { RemoteStorageStatus } from './send/remote-status.ts'
 import type { StorageLimits } from './send/remote-storage.ts'
 
 export interface AgentOptions {
@@ -28,6 +31,8 @@ export interface AgentOptions {
   readonly clock?: Clock
   /** Keep and send the start ("created") timestamps that targets give; default false. */
   readonly startTimestamps?: boolean
+  /** Scrape only these of all targets. */
+  readonly shard?: TargetShard
   /** Default: `Narthex/<version>`. */
   readonly userAgent?: string
   readonly limits?: StorageLimits
@@ -42,6 +47,7 @@ export interface AgentOptions {
 export interface AgentStatus {
   readonly config: PrometheusConfig
   readonly targets: TargetsStatus
+  readonly remoteWrite: RemoteStorageStatus
   /** What the configuration asks for and gets no effect yet, one line each. */
   readonly warnings: readonly string[]
 }
@@ -55,6 +61,8 @@ export interface Agent {
   stop(graceMs: number): Promise<void>
   status(): AgentStatus
   metadata(): Iterable<TargetMetadata>
+  /** The configuration that a scrape job runs with. */
+  jobConfig(jobName: string): ScrapeConfig | undefined
 }
 
 const defaultUserAgent = 'Narthex/0.1.0'
@@ -87,7 +95,10 @@ export function createAgent(options: AgentOptions): Agent {
     ...(options.embedded === undefined ? {} : { embedded: options.embedded }),
     ...(options.clock === undefined ? {} : { clock: options.clock }),
     ...(options.startTimestamps === undefined ? {} : { startTimestamps: options.startTimestamps }),
+    ...(options.shard === undefined ? {} : { shard: options.shard }),
   })
+
+  createAgentMetrics(registry, () => ({ ...storage.counts(), activeSeries: scraper.activeSeries() }))
 
   return {
     start: () => scraper.start(),
@@ -100,8 +111,9 @@ export function createAgent(options: AgentOptions): Agent {
       await scraper.stop()
       await storage.close(graceMs)
     },
-    status: () => ({ config, targets: scraper.targets(), warnings: scraper.warnings() }),
+    status: () => ({ config, targets: scraper.targets(), remoteWrite: storage.status(), warnings: scraper.warnings() }),
     metadata: () => scraper.metadata(),
+    jobConfig: (jobName) => scraper.jobConfig(jobName),
   }
 }
 

@@ -1,4 +1,4 @@
-import type { PrometheusConfig } from '@narthex/config/prometheus-config'
+import type { PrometheusConfig, ScrapeConfig } from '@narthex/config/prometheus-config'
 import type { Logger } from '@narthex/service/logger'
 import type { Registry } from '@narthex/service/metrics'
 import { systemClock } from './clock.ts'
@@ -10,6 +10,7 @@ import type { EmbeddedExporters } from './embedded/embedded-exporters.ts'
 import { InProcessTargets } from './scrape/in-process.ts'
 import { ScrapeManager } from './scrape/scrape-manager.ts'
 import type { TargetMetadata, TargetsStatus } from './scrape/scrape-manager.ts'
+import type { TargetShard } from './scrape/target-shard.ts'
 import type { FrameSink } from './store/frame.ts'
 
 export interface ScraperOptions {
@@ -26,6 +27,8 @@ export interface ScraperOptions {
   readonly clock?: Clock
   /** Keep the start ("created") timestamps that targets give: `created-timestamp-zero-ingestion` or `st-storage`; default false. */
   readonly startTimestamps?: boolean
+  /** Scrape only these of all targets. */
+  readonly shard?: TargetShard
 }
 
 /** The discovery and scrape stages: finds the targets of a configuration and writes their samples to a sink. */
@@ -37,15 +40,28 @@ export interface Scraper {
   stop(): Promise<void>
   targets(): TargetsStatus
   metadata(): Iterable<TargetMetadata>
+  /** Series of the last answers of all targets. */
+  activeSeries(): number
+  /** The configuration that a job runs with, those of exporters in this process included. */
+  jobConfig(jobName: string): ScrapeConfig | undefined
   /** What the configuration asks for and gets no effect yet, one line each. */
   warnings(): readonly string[]
 }
 
 export function createScraper(options: ScraperOptions): Scraper {
-  const { sink, log, registry, userAgent, startTimestamps = false } = options
+  const { sink, log, registry, userAgent, startTimestamps = false, shard } = options
   const clock = options.clock ?? systemClock
   const inProcess = options.inProcessTargets ?? new InProcessTargets()
-  const manager = new ScrapeManager({ sink, log, registry, clock, inProcess, userAgent, startTimestamps })
+  const manager = new ScrapeManager({
+    sink,
+    log,
+    registry,
+    clock,
+    inProcess,
+    userAgent,
+    startTimestamps,
+    ...(shard === undefined ? {} : { shard }),
+  })
   const exporters = new ConfiguredExporters(options.embedded, log)
   const discovery = new DiscoveryManager({
     log,
@@ -81,6 +97,8 @@ export function createScraper(options: ScraperOptions): Scraper {
     },
     targets: () => manager.targets(),
     metadata: () => manager.metadata(),
+    activeSeries: () => manager.activeSeries,
+    jobConfig: (jobName) => manager.config(jobName),
     warnings: () => warnings,
   }
 }

@@ -24,6 +24,8 @@ await build({
   minifyWhitespace: true,
   minifySyntax: true,
   legalComments: 'none',
+  // Loaded by the first request or connection that needs them, from beside this script; most agents never do.
+  external: ['undici', 'mysql2'],
   logLevel: 'warning',
   plugins: [
     {

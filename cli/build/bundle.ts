@@ -1,4 +1,4 @@
-import { build } from 'esbuild'
+import { build, type Plugin } from 'esbuild'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { isBuiltin } from 'node:module'
 import { basename, join } from 'node:path'
@@ -13,6 +13,20 @@ export const entryPoints: Readonly<Record<string, string>> = {
 }
 
 export const workerNames: readonly string[] = Object.keys(entryPoints).filter((name) => name !== 'main')
+
+/**
+ * Packages that another one takes if they are installed, and does without else: mysql2 prints debug output in colour with one. In the
+ * bundle they are as absent as they are from the lock file.
+ */
+const optionalPackages = /^cardinal$/
+
+const leaveOut: Plugin = {
+  name: 'optional packages',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: optionalPackages }, ({ path }) => ({ path, namespace: 'absent' }))
+    onLoad({ filter: /./, namespace: 'absent' }, ({ path }) => ({ contents: `throw new Error('${path} is not there')`, loader: 'js' }))
+  },
+}
 
 export interface BundleOptions {
   readonly version: string
@@ -53,6 +67,7 @@ export async function bundle(outDirectory: string, options: BundleOptions): Prom
     },
     // A thread runs its script in the global scope, where a `var crypto` of ours would hit the global one; in a function it does not.
     // Sources are strict because they are modules, the function is because it says so.
+    plugins: [leaveOut],
     banner: { js: "(() => {'use strict';" },
     footer: { js: '})();' },
   })
@@ -61,7 +76,7 @@ export async function bundle(outDirectory: string, options: BundleOptions): Prom
   for (const [output, { inputs, imports }] of Object.entries(metafile.outputs)) {
     const loaded = imports.filter(({ external, path }) => external === true && !isBuiltin(path)).map(({ path }) => path)
     if (loaded.length > 0) throw new Error(`cannot bundle ${basename(output)}: want nothing loaded at run time, got ${loaded.join(', ')}`)
-    for (const [input, { bytesInOutput }] of Object.entries(inputs)) if (bytesInOutput > 0) files.add(join(repository, input))
+    for (const [input, { bytesInOutput }] of Object.entries(inputs)) if (bytesInOutput > 0 && !input.startsWith('absent:')) files.add(join(repository, input))
   }
   for (const { path, text } of outputFiles) {
     writeFileSync(path, `${escapeNonAscii(text)}//# sourceURL=${basename(path)}\n`)

@@ -13,59 +13,44 @@ export interface ConfigFileOptions {
   readonly path: string
   readonly mode: ConfigMode
   readonly log: Logger
-  readonly env?: NodeJS.ProcessEnv
+  readonly metrics: ConfigMetrics
 }
 
 /** The configuration file of a running program: read at its start, and again when somebody asks or when it changes. */
 export class ConfigFile {
   readonly #options: ConfigFileOptions
-  #watched: readonly string[]
+  /** The last good one, and what the last bad one was refused for. */
+  #config: PrometheusConfig | undefined
+  #refusedPath: string | undefined
   #hash = ''
 
   constructor(options: ConfigFileOptions) {
     this.#options = options
-    this.#watched = [options.path]
   }
 
-  /** Reads and checks the file, and says what of it has no effect yet. Throws UserError or ConfigError, one line each. */
+  /** Reads and checks the file at the start. Throws UserError or ConfigError with one line. */
   load(): PrometheusConfig {
-    const { path, mode, log, env } = this.#options
+    const { path } = this.#options
     try {
-      const config = parsePrometheusConfig(readConfigText(path), { path, mode, ...(env === undefined ? {} : { env }) })
-      this.#watched = listWatchableFiles(config)
-      for (const warning of collectUnsupported(config)) log.warn(warning)
-      return config
-    } catch (error) {
-      // What is wrong may stand in a file that the last good configuration did not name: its correction must be noticed, too.
-      if (error instanceof ConfigError && !this.#watched.includes(error.path)) this.#watched = [...this.#watched, error.path]
-      throw error
-    } finally {
-      this.#hash = hashFiles(this.#watched)
+      return this.#read()
+    } catch (cause) {
+      if (!(cause instanceof UserError)) throw cause
+      throw new UserError(`Error loading config (--config.file=${path}): ${cause.message}`, 2, { cause })
     }
   }
 
-  /** Takes the file anew; whatever goes wrong, the old configuration stays in force, and the error says what and where. */
-  async reload(apply: (config: PrometheusConfig) => Promise<void>, metrics: ConfigMetrics): Promise<void> {
-    const { path, log } = this.#options
+  /** Takes the file anew. Whatever goes wrong, the old configuration stays in force, and the error says what and where in one line. */
+  async reload(apply: (config: PrometheusConfig) => void | Promise<void>): Promise<void> {
+    const { path, log, metrics } = this.#options
     log.info('Loading configuration file', { filename: path })
     try {
-      await apply(this.#loadAgain())
-      metrics.loaded(true)
-      log.info('Completed loading of configuration file', { filename: path })
+      await apply(this.#readAgain())
     } catch (error) {
       metrics.loaded(false)
       throw error
     }
-  }
-
-  #loadAgain(): PrometheusConfig {
-    const { path } = this.#options
-    try {
-      return this.load()
-    } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause)
-      throw new UserError(`couldn't load configuration (--config.file=${JSON.stringify(path)}): ${reason}`, 2, { cause })
-    }
+    metrics.loaded(true)
+    log.info('Completed loading of configuration file', { filename: path })
   }
 
   /**
@@ -75,37 +60,58 @@ export class ConfigFile {
   watch(intervalMs: number, reload: () => Promise<void>, clock: Clock = systemClock): () => void {
     const { log } = this.#options
     let isStopped = false
-    let cancel = clock.setTimer(look, intervalMs)
-
-    async function run(): Promise<void> {
-      log.info('Configuration file change detected, reloading the configuration.')
-      try {
-        await reload()
-      } catch (error) {
-        log.error('Error reloading config', { err: error })
+    const look = async (): Promise<void> => {
+      if (this.#hashFiles() !== this.#hash) {
+        log.info('Configuration file change detected, reloading the configuration.')
+        await reload().catch((error: unknown) => log.error('Error reloading config', { err: error }))
       }
+      if (!isStopped) cancel = clock.setTimer(() => void look(), intervalMs)
     }
-    // Globs are the configuration's own: a file that is new to one of them is noticed as well.
-    const hasChanged = (): boolean => hashFiles(this.#watched) !== this.#hash || this.#hasNewFiles()
-    function look(): void {
-      const looked = hasChanged() ? run() : Promise.resolve()
-      void looked.then(() => {
-        if (!isStopped) cancel = clock.setTimer(look, intervalMs)
-      })
-    }
+    let cancel = clock.setTimer(() => void look(), intervalMs)
     return () => {
       isStopped = true
       cancel()
     }
   }
+
+  #readAgain(): PrometheusConfig {
+    try {
+      return this.#read()
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause)
+      throw new UserError(`couldn't load configuration (--config.file=${JSON.stringify(this.#options.path)}): ${reason}`, 2, { cause })
+    }
+  }
+
+  #read(): PrometheusConfig {
+    const { path, mode, log } = this.#options
+    this.#refusedPath = undefined
+    try {
+      const config = parsePrometheusConfig(readText(path), { path, mode })
+      this.#config = config
+      for (const warning of collectUnsupported(config)) log.warn(warning)
+      return config
+    } catch (error) {
+      // What is wrong may stand in a file that the last good configuration did not name: its correction must be noticed, too.
+      if (error instanceof ConfigError) this.#refusedPath = error.path
+      throw error
+    } finally {
+      this.#hash = this.#hashFiles()
+    }
+  }
+
+  #hashFiles(): string {
+    const paths = this.#config === undefined ? [this.#options.path] : listWatchableFiles(this.#config)
+    const refused = this.#refusedPath
+    return hashFiles(refused === undefined || paths.includes(refused) ? paths : [...paths, refused])
+  }
 }
 
-/** Throws UserError with Prometheus' text. */
-function readConfigText(path: string): string {
+function readText(path: string): string {
   try {
     return readFileSync(path, 'utf8')
   } catch (cause) {
     const reason = (cause as NodeJS.ErrnoException).code === 'ENOENT' ? 'no such file or directory' : (cause as Error).message
-    throw new UserError(`Error loading config (--config.file=${path}): open ${path}: ${reason}`, 2, { cause })
+    throw new UserError(`open ${path}: ${reason}`, 2, { cause })
   }
 }

@@ -5,6 +5,10 @@ import { compatibleVersion, version } from './version.ts'
 export class ConfigMetrics {
   readonly #success
   readonly #time
+  /** Whether the last attempt was taken. */
+  isLoaded = false
+  /** When one was taken last, milliseconds since 1970. */
+  loadedMs = Date.now()
 
   constructor(registry: Registry) {
     this.#success = registry.gauge(
@@ -22,7 +26,10 @@ export class ConfigMetrics {
   }
 
   loaded(ok: boolean): void {
+    this.isLoaded = ok
     this.#success.set(ok ? 1 : 0)
-    if (ok) this.#time.set(Date.now() / 1000)
+    if (!ok) return
+    this.loadedMs = Date.now()
+    this.#time.set(this.loadedMs / 1000)
   }
 }

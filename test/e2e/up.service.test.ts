@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { launchBrowser } from '../kit/browser.ts'
 import { askApi, launcher, queryVector, startNarthex, type NarthexProcess } from '../kit/narthex.ts'
 import { findFreePort, makeTemporaryDirectory, waitFor } from '../kit/process.ts'
+import { startRedis } from '../kit/services.ts'
 
 // What a new user sees: `narthex up` and a browser.
 
@@ -29,14 +30,32 @@ describe('narthex up', () => {
 
   test('scrapes this machine and itself through agent, frame log and remote write', async () => {
     const found = await waitFor('both targets', async () => {
-      const entries = await queryVector(up.url, 'up == 1')
+      const entries = await queryVector(up.url, `up{instance="127.0.0.1:${up.port}"} == 1`)
       return entries.length >= 2 ? entries : undefined
     })
     expect(found.map((entry) => entry.metric['job']).sort()).toEqual(['narthex', 'node'])
-    const cpus = await queryVector(up.url, 'count(node_cpu_seconds_total{mode="idle"})')
+    const cpus = await queryVector(up.url, `count(node_cpu_seconds_total{mode="idle",instance="127.0.0.1:${up.port}"})`)
     expect(Number(cpus[0]?.value[1])).toBeGreaterThan(0)
     const targets = await askApi<{ activeTargets: { health: string; scrapePool: string }[] }>(up.url, 'api/v1/targets')
-    expect(targets.activeTargets.map((target) => target.health)).toEqual(['up', 'up'])
+    // Whatever else runs on this machine is found as well.
+    const builtin = targets.activeTargets.filter(({ scrapePool }) => scrapePool !== 'local')
+    expect(builtin.map((target) => target.health)).toEqual(['up', 'up'])
+  })
+
+  test('finds a Redis that runs on this machine and scrapes it', { timeout: 60_000 }, async () => {
+    const redis = await startRedis()
+    try {
+      const found = await waitFor(
+        'the metrics of Redis',
+        async () => (await queryVector(up.url, `redis_up{instance=~".*:${redis.port}"} == 1`))[0],
+        {
+          timeoutMs: 45_000,
+        },
+      )
+      expect(found.metric['job']).toBe('redis')
+    } finally {
+      await redis.stop()
+    }
   })
 
   test('fires Watchdog and delivers it through the embedded alertmanager', { timeout: 60_000 }, async () => {
@@ -106,7 +125,7 @@ describe('narthex up', () => {
   test('stops within 5 s at Ctrl-C and shows the old data at the next start', { timeout: 60_000 }, async () => {
     // Old enough that every sample up to it has arrived.
     const time = Date.now() / 1000 - 8
-    const before = await queryVector(up.url, 'node_time_seconds', time)
+    const before = await queryVector(up.url, `node_time_seconds{instance="127.0.0.1:${up.port}"}`, time)
     expect(before).toHaveLength(1)
     const stopped = performance.now()
     up.child.kill('SIGINT')
@@ -114,7 +133,7 @@ describe('narthex up', () => {
     expect(performance.now() - stopped).toBeLessThan(5_000)
     const { directory, port } = up
     up = { ...(await startNarthex('up', { directory, port })), directory }
-    expect(await queryVector(up.url, 'node_time_seconds', time)).toEqual(before)
+    expect(await queryVector(up.url, `node_time_seconds{instance="127.0.0.1:${up.port}"}`, time)).toEqual(before)
   })
 })
 

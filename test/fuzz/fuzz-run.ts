@@ -1,5 +1,6 @@
+import { decode, type FuzzTarget } from './fuzz-target.ts'
+import { mutateJson } from './mutate-json.ts'
 import { mutate, Random } from './mutate.ts'
-import type { FuzzTarget } from './targets.ts'
 
 export interface FuzzFind {
   readonly input: Uint8Array
@@ -9,21 +10,56 @@ export interface FuzzFind {
 
 /** One input may not take longer than this: a reader that hangs is found like one that crashes. */
 export const inputMsMax = 2_000
+/** A promise that is not settled by then never will be. */
+const settledMsMax = 20_000
 
 /** Feeds `count` mutated inputs to a reader; gives the first that it neither read nor refused properly. */
-export function runFuzz(target: FuzzTarget, seed: number, count: number): FuzzFind | undefined {
+export async function runFuzz(target: FuzzTarget, seed: number, count: number): Promise<FuzzFind | undefined> {
   const random = new Random(seed)
+  const jsonSeeds = target.isJson === true ? target.seeds.filter(isJson) : []
   for (let index = 0; index < count; index++) {
-    const input = index < target.seeds.length ? target.seeds[index]! : mutate(target.seeds, random)
+    const isSeed = index < target.seeds.length
+    const input = isSeed ? target.seeds[index]! : makeInput(target.seeds, jsonSeeds, random)
     const started = performance.now()
     try {
-      target.read(input)
+      const reading = target.read(input)
+      if (reading !== undefined) await settled(reading)
     } catch (error) {
-      if (!(error instanceof Error) || !target.refusals.includes(error.name)) return { input, index, error }
-      if (index < target.seeds.length) return { input, index, error: new Error(`a seed was refused: ${error.message}`) }
+      if (!isRefusal(target, error)) return { input, index, error }
+      if (isSeed) return { input, index, error: new Error(`a seed was refused: ${error.message}`) }
     }
     const took = performance.now() - started
     if (took > inputMsMax) return { input, index, error: new Error(`took ${took.toFixed(0)} ms`) }
   }
   return undefined
+}
+
+/** Whether the reader may refuse like that. */
+export function isRefusal(target: FuzzTarget, error: unknown): error is Error {
+  return error instanceof Error && target.refusals.includes(error.name)
+}
+
+function makeInput(seeds: readonly Uint8Array[], jsonSeeds: readonly Uint8Array[], random: Random): Uint8Array {
+  return jsonSeeds.length > 0 && random.below(2) === 0 ? mutateJson(jsonSeeds, random) : mutate(seeds, random)
+}
+
+function isJson(bytes: Uint8Array): boolean {
+  try {
+    JSON.parse(decode(bytes))
+    return true
+  } catch {
+    return false
+  }
+}
+
+async function settled(reading: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const deadline = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new DOMException(`not read within ${settledMsMax} ms`, 'TimeoutError')), settledMsMax)
+  })
+  try {
+    await Promise.race([reading, deadline])
+  } finally {
+    clearTimeout(timer)
+  }
 }

@@ -9,7 +9,7 @@ import { fuzzTargets } from './targets.ts'
 
 const [name, countText = '1000000', seedText = String(Date.now() % 1_000_000)] = process.argv.slice(2)
 
-function main(): number {
+async function main(): Promise<number> {
   if (name === undefined) {
     for (const target of fuzzTargets) console.log(target.name)
     return 0
@@ -22,7 +22,8 @@ function main(): number {
   let finds = 0
   for (const target of chosen) {
     const started = performance.now()
-    const find = runFuzz(target, Number(seedText), Number(countText))
+    const find = await runFuzz(target, Number(seedText), Number(countText))
+    await target.close?.()
     const rate = Math.round(Number(countText) / ((performance.now() - started) / 1000))
     if (!find) {
       console.log(`${target.name}: ${countText} inputs, seed ${seedText}, no find (${rate}/s)`)
@@ -40,4 +41,6 @@ function main(): number {
   return finds === 0 ? 0 : 1
 }
 
-process.exitCode = main()
+void main().then((code) => {
+  process.exitCode = code
+})

@@ -26,6 +26,9 @@ export function createDiscoveryMetrics(registry: Registry, name: string, countTa
       'prometheus_sd_file_watcher_errors_total',
       'The number of File-SD errors caused by filesystem watch failures.',
     ),
+    fileScan: registry
+      .summary('prometheus_sd_file_scan_duration_seconds', 'The duration of the File-SD scan in seconds.', [], [0.5, 0.9, 0.99])
+      .labels(),
     httpFailures: counter('prometheus_sd_http_failures_total', 'Number of HTTP service discovery refresh failures.'),
     dnsLookups: counter('prometheus_sd_dns_lookups_total', 'The number of DNS-SD lookups.'),
     dnsLookupFailures: counter('prometheus_sd_dns_lookup_failures_total', 'The number of DNS-SD lookup failures.'),

@@ -95,6 +95,29 @@ describe('parseTargetGroups', () => {
     ])
   })
 
+  test('reads null as nothing, as Go does', () => {
+    for (const [path, text] of [
+      ['t.json', '[{"targets": [null], "labels": {"a": null, "b": "null"}}]'],
+      ['t.yml', '- targets: [~]\n  labels: {a: null, b: "null"}\n'],
+    ] as const) {
+      expect(parseTargetGroups(text, path)).toEqual([
+        { source: `${path}:0`, targets: [{ __address__: '' }], labels: { a: '', b: 'null', __meta_filepath: path } },
+      ])
+    }
+    expect(parseTargetGroups('- {targets: null, labels: ~}', 't.yml')).toEqual([
+      { source: 't.yml:0', targets: [], labels: { __meta_filepath: 't.yml' } },
+    ])
+    expect(parseTargetGroups('null', 't.yml')).toEqual([])
+  })
+
+  test('keeps a label that is named as the prototype of objects', () => {
+    const [group] = parseTargetGroups('[{"labels": {"__proto__": "x"}}]', 't.json')
+    expect(Object.entries(group!.labels)).toEqual([
+      ['__proto__', 'x'],
+      ['__meta_filepath', 't.json'],
+    ])
+  })
+
   test.each([
     ['t.json', '{', /JSON/],
     ['t.json', '{}', /want a list/],
@@ -102,6 +125,7 @@ describe('parseTargetGroups', () => {
     ['t.json', '[{"labels": {"a": 1}}]', /want label a as text/],
     ['t.json', '[null]', /nil target group item found \(index 0\)/],
     ['t.yml', '- target: []', /field target not found/],
+    ['t.yml', '- labels: {[a]: b}', /all keys must be strings/],
     ['t.txt', '', /unhandled file extension ".txt"/],
   ])('refuses %s with %j', (name, content, message) => {
     expect(() => parseTargetGroups(content, name)).toThrow(message)

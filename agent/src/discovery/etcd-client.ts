@@ -174,7 +174,8 @@ function endOfPrefix(prefix: Buffer): Buffer {
   return Buffer.from([0])
 }
 
-function takeWatchMessage(message: unknown, events: EtcdWatchEvents): void {
+/** Reports what one message of a watch says. Throws `EtcdError` when the server ends the watch, Error for anything that is no message. */
+export function takeWatchMessage(message: unknown, events: EtcdWatchEvents): void {
   if (!isRecord(message)) throw new Error(`cannot read message of a watch: want an object, got ${typeof message}`)
   if (isRecord(message['error'])) throw new EtcdError(textField(message['error'], 'message'))
   const result = recordField(message, 'result')

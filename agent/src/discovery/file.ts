@@ -3,7 +3,7 @@ import type { FSWatcher } from 'node:fs'
 import { basename, dirname, extname, join } from 'node:path'
 import type { FileDiscovery } from '@narthex/config/discovery-config'
 import type { Logger } from '@narthex/service/logger'
-import { parseDocument } from 'yaml'
+import { parseDocument, visit } from 'yaml'
 import type { Clock, Timer } from '../clock.ts'
 import { endGroups, readTargetGroups } from './read-target-groups.ts'
 import type { Discoverer, TargetGroup } from './target-groups.ts'
@@ -14,6 +14,8 @@ export const targetFileBytesMax = 64 * 2 ** 20
 export interface FileDiscoveryEvents {
   onReadError(): void
   onWatchError(): void
+  /** All files were read. */
+  onScan(seconds: number): void
 }
 
 /** Editors replace a file in several steps; after a hint from the system this long is waited for the rest. */
@@ -66,10 +68,12 @@ export class FileDiscoverer implements Discoverer {
 
   #readAll(): void {
     if (this.#stopped) return
+    const started = this.#clock.elapsed()
     const paths = listTargetFiles(this.#config.files)
     for (const pattern of this.#config.files) this.#watchDirectory(dirname(pattern))
     for (const path of paths) this.#readFile(path)
     for (const path of this.#groupCounts.keys()) if (!paths.has(path)) this.#endFile(path)
+    this.#events.onScan((this.#clock.elapsed() - started) / 1000)
   }
 
   #readFile(path: string): void {
@@ -162,8 +166,16 @@ export function parseTargetGroups(text: string, path: string): TargetGroup[] {
   return readTargetGroups(content, path, { __meta_filepath: path })
 }
 
+const isNull = /^(?:~|null|Null|NULL)?$/
+
 function parseYaml(text: string): unknown {
-  const document = parseDocument(text, { version: '1.1', schema: 'failsafe', uniqueKeys: true })
+  const document = parseDocument(text, { version: '1.1', schema: 'failsafe', uniqueKeys: true, stringKeys: true })
   if (document.errors.length > 0) throw new Error(document.errors[0]!.message.split('\n')[0]!)
+  // All scalars are texts in this schema, so that `on` and `1e3` stay as written; only nothing is nothing.
+  visit(document, {
+    Scalar(key, scalar) {
+      if (key !== 'key' && scalar.type === 'PLAIN' && isNull.test(String(scalar.value))) scalar.value = null
+    },
+  })
   return document.toJS({ maxAliasCount: 100 })
 }

@@ -1,4 +1,4 @@
-// Answers of services as they come: a field that is missing or of another kind reads as empty.
+// Answers of services as they come: a field that is missing or of another kind reads as empty, or as undefined where that makes a difference.
 
 export type JsonRecord = Readonly<Record<string, unknown>>
 
@@ -7,29 +7,50 @@ export function isRecord(value: unknown): value is JsonRecord {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-export function textField(record: JsonRecord, name: string): string {
-  const value = record[name]
-  return typeof value === 'string' ? value : ''
+/** What an object has under a name; undefined for anything that is no object, and for what every object inherits. */
+export function field(value: unknown, name: string): unknown {
+  return isRecord(value) && Object.hasOwn(value, name) ? value[name] : undefined
+}
+
+export function textField(value: unknown, name: string): string {
+  return optionalText(value, name) ?? ''
+}
+
+export function optionalText(value: unknown, name: string): string | undefined {
+  const text = field(value, name)
+  return typeof text === 'string' ? text : undefined
 }
 
 /** A whole number that is not negative, else 0. */
-export function numberField(record: JsonRecord, name: string): number {
-  const value = record[name]
-  return typeof value === 'number' && Number.isSafeInteger(value) && value > 0 ? value : 0
+export function numberField(value: unknown, name: string): number {
+  const number = field(value, name)
+  return typeof number === 'number' && Number.isSafeInteger(number) && number > 0 ? number : 0
 }
 
-export function recordField(record: JsonRecord, name: string): JsonRecord {
-  const value = record[name]
-  return isRecord(value) ? value : {}
+/** Any number. */
+export function optionalNumber(value: unknown, name: string): number | undefined {
+  const number = field(value, name)
+  return typeof number === 'number' ? number : undefined
 }
 
-export function listField(record: JsonRecord, name: string): readonly unknown[] {
-  const value = record[name]
-  return Array.isArray(value) ? value : []
+export function optionalBoolean(value: unknown, name: string): boolean | undefined {
+  const boolean = field(value, name)
+  return typeof boolean === 'boolean' ? boolean : undefined
 }
 
-export function textsField(record: JsonRecord, name: string): string[] {
-  return listField(record, name).filter((value) => typeof value === 'string')
+export function recordField(value: unknown, name: string): JsonRecord {
+  const record = field(value, name)
+  return isRecord(record) ? record : {}
+}
+
+export function listField(value: unknown, name: string): readonly unknown[] {
+  const list = field(value, name)
+  return Array.isArray(list) ? list : []
+}
+
+/** The texts of a list; what else is in it is left out. */
+export function textsField(value: unknown, name: string): string[] {
+  return listField(value, name).filter((item) => typeof item === 'string')
 }
 
 /** The pairs of an object whose values are text. */

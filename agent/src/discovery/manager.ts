@@ -123,7 +123,7 @@ export class DiscoveryManager {
     for (const group of groups) {
       const before = known.get(group.source)
       if (group.targets.length === 0) {
-        isChanged ||= known.delete(group.source)
+        if (known.delete(group.source)) isChanged = true
       } else if (before === undefined || !isSameGroup(before, group)) {
         // Sources are unique within a mechanism only, so each mechanism's get its number in front.
         known.set(group.source, { ...group, source: `${index}/${group.source}` })
@@ -138,7 +138,7 @@ export class DiscoveryManager {
   #flushSoon(): void {
     if (this.#timer !== undefined) return
     const { clock } = this.#options
-    const waitMs = this.#lastUpdateMs + updateIntervalMs - clock.now()
+    const waitMs = this.#lastUpdateMs + updateIntervalMs - clock.elapsed()
     if (waitMs <= 0) this.#flush()
     else this.#timer = clock.setTimer(() => this.#flush(), waitMs)
   }
@@ -147,7 +147,7 @@ export class DiscoveryManager {
     const { clock, onUpdate } = this.#options
     clock.clearTimer(this.#timer)
     this.#timer = undefined
-    this.#lastUpdateMs = clock.now()
+    this.#lastUpdateMs = clock.elapsed()
     const changed = new Map<string, readonly TargetGroup[]>()
     for (const jobName of this.#dirty) {
       const job = this.#jobs.get(jobName)

@@ -43,6 +43,7 @@ const factories: { readonly [Name in Mechanism]?: Factory<Name> } = {
     new FileDiscoverer(config, log, clock, {
       onReadError: () => metrics.fileReadErrors.inc(),
       onWatchError: () => metrics.fileWatchErrors.inc(),
+      onScan: (seconds) => metrics.fileScan.observe(seconds),
     }),
   http: createHttpDiscoverer,
   dns: createDnsDiscoverer,

@@ -3,7 +3,7 @@ import type { TargetGroup } from './target-groups.ts'
 
 /**
  * Groups as files, HTTP and etcd list them: `[{"targets": ["host:port"], "labels": {"name": "value"}}]`, in parsed form. The n-th has the
- * source `origin:n`; `labels` are added to each. Throws with a one-line reason.
+ * source `origin:n`; `labels` are added to each. Null stands for nothing wherever it may, as for Go. Throws with a one-line reason.
  */
 export function readTargetGroups(content: unknown, origin: string, labels: Readonly<Record<string, string>>): TargetGroup[] {
   if (content === null || content === undefined) return []
@@ -28,8 +28,9 @@ function readGroup(group: unknown, origin: string, added: Readonly<Record<string
   const addresses: unknown = group['targets'] ?? []
   if (!Array.isArray(addresses)) throw new Error(`cannot read target group ${index}: want a list of targets, got ${typeof addresses}`)
   const targets = addresses.map((address: unknown) => {
-    if (typeof address !== 'string') throw new Error(`cannot read target group ${index}: want a target as text, got ${typeof address}`)
-    return { __address__: address }
+    if (address !== null && typeof address !== 'string')
+      throw new Error(`cannot read target group ${index}: want a target as text, got ${typeof address}`)
+    return { __address__: address ?? '' }
   })
   return { source: `${origin}:${index}`, targets, labels: { ...readLabels(group['labels'], index), ...added } }
 }
@@ -37,11 +38,12 @@ function readGroup(group: unknown, origin: string, added: Readonly<Record<string
 function readLabels(labels: unknown, index: number): Record<string, string> {
   if (labels === undefined || labels === null || labels === '') return {}
   if (!isRecord(labels)) throw new Error(`cannot read target group ${index}: want labels as a map, got ${typeof labels}`)
-  const out: Record<string, string> = {}
-  for (const [name, value] of Object.entries(labels)) {
+  const pairs = Object.entries(labels).map(([name, value]): [string, string] => {
     if (name === '') throw new Error(`cannot read target group ${index}: "" is not a valid label name`)
-    if (typeof value !== 'string') throw new Error(`cannot read target group ${index}: want label ${name} as text, got ${typeof value}`)
-    out[name] = value
-  }
-  return out
+    if (value !== null && typeof value !== 'string')
+      throw new Error(`cannot read target group ${index}: want label ${name} as text, got ${typeof value}`)
+    return [name, value ?? '']
+  })
+  // An assignment would lose a label that is named `__proto__`.
+  return Object.fromEntries(pairs)
 }

@@ -60,6 +60,17 @@ export class AnswerReader {
     return this.#body
   }
 
+  /**
+   * Gives the body away: true when its bytes are the caller's from now on, without a copy. Large ones are, unless much of their memory
+   * would be for nothing.
+   */
+  giveBody(): boolean {
+    const { byteLength } = this.#body
+    if (this.#body.buffer !== this.#room.buffer || byteLength < bodyBytesKept || byteLength * 1.25 < this.#room.length) return false
+    this.#room = emptyBytes
+    return true
+  }
+
   /** Whether the connection may be used again. */
   get keepsOpen(): boolean {
     return this.#keepsOpen

@@ -115,4 +115,5 @@ it('refuses headers that are more than one line', () => {
 it('leaves https to the general client', () => {
   expect(isDirect(undefined, new URL('http://a/'))).toBe(true)
   expect(isDirect(undefined, new URL('https://a/'))).toBe(false)
+  expect(isDirect(undefined, new URL('http://user:password@a/'))).toBe(false)
 })

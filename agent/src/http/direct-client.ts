@@ -16,6 +16,7 @@ const readBytes = 64 * 1024
 
 /** True when requests of this configuration need nothing but a TCP connection. */
 export function isDirect(config: HttpClientConfig | undefined, url: URL): boolean {
+  if (url.username !== '' || url.password !== '') return false
   if (url.protocol !== 'http:' || config === undefined) return url.protocol === 'http:'
   const { basicAuth, authorization, oauth2, proxyUrl, proxyFromEnvironment, httpHeaders } = config
   const hasCredentials = basicAuth !== undefined || authorization !== undefined || oauth2 !== undefined
@@ -39,13 +40,18 @@ export interface DirectExchange<T> {
   readonly timeoutMs: number
   readonly bodyBytesMax: number
   readonly signal: AbortSignal | undefined
-  /** Called once with the answer, whose bytes are valid until it returns. What it throws fails the exchange. */
-  take(head: AnswerHead, body: Uint8Array): T
+  /** Called once with the answer, whose bytes are valid until it returns, or the caller's if `isGiven`. What it throws fails the exchange. */
+  take(head: AnswerHead, body: Uint8Array, isGiven: boolean): T
 }
 
 /** Throws TypeError for a header that would not be one line. */
 export function prepareRequest(method: 'GET' | 'POST', url: URL, headers: Readonly<Record<string, string>>): DirectRequest {
-  return { url, host: url.host, method, head: `${method} ${url.pathname}${url.search} HTTP/1.1\r\nhost: ${url.host}\r\n${formatFields(headers)}` }
+  return {
+    url,
+    host: url.host,
+    method,
+    head: `${method} ${url.pathname}${url.search} HTTP/1.1\r\nhost: ${url.host}\r\n${formatFields(headers)}`,
+  }
 }
 
 export function formatFields(headers: Readonly<Record<string, string>>): string {
@@ -134,7 +140,7 @@ interface Pool {
 
 interface Running {
   /** Takes the answer that is whole and settles the exchange. */
-  answer(head: AnswerHead, body: Uint8Array): void
+  answer(head: AnswerHead, body: Uint8Array, isGiven: boolean): void
   fail(error: Error): void
 }
 
@@ -190,10 +196,10 @@ class Connection {
       this.#hasAnswered = false
       this.#reader.begin(exchange.bodyBytesMax)
       this.#running = {
-        answer(head, body) {
+        answer(head, body, isGiven) {
           settle()
           try {
-            resolve(exchange.take(head, body))
+            resolve(exchange.take(head, body, isGiven))
           } catch (error) {
             reject(new TakeError(error))
           }
@@ -242,15 +248,16 @@ class Connection {
 
   #answer(running: Running): void {
     const { head, body, keepsOpen } = this.#reader
+    const isGiven = this.#reader.giveBody()
     this.isKept = true
     // An answer before all of the request was taken: the rest would stand before the next one.
     if (keepsOpen && this.#socket.writableLength === 0) {
       // As it waits for nothing, it keeps no process alive.
       this.#socket.unref()
-      running.answer(head, body)
+      running.answer(head, body, isGiven)
       this.#pool.onIdle()
     } else {
-      running.answer(head, body)
+      running.answer(head, body, isGiven)
       this.#leave(this.#lost())
     }
   }

@@ -164,6 +164,8 @@ export class AnswerCache {
       this.#keyBytes.set(nextKeyBytes.subarray(0, lines))
       this.#codes.set(nextCodes.subarray(0, lines))
       this.#keptLines = { samples: this.samples, dropped: this.dropped, duplicates: this.duplicates }
+      // After a first answer these hold every line; a thousand targets would keep that until their second.
+      for (const list of Object.values(this.pending)) list.length = 0
     }
     this.#lines = lines
     this.#body = body

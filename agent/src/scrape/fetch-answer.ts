@@ -80,7 +80,8 @@ export class AnswerFetcher {
       timeoutMs: this.#options.timeoutMs,
       bodyBytesMax: this.#bytesMax,
       signal,
-      take: (head, body) => (isRedirect(head.status, head.headers) ? undefined : this.#take(head.status, head.headers, body, true)),
+      take: (head, body, isGiven) =>
+        isRedirect(head.status, head.headers) ? undefined : this.#take(head.status, head.headers, body, !isGiven),
     }
   }
 

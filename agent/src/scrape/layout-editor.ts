@@ -7,8 +7,30 @@ import { LayoutBuilder } from '../store/layout-builder.ts'
 
 const symbolTag = 0x22
 const labelsRefsTag = 0x0a
-const textEncoder = new TextEncoder()
 const packed = new ByteWriter(256)
+/** Texts go through here for their length in bytes: an encoder would make an array of each. */
+const textBytes = new ByteWriter(256)
+
+/** Where an edit is worked out; a finished one leaves it to the next. */
+class EditSpace {
+  readonly newSymbols = new ByteWriter(4096)
+  readonly refs = new ByteWriter(4096)
+  // Open addressing by the bytes of a series' references: slot → series + 1. Only `slotCount` are in use.
+  slots = new Int32Array(1024)
+  slotCount = 0
+
+  /** Empties the slots; there are at least four for each of so many series. */
+  clearSlots(series: number): void {
+    this.slotCount = 64
+    while (this.slotCount < series * 4) this.slotCount *= 2
+    if (this.slotCount > this.slots.length) this.slots = new Int32Array(this.slotCount)
+    else this.slots.fill(0, 0, this.slotCount)
+  }
+}
+
+/** A space that has grown beyond this is not kept for the next edit. */
+const spareBytesMax = 1 << 20
+let spare: EditSpace | undefined
 
 export interface EditedLayout {
   readonly layout: SeriesLayout
@@ -18,25 +40,31 @@ export interface EditedLayout {
 
 /**
  * Makes a layout out of another by leaving series out and adding some. Kept series are copied as bytes with the symbol numbers they have, so
- * a target whose series come and go costs no strings but those of the newcomers. Made for one edit; the map of symbols lives only as long.
+ * a target whose series come and go costs no strings but those of the newcomers. Made for one edit and of no use after `build`; the map of symbols lives only as long.
  */
 export class LayoutEditor {
   readonly #from: SeriesLayout | undefined
   readonly #symbols: Map<string, number>
-  readonly #newSymbols = new ByteWriter(256)
+  readonly #space: EditSpace
+  readonly #newSymbols: ByteWriter
   readonly #refs: ByteWriter
   readonly #offsets: number[]
   readonly #families: (FamilyMetadata | undefined)[] = []
-  // Open addressing by the bytes of a series' references: slot → series + 1.
-  #slots: Int32Array
+  // The labels that were asked for last; #found has their symbols, 0 for those not yet known.
+  #foundLabels: Labels | undefined
+  readonly #found: number[] = []
 
   constructor(from: SeriesLayout | undefined) {
     this.#from = from
     this.#symbols = from === undefined ? new Map() : readSymbols(from)
-    this.#refs = new ByteWriter((from?.seriesRefs.length ?? 0) + 1024)
+    this.#space = spare ?? new EditSpace()
+    spare = undefined
+    this.#newSymbols = this.#space.newSymbols
+    this.#refs = this.#space.refs
+    this.#newSymbols.reset()
+    this.#refs.reset()
     this.#offsets = from === undefined ? [0] : Array.from(from.seriesRefOffsets.subarray(0, from.seriesCount + 1))
     if (from !== undefined) this.#refs.raw(from.seriesRefs)
-    this.#slots = new Int32Array(0)
     this.#growSlots()
   }
 
@@ -47,27 +75,35 @@ export class LayoutEditor {
 
   /** The number of the series with these labels, added ones included, or -1. */
   find(labels: Labels): number {
-    packed.reset()
-    for (const text of labels.pairs) {
-      const ref = this.#symbols.get(text)
-      if (ref === undefined) return -1
-      packed.uvarint(ref)
+    const { pairs } = labels
+    const found = this.#found
+    let isKnown = true
+    for (let i = 0; i < pairs.length; i++) {
+      const ref = this.#symbols.get(pairs[i]!) ?? 0
+      found[i] = ref
+      if (ref === 0) isKnown = false
     }
+    this.#foundLabels = labels
+    if (!isKnown) return -1
     const start = this.#refs.length
-    this.#writeRefs()
-    const found = this.#slots[this.#slotOf(start, this.#refs.length)]! - 1
+    this.#writeRefs(pairs.length)
+    const { slots } = this.#space
+    const series = slots[this.#slotOf(start, this.#refs.length)]! - 1
     this.#refs.length = start
-    return found
+    return series
   }
 
   /** Adds a series that `find` does not know and returns its number. */
   add(labels: Labels, family: FamilyMetadata | undefined): number {
-    packed.reset()
-    for (const text of labels.pairs) packed.uvarint(this.#intern(text))
-    this.#writeRefs()
+    const { pairs } = labels
+    const found = this.#found
+    const wasSought = this.#foundLabels === labels
+    for (let i = 0; i < pairs.length; i++) if (!wasSought || found[i] === 0) found[i] = this.#intern(pairs[i]!)
+    this.#foundLabels = labels
+    this.#writeRefs(pairs.length)
     this.#offsets.push(this.#refs.length)
     this.#families[this.seriesCount - 1] = family
-    if (this.seriesCount * 2 > this.#slots.length) this.#growSlots()
+    if (this.seriesCount * 2 > this.#space.slotCount) this.#growSlots()
     else this.#index(this.seriesCount - 1)
     return this.seriesCount - 1
   }
@@ -87,11 +123,13 @@ export class LayoutEditor {
     let kept = 0
     for (let series = 0; series < this.seriesCount; series++) renumbered[series] = keeps(series) ? kept++ : -1
     const layout = compacts ? this.#buildCompact(target, renumbered, families) : this.#buildByCopy(target, renumbered, kept, families)
+    const { refs, newSymbols, slots } = this.#space
+    if (refs.bytes.length + newSymbols.bytes.length + slots.byteLength <= spareBytesMax) spare = this.#space
     return { layout, renumbered }
   }
 
   #buildByCopy(target: number, renumbered: Int32Array, count: number, families: readonly (FamilyMetadata | undefined)[]): SeriesLayout {
-    const refs = new Uint8Array(this.#refs.length)
+    const refs = this.#keptRefs(renumbered)
     const offsets = new Uint32Array(count + 1)
     const familyOfSeries = new Uint32Array(count)
     const familyIndex = new Map<FamilyMetadata, number>()
@@ -99,9 +137,7 @@ export class LayoutEditor {
     for (let series = 0; series < renumbered.length; series++) {
       const number = renumbered[series]!
       if (number < 0) continue
-      const bytes = this.#refs.bytes.subarray(this.#offsets[series], this.#offsets[series + 1])
-      refs.set(bytes, length)
-      length += bytes.length
+      length += this.#offsets[series + 1]! - this.#offsets[series]!
       offsets[number + 1] = length
       familyOfSeries[number] = indexOf(familyIndex, families[series])
     }
@@ -114,12 +150,31 @@ export class LayoutEditor {
       target,
       symbolBytes,
       symbolCount: this.#symbols.size,
-      seriesRefs: refs.slice(0, length),
+      seriesRefs: refs,
       seriesRefOffsets: offsets,
       seriesCount: count,
       families: [...familyIndex.keys()],
       familyOfSeries: familyIndex.size === 0 ? undefined : familyOfSeries,
     }
+  }
+
+  /** The references of the series that stay, copied in runs of neighbours. */
+  #keptRefs(renumbered: Int32Array): Uint8Array {
+    const offsets = this.#offsets
+    let length = 0
+    for (let series = 0; series < renumbered.length; series++) {
+      if (renumbered[series]! >= 0) length += offsets[series + 1]! - offsets[series]!
+    }
+    const refs = new Uint8Array(length)
+    let at = 0
+    for (let series = 0; series < renumbered.length; series++) {
+      if (renumbered[series]! < 0) continue
+      const first = series
+      while (series + 1 < renumbered.length && renumbered[series + 1]! >= 0) series++
+      refs.set(this.#refs.bytes.subarray(offsets[first], offsets[series + 1]), at)
+      at += offsets[series + 1]! - offsets[first]!
+    }
+    return refs
   }
 
   #buildCompact(target: number, renumbered: Int32Array, families: readonly (FamilyMetadata | undefined)[]): SeriesLayout {
@@ -147,7 +202,10 @@ export class LayoutEditor {
     return this.#families
   }
 
-  #writeRefs(): void {
+  /** The first `count` of #found as a series' references. */
+  #writeRefs(count: number): void {
+    packed.reset()
+    for (let i = 0; i < count; i++) packed.uvarint(this.#found[i]!)
     this.#refs.u8(labelsRefsTag)
     this.#refs.uvarint(packed.length)
     this.#refs.raw(packed.bytes, 0, packed.length)
@@ -158,35 +216,35 @@ export class LayoutEditor {
     if (known !== undefined) return known
     const ref = this.#symbols.size + 1
     this.#symbols.set(text, ref)
-    const encoded = textEncoder.encode(text)
+    textBytes.reset()
     this.#newSymbols.u8(symbolTag)
-    this.#newSymbols.uvarint(encoded.length)
-    this.#newSymbols.raw(encoded)
+    this.#newSymbols.uvarint(textBytes.utf8(text))
+    this.#newSymbols.raw(textBytes.bytes, 0, textBytes.length)
     return ref
   }
 
   #growSlots(): void {
-    let size = 64
-    while (size < this.seriesCount * 4) size *= 2
-    this.#slots = new Int32Array(size)
+    this.#space.clearSlots(this.seriesCount)
     for (let series = 0; series < this.seriesCount; series++) this.#index(series)
   }
 
   #index(series: number): void {
     const slot = this.#slotOf(this.#offsets[series]!, this.#offsets[series + 1]!)
     // The first of two equal series is the one that is found.
-    if (this.#slots[slot] === 0) this.#slots[slot] = series + 1
+    const { slots } = this.#space
+    if (slots[slot] === 0) slots[slot] = series + 1
   }
 
   /** The slot of the series with the bytes [start, end) of #refs, or the free one where it would go. */
   #slotOf(start: number, end: number): number {
     const { bytes } = this.#refs
-    const mask = this.#slots.length - 1
+    const { slots } = this.#space
+    const mask = this.#space.slotCount - 1
     let hash = 0
     for (let i = start; i < end; i++) hash = Math.imul(hash ^ bytes[i]!, 0x01000193)
     let slot = (hash ^ (hash >>> 15)) & mask
-    for (; this.#slots[slot] !== 0; slot = (slot + 1) & mask) {
-      const series = this.#slots[slot]! - 1
+    for (; slots[slot] !== 0; slot = (slot + 1) & mask) {
+      const series = slots[slot]! - 1
       const other = this.#offsets[series]!
       const length = this.#offsets[series + 1]! - other
       let i = 0

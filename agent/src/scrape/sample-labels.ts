@@ -33,16 +33,16 @@ export function makeSampleLabels(scraped: Labels, rules: SampleLabelRules): Labe
 
 /** honor_labels: what the target says wins; even its empty value keeps the target label away, which Labels cannot tell from absent. */
 function joinHonoring(scraped: Labels, targetLabels: Labels): Labels {
-  return Labels.fromPairs([...targetLabels.pairs, ...scraped.pairs])
+  return Labels.join(targetLabels, scraped)
 }
 
 /** Otherwise the target's labels win and the scraped ones move to `exported_…`, the shortest names first, until the name is free. */
 function joinRenaming(scraped: Labels, targetLabels: Labels): Labels {
+  let labels = Labels.join(scraped, targetLabels)
+  if (labels.size === scraped.size + targetLabels.size) return labels
   const conflicts: string[] = []
   const { pairs } = targetLabels
   for (let i = 0; i < pairs.length; i += 2) if (scraped.has(pairs[i]!)) conflicts.push(pairs[i]!)
-  let labels = Labels.fromPairs([...scraped.pairs, ...pairs])
-  if (conflicts.length === 0) return labels
   conflicts.sort((a, b) => Buffer.byteLength(a) - Buffer.byteLength(b))
   for (const name of conflicts) {
     let exported = `exported_${name}`

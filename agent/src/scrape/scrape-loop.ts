@@ -17,6 +17,7 @@ import { AnswerFetcher } from './fetch-answer.ts'
 import type { InProcessTargets } from './in-process.ts'
 import { ScrapeError } from './scrape-error.ts'
 import type { ScrapeMetrics } from './scrape-metrics.ts'
+import type { TargetShard } from './target-shard.ts'
 import { untilNextTurnMs } from './target.ts'
 import type { Target } from './target.ts'
 import type { TargetSeries } from './target-series.ts'
@@ -36,6 +37,8 @@ export interface ScrapeContext {
   readonly failureLogs: FailureLogs
   /** Whether start timestamps are kept. */
   readonly startTimestamps: boolean
+  /** Undefined: all targets are scraped. */
+  readonly shard: TargetShard | undefined
 }
 
 export interface ScrapeLoopOptions {

@@ -12,6 +12,7 @@ import type { InProcessTargets } from './in-process.ts'
 import type { ScrapeContext, TargetHealth } from './scrape-loop.ts'
 import { createScrapeMetrics } from './scrape-metrics.ts'
 import { ScrapePool } from './scrape-pool.ts'
+import type { TargetShard } from './target-shard.ts'
 import { makeOffsetSeed } from './target.ts'
 
 /** One active target as the Targets API shows it. */
@@ -38,6 +39,8 @@ export interface TargetsStatus {
   readonly active: readonly ActiveTargetStatus[]
   readonly dropped: readonly DroppedTargetStatus[]
   readonly droppedCounts: Readonly<Record<string, number>>
+  /** Targets that other agents scrape, by job; only those jobs that have some. */
+  readonly otherShardCounts: Readonly<Record<string, number>>
 }
 
 export interface TargetMetadata {
@@ -54,6 +57,8 @@ export interface ScrapeManagerOptions {
   readonly userAgent: string
   /** Keep the start ("created") timestamps that targets give: `created-timestamp-zero-ingestion` or `st-storage`; default false. */
   readonly startTimestamps?: boolean
+  /** Scrape only these of all targets. */
+  readonly shard?: TargetShard
   /** Name of this machine for the offsets; default: the system's. */
   readonly hostName?: string
 }
@@ -110,6 +115,7 @@ export class ScrapeManager {
     const active: ActiveTargetStatus[] = []
     const dropped: DroppedTargetStatus[] = []
     const droppedCounts: Record<string, number> = {}
+    const otherShardCounts: Record<string, number> = {}
     for (const [scrapePool, pool] of this.#pools) {
       for (const loop of pool.loops) {
         const { target } = loop
@@ -128,8 +134,21 @@ export class ScrapeManager {
       }
       for (const discoveredLabels of pool.dropped) dropped.push({ discoveredLabels, scrapePool })
       droppedCounts[scrapePool] = pool.droppedCount
+      if (pool.otherShardCount > 0) otherShardCounts[scrapePool] = pool.otherShardCount
     }
-    return { active, dropped, droppedCounts }
+    return { active, dropped, droppedCounts, otherShardCounts }
+  }
+
+  /** Series of the last answers of all targets. */
+  get activeSeries(): number {
+    let count = 0
+    for (const pool of this.#pools.values()) for (const { series } of pool.loops) count += series.seriesCount
+    return count
+  }
+
+  /** The configuration that a job runs with. */
+  config(jobName: string): ScrapeConfig | undefined {
+    return this.#pools.get(jobName)?.config
   }
 
   /** HELP, TYPE and UNIT of every active target. */
@@ -154,7 +173,7 @@ export class ScrapeManager {
   }
 
   #createPool(config: ScrapeConfig, externalLabels: Labels): ScrapePool {
-    const { clock, log, sink, inProcess, userAgent, hostName, startTimestamps = false } = this.#options
+    const { clock, log, sink, inProcess, userAgent, hostName, startTimestamps = false, shard } = this.#options
     const offsetSeed = makeOffsetSeed(hostName ?? hostname(), externalLabels)
     const context: ScrapeContext = {
       clock,
@@ -167,18 +186,21 @@ export class ScrapeManager {
       clockWatch: this.#clockWatch,
       failureLogs: this.#failureLogs,
       startTimestamps,
+      shard,
     }
     return new ScrapePool(config, context)
   }
 
   #collect(): void {
-    const { targets, metadataEntries, metadataBytes } = this.#metrics
+    const { targets, otherShards, metadataEntries, metadataBytes } = this.#metrics
     targets.clear()
+    otherShards.clear()
     metadataEntries.clear()
     metadataBytes.clear()
     for (const [jobName, pool] of this.#pools) {
       const loops = [...pool.loops]
       targets.set(loops.length, jobName)
+      if (this.#options.shard !== undefined) otherShards.set(pool.otherShardCount, jobName)
       let entries = 0
       let bytes = 0
       for (const { families } of loops) {

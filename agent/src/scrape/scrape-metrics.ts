@@ -74,6 +74,9 @@ export function createScrapeMetrics(registry: Registry) {
       quantiles,
     ),
     targets: registry.gauge('prometheus_target_scrape_pool_targets', 'Current number of targets in this scrape pool.', ['scrape_job']),
+    otherShards: registry.gauge('narthex_agent_targets_of_other_shards', 'Targets that agents with another --shard.index scrape.', [
+      'scrape_job',
+    ]),
     metadataEntries: registry.gauge('prometheus_target_metadata_cache_entries', 'Total number of metric metadata entries in the cache', [
       'scrape_job',
     ]),

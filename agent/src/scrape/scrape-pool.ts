@@ -8,10 +8,12 @@ import type { Clients } from '../http/clients.ts'
 import { FamilyInterner, FamilyTable } from './family-table.ts'
 import { schemaOfFactor } from './limit-histogram.ts'
 import { makeScrapeUrl, populateLabels } from './populate-labels.ts'
+import { inProcessKey } from './in-process.ts'
 import { makeReportSeries } from './report-series.ts'
 import { makeSampleLabels } from './sample-labels.ts'
 import { ScrapeLoop } from './scrape-loop.ts'
 import type { ScrapeContext } from './scrape-loop.ts'
+import { isOfShard, isOfThisMachine } from './target-shard.ts'
 import { hashTarget, makePublicLabels } from './target.ts'
 import type { Target } from './target.ts'
 import { TargetSeries } from './target-series.ts'
@@ -48,6 +50,14 @@ interface AppliedGroup {
   readonly config: ScrapeConfig
   readonly identities: readonly string[]
   readonly dropped: readonly Labels[]
+  /** How many other agents scrape. */
+  readonly otherShards: number
+}
+
+/** Targets of a group that are not scraped. */
+interface LeftOut {
+  readonly dropped: Labels[]
+  otherShards: number
 }
 
 /** The targets of one job. */
@@ -66,6 +76,8 @@ export class ScrapePool {
   readonly #released = new Set<string>()
   #loops = new Map<string, ScrapeLoop>()
   #ending = new Map<string, ScrapeLoop>()
+  // By labels: the identity that has no group any more. A target of the same labels, asked elsewhere, goes on with its series.
+  readonly #leaving = new Map<string, string>()
   readonly #seriesKeys = new WeakMap<ScrapeLoop, string>()
   #droppedCount = 0
   /** Targets of applied groups whose loops are still to be looked after. */
@@ -106,6 +118,13 @@ export class ScrapePool {
 
   get droppedCount(): number {
     return this.#droppedCount
+  }
+
+  /** Targets that other agents scrape: they are of other shards. */
+  get otherShardCount(): number {
+    let count = 0
+    for (const group of this.#applied.values()) count += group.otherShards
+    return count
   }
 
   /** Takes a new configuration of the same job. Targets that are still there keep their series when the new one makes the same. */
@@ -183,8 +202,11 @@ export class ScrapePool {
       this.#release(applied)
     }
     for (const identity of this.#released) {
-      if (this.#holders.has(identity)) continue
       const loop = this.#loops.get(identity)
+      if (this.#holders.has(identity)) {
+        if (loop !== undefined) this.#forgetLeaving(identity, loop)
+        continue
+      }
       this.#loops.delete(identity)
       if (loop !== undefined) this.#end(identity, loop)
       yield
@@ -193,22 +215,23 @@ export class ScrapePool {
     this.#applyTargetLimit()
     for (const clients of this.#oldClients.splice(0)) void clients.close()
     metrics.syncs.inc(1, jobName)
+    metrics.syncsFailed.inc(0, jobName)
     metrics.syncLength.observe((clock.elapsed() - started) / 1000, jobName)
   }
 
   *#applyGroup(group: TargetGroup, before: AppliedGroup | undefined): Generator<void, void, void> {
     const config = this.#config
     const found = new Map<string, Target>()
-    const dropped: Labels[] = []
+    const leftOut: LeftOut = { dropped: [], otherShards: 0 }
     for (const [index, discovered] of group.targets.entries()) {
-      const target = this.#findTarget(group, discovered, index, dropped)
+      const target = this.#findTarget(group, discovered, index, leftOut)
       if (target !== undefined) found.set(`${target.url}\n${target.labels.key()}\n${target.socketPath ?? ''}`, target)
       yield
     }
     // From here to the end of the books in one go, so that a sync that takes over finds a group applied whole or not at all.
     for (const identity of found.keys()) this.#holders.set(identity, (this.#holders.get(identity) ?? 0) + 1)
-    this.#applied.set(group.source, { group, config, identities: [...found.keys()], dropped })
-    this.#droppedCount += dropped.length
+    this.#applied.set(group.source, { group, config, identities: [...found.keys()], ...leftOut })
+    this.#droppedCount += leftOut.dropped.length
     if (before !== undefined) this.#release(before)
     this.#waiting.push(...found)
     while (this.#waiting.length > 0) {
@@ -221,13 +244,17 @@ export class ScrapePool {
     this.#droppedCount -= applied.dropped.length
     for (const identity of applied.identities) {
       const holders = this.#holders.get(identity)! - 1
-      if (holders > 0) this.#holders.set(identity, holders)
-      else this.#holders.delete(identity)
       this.#released.add(identity)
+      if (holders > 0) this.#holders.set(identity, holders)
+      else {
+        this.#holders.delete(identity)
+        const loop = this.#loops.get(identity)
+        if (loop !== undefined) this.#leaving.set(loop.target.labels.key(), identity)
+      }
     }
   }
 
-  #findTarget(group: TargetGroup, found: Readonly<Record<string, string>>, index: number, dropped: Labels[]): Target | undefined {
+  #findTarget(group: TargetGroup, found: Readonly<Record<string, string>>, index: number, leftOut: LeftOut): Target | undefined {
     const config = this.#config
     const populated = populateLabels(config, found, group.labels)
     if (populated.kind === 'failed') {
@@ -237,15 +264,26 @@ export class ScrapePool {
       return undefined
     }
     if (populated.kind === 'dropped') {
-      dropped.push(populated.discovered)
+      leftOut.dropped.push(populated.discovered)
       return undefined
     }
     const { discovered, intervalMs, timeoutMs, histograms } = populated
     const labels = makePublicLabels(populated.labels)
     const url = makeScrapeUrl(populated.labels, config.params)
+    if (!this.#isOurs(populated, url)) {
+      leftOut.otherShards++
+      return undefined
+    }
     const hash = hashTarget(populated.labels, url)
     const socket = populated.labels.get('__unix_socket__')
     return { discovered, labels, url, intervalMs, timeoutMs, hash, histograms, socketPath: socket === '' ? undefined : socket }
+  }
+
+  /** What only this machine can reach is of every shard. */
+  #isOurs({ labels, discovered }: { readonly labels: Labels; readonly discovered: Labels }, url: string): boolean {
+    const { shard, inProcess } = this.#context
+    if (shard === undefined || isOfShard(labels, shard) || isOfThisMachine(discovered)) return true
+    return URL.canParse(url) && inProcess.find(inProcessKey(new URL(url))) !== undefined
   }
 
   #runTarget(identity: string, target: Target): void {
@@ -256,7 +294,7 @@ export class ScrapePool {
       running.target = target
       return
     }
-    const before = running ?? this.#ending.get(identity)
+    const before = running ?? this.#ending.get(identity) ?? this.#takeLeaving(target.labels)
     before?.stop()
     this.#ending.delete(identity)
     const keepsSeries = before !== undefined && this.#seriesKeys.get(before) === this.#seriesKey
@@ -264,6 +302,22 @@ export class ScrapePool {
     this.#seriesKeys.set(loop, this.#seriesKey)
     this.#loops.set(identity, loop)
     loop.start()
+  }
+
+  /** The loop of a target that had the same labels and another URL: its series would end in the middle of the new one's. */
+  #takeLeaving(labels: Labels): ScrapeLoop | undefined {
+    const identity = this.#leaving.get(labels.key())
+    if (identity === undefined || this.#holders.has(identity)) return undefined
+    const loop = this.#loops.get(identity) ?? this.#ending.get(identity)
+    this.#leaving.delete(labels.key())
+    this.#loops.delete(identity)
+    this.#ending.delete(identity)
+    return loop
+  }
+
+  #forgetLeaving(identity: string, loop: ScrapeLoop): void {
+    const key = loop.target.labels.key()
+    if (this.#leaving.get(key) === identity) this.#leaving.delete(key)
   }
 
   #createLoop(target: Target, before: ScrapeLoop | undefined): ScrapeLoop {
@@ -302,7 +356,10 @@ export class ScrapePool {
 
   #end(identity: string, loop: ScrapeLoop): void {
     this.#ending.set(identity, loop)
-    loop.end(() => this.#ending.delete(identity))
+    loop.end(() => {
+      this.#ending.delete(identity)
+      this.#forgetLeaving(identity, loop)
+    })
   }
 
   #applyTargetLimit(): void {

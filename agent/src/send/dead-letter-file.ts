@@ -17,6 +17,7 @@ export interface DeadLetter {
 
 /** Letters that wait for the disk; further ones are not kept. */
 const waitingBytesMax = 8 * 2 ** 20
+const lineEnd = 0x0a
 
 /**
  * Refused requests of one remote, one JSON object a line, body in base64: they can be read, mended and posted again with common tools. Two
@@ -73,7 +74,13 @@ export class DeadLetterFile {
       await rename(this.#path, `${this.#path}.1`)
       await this.#open()
     }
-    await this.#file!.appendFile(line)
+    try {
+      await this.#file!.appendFile(line)
+    } catch (error) {
+      // What got there of it would spoil the next line.
+      await this.#file!.truncate(this.#bytes).catch(() => undefined)
+      throw error
+    }
     this.#bytes += line.length
   }
 
@@ -82,7 +89,14 @@ export class DeadLetterFile {
     // A bound that became smaller holds for what is there already.
     const previous = await stat(`${this.#path}.1`).catch(() => undefined)
     if (previous !== undefined && previous.size > this.#bytesMax / 2) await rm(`${this.#path}.1`)
-    this.#file = await open(this.#path, 'a', 0o640)
+    this.#file = await open(this.#path, 'a+', 0o640)
     this.#bytes = (await this.#file.stat()).size
+    const last = Buffer.alloc(1)
+    if (this.#bytes > 0) await this.#file.read(last, 0, 1, this.#bytes - 1)
+    // A process that died in the middle of a line spoils this one alone.
+    if (this.#bytes > 0 && last[0] !== lineEnd) {
+      await this.#file.appendFile('\n')
+      this.#bytes++
+    }
   }
 }

@@ -23,7 +23,7 @@ export interface DeliveryOptions {
   readonly holdMs?: number
   readonly now: () => number
   readonly random?: () => number
-  readonly onRetry: (reason: string, items: Readonly<ItemCounts>, isThrottled: boolean) => void
+  readonly onRetry: (reason: string, items: Readonly<ItemCounts>, isThrottled: boolean, isMetadata: boolean) => void
   readonly onFallback: (reason: string) => void
   /** `headers` and `body` are the refused request; the body is valid until it returns. */
   readonly onRefusal: (reason: DropReason, answer: RemoteAnswer, headers: Readonly<Record<string, string>>, body: Uint8Array) => void
@@ -40,6 +40,8 @@ export interface BuiltParcel {
 
 /** Something to be sent in either version; 1.0 may have to be built when 2.0 is not taken. */
 export interface Parcel {
+  /** Its items are families. */
+  readonly isMetadata?: boolean
   build(version: MessageVersion): BuiltParcel
 }
 
@@ -80,6 +82,7 @@ export class Delivery {
   async deliver(parcel: Parcel, signal: AbortSignal): Promise<DeliveryResult> {
     const { minBackoffMs, maxBackoffMs, random } = this.#options
     const backoff = new Backoff(minBackoffMs, maxBackoffMs, random ?? Math.random)
+    const { isMetadata = false } = parcel
     let version = this.#version
     let request = parcel.build(version)
     if (isEmpty(request)) return { kind: 'delivered', written: request.items, sent: request.items }
@@ -108,11 +111,11 @@ export class Delivery {
           break
         case 'hold':
           this.#options.onHold(verdict.reason)
-          this.#options.onRetry(verdict.reason, request.items, false)
+          this.#options.onRetry(verdict.reason, request.items, false, isMetadata)
           await sleep(this.#options.holdMs ?? defaultHoldMs, signal)
           break
         case 'retry':
-          this.#options.onRetry(verdict.reason, request.items, verdict.reason === 'HTTP 429' || verdict.afterMs !== undefined)
+          this.#options.onRetry(verdict.reason, request.items, verdict.reason === 'HTTP 429' || verdict.afterMs !== undefined, isMetadata)
           await sleep(backoff.next(verdict.afterMs), signal)
       }
     }
@@ -124,13 +127,13 @@ export class Delivery {
     const sent: Record<string, string> = { ...headers, ...versionHeaders[version], 'Content-Encoding': 'snappy', 'User-Agent': userAgent }
     if (attempt > 0) sent['Retry-Attempt'] = String(attempt)
     let answer: RemoteAnswer
-    const startMs = now()
+    const startMs = performance.now()
     try {
       answer = await poster.post(sent, request.body, signal)
     } catch (error) {
       return { kind: 'retry', reason: error instanceof Error ? error.message : String(error), afterMs: undefined }
     }
-    this.#options.onAttempt((now() - startMs) / 1000)
+    this.#options.onAttempt((performance.now() - startMs) / 1000)
     const context = {
       version,
       mayFallBack: fixedVersion === undefined && version === 2,

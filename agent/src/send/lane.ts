@@ -47,8 +47,18 @@ export class Lane {
     return this.#tracker.next(this.reader.position)
   }
 
+  /** Milliseconds since 1970 of the first frame that was read and is not through; undefined if all are. */
+  get oldestTimeMs(): number | undefined {
+    return this.#tracker.oldestTimeMs
+  }
+
   get pendingFrames(): number {
     return this.#tracker.pendingCount
+  }
+
+  /** The samples of each frame that was read and is not through, by its sequence. */
+  unsettled(): Map<number, number> {
+    return this.#tracker.unfinished()
   }
 
   /** Samples in memory that are not settled. */
@@ -106,7 +116,7 @@ export class Lane {
   async #enqueue(frame: FrameRef): Promise<void> {
     const { abort, pulse, stopping, onRead, onQueued } = this.#options
     // Before it is handed on: a frame that is read and not settled must hold the cursor back.
-    this.#tracker.start(frame.sequence)
+    this.#tracker.start(frame.sequence, frame.minTimeMs, frame.count)
     frame.chunk?.hold()
     // Frames of an earlier run may name targets by other numbers: they are finished before frames of this run begin.
     if (this.#run !== undefined && frame.run !== this.#run) await this.#untilIdle()

@@ -31,7 +31,8 @@ export class MetadataSchedule implements MetadataPlan {
       this.#sent.set(frame.layout, { atMs: now, sequence: frame.sequence })
       return true
     }
-    if (sent.sequence !== frame.sequence && now - sent.atMs >= this.#intervalMs) {
+    // Either way: a clock that was set back would put it off for as long.
+    if (sent.sequence !== frame.sequence && Math.abs(now - sent.atMs) >= this.#intervalMs) {
       sent.atMs = now
       sent.sequence = frame.sequence
     }

@@ -30,6 +30,8 @@ const laneReviewMs = 500
 /** The same complaint about a remote is logged at most this often. */
 const complaintIntervalMs = 10_000
 const answerTextMax = 1024
+/** After a remote asked for less, its shards become no more for this long. */
+const throttleMs = 2 * ShardCount.intervalMs
 
 export interface RemoteSenderOptions {
   /** Names the remote's cursor. */
@@ -46,6 +48,13 @@ export interface RemoteSenderOptions {
   readonly holdMs?: number
   /** Where refused requests go; absent: nowhere. */
   readonly deadLetters?: DeadLetterFile
+}
+
+/** Why nothing gets through at the moment. */
+export interface SenderTrouble {
+  readonly state: 'retrying' | 'throttled' | 'held'
+  /** What the last attempt said. */
+  readonly reason: string
 }
 
 /** Brings the frames of the log to one remote, in order per target, and moves the remote's cursor behind what was delivered. */
@@ -71,7 +80,10 @@ export class RemoteSender {
   #intervalOut = 0
   #intervalSendSeconds = 0
   #throttledUntilMs = 0
+  #trouble: SenderTrouble | undefined
   #lastComplaintMs = -Infinity
+  #isSendingMetadata = false
+  #stopped: Promise<void> | undefined
 
   constructor(options: RemoteSenderOptions) {
     const { config, name, log, metrics } = options
@@ -93,7 +105,7 @@ export class RemoteSender {
     const { metadata, queue } = this.#options.config
     if (queue.liveFirst) this.#timers.push(setInterval(() => this.#reviewLanes(), laneReviewMs))
     this.#timers.push(setInterval(() => this.#reviewShards(), ShardCount.intervalMs))
-    if (metadata.send) this.#timers.push(setInterval(() => void this.#sendMetadata(), metadata.sendIntervalMs))
+    if (metadata.send) this.#timers.push(setInterval(() => void this.#sendDueMetadata(), metadata.sendIntervalMs))
   }
 
   /** Samples in memory that are not settled. */
@@ -103,8 +115,26 @@ export class RemoteSender {
     return samples
   }
 
+  get version(): MessageVersion {
+    return this.#delivery.version
+  }
+
+  /** Undefined since the last request that was settled. */
+  get trouble(): SenderTrouble | undefined {
+    return this.#trouble
+  }
+
+  /** Milliseconds since 1970 of the oldest frame in memory that is not settled; undefined if there is none. */
+  get oldestTimeMs(): number | undefined {
+    return this.#lanes[0]!.oldestTimeMs ?? this.#lanes[1]?.oldestTimeMs
+  }
+
   /** Sends what is in the log for up to `graceMs`, then stops; the rest stays in the log for the next run. */
-  async stop(graceMs: number): Promise<void> {
+  stop(graceMs: number): Promise<void> {
+    return (this.#stopped ??= this.#stop(graceMs))
+  }
+
+  async #stop(graceMs: number): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer)
     this.#stopping.abort()
     this.#pulse.beat()
@@ -117,6 +147,8 @@ export class RemoteSender {
     this.#options.metrics.histogramsPending.set(0)
     this.#options.metrics.exemplarsPending.set(0)
     this.#acknowledge()
+    const { log, name } = this.#options
+    for (const lane of this.#lanes) log.abandon(name, lane.unsettled())
     await this.#options.deadLetters?.close()
     await this.#options.poster.close?.()
   }
@@ -207,7 +239,9 @@ export class RemoteSender {
 
   #reviewShards(): void {
     const backlog = this.queuedSamples + this.#unreadSamples()
-    const isThrottled = this.#now() < this.#throttledUntilMs
+    // Not for ever when the clock is set back.
+    const throttledMs = this.#throttledUntilMs - this.#now()
+    const isThrottled = throttledMs > 0 && throttledMs <= throttleMs
     const wanted = this.#shardCount.update(this.#intervalIn, this.#intervalOut, this.#intervalSendSeconds, backlog, isThrottled)
     for (const lane of this.#lanes) lane.setShards(wanted)
     this.#showShards()
@@ -246,6 +280,7 @@ export class RemoteSender {
     this.#intervalSendSeconds += (performance.now() - startMs) / 1000
     if (result.kind === 'aborted') return false
     this.#hasDelivered = true
+    this.#trouble = undefined
     this.#countResult(result, built!)
     this.#intervalOut += samples
     return true
@@ -309,11 +344,14 @@ export class RemoteSender {
       now: this.#now,
       ...(random === undefined ? {} : { random }),
       ...(holdMs === undefined ? {} : { holdMs }),
-      onRetry: (reason, { samples, histograms, exemplars }, isThrottled) => {
-        metrics.samplesRetried.inc(samples)
+      onRetry: (reason, { samples, histograms, exemplars }, isThrottled, isMetadata) => {
+        if (isMetadata) metrics.metadataRetried.inc(samples)
+        else metrics.samplesRetried.inc(samples)
         metrics.histogramsRetried.inc(histograms)
         metrics.exemplarsRetried.inc(exemplars)
-        if (isThrottled) this.#throttledUntilMs = this.#now() + 2 * ShardCount.intervalMs
+        // A hold is told just before its retry.
+        if (this.#trouble?.state !== 'held') this.#trouble = { state: isThrottled ? 'throttled' : 'retrying', reason }
+        if (isThrottled) this.#throttledUntilMs = this.#now() + throttleMs
         this.#complain('Failed to send batch, retrying', { reason, samples: samples + histograms })
       },
       onFallback: (reason) => {
@@ -322,6 +360,7 @@ export class RemoteSender {
       },
       onHold: (reason) => {
         metrics.isHeld.set(1)
+        this.#trouble = { state: 'held', reason }
         this.#complain('The remote refuses us: samples are kept, next attempt in 30 s', { reason })
       },
       onRefusal: (reason, answer, headers, body) => {
@@ -342,9 +381,20 @@ export class RemoteSender {
 
   #complain(message: string, fields: Readonly<Record<string, unknown>>): void {
     const now = this.#now()
-    if (now - this.#lastComplaintMs < complaintIntervalMs) return
+    if (Math.abs(now - this.#lastComplaintMs) < complaintIntervalMs) return
     this.#lastComplaintMs = now
     this.#options.logger.warn(message, fields)
+  }
+
+  /** One at a time: a remote that refuses metadata alone must not get more of it with every interval. */
+  async #sendDueMetadata(): Promise<void> {
+    if (this.#isSendingMetadata) return
+    this.#isSendingMetadata = true
+    try {
+      await this.#sendMetadata()
+    } finally {
+      this.#isSendingMetadata = false
+    }
   }
 
   /** 1.0 has no place for metadata beside samples: a request of its own per 2,000 families. 2.0 requests carry theirs. */
@@ -359,7 +409,7 @@ export class RemoteSender {
       for (const { name, type, help, unit } of entries) writer.metadata({ family: name, type, help, unit })
       const body = compress(writer.view())
       const result = await this.#delivery.deliver(
-        { build: () => ({ body, items: { ...noItems, samples: entries.length } }) },
+        { isMetadata: true, build: () => ({ body, items: { ...noItems, samples: entries.length } }) },
         this.#abort.signal,
       )
       if (result.kind === 'aborted') return

@@ -7,13 +7,18 @@ import { lockDirectory } from '@narthex/service/directory-lock'
 import type { DirectoryLock } from '@narthex/service/directory-lock'
 import type { Logger } from '@narthex/service/logger'
 import type { Registry } from '@narthex/service/metrics'
-import { FrameLog } from '../store/frame-log.ts'
+import { defaultBytesMax, FrameLog } from '../store/frame-log.ts'
 import type { FrameLogOptions, LossReason } from '../store/frame-log.ts'
+import type { AgentCounts } from '../agent-metrics.ts'
 import type { FrameSink, ScrapeBatch } from '../store/frame.ts'
 import { DeadLetterFile } from './dead-letter-file.ts'
 import type { RemotePoster } from './delivery.ts'
 import { noItems } from './item-counts.ts'
+import { LossLog } from './loss-log.ts'
 import { RemoteSender } from './remote-sender.ts'
+import { RateMeter } from './rate-meter.ts'
+import { RemoteProgress } from './remote-status.ts'
+import type { RemoteStatus, RemoteStorageStatus } from './remote-status.ts'
 import { SendMetrics } from './send-metrics.ts'
 import type { RemoteMetrics } from './send-metrics.ts'
 
@@ -42,11 +47,16 @@ export type StorageLimits = Pick<FrameLogOptions, 'bytesMax' | 'ageMaxMs' | 'syn
 /** What requests under way get to end on a reload. */
 const reloadGraceMs = 1000
 
+/** How often the totals are looked at that the shown rates are made of. */
+const rateIntervalMs = 5000
+
 interface Running {
   /** Changes when anything about the remote does. */
   readonly description: string
   readonly metrics: RemoteMetrics
   readonly sender: RemoteSender
+  readonly url: string
+  readonly progress: RemoteProgress
 }
 
 /** What the agent writes to: the frame log, and a sender for each `remote_write` of the configuration. */
@@ -56,12 +66,21 @@ export class RemoteStorage implements FrameSink {
   readonly #log: FrameLog
   readonly #running = new Map<string, Running>()
   readonly #lock: DirectoryLock | undefined
+  readonly #samplesIn = new RateMeter()
+  readonly #framesIn = new RateMeter()
+  readonly #rateTimer: NodeJS.Timeout
+  readonly #lossLog: LossLog
   #externalLabels: Labels
+  #damages = 0
+  /** Reloads come one after the other. */
+  #reloading: Promise<void> = Promise.resolve()
+  #closed = false
 
   constructor(options: RemoteStorageOptions) {
     this.#options = options
     this.#externalLabels = options.externalLabels
     this.#metrics = new SendMetrics(options.registry)
+    this.#lossLog = new LossLog(options.logger)
     const names = nameRemotes(options.remotes)
     this.#lock = options.lock === false ? undefined : lockDirectory(options.directory)
     this.#log = new FrameLog({
@@ -83,6 +102,8 @@ export class RemoteStorage implements FrameSink {
       writing.set(this.#log.isWriting ? 1 : 0)
     })
     options.remotes.forEach((config, i) => this.#start(config, names[i]!))
+    this.#noteRates()
+    this.#rateTimer = setInterval(() => this.#noteRates(), rateIntervalMs).unref()
   }
 
   append(batch: ScrapeBatch): void {
@@ -95,8 +116,18 @@ export class RemoteStorage implements FrameSink {
     this.#log.append(batch)
   }
 
-  /** Takes a reloaded configuration: unchanged remotes do not notice, changed ones go on at their cursors, removed ones end. */
-  async applyConfig(remotes: readonly RemoteWriteConfig[], externalLabels: Labels): Promise<void> {
+  /**
+   * Takes a reloaded configuration: unchanged remotes do not notice, changed ones go on at their cursors, removed ones end. Rejects with what
+   * the first remote that cannot be made says; the others are there then.
+   */
+  applyConfig(remotes: readonly RemoteWriteConfig[], externalLabels: Labels): Promise<void> {
+    const turn = this.#reloading.then(() => this.#apply(remotes, externalLabels))
+    this.#reloading = turn.catch(() => undefined)
+    return turn
+  }
+
+  async #apply(remotes: readonly RemoteWriteConfig[], externalLabels: Labels): Promise<void> {
+    if (this.#closed) return
     this.#externalLabels = externalLabels
     const names = nameRemotes(remotes)
     const isUnchanged = (name: string): boolean => {
@@ -105,20 +136,98 @@ export class RemoteStorage implements FrameSink {
     }
     const changed = [...this.#running].filter(([name]) => !isUnchanged(name))
     await Promise.all(changed.map(([, { sender }]) => sender.stop(reloadGraceMs)))
+    // The end came meanwhile.
+    if (this.#closed) return
     for (const [name] of changed) this.#running.delete(name)
     this.#log.setRemotes(names)
+    const failures: unknown[] = []
     remotes.forEach((config, i) => {
       const name = names[i]!
       if (this.#running.has(name)) return
       this.#log.rewind(name)
-      this.#start(config, name)
+      try {
+        this.#start(config, name)
+      } catch (error) {
+        failures.push(error)
+      }
     })
+    if (failures.length > 0) throw failures[0]
+  }
+
+  /** What was appended, and how often damage was found, since the start; whether the last run ended in order. */
+  counts(): Omit<AgentCounts, 'activeSeries'> {
+    const { samplesIn, histogramsIn, exemplarsIn } = this.#metrics
+    return {
+      samples: samplesIn.value,
+      histograms: histogramsIn.value,
+      exemplars: exemplarsIn.value,
+      damages: this.#damages,
+      cleanStart: this.#lock === undefined ? -1 : this.#lock.wasLeftBehind ? 0 : 1,
+    }
+  }
+
+  /** How the log and every remote are doing. */
+  status(): RemoteStorageStatus {
+    const { directory, limits } = this.#options
+    const { bytes, segmentCount, isWriting } = this.#log
+    const { perSecond } = this.#samplesIn
+    const log = {
+      directory,
+      bytes,
+      bytesMax: limits?.bytesMax ?? defaultBytesMax,
+      segments: segmentCount,
+      isWriting,
+      samplesIn: this.#countSamplesIn(),
+      ...(perSecond === undefined ? {} : { samplesPerSecond: perSecond }),
+    }
+    return { log, remotes: [...this.#running].map(([name, running]) => this.#describeRemote(name, running)) }
+  }
+
+  #describeRemote(name: string, { url, metrics, sender, progress }: Running): RemoteStatus {
+    const pendingFrames = this.#log.pendingFrames(name)
+    const { trouble, oldestTimeMs } = sender
+    const { samplesPerSecond } = progress
+    const etaSeconds = progress.etaSeconds(pendingFrames, this.#framesIn.perSecond)
+    const now = (this.#options.now ?? Date.now)()
+    return {
+      name,
+      url,
+      version: sender.version,
+      state: trouble?.state ?? 'ok',
+      reason: trouble?.reason ?? '',
+      pendingFrames,
+      pendingBytes: pendingFrames === 0 ? 0 : this.#log.pendingBytes(name),
+      pendingAgeMs: pendingFrames === 0 || oldestTimeMs === undefined ? 0 : Math.max(0, now - oldestTimeMs),
+      shards: metrics.shards.value,
+      samplesSent: metrics.samples.value + metrics.histograms.value,
+      ...(samplesPerSecond === undefined ? {} : { samplesPerSecond }),
+      ...(etaSeconds === undefined ? {} : { etaSeconds }),
+      lostSamples: metrics.lostSamples(),
+    }
+  }
+
+  #countSamplesIn(): number {
+    return this.#metrics.samplesIn.value + this.#metrics.histogramsIn.value
+  }
+
+  #noteRates(): void {
+    this.#lossLog.flush()
+    const now = performance.now()
+    const { nextSequence } = this.#log
+    this.#samplesIn.note(now, this.#countSamplesIn())
+    this.#framesIn.note(now, nextSequence)
+    for (const [name, { metrics, progress }] of this.#running) {
+      progress.note(now, metrics.samples.value + metrics.histograms.value, nextSequence - this.#log.pendingFrames(name))
+    }
   }
 
   /** Sends what can be sent within `graceMs`; the rest is on disk for the next start. */
   async close(graceMs: number): Promise<void> {
-    await Promise.all([...this.#running.values()].map(({ sender }) => sender.stop(graceMs)))
+    clearInterval(this.#rateTimer)
+    this.#closed = true
+    await Promise.all([this.#reloading, ...[...this.#running.values()].map(({ sender }) => sender.stop(graceMs))])
     await this.#log.close()
+    this.#lossLog.flush(true)
     this.#lock?.release()
   }
 
@@ -150,15 +259,22 @@ export class RemoteStorage implements FrameSink {
         ? {}
         : { deadLetters: new DeadLetterFile(join(directory, 'dead-letters'), name, deadLetterBytesMax) }),
     })
-    this.#running.set(name, { description: this.#describe(config), metrics, sender })
+    this.#running.set(name, {
+      description: this.#describe(config),
+      metrics,
+      sender,
+      url: redactUrl(config.url),
+      progress: new RemoteProgress(),
+    })
     sender.start()
   }
 
   #countLoss(remote: string, reason: LossReason, frames: number, samples: number | undefined): void {
     const metrics = this.#running.get(remote)?.metrics
     metrics?.loseFrames(reason, frames)
+    if (reason === 'damaged') this.#damages++
     metrics?.lose(reason, { ...noItems, samples: samples ?? 0 })
-    this.#options.logger.warn('samples were lost', { remote_name: remote, reason, frames, samples: samples ?? 'unknown' })
+    this.#lossLog.add(remote, reason, frames, samples)
   }
 }
 

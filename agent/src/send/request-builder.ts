@@ -89,7 +89,6 @@ export class RequestBuilder {
     this.#maxTimeMs = 0
     const writer = version === 1 ? this.#writer1 : this.#writer2
     writer.reset()
-    const maps = new Map<SeriesLayout, Uint32Array>()
     this.#preparer.symbols.beginRequest()
     const families = new Map<FamilyMetadata, FamilyRefs>()
     for (const slice of slices) {
@@ -101,7 +100,7 @@ export class RequestBuilder {
       }
       const prepared = this.#preparer.prepare(frame.layout)
       if (version === 1) this.#addSlice1(slice, prepared, oldestMs)
-      else this.#addSlice2(slice, prepared, oldestMs, maps, metadata.isDue(frame) ? families : undefined)
+      else this.#addSlice2(slice, prepared, oldestMs, metadata.isDue(frame) ? families : undefined)
     }
     const bytes = writer.view()
     // Nobody has the last body any more. Its memory goes back now: the collector sees only a small object, and would let megabytes a second
@@ -156,18 +155,11 @@ export class RequestBuilder {
     }
   }
 
-  #addSlice2(
-    slice: FrameSlice,
-    prepared: PreparedLayout,
-    oldestMs: number,
-    maps: Map<SeriesLayout, Uint32Array>,
-    families: Map<FamilyMetadata, FamilyRefs> | undefined,
-  ): void {
+  #addSlice2(slice: FrameSlice, prepared: PreparedLayout, oldestMs: number, families: Map<FamilyMetadata, FamilyRefs> | undefined): void {
     const writer = this.#writer2
     const { layout, places } = prepared
     const { seriesRefs, seriesRefOffsets, familyOfSeries } = layout
-    let map = maps.get(layout)
-    if (map === undefined) maps.set(layout, (map = this.#preparer.symbols.addTo(writer, layout)))
+    const map = this.#addSymbols(slice, prepared)
     const { words, hasTimes, timeMs, exemplars } = this.#columns
     writer.setTime(timeMs)
     if (this.#isRich(2)) {
@@ -206,6 +198,18 @@ export class RequestBuilder {
         writer.seriesNow(seriesRefs, start, end, map, words[2 * i]! | 0, words[2 * i + 1]! | 0, refs.code, refs.help, refs.unit)
       }
     }
+  }
+
+  #addSymbols(slice: FrameSlice, { layout, places }: PreparedLayout): Uint32Array {
+    const { symbols } = this.#preparer
+    const { hasIndexes } = this.#columns
+    if (!hasIndexes && places === undefined) return symbols.addTo(this.#writer2, layout, slice.from, slice.to)
+    let map = symbols.addTo(this.#writer2, layout, 0, 0)
+    for (let i = slice.from; i < slice.to; i++) {
+      const series = this.#place(i, places, -Infinity)
+      if (series >= 0) map = symbols.addTo(this.#writer2, layout, series, series + 1)
+    }
+    return map
   }
 
   /** Whether the decoded frame has anything that this version carries beside one float a series. */

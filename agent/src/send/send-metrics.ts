@@ -57,6 +57,8 @@ export interface RemoteMetrics {
   /** What was given up; also counted under Prometheus' `…_dropped_total`, whose reasons are its own. Exemplars are counted there only. */
   lose(reason: LostReason, items: Readonly<ItemCounts>): void
   loseFrames(reason: LostReason, frames: number): void
+  /** Samples and histograms lost so far, by reason. */
+  lostSamples(): Record<string, number>
 }
 
 export class SendMetrics {
@@ -214,6 +216,11 @@ export class SendMetrics {
         if (exemplars > 0) droppedBy.exemplars.inc(exemplars, ...values, prometheusReason)
       },
       loseFrames: (reason, frames) => lostFrames.inc(frames, ...values, reason),
+      lostSamples() {
+        const counts: Record<string, number> = {}
+        for (const { labels, cell } of lost.entries()) if (labels[1] === name && labels[3] === url) counts[labels[5]!] = cell.value
+        return counts
+      },
     }
   }
 }

@@ -4,13 +4,30 @@ import type { SeriesLayout } from '../store/frame.ts'
 
 /** More texts than this are forgotten, and numbered anew as they come. */
 const textsMax = 500_000
+/** A layout with more symbols than this shares none with others, and a request gets those only that its own series name. */
+const sharedSymbolsMax = 8192
 
-interface NumberedSymbols {
+/** The symbols of a layout, numbered in the dictionary. */
+interface SharedSymbols {
+  readonly kind: 'shared'
   readonly generation: number
-  /** Per symbol of the layout: its number in the dictionary. */
+  /** Per symbol of the layout: its number. */
   readonly numbers: Uint32Array
   /** As of `locateSymbols`. */
   readonly offsets: Uint32Array
+  /** References in the request by those of the layout. */
+  readonly map: Uint32Array
+  /** The request that `map` is of. */
+  request: number
+}
+
+/** The symbols of a large layout, by themselves. */
+interface OwnSymbols {
+  readonly kind: 'own'
+  readonly offsets: Uint32Array
+  readonly map: Uint32Array
+  /** Per reference: the request in which `map` has it. */
+  readonly seenIn: Uint32Array
 }
 
 /**
@@ -20,7 +37,7 @@ interface NumberedSymbols {
 export class SymbolDictionary {
   #numbers = new Map<string, number>()
   #generation = 0
-  readonly #layouts = new WeakMap<SeriesLayout, NumberedSymbols>()
+  readonly #layouts = new WeakMap<SeriesLayout, SharedSymbols | OwnSymbols>()
   // Per number: the request in which it was seen last, and its reference there.
   #seenIn = new Uint32Array(1024)
   #references = new Uint32Array(1024)
@@ -33,17 +50,26 @@ export class SymbolDictionary {
       this.#generation++
       this.#seenIn.fill(0)
     }
-    this.#request = this.#request === 0xffffffff ? 1 : this.#request + 1
+    this.#request++
   }
 
-  /** Adds the layout's symbols that the request does not have yet. Gives its references by those of the layout; 0 stays 0. */
-  addTo(writer: RemoteWrite2Writer, layout: SeriesLayout): Uint32Array {
-    const { numbers, offsets } = this.#numbersOf(layout)
-    const { symbolBytes } = layout
+  /**
+   * Adds the symbols that the series [from, to) of the layout name and the request does not have yet. Gives the request's references by those of
+   * the layout, for all series that were asked for in this request; 0 stays 0.
+   */
+  addTo(writer: RemoteWrite2Writer, layout: SeriesLayout, from: number, to: number): Uint32Array {
+    const symbols = this.#symbolsOf(layout)
+    if (symbols.kind === 'own') this.#addOwn(writer, layout, symbols, from, to)
+    else if (symbols.request !== this.#request) this.#addShared(writer, layout, symbols)
+    return symbols.map
+  }
+
+  #addShared(writer: RemoteWrite2Writer, { symbolBytes }: SeriesLayout, symbols: SharedSymbols): void {
+    const { numbers, offsets, map } = symbols
     const request = this.#request
     const seenIn = this.#seenIn
     const references = this.#references
-    const map = new Uint32Array(numbers.length + 1)
+    symbols.request = request
     for (let i = 0; i < numbers.length; i++) {
       const number = numbers[i]!
       if (seenIn[number] !== request) {
@@ -52,18 +78,47 @@ export class SymbolDictionary {
       }
       map[i + 1] = references[number]!
     }
-    return map
   }
 
-  #numbersOf(layout: SeriesLayout): NumberedSymbols {
-    let known = this.#layouts.get(layout)
-    if (known?.generation === this.#generation) return known
-    const offsets = known?.offsets ?? locateSymbols(layout.symbolBytes, layout.symbolCount)
-    const numbers = new Uint32Array(layout.symbolCount)
-    for (let i = 0; i < layout.symbolCount; i++) numbers[i] = this.#numberOf(symbolText(layout.symbolBytes, offsets, i + 1))
-    known = { generation: this.#generation, numbers, offsets }
-    this.#layouts.set(layout, known)
-    return known
+  #addOwn(writer: RemoteWrite2Writer, layout: SeriesLayout, { offsets, map, seenIn }: OwnSymbols, from: number, to: number): void {
+    const { symbolBytes, seriesRefs, seriesRefOffsets } = layout
+    const request = this.#request
+    for (let series = from; series < to; series++) {
+      const end = seriesRefOffsets[series + 1]!
+      let at = seriesRefOffsets[series]! + 1
+      while (seriesRefs[at++]! >= 0x80);
+      while (at < end) {
+        let ref = seriesRefs[at++]!
+        if (ref >= 0x80) {
+          ref &= 0x7f
+          for (let shift = 7; ; shift += 7) {
+            const byte = seriesRefs[at++]!
+            ref |= (byte & 0x7f) << shift
+            if (byte < 0x80) break
+          }
+        }
+        if (ref === 0 || seenIn[ref] === request) continue
+        seenIn[ref] = request
+        map[ref] = writer.addSymbolField(symbolBytes, offsets[ref - 1]!, offsets[ref]!)
+      }
+    }
+  }
+
+  #symbolsOf(layout: SeriesLayout): SharedSymbols | OwnSymbols {
+    const known = this.#layouts.get(layout)
+    if (known !== undefined && (known.kind === 'own' || known.generation === this.#generation)) return known
+    const { symbolBytes, symbolCount } = layout
+    const offsets = known?.offsets ?? locateSymbols(symbolBytes, symbolCount)
+    const map = new Uint32Array(symbolCount + 1)
+    let symbols: SharedSymbols | OwnSymbols
+    if (symbolCount > sharedSymbolsMax) symbols = { kind: 'own', offsets, map, seenIn: new Uint32Array(symbolCount + 1) }
+    else {
+      const numbers = new Uint32Array(symbolCount)
+      for (let i = 0; i < symbolCount; i++) numbers[i] = this.#numberOf(symbolText(symbolBytes, offsets, i + 1))
+      symbols = { kind: 'shared', generation: this.#generation, numbers, offsets, map, request: 0 }
+    }
+    this.#layouts.set(layout, symbols)
+    return symbols
   }
 
   #numberOf(text: string): number {

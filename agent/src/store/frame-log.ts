@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync, rmSync, truncateSync } from 'node:fs'
-import { open } from 'node:fs/promises'
+import { open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { makeDirectory } from '@narthex/service/make-directory'
-import { CursorFiles, syncDirectory } from './cursor-file.ts'
-import type { Cursor } from './cursor-file.ts'
+import { addRange, CursorFiles, syncDirectory } from './cursor-file.ts'
+import type { Cursor, FrameRange } from './cursor-file.ts'
 import { ChunkPool } from './frame-chunk.ts'
 import { sampleFrame } from './frame-header.ts'
 import { FrameScanner } from './frame-scanner.ts'
@@ -51,11 +51,10 @@ export const defaultBytesMax = 4 * 2 ** 30
 const defaultTailBytesMax = 16 * 2 ** 20
 const defaultRingBytesMax = 64 * 2 ** 20
 const complaintIntervalMs = 10_000
-
-interface Hole {
-  readonly first: number
-  last: number
-}
+/** A segment that cannot be read for want of something that others give back is tried again after this. */
+const readRetryMs = 100
+const shortages: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN', 'EBUSY'])
+const fullDisks: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT'])
 
 interface Remote {
   readonly name: string
@@ -64,7 +63,7 @@ interface Remote {
   cursor: Cursor
   /** As it stands in the file; undefined before the first. */
   stored: Cursor | undefined
-  storing: boolean
+  storing: Promise<void> | undefined
   /** Where the live lane began; its acknowledged frames lie from here on. */
   liveFrom: number
 }
@@ -97,8 +96,8 @@ export class FrameLog implements FrameSink {
   #unwritten: number
   #failingSince: number | undefined
   #healTimer: NodeJS.Timeout | undefined
-  /** Frames that never reached the disk, oldest first; their loss is counted already. */
-  #holes: Hole[] = []
+  /** Frames that never reached the disk, for remotes that come later: those that are there have counted them. */
+  #holes: readonly FrameRange[] = []
   #finishing: Promise<unknown> = Promise.resolve()
   #packing: Promise<void> | undefined
   #closed = false
@@ -118,7 +117,7 @@ export class FrameLog implements FrameSink {
     this.#cursorFiles = new CursorFiles(join(options.directory, 'cursors'))
     this.#segments = listSegments(options.directory)
     const cursors = this.#cursorFiles.readAll((text) => this.#events.onProblem(text, {}))
-    this.#nextSequence = Math.max(1, this.#recoverTail(), ...[...cursors.values()].map(({ next, done }) => Math.max(next, done?.end ?? 0)))
+    this.#nextSequence = Math.max(1, this.#recoverTail(), ...[...cursors.values()].map(endOf))
     this.#unwritten = this.#nextSequence
     for (const segment of this.#segments) this.#segmentBytes += segment.bytes
     this.setRemotes(options.remotes, cursors)
@@ -170,6 +169,10 @@ export class FrameLog implements FrameSink {
     const from = this.#nextSequence
     known.readers[0]!.until = from
     known.liveFrom = from
+    const { done, settled, ...cursor } = known.cursor
+    // What an earlier lane delivered stays so, and makes room for what this one does.
+    if (done !== undefined || settled !== undefined)
+      known.cursor = { ...cursor, settled: done === undefined ? settled! : addRange(settled, done) }
     const live = this.#createReader(remote, from)
     known.readers.push(live)
     return live
@@ -190,7 +193,34 @@ export class FrameLog implements FrameSink {
     // Where the backlog ends and the live lane's begins, one number says it all.
     const joined = done !== undefined && next >= done.first ? Math.max(next, done.end) : next
     if (joined < known.cursor.next) return
-    known.cursor = done === undefined || done.end <= joined ? { next: joined } : { next: joined, done }
+    const settled = known.cursor.settled === undefined ? undefined : rangesBehind(known.cursor.settled, joined)
+    known.cursor = {
+      next: joined,
+      ...(done === undefined || done.end <= joined ? {} : { done }),
+      ...(settled === undefined ? {} : { settled }),
+    }
+  }
+
+  /**
+   * Frames of a remote that were read and not delivered, and whose sender ends: those that the disk has are read again by the next one, the
+   * others are lost and counted. Samples by sequence.
+   */
+  abandon(remote: string, unsettled: ReadonlyMap<number, number>): void {
+    const known = this.#remotes.get(remote)
+    if (known === undefined) return
+    const oldest = this.#segments[0]?.firstSequence ?? this.#unwritten
+    for (const reason of ['storage_cap', 'disk_full'] as const) {
+      let frames = 0
+      let samples = 0
+      for (const [sequence, count] of unsettled) {
+        const isLost = reason === 'storage_cap' ? sequence < oldest : this.#holes.some((range) => isWithin(sequence, range))
+        if (!isLost) continue
+        this.#settle(known, sequence, sequence + 1)
+        frames++
+        samples += count
+      }
+      if (frames > 0) this.#events.onLoss(remote, reason, frames, samples)
+    }
   }
 
   /** Gives the remote a new reader at its first frame that is not acknowledged. */
@@ -203,8 +233,21 @@ export class FrameLog implements FrameSink {
   pendingFrames(remote: string): number {
     const known = this.#remotes.get(remote)
     if (known === undefined) return 0
-    const { next, done } = known.cursor
-    return this.#nextSequence - next - (done === undefined ? 0 : done.end - done.first)
+    const { next } = known.cursor
+    return this.#nextSequence - next - this.#countSettled(remote, next, this.#nextSequence)
+  }
+
+  /** Bytes on disk of what a remote has not acknowledged; of the segment where it is, in proportion. */
+  pendingBytes(remote: string): number {
+    const next = this.#remotes.get(remote)?.cursor.next ?? this.#nextSequence
+    let bytes = 0
+    for (const segment of this.#segments) {
+      const end = this.#lastSequence(segment) + 1
+      if (end <= next) continue
+      const first = segment.firstSequence
+      bytes += first >= next ? segment.bytes : segment.bytes * ((end - next) / (end - first))
+    }
+    return Math.round(bytes)
   }
 
   /**
@@ -219,10 +262,10 @@ export class FrameLog implements FrameSink {
     }
     for (const name of names) {
       if (this.#remotes.has(name)) continue
-      const oldest = Math.min(this.#segments[0]?.firstSequence ?? Infinity, this.#tail.firstSequence, this.#nextSequence)
       const stored = cursors.get(name)
-      const cursor = { ...stored, next: Math.max(oldest, stored?.next ?? 0) }
-      const remote: Remote = { name, readers: [], cursor, stored, storing: false, liveFrom: 0 }
+      // Frames between a stored cursor and the oldest one that is kept are counted by the reader, which does not find them.
+      const cursor = stored ?? { next: this.#oldestSequence(), ...(this.#holes.length === 0 ? {} : { settled: this.#holes }) }
+      const remote: Remote = { name, readers: [], cursor, stored, storing: undefined, liveFrom: 0 }
       this.#remotes.set(name, remote)
       remote.readers.push(this.#createReader(name, cursor.next))
     }
@@ -234,10 +277,20 @@ export class FrameLog implements FrameSink {
       fromTail: (sequence) => this.#tail.get(sequence),
       findSegment: (sequence) => this.#findSegment(sequence),
       readSegment: (segment, offset, bytes) => this.#readSegment(segment, offset, bytes),
-      skipHole: (sequence) => this.#skipHole(name, sequence),
-      countHoles: (from, to) => this.#countHoles(name, from, to),
-      onLoss: (frames, samples) => this.#events.onLoss(name, 'damaged', frames, samples),
+      oldestSequence: () => this.#oldestSequence(),
+      skipSettled: (sequence) => this.#skipSettled(name, sequence),
+      countSettled: (from, to) => this.#countSettled(name, from, to),
+      onLoss: (reason, from, to, frames, samples) => {
+        const known = this.#remotes.get(name)
+        if (known !== undefined) this.#settle(known, from, to)
+        this.#events.onLoss(name, reason, frames, samples)
+      },
     })
+  }
+
+  /** The first frame that is kept, on disk or in memory; the next one if there is none. */
+  #oldestSequence(): number {
+    return Math.min(this.#segments[0]?.firstSequence ?? Infinity, this.#tail.firstSequence, this.#nextSequence)
   }
 
   /** Stores cursors, syncs and closes. Appends are ignored afterwards. */
@@ -246,7 +299,12 @@ export class FrameLog implements FrameSink {
     for (const timer of this.#timers) clearInterval(timer)
     clearInterval(this.#healTimer)
     if (this.#failingSince !== undefined) this.#heal()
-    await Promise.all([...this.#remotes.values()].map((remote) => this.#storeCursor(remote)))
+    // What the disk does not take now ends with the process.
+    if (this.#failingSince !== undefined) this.#dropAllUnwritten()
+    for (const remote of this.#remotes.values()) {
+      await remote.storing
+      await this.#storeCursor(remote)
+    }
     await this.#finishing
     await this.#packing
     try {
@@ -265,7 +323,10 @@ export class FrameLog implements FrameSink {
       const bytes = readFileSync(last.path)
       let lastSequence = last.firstSequence - 1
       let samples = 0
-      const scanner = new FrameScanner(bytes, 0, () => undefined)
+      let damagedFrom = Infinity
+      const scanner = new FrameScanner(bytes, 0, ({ offset }) => {
+        damagedFrom = Math.min(damagedFrom, offset)
+      })
       while (scanner.next()) {
         if (scanner.header.kind !== sampleFrame) continue
         lastSequence = scanner.header.sequence
@@ -276,7 +337,7 @@ export class FrameLog implements FrameSink {
         truncateSync(last.path, scanner.wholeBytes)
       }
       last.bytes = scanner.wholeBytes
-      last.samples = samples
+      last.samples = damagedFrom < scanner.wholeBytes ? undefined : samples
       if (samples > 0 || lastSequence >= last.firstSequence) return lastSequence + 1
       rmSync(last.path, { force: true })
       this.#segments.pop()
@@ -310,7 +371,7 @@ export class FrameLog implements FrameSink {
   #rotate(firstSequence: number): void {
     const full = this.#writer
     this.#writer = undefined
-    if (full !== undefined) full.segment.lastWriteMs = Date.now()
+    if (full !== undefined) full.segment.lastWriteMs = performance.now()
     if (full !== undefined)
       this.#finishing = this.#finishing.then(() => full.finish()).catch((error: unknown) => this.#reportSyncError(error))
     this.#writer = new SegmentWriter(this.#directory, firstSequence, this.#run, segmentSizeFor(this.#bytesMax))
@@ -322,8 +383,17 @@ export class FrameLog implements FrameSink {
     const writer = this.#writer
     this.#writer = undefined
     if (writer !== undefined) {
-      writer.abandon()
-      if (writer.segment.bytes === 0) this.#segments = this.#segments.filter((segment) => segment !== writer.segment)
+      const { segment } = writer
+      try {
+        writer.abandon()
+      } catch (problem) {
+        this.#complain('cannot remove a log segment', { err: problem, path: segment.path })
+      }
+      segment.lastWriteMs = performance.now()
+      if (writer.isEmpty) {
+        this.#segments = this.#segments.filter((other) => other !== segment)
+        this.#segmentBytes -= segment.bytes
+      }
     }
     if (this.#failingSince !== undefined) return
     this.#failingSince = Date.now()
@@ -334,6 +404,7 @@ export class FrameLog implements FrameSink {
   #heal(): void {
     if (this.#failingSince === undefined) return
     const since = this.#failingSince
+    this.#removeDelivered(true)
     this.#writeFrames()
     if (this.#unwritten < this.#nextSequence) return
     clearInterval(this.#healTimer)
@@ -375,32 +446,48 @@ export class FrameLog implements FrameSink {
     }
   }
 
-  #dropUnwritten(frame: FrameRef): void {
-    const { sequence, count } = frame
+  #dropUnwritten({ sequence, count }: FrameRef): void {
     this.#unwritten = sequence + 1
-    const hole = this.#holes.at(-1)
-    if (hole !== undefined && hole.last === sequence - 1) hole.last = sequence
-    else this.#holes.push({ first: sequence, last: sequence })
-    for (const remote of this.#remotes.values())
-      if (remote.readers.some((reader) => reader.position <= sequence && sequence < reader.until))
-        this.#events.onLoss(remote.name, 'disk_full', 1, count)
-    const oldest = Math.min(...[...this.#remotes.values()].flatMap((remote) => remote.readers.map((reader) => reader.position)))
-    while (this.#holes.length > 0 && this.#holes[0]!.last < oldest) this.#holes.shift()
+    this.#holes = addRange(this.#holes, { first: sequence, end: sequence + 1 })
+    for (const remote of this.#remotes.values()) {
+      if (!remote.readers.some((reader) => reader.position <= sequence && sequence < reader.until)) continue
+      this.#settle(remote, sequence, sequence + 1)
+      this.#events.onLoss(remote.name, 'disk_full', 1, count)
+    }
   }
 
-  /** The first sequence from `sequence` on that is in no hole and not delivered to the remote. */
-  #skipHole(remote: string, sequence: number): number {
-    const done = this.#remotes.get(remote)?.cursor.done
-    if (done !== undefined && sequence >= done.first && sequence < done.end) return done.end
-    for (const { first, last } of this.#holes) if (sequence >= first && sequence <= last) return last + 1
+  /** At the end: what was read and not delivered is lost as well. */
+  #dropAllUnwritten(): void {
+    for (; this.#unwritten < this.#nextSequence; this.#unwritten++) {
+      const sequence = this.#unwritten
+      const count = this.#tail.get(sequence)?.count
+      for (const remote of this.#remotes.values()) {
+        if (sequence < remote.cursor.next || this.#skipSettled(remote.name, sequence) !== sequence) continue
+        this.#settle(remote, sequence, sequence + 1)
+        this.#events.onLoss(remote.name, 'disk_full', 1, count)
+      }
+    }
+  }
+
+  /** Nobody waits for these frames of a remote any more. */
+  #settle(remote: Remote, first: number, end: number): void {
+    remote.cursor = { ...remote.cursor, settled: addRange(remote.cursor.settled, { first, end }) }
+  }
+
+  /** The first sequence from `sequence` on that is not settled for the remote. */
+  #skipSettled(remote: string, sequence: number): number {
+    const cursor = this.#remotes.get(remote)?.cursor
+    if (cursor?.done !== undefined && isWithin(sequence, cursor.done)) return cursor.done.end
+    for (const range of cursor?.settled ?? []) if (isWithin(sequence, range)) return range.end
     return sequence
   }
 
-  /** How many sequences from `from` to before `to` are holes, or were delivered before the ones in front of them. */
-  #countHoles(remote: string, from: number, to: number): number {
-    const done = this.#remotes.get(remote)?.cursor.done
-    let count = done === undefined ? 0 : Math.max(0, Math.min(done.end, to) - Math.max(done.first, from))
-    for (const { first, last } of this.#holes) count += Math.max(0, Math.min(last + 1, to) - Math.max(first, from))
+  /** How many sequences from `from` to before `to` are settled: delivered before the ones in front of them, or lost and counted. */
+  #countSettled(remote: string, from: number, to: number): number {
+    const cursor = this.#remotes.get(remote)?.cursor
+    const ranges = cursor?.done === undefined ? cursor?.settled : addRange(cursor.settled, cursor.done)
+    let count = 0
+    for (const { first, end } of ranges ?? []) count += Math.max(0, Math.min(end, to) - Math.max(first, from))
     return count
   }
 
@@ -450,6 +537,11 @@ export class FrameLog implements FrameSink {
       }
     } catch (error) {
       if (!this.#segments.includes(segment)) return undefined
+      if (shortages.has(codeOf(error))) {
+        this.#complain('cannot read a log segment, trying again', { err: error, path: segment.path })
+        await new Promise((resolve) => setTimeout(resolve, readRetryMs))
+        return undefined
+      }
       this.#events.onProblem('cannot read a log segment, its samples are lost', { err: error, path: segment.path })
       return { window: { chunk: this.#windows.take(0), length: 0, isEnd: true }, lastSequence, inode: 0 }
     }
@@ -457,7 +549,7 @@ export class FrameLog implements FrameSink {
 
   #maintain(): void {
     this.#storeCursors()
-    const oldestMs = Date.now() - this.#ageMaxMs
+    const oldestMs = performance.now() - this.#ageMaxMs
     while (this.#segments.length > 1 && this.#segments[0]!.lastWriteMs < oldestMs) this.#sacrificeOldest('storage_age')
     if (this.#packing === undefined && this.#failingSince === undefined)
       this.#packing = this.#packCold().finally(() => (this.#packing = undefined))
@@ -466,7 +558,7 @@ export class FrameLog implements FrameSink {
   /** Compresses what waits: newest last, so what is sent next is left alone for as long as it can be. */
   async #packCold(): Promise<void> {
     for (;;) {
-      const coldMs = Date.now() - this.#packAfterMs
+      const coldMs = performance.now() - this.#packAfterMs
       // The next one to be read is skipped: it is mostly being read.
       const cold = this.#segments.find((segment, i) => i > 0 && !segment.isPacked && segment.lastWriteMs <= coldMs)
       if (cold === undefined || this.#closed) return
@@ -474,6 +566,8 @@ export class FrameLog implements FrameSink {
       try {
         const isWanted = (): boolean => !this.#closed && this.#segments.includes(cold)
         const packed = await packSegment(cold.path, cold.bytes, isWanted)
+        // It went while its packed file was put in its place.
+        if (!this.#segments.includes(cold)) await rm(cold.path, { force: true })
         if (packed === undefined || !isWanted()) continue
         this.#segmentBytes += packed - cold.bytes
         cold.bytes = packed
@@ -501,74 +595,116 @@ export class FrameLog implements FrameSink {
       const { position } = reader
       const end = Math.min(lastSequence + 1, reader.until)
       if (position >= end) continue
-      let frames = lastSequence - position + 1
-      let samples = segment.samples
-      const { done } = remote.cursor
-      if (position > segment.firstSequence || samples === undefined || end <= lastSequence || done !== undefined) {
-        const counted = countFrames(
-          segment,
-          (sequence) => sequence >= position && sequence < end && !(done !== undefined && sequence >= done.first && sequence < done.end),
-        )
-        frames = counted.frames
-        samples = counted.samples
+      const settled = this.#countSettled(remote.name, position, end)
+      let frames = end - position - settled
+      let { samples } = segment
+      if (position !== segment.firstSequence || samples === undefined || end <= lastSequence || settled > 0) {
+        const counts = (sequence: number): boolean =>
+          sequence >= position && sequence < end && this.#skipSettled(remote.name, sequence) === sequence
+        const { whole, damaged } = countFrames(segment, counts)
+        const missing = frames - whole.frames
+        if (missing > 0) this.#events.onLoss(remote.name, 'damaged', missing, missing === damaged.frames ? damaged.samples : undefined)
+        frames = whole.frames
+        samples = whole.samples
       }
+      this.#settle(remote, position, end)
       reader.skipTo(end)
-      this.#events.onLoss(remote.name, reason, frames, samples)
+      if (frames > 0) this.#events.onLoss(remote.name, reason, frames, samples)
     }
   }
 
   #removeOldest(): void {
     const oldest = this.#segments.shift()!
     this.#segmentBytes -= oldest.bytes
-    rmSync(oldest.path, { force: true })
-  }
-
-  #storeCursors(): void {
-    for (const remote of this.#remotes.values()) if (!remote.storing) void this.#storeCursor(remote)
-  }
-
-  async #storeCursor(remote: Remote): Promise<void> {
-    const { cursor } = remote
-    if (isSameCursor(cursor, remote.stored) || this.#remotes.get(remote.name) !== remote) return
-    remote.storing = true
     try {
-      await this.#cursorFiles.write(remote.name, cursor)
-      remote.stored = cursor
-      this.#removeDelivered()
+      rmSync(oldest.path, { force: true })
     } catch (error) {
-      this.#complain('cannot store the cursor of a remote', { err: error, remote: remote.name })
-    } finally {
-      remote.storing = false
+      this.#complain('cannot remove a log segment', { err: error, path: oldest.path })
     }
   }
 
-  /** Segments go when every stored cursor is behind them: then no restart asks for them again. */
-  #removeDelivered(): void {
+  #storeCursors(): void {
+    for (const remote of this.#remotes.values()) remote.storing ??= this.#storeCursor(remote).finally(() => (remote.storing = undefined))
+  }
+
+  async #storeCursor(remote: Remote): Promise<void> {
+    const { cursor, name } = remote
+    if (isSameCursor(cursor, remote.stored) || this.#remotes.get(name) !== remote) return
+    try {
+      await this.#cursorFiles.write(name, cursor)
+      remote.stored = cursor
+      // It may have left the configuration meanwhile.
+      if (this.#remotes.has(name)) this.#removeDelivered(false)
+      else this.#cursorFiles.remove(name)
+    } catch (error) {
+      this.#complain('cannot store the cursor of a remote', { err: error, remote: name })
+      if (fullDisks.has(codeOf(error))) this.#removeDelivered(true)
+    }
+  }
+
+  /**
+   * Segments go when every stored cursor is behind them: then no restart asks for them again. On a full disk what was delivered goes before,
+   * as it may be what fills it; should the process die before its cursors are stored, the next one tells these frames as lost.
+   */
+  #removeDelivered(isFull: boolean): void {
     let delivered = Infinity
-    for (const remote of this.#remotes.values()) delivered = Math.min(delivered, remote.stored?.next ?? -1)
+    for (const { cursor, stored } of this.#remotes.values()) delivered = Math.min(delivered, isFull ? cursor.next : (stored?.next ?? -1))
+    if (delivered === Infinity) return
     while (this.#segments.length > 1 && this.#segments[1]!.firstSequence <= delivered) this.#removeOldest()
+    const last = this.#segments[0]
+    // One that is not written any more.
+    if (isFull && last !== undefined && this.#writer === undefined && this.#lastSequence(last) < delivered) this.#removeOldest()
   }
 }
 
-function isSameCursor(a: Cursor, b: Cursor | undefined): boolean {
-  return b !== undefined && a.next === b.next && a.done?.first === b.done?.first && a.done?.end === b.done?.end
+/** Behind everything that a cursor speaks of: no new frame may get the number of one that is settled. */
+function endOf({ next, done, settled }: Cursor): number {
+  return Math.max(next, done?.end ?? 0, settled?.at(-1)?.end ?? 0)
 }
 
-/** Undamaged sample frames of a segment whose sequence counts; a file that cannot be read has none. */
-function countFrames(segment: Segment, counts: (sequence: number) => boolean): { frames: number; samples: number } {
-  let frames = 0
-  let samples = 0
+function isWithin(sequence: number, { first, end }: FrameRange): boolean {
+  return sequence >= first && sequence < end
+}
+
+/** What of the ranges is behind `next`; the ranges themselves if that is all of them. */
+function rangesBehind(ranges: readonly FrameRange[], next: number): readonly FrameRange[] | undefined {
+  if (ranges[0]!.end > next) return ranges
+  const behind = ranges.filter(({ end }) => end > next)
+  return behind.length === 0 ? undefined : behind
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : ''
+}
+
+function isSameCursor(a: Cursor, b: Cursor | undefined): boolean {
+  return b !== undefined && a.next === b.next && a.done?.first === b.done?.first && a.done?.end === b.done?.end && a.settled === b.settled
+}
+
+interface FrameCount {
+  frames: number
+  samples: number
+}
+
+/** Sample frames of a segment whose sequence counts, and those of which only the header is undamaged; a file that cannot be read has none. */
+function countFrames(segment: Segment, counts: (sequence: number) => boolean): { whole: FrameCount; damaged: FrameCount } {
+  const whole = { frames: 0, samples: 0 }
+  const damaged = { frames: 0, samples: 0 }
   let bytes: Uint8Array
   try {
     bytes = readFileSync(segment.path)
   } catch {
-    return { frames, samples }
+    return { whole, damaged }
   }
-  const scanner = new FrameScanner(bytes, 0, () => undefined)
+  const scanner = new FrameScanner(bytes, 0, ({ frame }) => {
+    if (frame?.kind !== sampleFrame || !counts(frame.sequence)) return
+    damaged.frames++
+    damaged.samples += frame.samples
+  })
   while (scanner.next()) {
     if (scanner.header.kind !== sampleFrame || !counts(scanner.header.sequence)) continue
-    frames++
-    samples += scanner.header.count
+    whole.frames++
+    whole.samples += scanner.header.count
   }
-  return { frames, samples }
+  return { whole, damaged }
 }

@@ -19,11 +19,14 @@ export interface LogSource {
     offset: number,
     bytes: number,
   ): Promise<{ window: SegmentWindow; lastSequence: number; inode: number } | undefined>
-  /** `sequence`, or the first one behind it that was written and that this remote has not got already. */
-  skipHole(sequence: number): number
-  /** How many sequences from `from` to before `to` were never written, and counted so, or were delivered already. */
-  countHoles(from: number, to: number): number
-  onLoss(frames: number, samples: number | undefined): void
+  /** The first frame that is kept anywhere. */
+  oldestSequence(): number
+  /** `sequence`, or the first one behind it that this remote has not got already, and that was not counted as lost. */
+  skipSettled(sequence: number): number
+  /** How many sequences from `from` to before `to` were delivered, or counted as lost, already. */
+  countSettled(from: number, to: number): number
+  /** `frames` of those from `from` to before `to` are not there. */
+  onLoss(reason: 'damaged' | 'storage_cap', from: number, to: number, frames: number, samples: number | undefined): void
 }
 
 /** One remote's way through the log: from memory while it keeps up, from segments when it is behind. */
@@ -67,7 +70,7 @@ export class LogReader {
       if (!this.#leaveWindow(segment)) return undefined
     }
     if (this.#file !== undefined) return undefined
-    this.position = this.#source.skipHole(this.position)
+    this.position = this.#source.skipSettled(this.position)
     if (this.isFinished) return undefined
     const frame = this.#source.fromTail(this.position)
     if (frame !== undefined) this.position = frame.sequence + 1
@@ -85,7 +88,7 @@ export class LogReader {
         return undefined
       }
       this.#countGap(frame.sequence)
-      const behind = this.#source.skipHole(frame.sequence)
+      const behind = this.#source.skipSettled(frame.sequence)
       this.position = Math.max(behind, frame.sequence + 1)
       if (behind === frame.sequence) return frame
     }
@@ -129,7 +132,7 @@ export class LogReader {
       return
     }
     if (file === undefined) {
-      this.#jump(this.#source.nextSequence())
+      this.#jump(this.#source.oldestSequence(), 'storage_cap')
       return
     }
     if (read === undefined) {
@@ -143,7 +146,8 @@ export class LogReader {
       return
     }
     this.#inode = read.inode
-    if (file.firstSequence > position) this.#jump(file.firstSequence)
+    // What a remote had read and not delivered when the oldest segment went, or when the process died.
+    if (file.firstSequence > position) this.#jump(file.firstSequence, 'storage_cap')
     this.#file = file
     this.#segment = new SegmentReader(read.window, this.#layouts, (damage) => this.#noteDamage(damage))
     this.#isLastWindow = read.window.isEnd
@@ -159,9 +163,9 @@ export class LogReader {
   }
 
   /** Frames that are nowhere: counted without their samples. */
-  #jump(sequence: number): void {
+  #jump(sequence: number, reason: 'damaged' | 'storage_cap' = 'damaged'): void {
     const to = Math.min(sequence, this.until)
-    this.#countGap(to)
+    this.#countGap(to, reason)
     this.position = Math.max(this.position, to)
   }
 
@@ -190,9 +194,11 @@ export class LogReader {
     this.#damagedSamples += damage.frame.samples
   }
 
-  #countGap(next: number): void {
-    const missing = next - this.position - (next > this.position ? this.#source.countHoles(this.position, next) : 0)
-    if (missing > 0) this.#source.onLoss(missing, this.#damagedFrames === missing ? this.#damagedSamples : undefined)
+  #countGap(next: number, reason: 'damaged' | 'storage_cap' = 'damaged'): void {
+    const { position } = this
+    const missing = next - position - (next > position ? this.#source.countSettled(position, next) : 0)
+    if (missing > 0)
+      this.#source.onLoss(reason, position, next, missing, this.#damagedFrames === missing ? this.#damagedSamples : undefined)
     this.#damagedFrames = 0
     this.#damagedSamples = 0
   }

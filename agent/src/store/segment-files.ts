@@ -11,7 +11,7 @@ export interface Segment {
   bytes: number
   /** Samples in it; undefined if it was written by an earlier run. */
   samples: number | undefined
-  /** Milliseconds since 1970; Infinity while it is written. */
+  /** On the clock of `performance.now()`, which nobody sets; Infinity while it is written. */
   lastWriteMs: number
   /** It was compressed, or tried to. */
   isPacked: boolean
@@ -35,7 +35,7 @@ export function listSegments(directory: string): Segment[] {
       firstSequence: Number(name.slice(0, 16)),
       bytes: size,
       samples: undefined,
-      lastWriteMs: mtimeMs,
+      lastWriteMs: performance.now() - Math.max(0, Date.now() - mtimeMs),
       isPacked: false,
     })
   }

@@ -24,7 +24,12 @@ export async function packSegment(path: string, bytes: number, isWanted: () => b
     let packedBytes: number | undefined
     try {
       packedBytes = await packFrames(from, to, bytes, isWanted)
-      if (packedBytes !== undefined) await to.sync()
+      if (packedBytes !== undefined) {
+        // The age of its samples is that of the file.
+        const { atime, mtime } = await from.stat()
+        await to.utimes(atime, mtime)
+        await to.sync()
+      }
     } finally {
       await to.close()
       if (packedBytes === undefined) await rm(temporary, { force: true })

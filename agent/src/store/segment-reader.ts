@@ -95,9 +95,16 @@ export class SegmentReader {
     if (layout !== undefined) this.layouts.set(key, layout)
   }
 
+  /** Undefined for one that its checksum did not save: its sample frames are lost then, and nothing else. */
   #readLayout(scanner: FrameScanner): SeriesLayout | undefined {
     const payload = this.#payload(scanner)
-    return payload === undefined ? undefined : readLayout(payload.bytes, payload.start, payload.end)
+    if (payload === undefined) return undefined
+    try {
+      return readLayout(payload.bytes, payload.start, payload.end)
+    } catch (error) {
+      if (!(error instanceof FrameError)) throw error
+      return undefined
+    }
   }
 
   /** Where the columns of the scanner's frame lie; a packed payload that cannot be unpacked is damage. */
@@ -125,7 +132,8 @@ export class SegmentReader {
     while (ahead.next()) {
       const { header } = ahead
       if (header.kind !== layoutFrame || layoutKey(header.layoutHigh, header.layoutLow) !== key) continue
-      return this.#readLayout(ahead)
+      const layout = this.#readLayout(ahead)
+      if (layout !== undefined) return layout
     }
     return undefined
   }

@@ -16,7 +16,8 @@ export interface SegmentSize {
 
 export function segmentSizeFor(logBytesMax: number): SegmentSize {
   const sampleBytesMax = Math.max(64 * 1024, Math.min(8 * 2 ** 20, Math.floor(logBytesMax / 32)))
-  return { sampleBytesMax, bytesMax: 4 * sampleBytesMax }
+  // Thousands of small targets have layouts of ten times the size of a scrape: they are written anew for every segment.
+  return { sampleBytesMax, bytesMax: Math.max(4 * sampleBytesMax, Math.min(128 * 2 ** 20, Math.floor(logBytesMax / 16))) }
 }
 /** A layout is written this often into a segment that uses it as often: damage to one copy then costs nothing. */
 const layoutCopies = 2
@@ -48,6 +49,11 @@ export class SegmentWriter {
 
   get isFull(): boolean {
     return this.#sampleBytes >= this.#size.sampleBytesMax || this.segment.bytes >= this.#size.bytesMax
+  }
+
+  /** No samples are in it, at most a layout. */
+  get isEmpty(): boolean {
+    return this.segment.samples === 0
   }
 
   /** When it returns, the frame is in the kernel and survives the death of the process. */
@@ -92,7 +98,7 @@ export class SegmentWriter {
     }
   }
 
-  /** After a failed write: cuts the torn frame off if the disk lets us, and removes a segment without frames. */
+  /** After a failed write: cuts the torn frame off if the disk lets us, and removes a segment without samples, whose name the next one needs. */
   abandon(): void {
     if (this.#closed) return
     this.#closed = true
@@ -103,7 +109,7 @@ export class SegmentWriter {
     }
     const closeFile = (): void => closeSync(this.#fd)
     this.#lastSync.then(closeFile, closeFile)
-    if (this.segment.bytes === 0) rmSync(this.segment.path, { force: true })
+    if (this.isEmpty) rmSync(this.segment.path, { force: true })
   }
 
   #writeLayout(frame: FrameRef): void {

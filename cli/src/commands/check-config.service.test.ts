@@ -3,7 +3,7 @@ import { cpSync, existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createRuleChecks } from '@narthex/server/rule-checks'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { makeTemporaryDirectory } from '../../../test/kit/process.ts'
+import { makeTemporaryDirectory } from '@narthex/test/kit/process'
 import { checkConfigFiles } from './check-config.ts'
 
 // Beside promtool: the same files, the same verdicts, texts and exit codes.

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { PrintAndExit, UserError } from '@narthex/service/user-error'
 import { afterAll, describe, expect, it } from 'vitest'
-import { makeTemporaryDirectory } from '../../../test/kit/process.ts'
+import { makeTemporaryDirectory } from '@narthex/test/kit/process'
 import { checkConfigFiles, runCheckConfig, type CheckConfigOptions } from './check-config.ts'
 import { readLints } from './check-rules.ts'
 

@@ -28,8 +28,14 @@ export const webFlags = {
   enableLifecycle: flag.boolean('web.enable-lifecycle', 'Enable shutdown and reload via HTTP request.', { group: web }),
 }
 
-/** Accepted so that existing command lines start; each one that is given prints a warning. */
-const withoutEffect = {
+export const reloadFlags = {
+  configFile: flag.text('config.file', 'Configuration file path.', 'prometheus.yml'),
+  autoReload: flag.boolean('config.auto-reload', 'Reload the configuration when one of its files changes.'),
+  autoReloadIntervalMs: flag.durationMs('config.auto-reload-interval', 'How often to look whether the configuration has changed.', '30s'),
+}
+
+/** As `withoutEffect`, of the server and the agent. */
+export const sharedWithoutEffect = {
   userAssets: flag.string('web.user-assets', 'Path to static asset directory (no effect).', { group: web }),
   consoleTemplates: flag.text('web.console.templates', 'Path to the console template directory (no effect).', 'consoles', { group: web }),
   consoleLibraries: flag.text('web.console.libraries', 'Path to the console library directory (no effect).', 'console_libraries', {
@@ -47,6 +53,28 @@ const withoutEffect = {
       group: web,
     },
   ),
+  discoveryInterval: flag.durationMs(
+    'scrape.discovery-reload-interval',
+    'How often changed targets are taken over (no effect yet).',
+    '5s',
+    {
+      hidden: true,
+    },
+  ),
+  adjustTimestamps: flag.boolean('scrape.adjust-timestamps', 'Align scrape times that are off by little (no effect yet).', {
+    default: true,
+    hidden: true,
+  }),
+  timestampTolerance: flag.durationMs('scrape.timestamp-tolerance', 'How far scrape times are aligned (no effect yet).', '2ms', {
+    hidden: true,
+  }),
+  autoGomaxprocs: flag.boolean('auto-gomaxprocs', 'A setting of the Go runtime (no effect).', { default: true }),
+  autoGomemlimit: flag.boolean('auto-gomemlimit', 'A setting of the Go runtime (no effect).', { default: true }),
+  gomemlimitRatio: flag.number('auto-gomemlimit.ratio', 'A setting of the Go runtime (no effect).', 0.9),
+}
+
+/** Accepted so that existing command lines start; each one that is given prints a warning. */
+const withoutEffect = {
   retentionSize: flag.optionalBytes('storage.tsdb.retention.size', 'Most bytes to keep (no effect until blocks are built).', {
     group: storage,
   }),
@@ -86,21 +114,6 @@ const withoutEffect = {
       group: storage,
     },
   ),
-  discoveryInterval: flag.durationMs(
-    'scrape.discovery-reload-interval',
-    'How often changed targets are taken over (no effect yet).',
-    '5s',
-    {
-      hidden: true,
-    },
-  ),
-  adjustTimestamps: flag.boolean('scrape.adjust-timestamps', 'Align scrape times that are off by little (no effect yet).', {
-    default: true,
-    hidden: true,
-  }),
-  timestampTolerance: flag.durationMs('scrape.timestamp-tolerance', 'How far scrape times are aligned (no effect yet).', '2ms', {
-    hidden: true,
-  }),
   flushDeadline: flag.durationMs('storage.remote.flush-deadline', 'How long to flush samples to remotes at the end (no effect).', '1m', {
     group: storage,
   }),
@@ -133,21 +146,14 @@ const withoutEffect = {
     },
   ),
   concurrentEvals: flag.integer('rules.max-concurrent-evals', 'Most rules evaluated at once (no effect yet).', 4, { group: query }),
-  autoReload: flag.boolean('config.auto-reload', 'Reload the configuration when the file changes (not built yet).'),
-  autoReloadInterval: flag.durationMs(
-    'config.auto-reload-interval',
-    'How often to look for a changed configuration (not built yet).',
-    '30s',
-  ),
-  autoGomaxprocs: flag.boolean('auto-gomaxprocs', 'A setting of the Go runtime (no effect).', { default: true }),
-  autoGomemlimit: flag.boolean('auto-gomemlimit', 'A setting of the Go runtime (no effect).', { default: true }),
-  gomemlimitRatio: flag.number('auto-gomemlimit.ratio', 'A setting of the Go runtime (no effect).', 0.9),
 }
 
-export const withoutEffectFlagNames: readonly string[] = Object.values(withoutEffect).map(({ name }) => name)
+export const withoutEffectFlagNames: readonly string[] = [...Object.values(withoutEffect), ...Object.values(sharedWithoutEffect)].map(
+  ({ name }) => name,
+)
 
 export const serverFlags = {
-  configFile: flag.text('config.file', 'Configuration file path.', 'prometheus.yml'),
+  ...reloadFlags,
   listenAddress: flag.list('web.listen-address', 'Address to listen on. Repeatable.', { group: web, default: ['0.0.0.0:9090'] }),
   ...webFlags,
   enableRemoteWrite: flag.boolean(
@@ -211,5 +217,6 @@ export const serverFlags = {
     },
   ),
   ...withoutEffect,
+  ...sharedWithoutEffect,
   ...logFlags,
 }

@@ -2,13 +2,12 @@ import { createScraper } from '@narthex/agent/scraper'
 import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { parsePrometheusConfig, type PrometheusConfig } from '@narthex/config/prometheus-config'
-import { collectUnsupported } from '@narthex/config/unsupported'
+import type { PrometheusConfig } from '@narthex/config/prometheus-config'
 import { parseWebConfig } from '@narthex/config/web-config'
 import { createHttpServer } from '@narthex/http/server'
 import { isLoopbackAddress, parseListenAddress } from '@narthex/http/listen-address'
 import { compileRegex } from '@narthex/model/regex'
-import { splitFeatures, withoutEffect } from '@narthex/server/feature-flags'
+import { autoReloadFeature, splitFeatures, withoutEffect } from '@narthex/server/feature-flags'
 import { Server, type ServerSettings } from '@narthex/server/server'
 import { HeadSink } from '@narthex/server/head-sink'
 import { createScrapeView } from '@narthex/server/targets-view'
@@ -20,7 +19,9 @@ import { Registry } from '@narthex/service/metrics'
 import { processMetrics } from '@narthex/service/process-metrics'
 import { UserError } from '@narthex/service/user-error'
 import { registerWebAssets } from '../assets.ts'
+import { ConfigFile } from '../config-file.ts'
 import { ConfigMetrics } from '../config-metrics.ts'
+import { externalPath } from '../external-path.ts'
 import { createPasswordVerifier } from '../password-verifier.ts'
 import { compatibleVersion, version, versionText } from '../version.ts'
 import { serverFlags, withoutEffectFlagNames } from './server-flags.ts'
@@ -47,15 +48,15 @@ export async function runServer(argv: readonly string[], context: MainContext): 
   const log = createLogger({ level: values.logLevel, format: values.logFormat })
   context.setLog(log)
   warnOfFlags(flags, log)
-  const loadConfig = () => loadConfigFile(values.configFile)
-  const config = loadConfig()
-  log.info('Starting Narthex Server', { version, mode: 'server' })
-  warnOfServerConfig(config, log)
-
-  registerWebAssets()
   const registry = new Registry()
   processMetrics(registry)
   const configMetrics = new ConfigMetrics(registry)
+  const configFile = new ConfigFile({ path: values.configFile, mode: 'server', log, metrics: configMetrics })
+  const config = configFile.load()
+  log.info('Starting Narthex Server', { version, mode: 'server' })
+  warnOfRemoteWrite(config, log)
+
+  registerWebAssets()
   const http = await createHttpServer({
     listenAddress: values.listenAddress,
     ...(values.webConfigFile === '' ? {} : { webConfigFile: values.webConfigFile }),
@@ -74,14 +75,12 @@ export async function runServer(argv: readonly string[], context: MainContext): 
   })
   const reload = async () => {
     try {
-      const next = loadConfig()
-      warnOfServerConfig(next, log)
-      await server.apply(next)
-      scraper.reload(next)
-      configMetrics.loaded(true)
-      log.info('Completed loading of configuration file', { filename: values.configFile })
+      await configFile.reload(async (next) => {
+        warnOfRemoteWrite(next, log)
+        await server.apply(next)
+        scraper.reload(next)
+      })
     } catch (error) {
-      configMetrics.loaded(false)
       server.state.reloadSucceeded = false
       throw error
     }
@@ -103,28 +102,21 @@ export async function runServer(argv: readonly string[], context: MainContext): 
   context.onStop('scrape', () => scraper.stop())
   context.onReload(reload)
   configMetrics.loaded(true)
+  watchConfig(configFile, flags, context)
   log.info('Server is ready to receive web requests.')
 }
 
-export function loadConfigFile(path: string): PrometheusConfig {
-  let text: string
-  try {
-    text = readFileSync(path, 'utf8')
-  } catch (cause) {
-    const reason = (cause as NodeJS.ErrnoException).code === 'ENOENT' ? 'no such file or directory' : (cause as Error).message
-    throw new UserError(`Error loading config (--config.file=${path}): open ${path}: ${reason}`, 2, { cause })
-  }
-  return parsePrometheusConfig(text, { path, mode: 'server' })
-}
-
-/** Says once at each loading what the configuration asks for and nothing does yet. */
-export function warnOfConfig(config: PrometheusConfig, log: Logger): void {
-  for (const warning of collectUnsupported(config)) log.warn(warning)
+/** Reloads when the file changes, if the command line asks for it. */
+export function watchConfig(configFile: ConfigFile, { values }: ServerFlags, context: MainContext): void {
+  if (!values.autoReload && !splitFeatures(values.features).includes(autoReloadFeature)) return
+  context.onStop(
+    'config watch',
+    configFile.watch(values.autoReloadIntervalMs, () => context.reload()),
+  )
 }
 
 // The server stores what it scrapes; handing it on is the agent's work so far.
-function warnOfServerConfig(config: PrometheusConfig, log: Logger): void {
-  warnOfConfig(config, log)
+function warnOfRemoteWrite(config: PrometheusConfig, log: Logger): void {
   for (const { url } of config.remoteWrite) {
     log.warn('remote_write of narthex server is not built yet: nothing is sent', { url: url.replace(/\/\/[^/@]*@/, '//') })
   }
@@ -188,15 +180,6 @@ function findReceiverRefusal({ values }: ServerFlags): string | undefined {
 function hasBasicAuth(path: string): boolean {
   if (path === '') return false
   return Object.keys(parseWebConfig(readFileSync(path, 'utf8'), path).basicAuthUsers).length > 0
-}
-
-export function externalPath(externalUrl: string): string {
-  if (externalUrl === '') return ''
-  try {
-    return new URL(externalUrl).pathname.replace(/\/$/, '')
-  } catch (cause) {
-    throw new UserError(`parse external URL ${JSON.stringify(externalUrl)}: want an absolute URL`, 2, { cause })
-  }
 }
 
 export function guessExternalUrl(listenAddress: readonly string[], routePrefix: string): string {

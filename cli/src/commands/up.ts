@@ -3,6 +3,7 @@ import { randomBytes, timingSafeEqual } from 'node:crypto'
 import { join, resolve } from 'node:path'
 import { makeDirectory } from '@narthex/service/make-directory'
 import { createAgent, type Agent } from '@narthex/agent/agent'
+import { EmbeddedExporters } from '@narthex/agent/embedded/embedded-exporters'
 import { InProcessTargets } from '@narthex/agent/scrape/in-process'
 import { parsePrometheusConfig, type PrometheusConfig } from '@narthex/config/prometheus-config'
 import type { RemoteWriteConfig } from '@narthex/config/remote-config'
@@ -20,12 +21,16 @@ import { Registry } from '@narthex/service/metrics'
 import { processMetrics } from '@narthex/service/process-metrics'
 import { UserError } from '@narthex/service/user-error'
 import { registerWebAssets } from '../assets.ts'
+import { ConfigFile } from '../config-file.ts'
 import { ConfigMetrics } from '../config-metrics.ts'
+import { embeddedFactories } from '../embedded-factories.ts'
+import { externalPath } from '../external-path.ts'
 import { createPasswordVerifier } from '../password-verifier.ts'
 import { compatibleVersion, version, versionText } from '../version.ts'
-import { agentSource, mountAgent } from './agent.ts'
+import { findOwnAddress } from './agent.ts'
+import { agentSource, mountAgent, mountEmbeddedExporters } from './agent-routes.ts'
 import { buildNodeExporter, mountExporter } from './node-exporter.ts'
-import { externalPath, guessExternalUrl, httpGraceMs, loadConfigFile, toServerSettings, warnOfConfig, warnOfFlags } from './server.ts'
+import { guessExternalUrl, httpGraceMs, toServerSettings, warnOfFlags, watchConfig } from './server.ts'
 import { serverFlags } from './server-flags.ts'
 
 // narthex up: server, agent and node exporter of this machine in one process, one listener, loopback by default. Samples
@@ -43,7 +48,10 @@ const upFlags = {
 
 const exporterPath = '/exporters/node/metrics'
 
-// The built-in configuration: this machine and the program itself.
+// Local discovery reads the proc file system, which Linux alone has.
+const localJob = process.platform === 'linux' ? '  - job_name: local\n    local_sd_configs: [{}]\n' : ''
+
+// The built-in configuration: this machine, the program itself, and what else runs here: MySQL, Redis, NGINX, known exporters.
 const builtinConfig = (address: string, prefix: string) => `global:
   scrape_interval: 5s
   scrape_timeout: 5s
@@ -57,7 +65,7 @@ scrape_configs:
     metrics_path: ${prefix}/metrics
     static_configs:
       - targets: ['${address}']
-`
+${localJob}`
 
 export async function runUp(argv: readonly string[], context: MainContext): Promise<void> {
   const flags = parseFlags(
@@ -74,14 +82,15 @@ export async function runUp(argv: readonly string[], context: MainContext): Prom
   const log = createLogger({ level: values.logLevel, format: values.logFormat })
   context.setLog(log)
   warnOfFlags(flags, log)
-  const given = values.configFile === '' ? undefined : loadConfigFile(values.configFile)
-  if (given !== undefined) warnOfConfig(given, log)
-  const directory = makeStorageDirectory(values.storagePath)
-
-  registerWebAssets()
   const registry = new Registry()
   processMetrics(registry)
   const configMetrics = new ConfigMetrics(registry)
+  const configFile =
+    values.configFile === '' ? undefined : new ConfigFile({ path: values.configFile, mode: 'server', log, metrics: configMetrics })
+  const given = configFile?.load()
+  const directory = makeStorageDirectory(values.storagePath)
+
+  registerWebAssets()
   const http = await createHttpServer({
     listenAddress: values.listenAddress,
     ...(values.webConfigFile === '' ? {} : { webConfigFile: values.webConfigFile }),
@@ -109,12 +118,21 @@ export async function runUp(argv: readonly string[], context: MainContext): Prom
   context.onStop('storage', (graceMs) => server.stop(graceMs))
 
   // The agent is made once the address is known; its pages are registered before.
-  const running: { agent?: Agent } = {}
+  const running: { agent?: Agent; embedded?: EmbeddedExporters } = {}
   const agentRegistry = new Registry()
   processMetrics(agentRegistry)
   http.routes((app, _options, done) => {
     mountExporter(app, exporterPath, exporter)
-    mountAgent(app, '/agent', { agent: () => running.agent, registry: agentRegistry, flags: flags.effective, lifecycle: undefined })
+    mountAgent(app, '/agent', {
+      agent: () => running.agent,
+      registry: agentRegistry,
+      flags: flags.effective,
+      config: configMetrics,
+      prefix: routePrefix,
+      pageTitle: 'Narthex Agent',
+      lifecycle: undefined,
+    })
+    mountEmbeddedExporters(app, () => running.embedded)
     done()
   })
   server.setScrapeView(createScrapeView(agentSource(() => running.agent)))
@@ -141,12 +159,23 @@ export async function runUp(argv: readonly string[], context: MainContext): Prom
   inProcessTargets.register(listening, `${routePrefix}/metrics`, async () => {
     return { status: 200, contentType: 'text/plain; version=0.0.4', body: await server.renderMetrics() }
   })
+  const embedded = new EmbeddedExporters({
+    factories: embeddedFactories,
+    inProcess: inProcessTargets,
+    address: findOwnAddress(urls),
+    pathPrefix: routePrefix,
+    log,
+    registry: agentRegistry,
+  })
+  running.embedded = embedded
+  context.onStop('exporters', () => embedded.close())
   const agent = createAgent({
     config: addRemote(parse(given, listening), remote),
     storagePath: join(directory, 'agent'),
     log,
     registry: agentRegistry,
     inProcessTargets,
+    embedded,
     userAgent: `Prometheus/${compatibleVersion} Narthex/${version}`,
   })
   context.onStop('exporter', () => exporter.close())
@@ -154,19 +183,20 @@ export async function runUp(argv: readonly string[], context: MainContext): Prom
   context.onStop('agent', (graceMs) => agent.stop(Math.min(graceMs, 2_000)))
   agent.start()
   context.onReload(async () => {
-    try {
-      const next = parse(values.configFile === '' ? undefined : loadConfigFile(values.configFile), listening)
-      warnOfConfig(next, log)
+    const apply = async (next: PrometheusConfig): Promise<void> => {
       await server.apply(next)
       await agent.reload(addRemote(next, remote))
-      configMetrics.loaded(true)
+    }
+    try {
+      if (configFile === undefined) await apply(parse(undefined, listening))
+      else await configFile.reload(apply)
     } catch (error) {
-      configMetrics.loaded(false)
       server.state.reloadSucceeded = false
       throw error
     }
   })
   configMetrics.loaded(true)
+  if (configFile !== undefined) watchConfig(configFile, flags, context)
   greet(url, directory)
 }
 
@@ -185,7 +215,7 @@ function greet(url: string, directory: string): void {
     `  pages          ${url}/`,
     `  remote write   ${url}/api/v1/write`,
     `  node exporter  ${url}${exporterPath}`,
-    `  agent          ${url}/agent/api/v1/targets`,
+    `  agent          ${url}/agent/`,
     `  alertmanager   ${url}/alertmanager/api/v2/alerts`,
     'Ctrl-C stops it.',
   ]

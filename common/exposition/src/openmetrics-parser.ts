@@ -1,5 +1,5 @@
 import type { MetricType } from '@narthex/model/metric-type'
-import { isMetricType } from '@narthex/model/metric-type'
+import { metricTypes } from '@narthex/model/metric-type'
 import { explainOpenMetricsError } from './explain-error.ts'
 import { readExemplar } from './exemplar-text.ts'
 import { ExpositionError } from './exposition-error.ts'
@@ -9,15 +9,24 @@ import {
   byteClasses,
   countLines,
   decodeUtf8,
+  findLineEnd,
+  findWord,
   isUtf8Range,
-  labelByte,
   labelStart,
-  nameByte,
   nameStart,
+  skipLabelName,
+  skipName,
   skipQuoted,
+  skipQuotedUtf8,
   unescapeLabel,
 } from './scan.ts'
+import { readText } from './text-cache.ts'
 import { ValueError, ValueParser } from './value-parser.ts'
+
+const typeWords = metricTypes.map((type) => Buffer.from(type))
+const created = Buffer.from('_created')
+const emptyBytes = new Uint8Array(0)
+const emptyView = new DataView(emptyBytes.buffer)
 
 /**
  * OpenMetrics 1.0 as Prometheus reads it while scraping: single spaces, no blank lines, `# EOF` at the end and nothing behind it. Grouping,
@@ -37,7 +46,8 @@ export class OpenMetricsParser implements ExpositionParser {
   readonly startTimestampMs = 0
   type: MetricType = 'unknown'
 
-  #bytes: Uint8Array = new Uint8Array(0)
+  #bytes: Uint8Array = emptyBytes
+  #view: DataView = emptyView
   #begin = 0
   #end = 0
   #nameStart = 0
@@ -50,6 +60,7 @@ export class OpenMetricsParser implements ExpositionParser {
 
   begin(bytes: Uint8Array, start: number, end: number): void {
     this.#bytes = bytes
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
     this.#begin = start
     this.#end = end
     this.jump(start, 'unknown')
@@ -69,11 +80,11 @@ export class OpenMetricsParser implements ExpositionParser {
   }
 
   name(): string {
-    return unescapeLabel(decodeUtf8(this.#bytes, this.#nameStart, this.#nameEnd))
+    return unescapeLabel(readText(this.#bytes, this.#nameStart, this.#nameEnd))
   }
 
   text(): string {
-    return unescapeLabel(decodeUtf8(this.#bytes, this.#textStart, this.#textEnd))
+    return unescapeLabel(readText(this.#bytes, this.#textStart, this.#textEnd))
   }
 
   next(): number {
@@ -90,7 +101,7 @@ export class OpenMetricsParser implements ExpositionParser {
     this.#nameStart = start
     if ((byteClasses[bytes[i]!]! & nameStart) !== 0) {
       hasName = true
-      for (i++; i < end && (byteClasses[bytes[i]!]! & nameByte) !== 0;) i++
+      i = skipName(bytes, i + 1, end)
     }
     this.#nameEnd = i
     if (i < end && bytes[i] === 123) i = this.#skipLabels(i + 1, hasName, false)
@@ -166,7 +177,7 @@ export class OpenMetricsParser implements ExpositionParser {
         i = skipQuoted(bytes, i, end, false)
         if (i < 0) this.#fail()
       } else if ((byteClasses[byte]! & labelStart) !== 0) {
-        for (i++; i < end && (byteClasses[bytes[i]!]! & labelByte) !== 0;) i++
+        i = skipLabelName(bytes, i + 1, end)
       } else {
         this.#fail()
       }
@@ -182,9 +193,8 @@ export class OpenMetricsParser implements ExpositionParser {
       if (next !== 61) this.#fail()
       i++
       if (i >= end || bytes[i] !== 34) this.#fail()
-      const valueStart = i
-      i = skipQuoted(bytes, i, end, false)
-      if (i < 0 || !isUtf8Range(bytes, valueStart, i)) this.#fail()
+      i = skipQuotedUtf8(bytes, i, end, false)
+      if (i < 0) this.#fail()
       if (i < end && bytes[i] === 44) i++
       else if (i >= end || bytes[i] !== 125) this.#fail()
     }
@@ -194,10 +204,9 @@ export class OpenMetricsParser implements ExpositionParser {
     const bytes = this.#bytes
     const end = this.#end
     if (start + 6 > end + 1 || bytes[start + 1] !== 32) this.#fail()
-    const word = decodeUtf8(bytes, start + 2, Math.min(end, start + 6))
-    if (word.startsWith('EOF')) return this.#readEnd(start + 5)
-    const kind = word === 'HELP' ? entryHelp : word === 'TYPE' ? entryType : word === 'UNIT' ? entryUnit : 0
-    if (kind === 0 || start + 6 >= end || bytes[start + 6] !== 32) this.#fail()
+    if (bytes[start + 2] === 69 && bytes[start + 3] === 79 && bytes[start + 4] === 70) return this.#readEnd(start + 5)
+    const kind = start + 6 < end && bytes[start + 6] === 32 ? wordAt(bytes, start + 2) : 0
+    if (kind === 0) this.#fail()
     let i = start + 7
     this.#nameStart = i
     if (i < end && bytes[i] === 34) {
@@ -207,26 +216,30 @@ export class OpenMetricsParser implements ExpositionParser {
       this.#nameEnd = i - 1
     } else {
       if (i >= end || (byteClasses[bytes[i]!]! & nameStart) === 0) this.#fail()
-      for (i++; i < end && (byteClasses[bytes[i]!]! & nameByte) !== 0;) i++
+      i = skipName(bytes, i + 1, end)
       this.#nameEnd = i
     }
-    const lineEnd = bytes.indexOf(10, i)
-    if (i >= end || bytes[i] !== 32 || lineEnd < 0 || lineEnd >= end) this.#fail()
+    if (i >= end || bytes[i] !== 32) this.#fail()
+    const found = findLineEnd(bytes, this.#view, i + 1, end)
+    const lineEnd = found < 0 ? ~found : found
+    if (lineEnd === end) this.#fail()
     this.#textStart = i + 1
     this.#textEnd = lineEnd
-    this.#checkMetadata(kind)
+    this.#checkMetadata(kind, found < 0)
     this.offset = lineEnd + 1
     return kind
   }
 
-  #checkMetadata(kind: number): void {
-    const text = decodeUtf8(this.#bytes, this.#textStart, this.#textEnd)
+  #checkMetadata(kind: number, mayBeWide: boolean): void {
+    const bytes = this.#bytes
     if (kind === entryType) {
-      if (!isMetricType(text)) this.#fail()
-      this.type = text
+      const type = metricTypes[findWord(typeWords, bytes, this.#textStart, this.#textEnd)]
+      if (type === undefined) this.#fail()
+      this.type = type
     } else if (kind === entryUnit) {
+      const text = decodeUtf8(bytes, this.#textStart, this.#textEnd)
       if (text !== '' && !this.name().endsWith(`_${text}`)) this.#fail()
-    } else if (!isUtf8Range(this.#bytes, this.#textStart, this.#textEnd)) {
+    } else if (mayBeWide && !isUtf8Range(bytes, this.#textStart, this.#textEnd)) {
       this.#fail()
     }
   }
@@ -255,4 +268,14 @@ export class OpenMetricsParser implements ExpositionParser {
   }
 }
 
-const created = Buffer.from('_created')
+function wordAt(bytes: Uint8Array, i: number): number {
+  switch ((bytes[i]! << 24) | (bytes[i + 1]! << 16) | (bytes[i + 2]! << 8) | bytes[i + 3]!) {
+    case 0x48454c50:
+      return entryHelp
+    case 0x54595045:
+      return entryType
+    case 0x554e4954:
+      return entryUnit
+  }
+  return 0
+}

@@ -102,6 +102,18 @@ describe('TextParser', () => {
     expect(errorOf(() => text(Buffer.from('# HELP a \xff\n', 'latin1')))).toBe('help text "\\xff" is not a valid utf8 string (line 1)')
   })
 
+  test.each([0, 1, 6, 7, 8, 15, 16, 17])('refuses a HELP text with a byte that is not UTF-8 behind %i others', (before) => {
+    const body = (text: string, end = '') => Buffer.from(`# HELP a ${'x'.repeat(before)}${text}${'y'.repeat(20)}\n${end}`, 'latin1')
+    expect(errorOf(() => text(body('\xff')))).toContain('is not a valid utf8 string')
+    expect(errorOf(() => openMetrics(body('\xff', '# EOF')))).toContain('is not a valid utf8 string')
+    expect(text(body('\xc3\xa9'))).toEqual([`HELP a ${'x'.repeat(before)}é${'y'.repeat(20)}`])
+    expect(openMetrics(body('\xc3\xa9', '# EOF'))).toHaveLength(1)
+  })
+
+  test.each(['constructor', 'toString', 'Gauge', 'gaug', 'gauges', 'unknown', ''])('refuses the type %j', (type) => {
+    expect(errorOf(() => text(`# TYPE a ${type}\n`))).toContain('invalid metric type')
+  })
+
   test('normalises le and quantile under histogram and summary only', () => {
     expect(text('# TYPE h histogram\nh_bucket{le="1"} 1\nh_bucket{le="1e6",quantile="1"} 1\n')).toEqual([
       'TYPE h histogram',
@@ -120,6 +132,12 @@ describe('TextParser', () => {
   test('refuses a label name that stands twice', () => {
     expect(() => text('a{b="1",b="2"} 1\n')).toThrow('label name "b" is not unique: invalid sample')
     expect(() => text('a{__name__="b"} 1\n')).toThrow('label name "__name__" is not unique: invalid sample')
+  })
+
+  test.each([15, 16, 100_000])('tells a label name that stands twice from %i others', (count) => {
+    const labels = Array.from({ length: count }, (_, i) => `l${i}="1"`).join()
+    expect(text(`a{${labels}} 1\n`)).toHaveLength(1)
+    expect(() => text(`a{${labels},l${count - 1}="2"} 1\n`)).toThrow(`label name "l${count - 1}" is not unique: invalid sample`)
   })
 })
 

@@ -1,7 +1,11 @@
 import { Labels } from '@narthex/model/labels'
 import type { MetricType } from '@narthex/model/metric-type'
 import { formatOpenMetricsFloat, parseGoFloat } from '@narthex/model/number'
-import { byteClasses, decodeUtf8, isUtf8Range, labelByte, nameByte, skipQuoted, unescapeLabel } from './scan.ts'
+import { decodeUtf8, isUtf8Range, skipLabelName, skipName, skipQuoted, unescapeLabel } from './scan.ts'
+import { readText } from './text-cache.ts'
+
+/** Up to so many labels every name is compared with every other. */
+const comparedLabelsMax = 16
 
 /** A series text that parses but cannot be a series, as a label name used twice; the scrape fails as a whole. */
 export class SeriesTextError extends Error {
@@ -17,17 +21,16 @@ export function parseSeriesText(bytes: Uint8Array, start: number, end: number, t
   const pairs: string[] = []
   let i = start
   if (bytes[i] !== 123) {
-    while (i < end && (byteClasses[bytes[i]!]! & nameByte) !== 0) i++
-    pairs.push('__name__', decodeUtf8(bytes, start, i))
+    i = skipName(bytes, i, end)
+    pairs.push('__name__', readText(bytes, start, i))
   }
   i = skipSeparators(bytes, i, end)
   while (i < end && bytes[i] !== 125) {
     const nameStart = i
     const quoted = bytes[i] === 34
-    if (quoted) i = skipQuoted(bytes, i, end, true)
-    else while (i < end && (byteClasses[bytes[i]!]! & labelByte) !== 0) i++
+    i = quoted ? skipQuoted(bytes, i, end, true) : skipLabelName(bytes, i, end)
     if (i <= nameStart) throw new SeriesTextError(`cannot read series text: want a label name, got ${decodeUtf8(bytes, nameStart, end)}`)
-    const name = quoted ? quotedText(bytes, nameStart, i) : decodeUtf8(bytes, nameStart, i)
+    const name = quoted ? quotedText(bytes, nameStart, i) : readText(bytes, nameStart, i)
     i = skipSeparators(bytes, i, end)
     if (bytes[i] !== 61) {
       pairs.push('__name__', name)
@@ -53,7 +56,7 @@ function quotedText(bytes: Uint8Array, start: number, end: number): string {
   if (!isUtf8Range(bytes, start, end)) {
     throw new SeriesTextError(`invalid metric name or label names: ${decodeUtf8(bytes, start, end)}`)
   }
-  return unescapeLabel(decodeUtf8(bytes, start + 1, end - 1))
+  return unescapeLabel(readText(bytes, start + 1, end - 1))
 }
 
 function normalizeValue(type: MetricType, name: string, value: string): string {
@@ -65,9 +68,17 @@ function normalizeValue(type: MetricType, name: string, value: string): string {
 }
 
 function checkUnique(pairs: readonly string[]): void {
-  for (let i = 2; i < pairs.length; i += 2) {
-    for (let j = 0; j < i; j += 2) {
-      if (pairs[i] === pairs[j]) throw new SeriesTextError(`label name "${pairs[i]!}" is not unique: invalid sample`)
+  const seen = pairs.length > 2 * comparedLabelsMax ? new Set<string>() : undefined
+  for (let i = 0; i < pairs.length; i += 2) {
+    const name = pairs[i]!
+    if (seen === undefined ? isAmong(pairs, i, name) : seen.has(name)) {
+      throw new SeriesTextError(`label name "${name}" is not unique: invalid sample`)
     }
+    seen?.add(name)
   }
+}
+
+function isAmong(pairs: readonly string[], end: number, name: string): boolean {
+  for (let i = 0; i < end; i += 2) if (pairs[i] === name) return true
+  return false
 }

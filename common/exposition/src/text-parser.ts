@@ -6,25 +6,25 @@ import type { ExpositionParser, ScrapedExemplar } from './parser.ts'
 import {
   byteClasses,
   countLines,
-  decodeUtf8,
+  findLineEnd,
+  findWord,
   isUtf8Range,
-  labelByte,
   labelStart,
-  nameByte,
   nameStart,
+  skipLabelName,
+  skipName,
   skipQuoted,
+  skipQuotedUtf8,
   unescapeHelp,
   unescapeLabel,
 } from './scan.ts'
+import { readText } from './text-cache.ts'
 import { ValueError, ValueParser } from './value-parser.ts'
 
-const types: Readonly<Record<string, MetricType>> = {
-  counter: 'counter',
-  gauge: 'gauge',
-  histogram: 'histogram',
-  summary: 'summary',
-  untyped: 'unknown',
-}
+const typeWords = ['gauge', 'counter', 'histogram', 'summary', 'untyped'].map((word) => Buffer.from(word))
+const typesOfWords: readonly MetricType[] = ['gauge', 'counter', 'histogram', 'summary', 'unknown']
+const emptyBytes = new Uint8Array(0)
+const emptyView = new DataView(emptyBytes.buffer)
 
 /**
  * Text 0.0.4 and 1.0.0 as Prometheus really reads it, which is wider than the format's page: commas between labels are optional, HELP and
@@ -45,7 +45,8 @@ export class TextParser implements ExpositionParser {
   readonly startTimestampMs = 0
   type: MetricType = 'unknown'
 
-  #bytes: Uint8Array = new Uint8Array(0)
+  #bytes: Uint8Array = emptyBytes
+  #view: DataView = emptyView
   #begin = 0
   #end = 0
   #nameStart = 0
@@ -56,6 +57,7 @@ export class TextParser implements ExpositionParser {
 
   begin(bytes: Uint8Array, start: number, end: number): void {
     this.#bytes = bytes
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
     this.#begin = start
     this.#end = end
     this.jump(start, 'unknown')
@@ -75,11 +77,11 @@ export class TextParser implements ExpositionParser {
   }
 
   name(): string {
-    return unescapeLabel(decodeUtf8(this.#bytes, this.#nameStart, this.#nameEnd))
+    return unescapeLabel(readText(this.#bytes, this.#nameStart, this.#nameEnd))
   }
 
   text(): string {
-    return unescapeHelp(decodeUtf8(this.#bytes, this.#textStart, this.#textEnd))
+    return unescapeHelp(readText(this.#bytes, this.#textStart, this.#textEnd))
   }
 
   next(): number {
@@ -109,7 +111,7 @@ export class TextParser implements ExpositionParser {
     let hasName = false
     if ((byteClasses[bytes[i]!]! & nameStart) !== 0) {
       hasName = true
-      for (i++; i < end && (byteClasses[bytes[i]!]! & nameByte) !== 0;) i++
+      i = skipName(bytes, i + 1, end)
     }
     this.seriesStart = start
     this.seriesEnd = i
@@ -176,7 +178,7 @@ export class TextParser implements ExpositionParser {
         i = skipQuoted(bytes, i, end, true)
         if (i < 0) this.#fail()
       } else if ((byteClasses[byte]! & labelStart) !== 0) {
-        for (i++; i < end && (byteClasses[bytes[i]!]! & labelByte) !== 0;) i++
+        i = skipLabelName(bytes, i + 1, end)
       } else {
         this.#fail()
       }
@@ -192,9 +194,8 @@ export class TextParser implements ExpositionParser {
       if (next !== 61) this.#fail()
       i = skipBlanks(bytes, i + 1, end)
       if (i >= end || bytes[i] !== 34) this.#fail()
-      const valueStart = i
-      i = skipQuoted(bytes, i, end, true)
-      if (i < 0 || !isUtf8Range(bytes, valueStart, i)) this.#fail()
+      i = skipQuotedUtf8(bytes, i, end, true)
+      if (i < 0) this.#fail()
       i = skipBlanks(bytes, i, end)
       if (i < end && bytes[i] === 44) i++
     }
@@ -203,42 +204,53 @@ export class TextParser implements ExpositionParser {
   #readComment(start: number): number {
     const bytes = this.#bytes
     const end = this.#end
-    let lineEnd = bytes.indexOf(10, start)
-    if (lineEnd < 0 || lineEnd > end) lineEnd = end
-    let i = skipBlanks(bytes, start + 1, lineEnd)
-    const kind = i === start + 1 || !isBlank(bytes, i + 4, lineEnd) ? 0 : wordAt(bytes, i)
+    let i = skipBlanks(bytes, start + 1, end)
+    const kind = i === start + 1 || !isBlank(bytes, i + 4, end) ? 0 : wordAt(bytes, i)
     if (kind === 0) {
-      this.#endLine(lineEnd)
+      const found = findLineEnd(bytes, this.#view, i, end)
+      this.#endLine(found < 0 ? ~found : found)
       return entryComment
     }
-    i = skipBlanks(bytes, i + 4, lineEnd)
+    i = skipBlanks(bytes, i + 5, end)
     this.#nameStart = i
-    if (i < lineEnd && bytes[i] === 34) {
+    if (i < end && bytes[i] === 34) {
       i = skipQuoted(bytes, i, end, true)
       if (i < 0) this.#fail()
       this.#nameStart++
       this.#nameEnd = i - 1
-      if (i > lineEnd) {
-        lineEnd = bytes.indexOf(10, i)
-        if (lineEnd < 0 || lineEnd > end) lineEnd = end
-      }
     } else {
-      if (i >= lineEnd || (byteClasses[bytes[i]!]! & nameStart) === 0) this.#fail()
-      for (i++; i < lineEnd && (byteClasses[bytes[i]!]! & nameByte) !== 0;) i++
+      if (i >= end || (byteClasses[bytes[i]!]! & nameStart) === 0) this.#fail()
+      i = skipName(bytes, i + 1, end)
       this.#nameEnd = i
     }
+    this.#readText(i, kind)
+    return kind
+  }
+
+  /** The text of a HELP or TYPE line, from behind the name. */
+  #readText(nameEnd: number, kind: number): void {
+    const bytes = this.#bytes
+    const end = this.#end
     // The first byte behind the name goes, whatever it is; nothing but blanks counts as no text.
-    this.#textStart = skipBlanks(bytes, i, lineEnd) === lineEnd ? lineEnd : i + 1
-    this.#textEnd = lineEnd
+    let start = nameEnd + 1
+    let lineEnd = skipBlanks(bytes, nameEnd, end)
+    if (lineEnd === end || bytes[lineEnd] === 10) {
+      start = lineEnd
+    } else {
+      lineEnd = findLineEnd(bytes, this.#view, start, end)
+      if (lineEnd < 0) {
+        lineEnd = ~lineEnd
+        if (!isUtf8Range(bytes, start, lineEnd)) this.#fail()
+      }
+    }
     if (kind === entryType) {
-      const type = types[decodeUtf8(bytes, this.#textStart, lineEnd)]
+      const type = typesOfWords[findWord(typeWords, bytes, start, lineEnd)]
       if (type === undefined) this.#fail()
       this.type = type
-    } else if (!isUtf8Range(bytes, this.#textStart, lineEnd)) {
-      this.#fail()
     }
+    this.#textStart = start
+    this.#textEnd = lineEnd
     this.#endLine(lineEnd)
-    return kind
   }
 
   /** The entry ends with the newline at `lineEnd`, or with the body. */

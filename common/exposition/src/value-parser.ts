@@ -12,8 +12,8 @@ export class ValueError extends Error {
 }
 
 /**
- * Reads sample values from bytes. `read` takes plain decimals and leaves `end` at the first byte behind them; what it cannot take exactly
- * (more than 16 digits, large exponents, Inf, NaN, rubbish) leaves `end` at -1, and the caller cuts the token and calls `readToken`.
+ * Reads sample values from bytes. `read` takes decimals and leaves `end` at the first byte behind them; what is none (Inf, NaN, rubbish) or
+ * too large for a double leaves `end` at -1, and the caller cuts the token and calls `readToken`.
  */
 export class ValueParser {
   end = 0
@@ -44,7 +44,7 @@ export class ValueParser {
       scale = fractionStart - i
       digitCount -= scale
     }
-    if (digitCount === 0 || digitCount > 16 || mantissa > integerMax) {
+    if (digitCount === 0) {
       this.end = -1
       return 0
     }
@@ -61,32 +61,29 @@ export class ValueParser {
         exponent = exponent * 10 + byte
         i++
       }
-      if (i === exponentStart || i - exponentStart > 3) {
+      if (i === exponentStart) {
         this.end = -1
         return 0
       }
       scale += exponentNegative ? -exponent : exponent
     }
-    if (scale < 0) {
-      if (scale < -22) {
-        this.end = -1
-        return 0
-      }
-      mantissa /= powersOfTen[-scale]!
-    } else if (scale > 0) {
-      if (scale > 22) {
-        this.end = -1
-        return 0
-      }
-      mantissa *= powersOfTen[scale]!
-    }
+    if (digitCount > 16 || mantissa > integerMax || scale < -22 || scale > 22) return this.#readLong(bytes, start, i)
     this.end = i
+    if (scale < 0) mantissa /= powersOfTen[-scale]!
+    else if (scale > 0) mantissa *= powersOfTen[scale]!
     return negative ? -mantissa : mantissa
+  }
+
+  /** The decimal [start, end), whose digits are too many for one exact operation. */
+  #readLong(bytes: Uint8Array, start: number, end: number): number {
+    const value = Number(latin1(bytes, start, end))
+    this.end = Number.isFinite(value) ? end : -1
+    return value
   }
 
   /** The whole token [start, end) as Go's ParseFloat without hex floats and underscores; throws ValueError with Prometheus' text. */
   readToken(bytes: Uint8Array, start: number, end: number): number {
-    const text = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('latin1')
+    const text = latin1(bytes, start, end)
     if (/[pP_]/.test(text)) throw new ValueError('unsupported character in float')
     if (decimal.test(text)) {
       const value = Number(text)
@@ -107,6 +104,10 @@ export class ValueParser {
     }
     throw new ValueError(`strconv.ParseFloat: parsing ${quoteLatin(text)}: invalid syntax`)
   }
+}
+
+function latin1(bytes: Uint8Array, start: number, end: number): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('latin1')
 }
 
 function quoteLatin(text: string): string {

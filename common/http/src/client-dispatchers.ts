@@ -1,9 +1,10 @@
 import type { HttpClientConfig, TlsConfig, TlsVersion } from '@narthex/config/http-client-config'
 import type { ConnectionOptions, SecureVersion } from 'node:tls'
-import { Agent, ProxyAgent, type Dispatcher } from 'undici'
+import type { Dispatcher } from 'undici'
 import type { HttpClientDefaults } from './client.ts'
 import { lookupHost } from './host-lookup.ts'
 import { findProxy } from './proxy-choice.ts'
+import { loadUndici } from './undici-library.ts'
 import { WatchedFile } from './watched-file.ts'
 
 export interface DispatcherSource {
@@ -50,6 +51,7 @@ export function createDispatcherSource(config: HttpClientConfig, defaults: HttpC
 
   function createAgent(socketPath: string | undefined, proxy: string | undefined): Dispatcher {
     const lookup = defaults.lookup ?? lookupHost
+    const { Agent, ProxyAgent } = loadUndici()
     const connect = { ...tls.options(), timeout: connectTimeoutMs, lookup, ...(socketPath === undefined ? {} : { socketPath }) }
     const keepAliveMs = defaults.keepAliveMs ?? 300_000
     const common = {

@@ -1,8 +1,9 @@
 import { defaultHttpClientConfig, type HttpClientConfig } from '@narthex/config/http-client-config'
 import type { LookupFunction } from 'node:net'
-import { errors, type Dispatcher } from 'undici'
+import type { Dispatcher } from 'undici'
 import { createAuthorizer } from './client-auth.ts'
 import { createDispatcherSource } from './client-dispatchers.ts'
+import { loadUndici } from './undici-library.ts'
 import { BodyTooLargeError, describeRequestError, HttpTimeoutError, TooManyRedirectsError } from './client-errors.ts'
 
 export interface HttpRequest {
@@ -97,9 +98,11 @@ export function createHttpClient(config: HttpClientConfig | undefined, defaults:
     for (let hop = 0; ; hop++) {
       const headers: Record<string, string> = { ...request.headers }
       if (defaults.userAgent !== undefined && !hasHeader(headers, 'user-agent')) headers['user-agent'] = defaults.userAgent
-      // Credentials stay with the host they were meant for.
+      // Credentials stay with the host they were meant for; those of the URL come before those of the configuration, as in Go.
+      if (url.host !== started.host)
+        for (const name of Object.keys(headers)) if (privateHeaders.has(name.toLowerCase())) delete headers[name]
+      addUserinfo(url, headers)
       if (url.host === started.host) await deadline.race(authorizer.addHeaders(headers))
-      else for (const name of Object.keys(headers)) if (privateHeaders.has(name.toLowerCase())) delete headers[name]
       const dispatcher = await deadline.race(dispatchers.find(url, request.socketPath))
       const exchange = { url, method, headers, body, bodyBytesMax: request.bodyBytesMax ?? defaults.bodyBytesMax ?? 64 * 2 ** 20 }
       const followed = settings.followRedirects
@@ -280,6 +283,21 @@ function createDeadline(timeoutMs: number, signal: AbortSignal | undefined): Dea
 
 const privateHeaders = new Set(['authorization', 'www-authenticate', 'cookie', 'cookie2', 'proxy-authorization'])
 
+/** `http://user:password@host`: Basic authentication, unless the request has its own. */
+function addUserinfo({ username, password }: URL, headers: Record<string, string>): void {
+  if ((username === '' && password === '') || hasHeader(headers, 'authorization')) return
+  const pair = `${decodeEscapes(username)}:${decodeEscapes(password)}`
+  headers['authorization'] = `Basic ${Buffer.from(pair, 'utf8').toString('base64')}`
+}
+
+function decodeEscapes(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}
+
 function hasHeader(headers: Readonly<Record<string, string>>, name: string): boolean {
   return Object.keys(headers).some((key) => key.toLowerCase() === name)
 }
@@ -289,7 +307,7 @@ function isRedirect(status: number): boolean {
 }
 
 function wasClosedByPeer(error: unknown): boolean {
-  if (error instanceof errors.SocketError) return true
+  if (error instanceof loadUndici().errors.SocketError) return true
   return error instanceof Error && 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE')
 }
 

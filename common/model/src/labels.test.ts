@@ -60,6 +60,16 @@ describe('Labels', () => {
     )
   })
 
+  it('join() is what fromPairs() makes of both, the last value of a name winning', () => {
+    fc.assert(
+      fc.property(flat, flat, (a, b) => {
+        const under = Labels.fromPairs(a)
+        const over = Labels.fromPairs(b)
+        expect(Labels.join(under, over).pairs).toEqual(Labels.fromPairs([...under.pairs, ...over.pairs]).pairs)
+      }),
+    )
+  })
+
   it('keys are equal exactly if the sets are equal', () => {
     fc.assert(
       fc.property(flat, flat, (a, b) => {

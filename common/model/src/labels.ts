@@ -35,6 +35,12 @@ export class Labels {
     return new Labels(isCanonical(flat) ? flat.slice() : canonicalize(flat))
   }
 
+  /** The labels of both; where both have a name, the value is that of `over`. */
+  static join(under: Labels, over: Labels): Labels {
+    if (under.pairs.length === 0) return over
+    return over.pairs.length === 0 ? under : new Labels(joinSorted(under.pairs, over.pairs))
+  }
+
   /** The label's value, '' if there is no such label. */
   get(name: string): string {
     const { pairs } = this
@@ -178,6 +184,20 @@ function isCanonical(flat: readonly string[]): boolean {
     if (i > 0 && compareBytewise(flat[i - 2]!, flat[i]!) >= 0) return false
   }
   return true
+}
+
+function joinSorted(under: readonly string[], over: readonly string[]): string[] {
+  const pairs: string[] = []
+  let i = 0
+  for (let j = 0; j < over.length; j += 2) {
+    const name = over[j]!
+    let order = -1
+    for (; i < under.length && (order = compareBytewise(under[i]!, name)) < 0; i += 2) pairs.push(under[i]!, under[i + 1]!)
+    if (i < under.length && order === 0) i += 2
+    pairs.push(name, over[j + 1]!)
+  }
+  for (; i < under.length; i += 2) pairs.push(under[i]!, under[i + 1]!)
+  return pairs
 }
 
 function canonicalize(flat: readonly string[]): string[] {

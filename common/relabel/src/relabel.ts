@@ -101,7 +101,7 @@ function filterNames(labels: Labels, isKept: (name: string) => boolean): Labels 
 }
 
 /** The last eight bytes of the MD5 sum, big endian, modulo `modulus`: what Prometheus has always sharded by. */
-function hashModulo(source: string, modulus: number): string {
+export function hashModulo(source: string, modulus: number): string {
   const digest = hash('md5', source, 'hex')
   return String(BigInt('0x' + digest.slice(16)) % BigInt(modulus))
 }

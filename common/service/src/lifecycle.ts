@@ -82,6 +82,7 @@ export function runMain(main: (context: MainContext) => void | Promise<void>, op
       exit(1)
     }, stopMs)
     const startedMs = performance.now()
+    const wasRunning = parts.length > 0
     for (let part = parts.pop(); part !== undefined; part = parts.pop()) {
       current = part.name
       log?.debug('Stopping.', { part: current })
@@ -92,7 +93,7 @@ export function runMain(main: (context: MainContext) => void | Promise<void>, op
       }
     }
     clearTimeout(timer)
-    log?.info('See you next time!')
+    if (wasRunning) log?.info('See you next time!')
     exit(code)
   }
 

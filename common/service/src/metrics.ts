@@ -140,7 +140,8 @@ abstract class Metric<Cell> {
     this.#cells.clear()
   }
 
-  protected *entries(): Iterable<{ readonly labels: readonly string[]; readonly cell: Cell }> {
+  /** Every cell with its labels: name, value, name, value, … */
+  *entries(): Iterable<{ readonly labels: readonly string[]; readonly cell: Cell }> {
     yield* this.#cells.values()
   }
 }

@@ -46,6 +46,10 @@ class FakeServer {
       state: {
         targets: (state, scrapePool) => ({ state, scrapePool }),
         scrapePools: () => ({ scrapePools: [] }),
+        relabelSteps: (scrapePool, labels) => {
+          if (scrapePool === '') throw new Error('no scrapePool parameter provided')
+          return { steps: [], labels }
+        },
         targetMetadata: (matchTarget, metric, limit) => [{ matchTarget, metric, limit }],
         metadata: () => this.metadata,
         rules: (filter) => {

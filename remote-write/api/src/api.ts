@@ -66,7 +66,6 @@ const notBuilt: readonly [path: string, what: string][] = [
   ['/api/v1/read', 'remote read'],
   ['/api/v1/parse_query', 'the syntax tree of a query'],
   ['/api/v1/notifications', 'notifications'],
-  ['/api/v1/targets/relabel_steps', 'relabel steps'],
   ['/api/v1/scrape_pools/config', 'the configuration of a scrape pool'],
   ['/api/v1/status/tsdb/blocks', 'blocks'],
   ['/api/v1/admin/tsdb/delete_series', 'deleting series'],
@@ -128,6 +127,13 @@ function registerState(get: Register, backend: ApiBackend): void {
     const matchTarget = parameters.get('match_target')
     if (matchTarget !== '') parseSelector('match_target', matchTarget)
     return encodeSuccess(state.targetMetadata(matchTarget, parameters.get('metric'), metadataLimit(parameters, 'limit')))
+  })
+  get('/api/v1/targets/relabel_steps', (parameters) => {
+    try {
+      return encodeSuccess(state.relabelSteps(parameters.get('scrapePool'), parameters.get('labels')))
+    } catch (cause) {
+      throw new ApiError('bad_data', cause instanceof Error ? cause.message : String(cause))
+    }
   })
   get('/api/v1/scrape_pools', () => encodeSuccess(state.scrapePools()))
   get('/api/v1/rules', (parameters) => {

@@ -59,6 +59,8 @@ export interface StateBackend {
   /** `state`: active, dropped or any. */
   targets(state: string, scrapePool: string): unknown
   scrapePools(): unknown
+  /** `labels` is a JSON object. Throws an error whose text is for whoever asked. */
+  relabelSteps(scrapePool: string, labels: string): unknown
   targetMetadata(matchTarget: string, metric: string, limit: number): unknown
   metadata(): ReadonlyMap<string, readonly MetadataEntry[]>
   rules(filter: RuleFilter): RuleGroupsView

@@ -9,12 +9,16 @@ export function toParseOptions(features: readonly string[]): ParseOptions {
   }
 }
 
+/** The older way to say `--config.auto-reload`. */
+export const autoReloadFeature = 'auto-reload-config'
+
 const known = [
   'promql-experimental-functions',
   'promql-extended-range-selectors',
   'promql-binop-fill-modifiers',
   'promql-delayed-name-removal',
   'type-and-unit-labels',
+  autoReloadFeature,
 ]
 
 /** Features that are asked for and change nothing here yet; each is worth a warning. */

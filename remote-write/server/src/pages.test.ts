@@ -9,6 +9,7 @@ import { registerPages } from './pages.ts'
 const directory = mkdtempSync(join(tmpdir(), 'narthex-pages-'))
 mkdirSync(join(directory, 'web', 'assets'), { recursive: true })
 writeFileSync(join(directory, 'web', 'index.html'), '<head><base href="/" /><title>Narthex</title></head>')
+writeFileSync(join(directory, 'web', 'agent.html'), '<head><base href="/" /><title>Narthex Agent</title></head>')
 writeFileSync(join(directory, 'web', 'assets', 'index-a.js'), 'let x')
 writeFileSync(join(directory, 'secret'), 'secret')
 registerAssetRoot('web', join(directory, 'web'))
@@ -42,4 +43,21 @@ test('serves an asset under its own name alone', async () => {
   for (const path of ['%2e%2findex-a.js', '..%2fassets%2findex-a.js', '..%2f..%2fsecret', '%00', 'none.js', '']) {
     expect((await app.inject({ url: `/assets/${path}` })).statusCode, path).toBe(404)
   }
+})
+
+test('serves the pages of an agent, also below a path of their own', async () => {
+  const app = fastify()
+  void app.register(
+    (scope, _options, done) => {
+      registerPages(scope, { prefix: '/px', title: 'A', program: 'agent', path: '/agent' })
+      done()
+    },
+    { prefix: '/px' },
+  )
+  for (const url of ['/px/agent/', '/px/agent/targets', '/px/agent/remote-write']) {
+    expect((await app.inject({ url })).payload).toBe('<head><base href="/px/agent/" /><title>A</title></head>')
+  }
+  expect((await app.inject({ url: '/px/agent' })).headers['location']).toBe('/px/agent/')
+  expect((await app.inject({ url: '/px/agent/assets/index-a.js' })).payload).toBe('let x')
+  for (const url of ['/px/agent/query', '/px/targets']) expect((await app.inject({ url })).statusCode, url).toBe(404)
 })

@@ -6,7 +6,9 @@ import { readAsset } from '@narthex/service/asset'
 
 // The browser pages: one document for every page path (the browser routes), and its assets, whose names carry a hash.
 
-const pagePaths = [
+type PageProgram = 'server' | 'agent'
+
+const serverPaths = [
   '/',
   '/query',
   '/graph',
@@ -19,6 +21,13 @@ const pagePaths = [
   '/flags',
   '/tsdb-status',
 ]
+
+const agentPaths = ['/', '/targets', '/service-discovery', '/remote-write', '/status', '/config', '/flags']
+
+const programs: Readonly<Record<PageProgram, { readonly document: string; readonly paths: readonly string[] }>> = {
+  server: { document: 'index.html', paths: serverPaths },
+  agent: { document: 'agent.html', paths: agentPaths },
+}
 
 const contentTypes: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',
@@ -44,6 +53,10 @@ export interface PageOptions {
   readonly prefix: string
   /** Title of the document. */
   readonly title: string
+  /** Default: the server's pages. */
+  readonly program?: PageProgram
+  /** Where below the prefix the pages are; default: at its root. */
+  readonly path?: string
 }
 
 // Asset names are flat: a path with more to it could name one file in endless ways, each of which would be kept in memory.
@@ -51,26 +64,29 @@ const assetNamePattern = /^\w[\w.-]*$/
 
 /** Adds the page routes. */
 export function registerPages(server: FastifyInstance, options: PageOptions): void {
+  const { program = 'server', path: place = '' } = options
+  const { document, paths } = programs[program]
   const cache = new Map<string, CachedAsset>()
   const find = (path: string): CachedAsset | undefined => {
     let asset = cache.get(path)
     if (asset) return asset
     const bytes = readAsset(`web/${path}`)
     if (!bytes) return undefined
-    asset = { plain: path === 'index.html' ? fillDocument(bytes, options) : bytes, zipped: undefined }
+    asset = { plain: path === document ? fillDocument(bytes, options) : bytes, zipped: undefined }
     cache.set(path, asset)
     return asset
   }
-  for (const path of pagePaths) {
-    server.get(path, (request, reply) => {
-      const page = find('index.html')
+  if (place !== '') server.get(place, (_request, reply) => reply.redirect(`${options.prefix}${place}/`))
+  for (const path of paths) {
+    server.get(place + path, (request, reply) => {
+      const page = find(document)
       if (!page)
         return reply.code(503).type('text/plain; charset=utf-8').send('cannot show the page: the pages are not built, run npm run build\n')
       void reply.header('Content-Security-Policy', contentSecurityPolicy).header('Cache-Control', 'no-cache')
-      return sendAsset(request, reply, page, 'index.html')
+      return sendAsset(request, reply, page, document)
     })
   }
-  server.get('/assets/:name', (request, reply) => {
+  server.get(`${place}/assets/:name`, (request, reply) => {
     const { name } = request.params as { name: string }
     const path = `assets/${name}`
     const asset = assetNamePattern.test(name) ? find(path) : undefined
@@ -88,10 +104,10 @@ async function sendAsset(request: FastifyRequest, reply: FastifyReply, asset: Ca
   return reply.header('Content-Encoding', 'gzip').send(await asset.zipped)
 }
 
-function fillDocument(document: Uint8Array, { prefix, title }: PageOptions): Uint8Array {
+function fillDocument(document: Uint8Array, { prefix, title, path = '' }: PageOptions): Uint8Array {
   const text = Buffer.from(document).toString('utf8')
   const filled = text
-    .replace('<base href="/" />', () => `<base href="${escapeHtml(prefix)}/" />`)
+    .replace('<base href="/" />', () => `<base href="${escapeHtml(prefix + path)}/" />`)
     .replace(/<title>[^<]*<\/title>/, () => `<title>${escapeHtml(title)}</title>`)
   return Buffer.from(filled)
 }

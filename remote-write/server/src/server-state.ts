@@ -11,6 +11,8 @@ import type { ServerSettings } from './server.ts'
 export interface ScrapeView {
   targets(state: string, scrapePool: string): unknown
   scrapePools(): unknown
+  /** What each relabel rule of a job makes of these labels, a JSON object. Throws `RelabelRequestError`. */
+  relabelSteps(scrapePool: string, labelsText: string): unknown
   targetMetadata(matchTarget: string, metric: string, limit: number): unknown
   /** Metadata by family, as the targets said it. */
   metadata(): ReadonlyMap<string, readonly MetadataEntry[]>
@@ -53,6 +55,10 @@ export class ServerState implements StateBackend {
 
   scrapePools(): unknown {
     return this.#scrape?.scrapePools() ?? { scrapePools: [] }
+  }
+
+  relabelSteps(scrapePool: string, labelsText: string): unknown {
+    return this.#scrape?.relabelSteps(scrapePool, labelsText) ?? { steps: [] }
   }
 
   targetMetadata(matchTarget: string, metric: string, limit: number): unknown {

@@ -1,15 +1,28 @@
 import type { MetadataEntry } from '@narthex/api/backend'
 import type { ActiveTargetStatus, TargetMetadata, TargetsStatus } from '@narthex/agent/scrape/scrape-manager'
+import type { ScrapeConfig } from '@narthex/config/scrape-config'
 import { formatDuration } from '@narthex/model/duration'
+import { Labels } from '@narthex/model/labels'
 import type { Matcher } from '@narthex/model/matcher'
 import { parseMetricSelector } from '@narthex/promql/parse/parse'
+import { applyRelabel } from '@narthex/relabel/relabel'
+import type { RelabelRule } from '@narthex/relabel/relabel-rule'
 import type { ScrapeView } from './server-state.ts'
 
 /** What the views ask of a scrape stage, be it the server's own or an agent's. */
 export interface ScrapeSource {
   targets(): TargetsStatus
   metadata(): Iterable<TargetMetadata>
+  jobConfig(jobName: string): ScrapeConfig | undefined
 }
+
+/** A request for relabel steps that makes no sense; the text is for whoever asked. */
+export class RelabelRequestError extends Error {
+  override name = 'RelabelRequestError'
+}
+
+/** Longest `labels` parameter: a target has a few dozen labels. */
+const labelsTextMax = 256 * 1024
 
 // Go's zero time: never scraped.
 const neverText = '0001-01-01T00:00:00Z'
@@ -18,7 +31,7 @@ const neverText = '0001-01-01T00:00:00Z'
 export function createScrapeView(source: ScrapeSource): ScrapeView {
   return {
     targets(state, scrapePool) {
-      const { active, dropped, droppedCounts } = source.targets()
+      const { active, dropped, droppedCounts, otherShardCounts } = source.targets()
       const isWanted = (target: { scrapePool: string }) => scrapePool === '' || target.scrapePool === scrapePool
       const shown = ['', 'any', 'active'].includes(state) ? active.filter(isWanted) : []
       const left = ['', 'any', 'dropped'].includes(state) ? dropped.filter(isWanted) : []
@@ -26,9 +39,21 @@ export function createScrapeView(source: ScrapeSource): ScrapeView {
         activeTargets: shown.map(viewActive).sort((a, b) => (a.scrapePool === b.scrapePool ? 0 : a.scrapePool < b.scrapePool ? -1 : 1)),
         droppedTargets: left.map((target) => ({ discoveredLabels: target.discoveredLabels.toRecord(), scrapePool: target.scrapePool })),
         droppedTargetCounts: droppedCounts,
+        // Ours, and only where there are some.
+        ...(Object.keys(otherShardCounts).length === 0 ? {} : { otherShardTargetCounts: otherShardCounts }),
       }
     },
     scrapePools: () => ({ scrapePools: [...new Set(source.targets().active.map((target) => target.scrapePool))].sort() }),
+    relabelSteps(scrapePool, labelsText) {
+      if (scrapePool === '') throw new RelabelRequestError('no scrapePool parameter provided')
+      if (labelsText === '') throw new RelabelRequestError('no labels parameter provided')
+      const labels = readLabels(labelsText)
+      const rules = source.jobConfig(scrapePool)?.relabelConfigs
+      if (rules === undefined) {
+        throw new RelabelRequestError(`error retrieving scrape config: unknown scrape pool: ${JSON.stringify(scrapePool)}`)
+      }
+      return { steps: rules.map((rule, index) => viewStep(rule, applyRelabel(rules.slice(0, index + 1), labels))) }
+    },
     targetMetadata(matchTarget, metric, limit) {
       const matchers: readonly Matcher[] = matchTarget === '' ? [] : parseMetricSelector(matchTarget)
       const found: unknown[] = []
@@ -54,6 +79,37 @@ export function createScrapeView(source: ScrapeSource): ScrapeView {
       }
       return merged
     },
+  }
+}
+
+/** `output` is empty once a rule dropped the target. */
+function viewStep(rule: RelabelRule, output: Labels | undefined) {
+  const { action, sourceLabels, separator, regexText, modulus, targetLabel, replacement } = rule
+  return {
+    rule: {
+      ...(sourceLabels.length === 0 ? {} : { sourceLabels }),
+      separator,
+      regex: regexText,
+      ...(modulus === 0 ? {} : { modulus }),
+      ...(targetLabel === '' ? {} : { targetLabel }),
+      replacement,
+      action,
+    },
+    output: output?.toRecord() ?? {},
+    keep: output !== undefined,
+  }
+}
+
+function readLabels(text: string): Labels {
+  try {
+    if (text.length > labelsTextMax) throw new Error(`want at most ${labelsTextMax} characters, got ${text.length}`)
+    const value: unknown = JSON.parse(text)
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Error('want an object of texts')
+    const bad = Object.entries(value).find(([, label]) => typeof label !== 'string')
+    if (bad !== undefined) throw new Error(`want a text for label ${JSON.stringify(bad[0])}`)
+    return Labels.from(value as Record<string, string>)
+  } catch (cause) {
+    throw new RelabelRequestError(`error parsing labels: ${(cause as Error).message}`, { cause })
   }
 }
 

@@ -92,7 +92,12 @@ async function longOutage({ program, count }: Torture): Promise<Finding> {
 }
 
 /** As bin/narthex starts an agent. */
-const agentRuntimeFlags = ['--max-semi-space-size=1', '--optimize-for-size']
+const agentRuntimeFlags = [
+  '--max-semi-space-size=1',
+  '--optimize-for-size',
+  '--max-inlined-bytecode-size=460',
+  '--max-inlined-bytecode-size-cumulative=920',
+]
 const agentRuntimeEnvironment = { MALLOC_ARENA_MAX: '1', MALLOC_TRIM_THRESHOLD_: '131072' }
 
 interface Outage {

@@ -259,21 +259,30 @@ async function cap({ program, count }: Torture): Promise<Finding> {
     world.receiver.behaviour = { kind: 'ok' }
     const { committed, missing } = await world.settle()
     const lost = isOurs ? await readLost(world.url) : undefined
-    // Stale markers at the end are samples, too, and may be among the lost; they are none of those that are missing.
+    const isExact = lost === undefined || (await countsExactly(world, missing, lost))
     return {
       guarantee: 'G4',
       scenario: `outage against a cap of ${bytesMax / 2 ** 20} MiB`,
       figures: `disk at most ${(worst / 2 ** 20).toFixed(2)} MiB, ${missing} of ${committed} missing, ${lost ?? 'not'} counted as lost`,
-      ok: worst <= bytesMax + Math.max(2 ** 18, bytesMax / 8) && (lost === undefined || lost - missing === reportSamples(missing, world)),
+      ok: worst <= bytesMax + Math.max(2 ** 18, bytesMax / 8) && isExact,
     }
   } finally {
     await world.close()
   }
 }
 
-/** `up` and its like are counted as lost beside the target's own series: five for every answer. */
-function reportSamples(missing: number, world: World): number {
-  return (missing / world.shape.seriesPerTarget) * 5
+/**
+ * Whether what is counted as lost is what is missing. Every answer is a frame of its series and of five that report on the scrape. An answer
+ * that came too late, or in the moment of the reload that ended its target, was never kept. Of these failed scrapes, and of the ends of all
+ * targets, there are frames of as many stale markers, which may be among the lost and are none of the missing.
+ */
+async function countsExactly(world: World, missing: number, lost: number): Promise<boolean> {
+  const { seriesPerTarget, targets } = world.shape
+  const failed = await readMetric(world.url, 'narthex_agent_scrapes_failed_total')
+  const kept = (await readMetric(world.url, 'narthex_agent_scrapes_total')) - failed
+  const lostAnswers = missing / seriesPerTarget - (world.exposedAnswers - kept)
+  const markerFrames = lost / (seriesPerTarget + 5) - lostAnswers
+  return Number.isInteger(markerFrames) && markerFrames >= 0 && markerFrames <= failed + targets
 }
 
 /** A full file system: scraping and sending go on, and the log heals when there is room again. */

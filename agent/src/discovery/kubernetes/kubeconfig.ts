@@ -3,7 +3,7 @@ import { dirname, resolve } from 'node:path'
 import { defaultHttpClientConfig, type HttpClientConfig, type TlsConfig } from '@narthex/config/http-client-config'
 import { Secret } from '@narthex/config/secret'
 import { parseDocument } from 'yaml'
-import { booleanField, field, isRecord, listField, textField } from './raw-object.ts'
+import { optionalBoolean, field, isRecord, listField, textField } from '../json-fields.ts'
 
 export const kubeconfigBytesMax = 4 * 2 ** 20
 
@@ -27,7 +27,7 @@ export function readKubeconfig(path: string): KubeconfigTarget {
 }
 
 export function parseKubeconfig(text: string, directory: string): KubeconfigTarget {
-  const document = parseDocument(text, { uniqueKeys: true })
+  const document = parseDocument(text, { uniqueKeys: true, stringKeys: true })
   const problem = document.errors[0]
   // The parser's message shows the line, which may hold a key.
   if (problem !== undefined) throw new Error(`not YAML: ${problem.code} in line ${problem.linePos?.[0].line ?? 0}`)
@@ -87,7 +87,7 @@ function readTls(cluster: unknown, user: unknown, directory: string): TlsConfig 
     ...(cert !== undefined ? { cert } : certFile !== undefined ? { certFile } : {}),
     ...(key !== undefined ? { key: new Secret(key) } : keyFile !== undefined ? { keyFile } : {}),
     ...(serverName === '' ? {} : { serverName }),
-    insecureSkipVerify: booleanField(cluster, 'insecure-skip-tls-verify') ?? false,
+    insecureSkipVerify: optionalBoolean(cluster, 'insecure-skip-tls-verify') ?? false,
   }
 }
 

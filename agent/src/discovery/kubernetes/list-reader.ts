@@ -1,5 +1,5 @@
 import { ApiFormatError } from './api-error.ts'
-import { field, isRecord, textField } from './raw-object.ts'
+import { field, isRecord, textField } from '../json-fields.ts'
 
 /** One object of a list; the API server itself takes objects of at most 1.5 MiB. */
 export const itemBytesMax = 8 * 2 ** 20

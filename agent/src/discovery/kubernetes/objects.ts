@@ -1,4 +1,4 @@
-import { booleanField, field, isRecord, listField, numberField, optionalText, textField, textList } from './raw-object.ts'
+import { optionalBoolean, field, isRecord, listField, optionalNumber, optionalText, textField, textsField } from '../json-fields.ts'
 import { Interner } from './interner.ts'
 
 // What labels need of each kind of object, and nothing else: a pod of the API is some 10 KiB, most of it never looked at.
@@ -157,7 +157,7 @@ function readPairs(map: unknown): string[] {
 function readPort(port: unknown, numberName: string): ContainerPort {
   return {
     name: share(textField(port, 'name')),
-    port: numberField(port, numberName) ?? 0,
+    port: optionalNumber(port, numberName) ?? 0,
     protocol: share(textField(port, 'protocol')),
   }
 }
@@ -210,7 +210,7 @@ export function readNode(object: unknown): Node {
   return {
     meta: readMeta(object),
     providerId: textField(field(object, 'spec'), 'providerID'),
-    kubeletPort: numberField(field(field(status, 'daemonEndpoints'), 'kubeletEndpoint'), 'Port') ?? 0,
+    kubeletPort: optionalNumber(field(field(status, 'daemonEndpoints'), 'kubeletEndpoint'), 'Port') ?? 0,
     addresses: listField(status, 'addresses').map((address) => ({
       type: share(textField(address, 'type')),
       address: textField(address, 'address'),
@@ -275,7 +275,7 @@ export function readEndpointSlice(object: unknown): EndpointSlice {
     ports: listField(object, 'ports').map((port) => ({
       name: shareOptional(optionalText(port, 'name')),
       protocol: shareOptional(optionalText(port, 'protocol')),
-      port: numberField(port, 'port'),
+      port: optionalNumber(port, 'port'),
       appProtocol: shareOptional(optionalText(port, 'appProtocol')),
     })),
     endpoints: listField(object, 'endpoints').map(readSliceEndpoint),
@@ -285,10 +285,10 @@ export function readEndpointSlice(object: unknown): EndpointSlice {
 function readSliceEndpoint(endpoint: unknown): SliceEndpoint {
   const conditions = field(endpoint, 'conditions')
   return {
-    addresses: textList(endpoint, 'addresses'),
-    ready: booleanField(conditions, 'ready'),
-    serving: booleanField(conditions, 'serving'),
-    terminating: booleanField(conditions, 'terminating'),
+    addresses: textsField(endpoint, 'addresses'),
+    ready: optionalBoolean(conditions, 'ready'),
+    serving: optionalBoolean(conditions, 'serving'),
+    terminating: optionalBoolean(conditions, 'terminating'),
     hostname: optionalText(endpoint, 'hostname'),
     nodeName: shareOptional(optionalText(endpoint, 'nodeName')),
     zone: shareOptional(optionalText(endpoint, 'zone')),
@@ -302,7 +302,7 @@ export function readIngress(object: unknown): Ingress {
   return {
     meta: readMeta(object),
     className: optionalText(spec, 'ingressClassName'),
-    tlsHosts: listField(spec, 'tls').flatMap((tls) => textList(tls, 'hosts')),
+    tlsHosts: listField(spec, 'tls').flatMap((tls) => textsField(tls, 'hosts')),
     rules: listField(spec, 'rules').map((rule) => {
       const http = field(rule, 'http')
       return {

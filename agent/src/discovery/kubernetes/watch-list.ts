@@ -8,7 +8,7 @@ import type { Kind, KindName } from './kinds.ts'
 import type { KubernetesMetrics } from './kubernetes-metrics.ts'
 import { ListReader, type ListHead } from './list-reader.ts'
 import { objectKey, type ObjectMeta } from './objects.ts'
-import { field, textField } from './raw-object.ts'
+import { field, textField } from '../json-fields.ts'
 import { RetryDelay } from './retry-delay.ts'
 import { WatchReader, type WatchEvent } from './watch-reader.ts'
 

@@ -1,6 +1,6 @@
 import { ApiFormatError, ApiStatusError } from './api-error.ts'
 import { parseJson } from './list-reader.ts'
-import { field, numberField, textField } from './raw-object.ts'
+import { field, optionalNumber, textField } from '../json-fields.ts'
 
 /** One event: its object has at most 1.5 MiB in the API server's store. */
 export const lineBytesMax = 8 * 2 ** 20
@@ -61,5 +61,5 @@ export class WatchReader {
 /** What a `Status` object says. */
 export function statusError(status: unknown, code: number, retryAfterMs?: number): ApiStatusError {
   const message = textField(status, 'message') || textField(status, 'reason') || 'no reason given'
-  return new ApiStatusError(numberField(status, 'code') ?? code, message.slice(0, 500), retryAfterMs)
+  return new ApiStatusError(optionalNumber(status, 'code') ?? code, message.slice(0, 500), retryAfterMs)
 }

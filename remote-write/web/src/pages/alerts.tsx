@@ -2,7 +2,7 @@ import { getJson } from '../api-client.ts'
 import { formatAgo, formatSeconds } from '../format.ts'
 import { follow, pageUrl } from '../route.ts'
 import { usePolled } from '../use-polled.ts'
-import { LabelList } from './targets.tsx'
+import { LabelList } from './label-list.tsx'
 
 interface Alert {
   readonly labels: Readonly<Record<string, string>>

@@ -1,5 +1,6 @@
 import { getJson } from '../api-client.ts'
 import { usePolled } from '../use-polled.ts'
+import { Facts } from './facts.tsx'
 
 interface HeadStatus {
   readonly headStats: Readonly<Record<string, number>>
@@ -48,22 +49,4 @@ export function StatusPage() {
 
 function toFacts(entries: readonly { readonly name: string; readonly value: number }[]): Record<string, number> {
   return Object.fromEntries(entries.map(({ name, value }) => [name, value]))
-}
-
-function Facts({ title, facts }: { title: string; facts: Readonly<Record<string, unknown>> }) {
-  return (
-    <section class="panel">
-      <h2>{title}</h2>
-      <table>
-        <tbody>
-          {Object.entries(facts).map(([name, value]) => (
-            <tr key={name}>
-              <td>{name}</td>
-              <td class="value">{String(value)}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </section>
-  )
 }

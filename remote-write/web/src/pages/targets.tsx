@@ -2,6 +2,8 @@ import { useState } from 'preact/hooks'
 import { getJson } from '../api-client.ts'
 import { formatAgo, formatSeconds } from '../format.ts'
 import { usePolled } from '../use-polled.ts'
+import { LabelList } from './label-list.tsx'
+import { RelabelSteps } from './relabel-steps.tsx'
 
 interface ActiveTarget {
   readonly discoveredLabels: Readonly<Record<string, string>>
@@ -17,7 +19,8 @@ interface ActiveTarget {
 
 interface TargetsData {
   readonly activeTargets: readonly ActiveTarget[]
-  readonly droppedTargets: readonly { readonly discoveredLabels: Readonly<Record<string, string>> }[]
+  readonly droppedTargets: readonly { readonly discoveredLabels: Readonly<Record<string, string>>; readonly scrapePool?: string }[]
+  readonly otherShardTargetCounts?: Readonly<Record<string, number>>
 }
 
 /** Every target by scrape pool: its health, why it is down, when and how long it was scraped. */
@@ -64,6 +67,9 @@ export function TargetsPage() {
         </section>
       ))}
       {value && value.activeTargets.length === 0 && <p class="note">No target is configured.</p>}
+      {value?.otherShardTargetCounts && (
+        <p class="note">{`${sum(Object.values(value.otherShardTargetCounts))} targets are scraped by the agents of other shards.`}</p>
+      )}
       {value && value.droppedTargets.length > 0 && (
         <details>
           <summary>{`${value.droppedTargets.length} targets dropped by relabelling`}</summary>
@@ -78,12 +84,17 @@ export function TargetsPage() {
   )
 }
 
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0)
+}
+
 function TargetRow({ target }: { target: ActiveTarget }) {
   return (
     <tr>
       <td class="metric">{target.scrapeUrl}</td>
-      <td title={`Before relabelling: ${JSON.stringify(target.discoveredLabels, null, 1)}`}>
+      <td>
         <LabelList labels={target.labels} />
+        <RelabelSteps scrapePool={target.scrapePool} discovered={target.discoveredLabels} />
       </td>
       <td>
         {formatAgo(target.lastScrape)}
@@ -95,17 +106,5 @@ function TargetRow({ target }: { target: ActiveTarget }) {
         {target.lastError !== '' && <p class="error">{target.lastError}</p>}
       </td>
     </tr>
-  )
-}
-
-export function LabelList({ labels }: { labels: Readonly<Record<string, string>> }) {
-  return (
-    <>
-      {Object.entries(labels).map(([name, value]) => (
-        <span class="label" key={name}>
-          {`${name}="${value}"`}
-        </span>
-      ))}
-    </>
   )
 }

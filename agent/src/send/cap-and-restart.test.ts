@@ -1,0 +1,171 @@
+import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { defaultHttpClientConfig } from '@narthex/config/http-client-config'
+import type { QueueConfig, RemoteWriteConfig } from '@narthex/config/remote-config'
+import { Labels } from '@narthex/model/labels'
+import { createLogger } from '@narthex/service/logger'
+import { Registry } from '@narthex/service/metrics'
+import type { SeriesLayout } from '../store/frame.ts'
+import { LayoutBuilder } from '../store/layout-builder.ts'
+import { FakeRemote } from './fake-remote.ts'
+import { RemoteStorage } from './remote-storage.ts'
+import type { StorageLimits } from './remote-storage.ts'
+
+const seriesCount = 2000
+/** Two segments of 64 KiB. */
+const limits: StorageLimits = { bytesMax: 2 ** 17 }
+
+let directory: string
+let log: string[]
+const open: RemoteStorage[] = []
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'narthex-cap-'))
+  log = []
+})
+
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((storage) => storage.close(0)))
+  rmSync(directory, { recursive: true })
+})
+
+function configOf(queue: Partial<QueueConfig> = {}): RemoteWriteConfig {
+  return {
+    name: 'r',
+    url: 'http://remote/api/v1/write',
+    remoteTimeoutMs: 1000,
+    headers: {},
+    writeRelabelConfigs: [],
+    sendExemplars: false,
+    sendNativeHistograms: false,
+    roundRobinDns: false,
+    http: defaultHttpClientConfig,
+    metadata: { send: false, sendIntervalMs: 60_000, maxSamplesPerSend: 2000 },
+    queue: {
+      capacity: 3 * seriesCount,
+      maxShards: 50,
+      minShards: 1,
+      maxSamplesPerSend: seriesCount,
+      batchSendDeadlineMs: 5,
+      minBackoffMs: 1,
+      maxBackoffMs: 5,
+      retryOnHttp429: false,
+      sampleAgeLimitMs: 0,
+      liveFirst: false,
+      ...queue,
+    },
+  }
+}
+
+/** One that does not answer. */
+function deadRemote(): FakeRemote {
+  const remote = new FakeRemote()
+  remote.answer = () => new Promise(() => undefined)
+  return remote
+}
+
+function openStorage(remotes: Map<RemoteWriteConfig, FakeRemote>, registry: Registry, path = directory): RemoteStorage {
+  const storage = new RemoteStorage({
+    directory: path,
+    remotes: [[...remotes.keys()][0]!],
+    externalLabels: Labels.empty,
+    createPoster: (config) => remotes.get(config)!,
+    registry,
+    logger: createLogger({ write: (line) => void log.push(line), source: 'test' }),
+    userAgent: 'narthex-test',
+    limits,
+  })
+  open.push(storage)
+  return storage
+}
+
+async function closeStorage(storage: RemoteStorage, graceMs: number): Promise<void> {
+  open.splice(open.indexOf(storage), 1)
+  await storage.close(graceMs)
+}
+
+const layout: SeriesLayout = (() => {
+  const builder = new LayoutBuilder()
+  for (let i = 0; i < seriesCount; i++) builder.addPairs(['__name__', `m${i}`])
+  return builder.build(1)
+})()
+
+function scrape(storage: RemoteStorage, round: number): void {
+  const words = new Uint32Array(new Float64Array(seriesCount).fill(Math.PI * round).buffer)
+  storage.append({ layout, indexes: undefined, times: round, words, count: seriesCount })
+}
+
+/** Rounds that were received as often as they have series. */
+function roundsOf(remote: FakeRemote): number[] {
+  return [...new Set(remote.stored.map(({ timeMs }) => timeMs))]
+}
+
+function lost(storage: RemoteStorage): number {
+  return Object.values(storage.status().remotes[0]!.lostSamples).reduce((sum, samples) => sum + samples, 0)
+}
+
+describe('samples that were on their way when the byte cap took their segment', () => {
+  const total = 60
+
+  async function fill(remotes: Map<RemoteWriteConfig, FakeRemote>): Promise<RemoteStorage> {
+    const storage = openStorage(remotes, new Registry())
+    for (let round = 1; round <= total; round++) {
+      scrape(storage, round)
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    return storage
+  }
+
+  test('are counted when a reload gives up what is in memory', async () => {
+    const before = configOf()
+    const after = configOf({ minShards: 2 })
+    const alive = new FakeRemote()
+    const storage = await fill(
+      new Map([
+        [before, deadRemote()],
+        [after, alive],
+      ]),
+    )
+    await storage.applyConfig([after], Labels.empty)
+    await expect.poll(() => roundsOf(alive).at(-1)).toBe(total)
+    expect(lost(storage)).toBe((total - roundsOf(alive).length) * seriesCount)
+    expect(Object.keys(storage.status().remotes[0]!.lostSamples)).toEqual(['storage_cap'])
+  })
+
+  test('are counted at a stop, and not again by the next run', async () => {
+    const storage = await fill(new Map([[configOf(), deadRemote()]]))
+    await closeStorage(storage, 0)
+    const counted = lost(storage)
+    const alive = new FakeRemote()
+    const next = openStorage(new Map([[configOf(), alive]]), new Registry())
+    await expect.poll(() => roundsOf(alive).at(-1)).toBe(total)
+    expect(counted).toBe((total - roundsOf(alive).length) * seriesCount)
+    expect(lost(next)).toBe(0)
+    expect(log.filter((line) => line.includes('unknown'))).toEqual([])
+  })
+
+  test('are told by the next run when the process died, the others are not told twice', async () => {
+    const storage = await fill(new Map([[configOf(), deadRemote()]]))
+    // Until the cursor says what is counted.
+    await new Promise((resolve) => setTimeout(resolve, 1100))
+    const copy = mkdtempSync(join(tmpdir(), 'narthex-cap-'))
+    try {
+      cpSync(join(directory, 'frames'), join(copy, 'frames'), { recursive: true })
+      const countedFrames = lost(storage) / seriesCount
+      const alive = new FakeRemote()
+      const registry = new Registry()
+      const next = openStorage(new Map([[configOf(), alive]]), registry, copy)
+      await expect.poll(() => roundsOf(alive).at(-1)).toBe(total)
+      const told = log
+        .filter((line) => line.includes('samples were lost') && line.includes('unknown'))
+        .map((line) => Number(/frames=(\d+)/.exec(line)![1]))
+      expect(told).toHaveLength(1)
+      expect(countedFrames + told[0]!).toBe(total - roundsOf(alive).length)
+      await closeStorage(next, 1000)
+    } finally {
+      rmSync(copy, { recursive: true })
+    }
+  })
+})

@@ -1,0 +1,259 @@
+import {
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
+import type * as fsPromises from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { headerBytes, isPacked } from './frame-header.ts'
+import { FrameLog } from './frame-log.ts'
+import type { FrameLogOptions } from './frame-log.ts'
+import { LayoutBuilder } from './layout-builder.ts'
+import { FrameColumns } from './sample-frame.ts'
+import { packedSuffix, packSegment } from './segment-packer.ts'
+
+/** Called before a packed file takes the place of the segment. */
+let beforeRename: (path: string) => Promise<void> = () => Promise.resolve()
+
+vi.mock('node:fs/promises', async (original) => {
+  const real = await original<typeof fsPromises>()
+  const rename = async (from: string, to: string) => {
+    if (to.endsWith('.frames')) await beforeRename(to)
+    return real.rename(from, to)
+  }
+  return { ...real, default: real, rename }
+})
+
+let directory: string
+let losses: [string, string, number, number | undefined][]
+let problems: string[]
+const open: FrameLog[] = []
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'narthex-pack-'))
+  losses = []
+  problems = []
+})
+
+afterEach(async () => {
+  beforeRename = () => Promise.resolve()
+  await Promise.all(open.splice(0).map((log) => log.close()))
+  rmSync(directory, { recursive: true, force: true })
+})
+
+function openLog(options: Partial<FrameLogOptions> = {}): FrameLog {
+  const events = {
+    onLoss: (...loss: [string, string, number, number | undefined]) => void losses.push(loss),
+    onProblem: (text: string) => void problems.push(text),
+  }
+  const log = new FrameLog({ directory, remotes: ['a'], events, cursorIntervalMs: 20, packAfterMs: Infinity, ...options })
+  open.push(log)
+  return log
+}
+
+async function closeLog(log: FrameLog): Promise<void> {
+  open.splice(open.indexOf(log), 1)
+  await log.close()
+}
+
+const builder = new LayoutBuilder()
+for (let i = 0; i < 50; i++) builder.addPairs(['__name__', `metric_number_${i}`, 'instance', 'host'])
+const layout = builder.build(1)
+
+function append(log: FrameLog, count: number): void {
+  for (let i = 0; i < count; i++) {
+    const values = Float64Array.from({ length: layout.seriesCount }, (_, series) => 1000 * series + log.nextSequence + 1 / 3)
+    log.append({ layout, indexes: undefined, times: log.nextSequence, words: new Uint32Array(values.buffer), count: layout.seriesCount })
+  }
+}
+
+async function readAll(log: FrameLog): Promise<string[]> {
+  const reader = log.reader('a')
+  const columns = new FrameColumns()
+  const frames: string[] = []
+  for (;;) {
+    const frame = reader.tryNext()
+    if (frame !== undefined) {
+      columns.read(frame)
+      frames.push(`${frame.sequence} ${columns.words.subarray(0, 2 * columns.count).join(' ')}`)
+    } else if (reader.isBehind) await reader.load()
+    else return frames
+  }
+}
+
+/** Two segments, of 30 frames and of 5; gives the first one's path and what all frames say. */
+async function writeSegments(): Promise<{ path: string; frames: string[] }> {
+  for (const count of [30, 5]) {
+    const log = openLog()
+    append(log, count)
+    await closeLog(log)
+  }
+  const log = openLog()
+  const frames = await readAll(log)
+  await closeLog(log)
+  expect(frames).toHaveLength(35)
+  return {
+    path: join(
+      directory,
+      readdirSync(directory).find((name) => name.endsWith('.frames'))!,
+    ),
+    frames,
+  }
+}
+
+const pack = (path: string): Promise<number | undefined> => packSegment(path, statSync(path).size, () => true)
+
+describe('packing a segment', () => {
+  test('makes it smaller and keeps every frame and its age', async () => {
+    const { path, frames } = await writeSegments()
+    const before = statSync(path).size
+    utimesSync(path, 1000, 2000)
+    const packed = await pack(path)
+    expect(packed).toBeLessThan(before / 1.5)
+    expect(statSync(path)).toMatchObject({ size: packed, mtimeMs: 2_000_000 })
+    expect(readFileSync(path)[17]! & isPacked).toBe(isPacked)
+    expect(await readAll(openLog())).toEqual(frames)
+    expect(readdirSync(directory).filter((name) => name.endsWith(packedSuffix))).toEqual([])
+  })
+
+  test('packed once more it is as it was', async () => {
+    const { path } = await writeSegments()
+    await pack(path)
+    const once = readFileSync(path)
+    await pack(path)
+    expect(readFileSync(path).equals(once)).toBe(true)
+  })
+
+  test('a death at any byte before the rename leaves the segment, and nothing beside it', async () => {
+    const { path, frames } = await writeSegments()
+    copyFileSync(path, `${path}.whole`)
+    await pack(path)
+    const packed = readFileSync(path)
+    copyFileSync(`${path}.whole`, path)
+    rmSync(`${path}.whole`)
+    for (const bytes of [0, 1, headerBytes, packed.length - 1, packed.length]) {
+      writeFileSync(`${path}${packedSuffix}`, packed.subarray(0, bytes))
+      const log = openLog()
+      expect(await readAll(log)).toEqual(frames)
+      await closeLog(log)
+      expect(existsSync(`${path}${packedSuffix}`)).toBe(false)
+    }
+    expect(losses).toEqual([])
+  })
+
+  test('a death after the rename leaves the packed one, the newest segment included', async () => {
+    const { frames } = await writeSegments()
+    for (const name of readdirSync(directory)) if (name.endsWith('.frames')) await pack(join(directory, name))
+    const log = openLog()
+    expect(await readAll(log)).toEqual(frames)
+    append(log, 1)
+    expect(await readAll(log)).toHaveLength(1)
+    expect([losses, problems]).toEqual([[], []])
+  })
+
+  test('a damaged segment is left alone', async () => {
+    const { path } = await writeSegments()
+    const damaged = readFileSync(path)
+    for (const at of [4, headerBytes + 3, damaged.length - 1]) {
+      const bytes = Uint8Array.from(damaged)
+      bytes[at]! ^= 4
+      writeFileSync(path, bytes)
+      expect(await pack(path)).toBeUndefined()
+      expect(readFileSync(path).equals(bytes)).toBe(true)
+      expect(existsSync(`${path}${packedSuffix}`)).toBe(false)
+    }
+  })
+
+  test('a flipped bit in a packed segment loses one frame, which is counted', async () => {
+    const { path, frames } = await writeSegments()
+    await pack(path)
+    const packed = readFileSync(path)
+    await fc.assert(
+      fc.asyncProperty(fc.nat({ max: packed.length - 1 }), fc.nat({ max: 7 }), async (at, bit) => {
+        const bytes = Uint8Array.from(packed)
+        bytes[at]! ^= 1 << bit
+        writeFileSync(path, bytes)
+        losses = []
+        const log = openLog()
+        const got = await readAll(log)
+        await closeLog(log)
+        rmSync(join(directory, 'cursors'), { recursive: true })
+        expect(got.length).toBeGreaterThanOrEqual(frames.length - 1)
+        expect(got.filter((frame) => !frames.includes(frame))).toEqual([])
+        expect(losses.reduce((sum, [, , lost]) => sum + lost, 0)).toBe(frames.length - got.length)
+      }),
+      { numRuns: 50 },
+    )
+  })
+
+  test('one that is not wanted any more, or finds no room, stays as it is', async () => {
+    const { path } = await writeSegments()
+    const before = readFileSync(path)
+    let asked = 0
+    expect(await packSegment(path, before.length, () => ++asked < 10)).toBeUndefined()
+    expect(existsSync(`${path}${packedSuffix}`)).toBe(false)
+    if (process.platform === 'linux') {
+      symlinkSync('/dev/full', `${path}${packedSuffix}`)
+      await expect(pack(path)).rejects.toThrow('ENOSPC')
+    }
+    expect(readFileSync(path).equals(before)).toBe(true)
+    expect(existsSync(`${path}${packedSuffix}`)).toBe(false)
+  })
+
+  test('a segment that is delivered while its packed file takes its place leaves no file behind', async () => {
+    for (const count of [5, 5, 5]) {
+      const log = openLog()
+      append(log, count)
+      await closeLog(log)
+    }
+    const log = openLog({ packAfterMs: 0 })
+    expect(await readAll(log)).toHaveLength(15)
+    // A rename that takes so long that the remote has everything before it is done.
+    const renamed: string[] = []
+    beforeRename = async (path) => {
+      await expect.poll(() => log.segmentCount).toBe(1)
+      expect(existsSync(path)).toBe(false)
+      renamed.push(path)
+    }
+    await expect.poll(() => readdirSync(directory).some((name) => name.endsWith(packedSuffix))).toBe(true)
+    append(log, 1)
+    log.acknowledge('a', log.nextSequence)
+    await expect.poll(() => renamed.length).toBe(1)
+    await expect.poll(() => existsSync(renamed[0]!)).toBe(false)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    expect(existsSync(renamed[0]!)).toBe(false)
+  })
+
+  test('a reader in the middle of a segment goes on when it is packed under it', async () => {
+    const log = openLog({ tailBytesMax: 1 })
+    append(log, 900)
+    await closeLog(log)
+    const again = openLog({ tailBytesMax: 1 })
+    append(again, 2)
+    const reader = again.reader('a')
+    const sequences: number[] = []
+    let packed: number | undefined
+    for (;;) {
+      const frame = reader.tryNext()
+      if (frame !== undefined) sequences.push(frame.sequence)
+      else if (!reader.isBehind) break
+      else {
+        if (sequences.length > 0 && packed === undefined) packed = await pack(join(directory, `${'1'.padStart(16, '0')}.frames`))
+        await reader.load()
+      }
+    }
+    expect(packed).toBeGreaterThan(0)
+    expect(sequences).toEqual(Array.from({ length: 902 }, (_, i) => i + 1))
+    expect(losses).toEqual([])
+  })
+})
