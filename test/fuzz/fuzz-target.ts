@@ -7,7 +7,7 @@ export interface FuzzTarget {
   readonly refusals: readonly string[]
   /** It reads JSON: half of the inputs are seeds with other values instead of other bytes. */
   readonly isJson?: boolean
-  /** Inputs that `npm test` tries; what stands behind a socket or a file is slower and gets fewer. Default: 1,500. */
+  /** Inputs that `npm test` tries; what is slow (YAML, whatever stands behind a socket or a file) gets fewer. Default: 800. */
   readonly share?: number
   /** Throws InvariantError when what was read breaks a promise. */
   read(bytes: Uint8Array): void | Promise<void>

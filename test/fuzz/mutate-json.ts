@@ -31,7 +31,7 @@ const oddValues: readonly unknown[] = [
   { name: 'name' },
 ]
 const oddNames: readonly string[] = ['', '__proto__', 'constructor', 'toString', 'length', '0', 'ä', 'a b', 'name']
-const copiesMax = 200
+const copiesMax = 30
 
 type Holder = Record<string, unknown> | unknown[]
 

@@ -8,27 +8,43 @@ import { ensure } from './fuzz-target.ts'
 
 type Labels = Readonly<Record<string, string>>
 
-/** What every mechanism promises of its groups; with `withAddresses` also that no target's address is empty. */
-export function ensureGroups(groups: readonly TargetGroup[], withAddresses = true): void {
-  for (const { source, targets, labels } of groups) {
-    ensure(typeof source === 'string', `the source is of type ${typeof source}`)
-    ensureLabels(labels)
-    for (const target of targets) ensureTarget(target, withAddresses)
+/** What every mechanism promises of groups that it makes: their names, and addresses that are not empty. */
+export function ensureGroups(groups: readonly TargetGroup[]): void {
+  ensureListedGroups(groups)
+  for (const { targets, labels } of groups) {
+    ensureNames(labels)
+    targets.forEach(ensureTarget)
   }
 }
 
-export function ensureTarget(target: Labels, withAddress = true): void {
-  ensureLabels(target)
-  ensure(Object.hasOwn(target, '__address__'), 'a target has no address')
-  ensure(!withAddress || target['__address__'] !== '', 'an address is empty')
+/** Groups as a user lists them have any names and addresses. */
+export function ensureListedGroups(groups: readonly TargetGroup[]): void {
+  for (const { source, targets, labels } of groups) {
+    ensure(typeof source === 'string', `the source is of type ${typeof source}`)
+    ensureLabels(labels)
+    for (const target of targets) {
+      ensureLabels(target)
+      ensure(Object.hasOwn(target, '__address__'), 'a target has no address')
+    }
+  }
 }
 
-export function ensureLabels(labels: Labels): void {
+export function ensureTarget(target: Labels): void {
+  ensureLabels(target)
+  ensureNames(target)
+  ensure((target['__address__'] ?? '') !== '', 'a target has no address')
+}
+
+/** Names that a mechanism makes are those of classic labels. */
+export function ensureNames(labels: Labels): void {
+  for (const name of Object.keys(labels)) ensure(/^[a-zA-Z_][a-zA-Z0-9_]*$/.test(name), `a label is named ${JSON.stringify(name)}`)
+}
+
+function ensureLabels(labels: Labels): void {
   ensure(Object.getPrototypeOf(labels) === Object.prototype, 'labels have another prototype')
   for (const [name, value] of Object.entries(labels)) {
     ensure(name !== '', 'a label has no name')
     ensure(typeof value === 'string', `label ${name} is of type ${typeof value}`)
-    ensure(!name.startsWith('__meta_') || /^[a-zA-Z_][a-zA-Z0-9_]*$/.test(name), `a label is named ${JSON.stringify(name)}`)
   }
 }
 

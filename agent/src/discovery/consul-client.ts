@@ -1,5 +1,6 @@
 import type { ConsulDiscovery } from '@narthex/config/consul-discovery'
 import { createHttpClient } from '@narthex/http/client'
+import { errorText } from './error-text.ts'
 import { parseJson } from './json-fields.ts'
 import type { DiscoveryContext } from './mechanisms.ts'
 
@@ -11,7 +12,6 @@ export const watchTimeoutMs = 120_000
 
 /** What the server adds to the wait (a sixteenth) and the way there and back. */
 const answerGraceMs = 15_000
-const errorTextMax = 200
 
 export interface ConsulQuery {
   /** Behind `/v1/`, such as `catalog/services`. */
@@ -70,7 +70,7 @@ export function createConsulClient(config: ConsulDiscovery, context: DiscoveryCo
       ...(socketPath === undefined ? {} : { socketPath }),
     })
     metrics.consulDuration.observe((clock.elapsed() - started) / 1000, endpoint, call)
-    if (status !== 200) throw new Error(`Unexpected response code: ${status} (${shorten(body)})`)
+    if (status !== 200) throw new Error(`Unexpected response code: ${status} (${errorText(body)})`)
     return { content: parseJson(body, `answer of ${url.pathname}`), index: readIndex(headers['x-consul-index']) }
   }
 
@@ -106,8 +106,4 @@ function trimSlash(text: string): string {
 function readIndex(header: string | string[] | undefined): number {
   const index = Number(header)
   return Number.isSafeInteger(index) && index > 0 ? index : 0
-}
-
-function shorten(body: Uint8Array): string {
-  return Buffer.from(body.subarray(0, errorTextMax)).toString('utf8').trim()
 }

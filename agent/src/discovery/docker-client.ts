@@ -1,14 +1,12 @@
 import type { DockerDiscovery } from '@narthex/config/discovery-config'
 import { createHttpClient } from '@narthex/http/client'
+import { errorText, shortenError } from './error-text.ts'
 import { isRecord, parseJson, textField } from './json-fields.ts'
 import type { DiscoveryContext } from './mechanisms.ts'
+import { requestTimeoutMs } from './refresh.ts'
 
 /** A longer answer is refused. */
 export const dockerAnswerBytesMax = 64 * 2 ** 20
-
-/** Node.js' timers take no more. */
-const timerMsMax = 0x7fffffff
-const errorTextMax = 200
 
 export interface DockerClient {
   /** Throws on every status but 200, with the daemon's own words. */
@@ -24,7 +22,7 @@ export function createDockerClient(config: DockerDiscovery, context: DiscoveryCo
   const { base, socketPath } = findHost(config)
   const client = createHttpClient(config.http, {
     userAgent: context.userAgent,
-    timeoutMs: Math.min(config.refreshIntervalMs, timerMsMax),
+    timeoutMs: requestTimeoutMs(config.refreshIntervalMs),
     bodyBytesMax: dockerAnswerBytesMax,
   })
 
@@ -54,8 +52,8 @@ function findHost({ host, http }: DockerDiscovery): DockerHost {
 function readMessage(body: Uint8Array): string {
   try {
     const answer = parseJson(body, 'error')
-    return isRecord(answer) ? textField(answer, 'message').slice(0, errorTextMax) : ''
+    return isRecord(answer) ? shortenError(textField(answer, 'message')) : ''
   } catch {
-    return Buffer.from(body.subarray(0, errorTextMax)).toString('utf8').trim()
+    return errorText(body)
   }
 }

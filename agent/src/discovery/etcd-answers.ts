@@ -1,6 +1,5 @@
+import { errorText, shortenError } from './error-text.ts'
 import { isRecord, parseJson, textField } from './json-fields.ts'
-
-const errorTextMax = 200
 
 /** etcd's own refusal, in its words. */
 export class EtcdError extends Error {
@@ -39,7 +38,7 @@ export function readRevision(value: unknown): bigint {
   if (value === undefined || value === null) return 0n
   if (typeof value === 'string' && /^\d{1,19}$/.test(value)) return BigInt(value)
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return BigInt(value)
-  throw new Error(`cannot read a revision: want a number, got ${JSON.stringify(value).slice(0, errorTextMax)}`)
+  throw new Error(`cannot read a revision: want a number, got ${shortenError(JSON.stringify(value))}`)
 }
 
 /** The error in an answer that is no success. */
@@ -48,10 +47,9 @@ export function readError(status: number, body: Uint8Array): EtcdError {
   // A stream wraps what a single answer says at once.
   const inner = isRecord(parsed) && isRecord(parsed['error']) ? parsed['error'] : parsed
   if (!isRecord(inner)) {
-    const text = Buffer.from(body.subarray(0, errorTextMax)).toString('utf8').trim()
-    return new EtcdError(`server returned HTTP status ${status} ${text}`.trimEnd())
+    return new EtcdError(`server returned HTTP status ${status} ${errorText(body)}`.trimEnd())
   }
-  const message = (textField(inner, 'message') || textField(inner, 'error')).slice(0, errorTextMax)
+  const message = shortenError(textField(inner, 'message') || textField(inner, 'error'))
   const code = inner['code'] ?? inner['grpc_code']
   return new EtcdError(message === '' ? `server returned HTTP status ${status}` : message, {
     code: typeof code === 'number' ? code : 0,

@@ -3,14 +3,11 @@ import type { HttpDiscovery } from '@narthex/config/discovery-config'
 import { createHttpClient } from '@narthex/http/client'
 import type { DiscoveryContext } from './mechanisms.ts'
 import { readTargetGroups } from './read-target-groups.ts'
-import { RefreshDiscoverer } from './refresh.ts'
+import { RefreshDiscoverer, requestTimeoutMs } from './refresh.ts'
 import type { TargetGroup } from './target-groups.ts'
 
 /** A longer answer is refused: it is a list of targets, not data. */
 export const targetAnswerBytesMax = 64 * 2 ** 20
-
-/** Node.js' timers take no more. */
-const timerMsMax = 0x7fffffff
 
 const jsonContentType = /^application\/json(;\s*charset=("utf-8"|utf-8))?$/i
 
@@ -19,7 +16,7 @@ export function createHttpDiscoverer(config: HttpDiscovery, context: DiscoveryCo
   const { url, refreshIntervalMs } = config
   const client = createHttpClient(config.http, {
     userAgent: context.userAgent,
-    timeoutMs: Math.min(refreshIntervalMs, timerMsMax),
+    timeoutMs: requestTimeoutMs(refreshIntervalMs),
     bodyBytesMax: targetAnswerBytesMax,
   })
   const headers = { accept: 'application/json', 'x-prometheus-refresh-interval-seconds': String(refreshIntervalMs / 1000) }

@@ -44,6 +44,7 @@ export class DiscoveryManager {
   #timer: Timer | undefined
   #lastUpdateMs = -Infinity
   #starting = false
+  #stopped = false
 
   constructor(options: DiscoveryManagerOptions) {
     this.#options = options
@@ -73,6 +74,7 @@ export class DiscoveryManager {
   }
 
   stop(): void {
+    this.#stopped = true
     this.#options.clock.clearTimer(this.#timer)
     this.#timer = undefined
     for (const job of this.#jobs.values()) for (const discoverer of job.discoverers) discoverer.stop()
@@ -117,6 +119,8 @@ export class DiscoveryManager {
   }
 
   #take(jobName: string, job: Job, index: number, groups: readonly TargetGroup[]): void {
+    // An answer that was on its way when its mechanism was stopped.
+    if (this.#stopped) return
     this.#metrics.received.inc()
     const known = job.groups[index]!
     let isChanged = false

@@ -2,6 +2,14 @@ import type { Timer } from '../clock.ts'
 import type { DiscoveryContext } from './mechanisms.ts'
 import type { Discoverer, TargetGroup } from './target-groups.ts'
 
+/** Node.js' timers take no more. */
+const timerMsMax = 0x7fffffff
+
+/** An answer that comes after the next question is due is not waited for. */
+export function requestTimeoutMs(refreshIntervalMs: number): number {
+  return Math.min(refreshIntervalMs, timerMsMax)
+}
+
 export interface RefreshOptions {
   /** `mechanism` label of the metrics. */
   readonly mechanism: string

@@ -6,7 +6,7 @@ import { createScraper } from '../scraper.ts'
 import type { Scraper } from '../scraper.ts'
 import type { ScrapeBatch } from '../store/frame.ts'
 import { InProcessTargets } from './in-process.ts'
-import { FakeClock } from './testkit/fake-clock.ts'
+import { FakeClock, settle } from './testkit/fake-clock.ts'
 import { readSeries, RecordingSink } from './testkit/recording-sink.ts'
 
 /** Remembers under which target numbers each instance's batches came. */
@@ -67,17 +67,25 @@ function start(targets: readonly string[], extra = ''): void {
   scraper.start()
 }
 
+/** A sync that takes long goes on in later turns of the event loop. */
+async function untilSynced(): Promise<void> {
+  for (let i = 0; i < 30; i++) await settle()
+}
+
 const hosts = Array.from({ length: 30 }, (_, i) => `host-${i}:1`)
 
 describe('the number of a target', () => {
   test('stays over reloads, restarts and another order, and is its own', async () => {
     start(hosts)
+    await untilSynced()
     await clock.advance(20_000)
     const first = new Map(sink.numbers)
     scraper.reload(configOf(hosts, 'metrics_path: /other\nhonor_labels: true'))
+    await untilSynced()
     await clock.advance(20_000)
     await scraper.stop()
     start(hosts.toReversed())
+    await untilSynced()
     await clock.advance(20_000)
     expect(sink.numbers).toEqual(first)
     expect([...first.values()].every((numbers) => numbers.size === 1)).toBe(true)

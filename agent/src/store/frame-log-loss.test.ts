@@ -1,6 +1,7 @@
 import {
   appendFileSync,
   copyFileSync,
+  existsSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -231,6 +232,14 @@ describe('cursors', () => {
     }
     expect(problems).toEqual([])
     expect(readdirSync(join(directory, 'cursors'))).toEqual(['a.cursor'])
+  })
+
+  test('get on in a run that does not last for an interval', async () => {
+    const log = openLog({ cursorIntervalMs: 1000 })
+    append(log, 5)
+    log.acknowledge('a', 4)
+    await expect.poll(() => existsSync(join(directory, 'cursors', 'a.cursor')), { timeout: 500 }).toBe(true)
+    expect(JSON.parse(readFileSync(join(directory, 'cursors', 'a.cursor'), 'utf8'))).toMatchObject({ next: 4 })
   })
 
   test('one of a remote that leaves while it is stored is not left behind', async () => {

@@ -121,10 +121,13 @@ export class FrameLog implements FrameSink {
     this.#unwritten = this.#nextSequence
     for (const segment of this.#segments) this.#segmentBytes += segment.bytes
     this.setRemotes(options.remotes, cursors)
+    const cursorIntervalMs = options.cursorIntervalMs ?? 1000
     this.#timers.push(
       setInterval(() => this.#sync(), options.syncIntervalMs ?? 100),
-      setInterval(() => this.#maintain(), options.cursorIntervalMs ?? 1000),
+      setInterval(() => this.#maintain(), cursorIntervalMs),
     )
+    // Often at first: an agent that dies soon after every start gets on all the same, and does not send ever more again.
+    for (const part of [0.1, 0.3, 0.6]) this.#timers.push(setTimeout(() => this.#storeCursors(), part * cursorIntervalMs))
   }
 
   /** Bytes of all segments. */

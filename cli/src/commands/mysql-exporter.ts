@@ -1,7 +1,7 @@
 import { createMysqlExporter, type MysqlExporter } from '@narthex/exporter-mysql/mysql-exporter'
 import { mysqlExporterFlags } from '@narthex/exporter-mysql/flags'
 import { describeFlags, pickGivenFlags, warnOfFlagsWithoutEffect } from '@narthex/exporter-kit/command-flags'
-import type { MetricsResponse } from '@narthex/exporter-kit/exporter'
+import type { MetricsResponse } from '@narthex/exporter-kit/metrics-answer'
 import { createHttpServer } from '@narthex/http/server'
 import { flag } from '@narthex/service/flag-spec'
 import { parseFlags } from '@narthex/service/flags'

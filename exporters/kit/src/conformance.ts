@@ -1,5 +1,6 @@
 import { gunzipSync, zstdDecompressSync } from 'node:zlib'
-import { metricsContentType, type Exporter, type MetricsResponse } from './exporter.ts'
+import type { Exporter } from './exporter.ts'
+import { metricsContentType, type MetricsResponse } from './metrics-answer.ts'
 import { parseFamilies, type MetricFamily } from './family-parser.ts'
 import type { InventoryRow } from './inventory.ts'
 

@@ -4,26 +4,17 @@ import { writeBuildInfo, type BuildInfo } from './build-info.ts'
 import { CollectorRunner, type CollectorOutcome } from './collector-runner.ts'
 import { selectCollectors, SelectionError } from './collector-selection.ts'
 import type { Collector } from './collector.ts'
-import { encodeBody, negotiateEncoding } from './content-encoding.ts'
 import { HandlerMetrics } from './handler-metrics.ts'
+import {
+  answerBusy,
+  answerFailure,
+  answerMetrics,
+  answerText,
+  scrapeTimeoutOf,
+  type MetricsRequest,
+  type MetricsResponse,
+} from './metrics-answer.ts'
 import { writeProcessMetrics } from './process-metrics.ts'
-import { readScrapeTimeoutMs } from './scrape-timeout.ts'
-
-export const metricsContentType = 'text/plain; version=0.0.4; charset=utf-8'
-const plainContentType = 'text/plain; charset=utf-8'
-
-export interface MetricsRequest {
-  readonly query?: URLSearchParams
-  /** Names in lower case, as Node.js gives them. */
-  readonly headers?: Readonly<Record<string, string | readonly string[] | undefined>>
-}
-
-export interface MetricsResponse {
-  readonly status: number
-  readonly headers: Readonly<Record<string, string>>
-  /** Owned by the caller. */
-  readonly body: Uint8Array
-}
 
 export interface ExporterOptions {
   /** As in `<program>_build_info`: `node_exporter`. */
@@ -65,7 +56,7 @@ export function createExporter(options: ExporterOptions): Exporter {
     const inFlight = handlerMetrics.requestsInFlight
     if (requestsMax > 0 && inFlight >= requestsMax) {
       handlerMetrics.countRequest(503)
-      return answerText(503, `Limit of concurrent requests reached (${requestsMax}), try again later.\n`)
+      return answerBusy(requestsMax)
     }
     handlerMetrics.requestsInFlight++
     const writer = idleWriters.pop() ?? new FamilyWriter()
@@ -78,7 +69,7 @@ export function createExporter(options: ExporterOptions): Exporter {
       if (error instanceof SelectionError) return answerText(400, error.message)
       log.error('cannot answer scrape', { err: error })
       handlerMetrics.countRequest(500)
-      return answerText(500, `An error has occurred while serving metrics:\n\n${error instanceof Error ? error.message : String(error)}\n`)
+      return answerFailure(error)
     } finally {
       handlerMetrics.requestsInFlight--
       // Concurrent scrapes leave their writers behind: keep as many as usually run at once.
@@ -88,7 +79,7 @@ export function createExporter(options: ExporterOptions): Exporter {
   }
 
   async function scrape(selected: readonly Collector[], writer: FamilyWriter, request: MetricsRequest): Promise<MetricsResponse> {
-    const timeoutMs = readScrapeTimeoutMs(readHeader(request, 'x-prometheus-scrape-timeout-seconds'), timeoutOffsetMs)
+    const timeoutMs = scrapeTimeoutOf(request, timeoutOffsetMs)
     const { outcomes, typeClashes } = await runner.run(selected, writer, timeoutMs)
     if (writer.duplicates + typeClashes > 0) {
       handlerMetrics.gatheringErrors++
@@ -100,11 +91,7 @@ export function createExporter(options: ExporterOptions): Exporter {
       handlerMetrics.write(writer)
       writeProcessMetrics(writer)
     }
-    const encoding = negotiateEncoding(readHeader(request, 'accept-encoding'))
-    const body = await encodeBody(writer.finish(), encoding)
-    const headers: Record<string, string> = { 'content-type': metricsContentType }
-    if (encoding !== 'identity') headers['content-encoding'] = encoding
-    return { status: 200, headers, body }
+    return answerMetrics(request, writer.finish())
   }
 
   async function close(): Promise<void> {
@@ -121,17 +108,4 @@ function writeOutcomes(writer: FamilyWriter, families: ExporterOptions['scrapeFa
   for (const outcome of sorted) writer.sample(outcome.durationSeconds, ['collector', outcome.name])
   writer.family(families.successName, 'Whether the collector succeeded (1) or failed or found nothing (0).', 'gauge')
   for (const outcome of sorted) writer.sample(outcome.isSuccess ? 1 : 0, ['collector', outcome.name])
-}
-
-function readHeader(request: MetricsRequest, name: string): string | undefined {
-  const value = request.headers?.[name]
-  return typeof value === 'string' || value === undefined ? value : value.join(',')
-}
-
-function answerText(status: number, text: string): MetricsResponse {
-  return {
-    status,
-    headers: { 'content-type': plainContentType, 'x-content-type-options': 'nosniff' },
-    body: new TextEncoder().encode(text),
-  }
 }

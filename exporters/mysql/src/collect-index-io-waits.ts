@@ -1,25 +1,14 @@
 import type { MetricWriter } from '@narthex/exporter-kit/collector'
 import type { MysqlCollector, MysqlSession } from './mysql-collector.ts'
 import { readText } from './query-result.ts'
-import { picosecondsPerSecond, writeRowFamilies, type RowFamily } from './row-families.ts'
+import { writeRowFamilies } from './row-families.ts'
+import { ioWaits, tableLabels, waitFamilies } from './table-waits.ts'
 
-const operations = ['fetch', 'insert', 'update', 'delete']
-
-const families: readonly RowFamily[] = [
-  {
-    name: 'mysql_perf_schema_index_io_waits_total',
-    help: 'Waits for index I/O by index and operation.',
-    type: 'counter',
-    columns: operations.map((operation) => ({ column: `count_${operation}`, variant: operation })),
-  },
-  {
-    name: 'mysql_perf_schema_index_io_waits_seconds_total',
-    help: 'Seconds of waits for index I/O by index and operation.',
-    type: 'counter',
-    columns: operations.map((operation) => ({ column: `sum_timer_${operation}`, variant: operation })),
-    divisor: picosecondsPerSecond,
-  },
-]
+const families = waitFamilies(
+  'index_io_waits',
+  ['Waits for index I/O by index and operation.', 'Seconds of waits for index I/O by index and operation.'],
+  ioWaits,
+)
 
 export function createIndexIoWaitsCollector(): MysqlCollector {
   return {
@@ -37,14 +26,5 @@ async function collect(session: MysqlSession, writer: MetricWriter): Promise<voi
       IF(index_name IS NULL, count_insert, NULL) AS count_insert, count_update, count_delete, sum_timer_fetch,
       IF(index_name IS NULL, sum_timer_insert, NULL) AS sum_timer_insert, sum_timer_update, sum_timer_delete
     FROM performance_schema.table_io_waits_summary_by_index_usage WHERE object_schema NOT IN ('mysql', 'performance_schema')`)
-  writeRowFamilies(writer, result, families, (row, operation) => [
-    'index',
-    readText(row[2]),
-    'name',
-    readText(row[1]),
-    'operation',
-    operation,
-    'schema',
-    readText(row[0]),
-  ])
+  writeRowFamilies(writer, result, families, (row, operation) => ['index', readText(row[2]), ...tableLabels(row, operation)])
 }

@@ -1,7 +1,7 @@
 import type { MetricWriter } from '@narthex/exporter-kit/collector'
 import type { MysqlCollector, MysqlSession } from './mysql-collector.ts'
-import { readText } from './query-result.ts'
-import { picosecondsPerSecond, writeRowFamilies, type RowFamily } from './row-families.ts'
+import { writeRowFamilies } from './row-families.ts'
+import { tableLabels, waitFamilies } from './table-waits.ts'
 
 const sqlLocks = [
   'read_normal',
@@ -19,9 +19,17 @@ const externalLocks = [
   { column: 'write_external', operation: 'write' },
 ]
 
-const families: readonly RowFamily[] = [
-  ...lockFamilies('sql_lock_waits', 'waits for SQL locks', sqlLocks),
-  ...lockFamilies('external_lock_waits', 'waits for external locks', externalLocks),
+const families = [
+  ...waitFamilies(
+    'sql_lock_waits',
+    ['Number of waits for SQL locks by table and operation.', 'Seconds of waits for SQL locks by table and operation.'],
+    sqlLocks,
+  ),
+  ...waitFamilies(
+    'external_lock_waits',
+    ['Number of waits for external locks by table and operation.', 'Seconds of waits for external locks by table and operation.'],
+    externalLocks,
+  ),
 ]
 
 export function createTableLocksCollector(): MysqlCollector {
@@ -39,30 +47,5 @@ async function collect(session: MysqlSession, writer: MetricWriter): Promise<voi
     SELECT object_schema, object_name, ${kinds.map((kind) => `count_${kind}, sum_timer_${kind}`).join(', ')}
     FROM performance_schema.table_lock_waits_summary_by_table
     WHERE object_schema NOT IN ('mysql', 'performance_schema', 'information_schema')`)
-  writeRowFamilies(writer, result, families, (row, operation) => [
-    'name',
-    readText(row[1]),
-    'operation',
-    operation,
-    'schema',
-    readText(row[0]),
-  ])
-}
-
-function lockFamilies(name: string, what: string, locks: typeof sqlLocks): RowFamily[] {
-  return [
-    {
-      name: `mysql_perf_schema_${name}_total`,
-      help: `Number of ${what} by table and operation.`,
-      type: 'counter',
-      columns: locks.map(({ column, operation }) => ({ column: `count_${column}`, variant: operation })),
-    },
-    {
-      name: `mysql_perf_schema_${name}_seconds_total`,
-      help: `Seconds of ${what} by table and operation.`,
-      type: 'counter',
-      columns: locks.map(({ column, operation }) => ({ column: `sum_timer_${column}`, variant: operation })),
-      divisor: picosecondsPerSecond,
-    },
-  ]
+  writeRowFamilies(writer, result, families, tableLabels)
 }

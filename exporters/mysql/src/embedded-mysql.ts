@@ -1,6 +1,7 @@
 import { Secret } from '@narthex/config/secret'
 import { FlagReader } from '@narthex/exporter-kit/flag-reader'
 import type { BuildInfo } from '@narthex/exporter-kit/build-info'
+import { scrapeEmbedded, type Embedded, type EmbeddedFlags } from '@narthex/exporter-kit/embedded'
 import type { Logger } from '@narthex/service/logger'
 import { parseHostPort, type ConnectionSettings, type ServerAddress } from './connection-settings.ts'
 import { mysqlExporterFlags } from './flags.ts'
@@ -10,23 +11,13 @@ import { loadSettings } from './settings-source.ts'
 export interface EmbeddedMysqlOptions {
   /** The server. What it does not say is taken from the flags, the option file and the environment. */
   readonly service: { readonly address?: string; readonly socketPath?: string; readonly username?: string; readonly password?: string }
-  readonly flags: Readonly<Record<string, string | boolean | number | readonly string[]>>
+  readonly flags: EmbeddedFlags
   readonly log: Logger
   readonly buildInfo?: BuildInfo
 }
 
-export interface EmbeddedMysql {
-  /** With `target` in the query, as `/probe`. Never rejects; the body is text 0.0.4 and not compressed. */
-  scrape(request: { readonly query: URLSearchParams; readonly timeoutMs: number }): Promise<{
-    readonly status: number
-    readonly contentType: string
-    readonly body: Uint8Array
-  }>
-  close(): Promise<void>
-}
-
-/** The MySQL exporter inside of another program. Throws one clear line for flags and credentials that cannot be used. */
-export function createEmbeddedMysql(options: EmbeddedMysqlOptions): EmbeddedMysql {
+/** The MySQL exporter inside of another program. `target` in a scrape's query names another server, as for `/probe`. Throws one clear line for flags and credentials that cannot be used. */
+export function createEmbeddedMysql(options: EmbeddedMysqlOptions): Embedded {
   const { flags, log } = options
   const exporter = createMysqlExporter({
     flags,
@@ -36,12 +27,7 @@ export function createEmbeddedMysql(options: EmbeddedMysqlOptions): EmbeddedMysq
     exporterMetricsDisabled: true,
   })
   return {
-    async scrape({ query, timeoutMs }) {
-      // The exporter takes its offset from what a client says; the agent has its own deadline.
-      const headers = { 'x-prometheus-scrape-timeout-seconds': String(timeoutMs / 1000) }
-      const answer = await (query.has('target') ? exporter.handleProbe({ query, headers }) : exporter.handleMetrics({ query, headers }))
-      return { status: answer.status, contentType: answer.headers['content-type']!, body: answer.body }
-    },
+    scrape: (request) => scrapeEmbedded(request.query.has('target') ? exporter.handleProbe : exporter.handleMetrics, request),
     close: () => exporter.close(),
   }
 }

@@ -1,13 +1,20 @@
 import { writeBuildInfo, type BuildInfo } from '@narthex/exporter-kit/build-info'
 import { selectCollectors, SelectionError } from '@narthex/exporter-kit/collector-selection'
-import { encodeBody, negotiateEncoding } from '@narthex/exporter-kit/content-encoding'
-import { metricsContentType, type Exporter, type MetricsRequest, type MetricsResponse } from '@narthex/exporter-kit/exporter'
+import type { Exporter } from '@narthex/exporter-kit/exporter'
 import { FlagReader } from '@narthex/exporter-kit/flag-reader'
 import type { FlagValues } from '@narthex/exporter-kit/flag-spec'
 import { HandlerMetrics } from '@narthex/exporter-kit/handler-metrics'
 import { renderLandingPage } from '@narthex/exporter-kit/landing-page'
+import {
+  answerBusy,
+  answerFailure,
+  answerMetrics,
+  answerText,
+  scrapeTimeoutOf,
+  type MetricsRequest,
+  type MetricsResponse,
+} from '@narthex/exporter-kit/metrics-answer'
 import { writeProcessMetrics } from '@narthex/exporter-kit/process-metrics'
-import { readScrapeTimeoutMs } from '@narthex/exporter-kit/scrape-timeout'
 import { FamilyWriter } from '@narthex/exposition/family-writer'
 import type { Logger } from '@narthex/service/logger'
 import { collectorFactories } from './collectors.ts'
@@ -69,7 +76,7 @@ export function createMysqlExporter(options: MysqlExporterOptions): MysqlExporte
     const inFlight = handlerMetrics.requestsInFlight
     if (inFlight >= requestsMax) {
       handlerMetrics.countRequest(503)
-      return answerText(503, `Limit of concurrent requests reached (${requestsMax}), try again later.\n`)
+      return answerBusy(requestsMax)
     }
     handlerMetrics.requestsInFlight++
     const writer = idleWriters.pop() ?? new FamilyWriter()
@@ -81,7 +88,7 @@ export function createMysqlExporter(options: MysqlExporterOptions): MysqlExporte
       if (error instanceof SelectionError || error instanceof TargetError) return answerText(400, error.message)
       log.error('cannot answer scrape', { err: error })
       handlerMetrics.countRequest(500)
-      return answerText(500, `An error has occurred while serving metrics:\n\n${error instanceof Error ? error.message : String(error)}\n`)
+      return answerFailure(error)
     } finally {
       handlerMetrics.requestsInFlight--
       writer.reset()
@@ -93,7 +100,7 @@ export function createMysqlExporter(options: MysqlExporterOptions): MysqlExporte
     const query = request.query ?? new URLSearchParams()
     const target = kind === 'probe' ? targets.findProbed(query) : targets.findDefault(query)
     const chosen = selectNamed(query)
-    const timeoutMs = readScrapeTimeoutMs(readHeader(request, 'x-prometheus-scrape-timeout-seconds'), timeoutOffsetMs)
+    const timeoutMs = scrapeTimeoutOf(request, timeoutOffsetMs)
     const typeClashes = await target.scrape(writer, chosen, timeoutMs)
     if (writer.duplicates + typeClashes > 0) {
       handlerMetrics.gatheringErrors++
@@ -106,11 +113,7 @@ export function createMysqlExporter(options: MysqlExporterOptions): MysqlExporte
         writeProcessMetrics(writer)
       }
     }
-    const encoding = negotiateEncoding(readHeader(request, 'accept-encoding'))
-    const body = await encodeBody(writer.finish(), encoding)
-    const headers: Record<string, string> = { 'content-type': metricsContentType }
-    if (encoding !== 'identity') headers['content-encoding'] = encoding
-    return { status: 200, headers, body }
+    return answerMetrics(request, writer.finish())
   }
 
   // As the original, names that are off or unknown choose nothing; but where nothing is left it runs everything, and we say why we do not.
@@ -151,17 +154,4 @@ function readConnectionsMax(flags: FlagReader): number {
     throw new Error(`cannot read flag --exporter.max_open_connections: want 1 to 16, got ${count}`)
   }
   return count
-}
-
-function readHeader(request: MetricsRequest, name: string): string | undefined {
-  const value = request.headers?.[name]
-  return typeof value === 'string' || value === undefined ? value : value.join(',')
-}
-
-function answerText(status: number, text: string): MetricsResponse {
-  return {
-    status,
-    headers: { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff' },
-    body: new TextEncoder().encode(text),
-  }
 }

@@ -1,27 +1,18 @@
 import type { BuildInfo } from '@narthex/exporter-kit/build-info'
+import { scrapeEmbedded, type Embedded, type EmbeddedFlags } from '@narthex/exporter-kit/embedded'
 import type { Logger } from '@narthex/service/logger'
 import { createNginxExporter } from './nginx-exporter.ts'
 
 export interface EmbeddedNginxOptions {
   /** The stub_status page, or the socket that it is asked for on. What it does not say is taken from the flags. */
   readonly service: { readonly uri?: string; readonly socketPath?: string }
-  readonly flags: Readonly<Record<string, string | boolean | number | readonly string[]>>
+  readonly flags: EmbeddedFlags
   readonly log: Logger
   readonly buildInfo?: BuildInfo
 }
 
-export interface EmbeddedNginx {
-  /** Never rejects; the body is text 0.0.4 and not compressed. */
-  scrape(request: { readonly query: URLSearchParams; readonly timeoutMs: number }): Promise<{
-    readonly status: number
-    readonly contentType: string
-    readonly body: Uint8Array
-  }>
-  close(): Promise<void>
-}
-
 /** The nginx exporter inside of another program. Throws one clear line for flags that cannot be used. */
-export function createEmbeddedNginx(options: EmbeddedNginxOptions): EmbeddedNginx {
+export function createEmbeddedNginx(options: EmbeddedNginxOptions): Embedded {
   const { uri, socketPath } = options.service
   const scrapeUri = socketPath === undefined ? uri : `unix:${socketPath}:${uri === undefined ? '/stub_status' : pathOf(uri)}`
   const exporter = createNginxExporter({
@@ -31,11 +22,7 @@ export function createEmbeddedNginx(options: EmbeddedNginxOptions): EmbeddedNgin
     exporterMetricsDisabled: true,
   })
   return {
-    async scrape({ query, timeoutMs }) {
-      const headers = { 'x-prometheus-scrape-timeout-seconds': String(timeoutMs / 1000) }
-      const answer = await exporter.handleMetrics({ query, headers })
-      return { status: answer.status, contentType: answer.headers['content-type']!, body: answer.body }
-    },
+    scrape: (request) => scrapeEmbedded(exporter.handleMetrics, request),
     close: () => exporter.close(),
   }
 }

@@ -36,3 +36,8 @@ ddd :0@0 noaddr,master - 0 0 3 disconnected
     { address: '10.0.0.8:30009', isMaster: false, slots: [] },
   ])
 })
+
+test('a node has a port up to 65535', () => {
+  const text = ['65535', '65536', '3000001', '0'].map((port, index) => `n${index} 10.0.0.1:${port}@1 master - 0 0 1 connected`).join('\n')
+  expect(parseClusterNodes(text, 'asked')).toEqual([{ address: '10.0.0.1:65535', isMaster: true, slots: [] }])
+})

@@ -4,6 +4,7 @@ import { errorOf, textOf } from './resp-value.ts'
 /** Nodes of a cluster that are kept; the protocol's own recommendation is a thousand. */
 export const nodesMax = 2_000
 const slotCount = 16_384
+const portMax = 65_535
 
 export interface ClusterNode {
   /** `host:port`, an IPv6 host in brackets. */
@@ -23,11 +24,12 @@ export function parseClusterNodes(text: string, ownHost: string): readonly Clust
     const [, place = '', flags = '', , , , , , ...slots] = line.trim().split(' ')
     const [hostAndPort = '', hostname = ''] = place.split(',')
     const address = hostAndPort.replace(/@[0-9]+$/, '')
-    const match = /^(.*):([0-9]+)$/.exec(address)
-    if (match === null || match[2] === '0' || /noaddr|fail(?!\?)|handshake/.test(flags)) continue
+    const match = /^(.*):([0-9]{1,5})$/.exec(address)
+    const port = Number(match?.[2] ?? 0)
+    if (match === null || port === 0 || port > portMax || /noaddr|fail(?!\?)|handshake/.test(flags)) continue
     const host = match[1] || hostname.replace(/^.*=/, '') || ownHost
     nodes.push({
-      address: `${host.includes(':') && !host.startsWith('[') ? `[${host}]` : host}:${match[2]}`,
+      address: `${host.includes(':') && !host.startsWith('[') ? `[${host}]` : host}:${port}`,
       isMaster: flags.split(',').includes('master'),
       slots: slots.flatMap((range) => readRange(range)),
     })

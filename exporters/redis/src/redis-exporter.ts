@@ -1,12 +1,19 @@
 import { selectCollectors, SelectionError } from '@narthex/exporter-kit/collector-selection'
 import type { BuildInfo } from '@narthex/exporter-kit/build-info'
-import { encodeBody, negotiateEncoding } from '@narthex/exporter-kit/content-encoding'
-import { metricsContentType, type Exporter, type MetricsRequest, type MetricsResponse } from '@narthex/exporter-kit/exporter'
+import type { Exporter } from '@narthex/exporter-kit/exporter'
 import { FlagReader } from '@narthex/exporter-kit/flag-reader'
 import type { FlagValues } from '@narthex/exporter-kit/flag-spec'
 import { renderLandingPage } from '@narthex/exporter-kit/landing-page'
+import {
+  answerBusy,
+  answerFailure,
+  answerMetrics,
+  answerText,
+  scrapeTimeoutOf,
+  type MetricsRequest,
+  type MetricsResponse,
+} from '@narthex/exporter-kit/metrics-answer'
 import { writeProcessMetrics } from '@narthex/exporter-kit/process-metrics'
-import { readScrapeTimeoutMs } from '@narthex/exporter-kit/scrape-timeout'
 import { ScrapeWriter } from '@narthex/exporter-kit/scrape-writer'
 import { FamilyWriter } from '@narthex/exposition/family-writer'
 import type { Logger } from '@narthex/service/logger'
@@ -111,7 +118,7 @@ export function createRedisExporter(options: RedisExporterOptions): RedisExporte
   }
 
   async function answer(asked: Answer): Promise<MetricsResponse> {
-    if (running.size >= requestsMax) return answerText(503, `Limit of concurrent requests reached (${requestsMax}), try again later.\n`)
+    if (running.size >= requestsMax) return answerBusy(requestsMax)
     const writer = idleWriters.pop() ?? new FamilyWriter()
     const abort = new AbortController()
     running.add(abort)
@@ -120,7 +127,7 @@ export function createRedisExporter(options: RedisExporterOptions): RedisExporte
     } catch (error) {
       if (error instanceof SelectionError) return answerText(400, error.message)
       log.error('cannot answer scrape', { err: error })
-      return answerText(500, `An error has occurred while serving metrics:\n\n${error instanceof Error ? error.message : String(error)}\n`)
+      return answerFailure(error)
     } finally {
       running.delete(abort)
       writer.reset()
@@ -144,11 +151,7 @@ export function createRedisExporter(options: RedisExporterOptions): RedisExporte
       })
     }
     if (asked.withProcess) writeProcessMetrics(families)
-    const encoding = negotiateEncoding(readHeader(request, 'accept-encoding'))
-    const body = await encodeBody(families.finish(), encoding)
-    const headers: Record<string, string> = { 'content-type': metricsContentType }
-    if (encoding !== 'identity') headers['content-encoding'] = encoding
-    return { status: 200, headers, body }
+    return answerMetrics(request, families.finish())
   }
 
   async function scrape(
@@ -158,7 +161,7 @@ export function createRedisExporter(options: RedisExporterOptions): RedisExporte
     { request, statistics: own }: Answer,
     abort: AbortController,
   ): Promise<void> {
-    const timeoutMs = readScrapeTimeoutMs(readHeader(request, 'x-prometheus-scrape-timeout-seconds'), timeoutOffsetMs)
+    const timeoutMs = scrapeTimeoutOf(request, timeoutOffsetMs)
     const timer = setTimeout(() => abort.abort(), timeoutMs)
     const startMs = performance.now()
     const { isUp, error } = await scrapeTarget({ target, writer, steps, refusals, log, signal: abort.signal, nowMs })
@@ -249,17 +252,4 @@ function readOwnAddress(given: string): RedisAddress | undefined {
 function selectSteps(settings: RedisSettings, query: URLSearchParams): ReadonlySet<string> {
   const enabled = enabledSteps(settings).map((name) => ({ name, defaultOn: true, collect: () => undefined }))
   return new Set(selectCollectors(enabled, new Set(stepNames), query).map(({ name }) => name))
-}
-
-function readHeader(request: MetricsRequest, name: string): string | undefined {
-  const value = request.headers?.[name]
-  return typeof value === 'string' || value === undefined ? value : value.join(',')
-}
-
-function answerText(status: number, text: string): MetricsResponse {
-  return {
-    status,
-    headers: { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff' },
-    body: new TextEncoder().encode(text),
-  }
 }

@@ -5,6 +5,9 @@ import { parseExpression } from '@narthex/promql/parse/parse'
 import { parseTemplate } from '@narthex/template/template'
 import { decode, encode, ensure, type FuzzTarget } from '../fuzz-target.ts'
 
+/** Inputs of `npm test`: YAML takes its time. */
+const share = 300
+
 export const configTargets: readonly FuzzTarget[] = [
   {
     name: 'promql',
@@ -33,6 +36,7 @@ remote_write:
 `),
     ],
     refusals: ['ConfigError'],
+    share,
     read: (bytes) => void parsePrometheusConfig(decode(bytes), { path: 'fuzz.yml', mode: 'server', env: {} }),
   },
   {
@@ -46,6 +50,7 @@ remote_write: [{url: "http://%{A}/", headers: {X: %{B}}}]
 `),
     ],
     refusals: ['ConfigError'],
+    share,
     read(bytes) {
       const text = decode(bytes)
       const marked = markPlaceholders(text)
@@ -66,6 +71,7 @@ receivers: [{name: a}, {name: b, webhook_configs: [{url: 'http://x'}]}]
 `),
     ],
     refusals: ['ConfigError'],
+    share,
     read: (bytes) => void parseAlertmanagerConfig(decode(bytes), 'fuzz.yml'),
   },
   {

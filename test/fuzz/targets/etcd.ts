@@ -5,7 +5,7 @@ import { isRecord, listField, parseJson, recordField } from '@narthex/agent/disc
 import { LineSplitter } from '@narthex/agent/discovery/line-splitter'
 import type { TargetGroup } from '@narthex/agent/discovery/target-groups'
 import { eachPiece, encode, encodeJson, ensure, type FuzzTarget } from '../fuzz-target.ts'
-import { ensureGroups } from '../target-groups.ts'
+import { ensureListedGroups } from '../target-groups.ts'
 
 const lineBytesMax = 100_000
 const prefix = '/narthex/'
@@ -34,7 +34,7 @@ const canceled = { result: { header: header(13), canceled: true, compact_revisio
 
 /** Groups that a manager would hold: a group without targets and labels of its key ends one. */
 function follow(held: Set<string>, groups: readonly TargetGroup[]): void {
-  ensureGroups(groups, false)
+  ensureListedGroups(groups)
   for (const { source, labels } of groups) {
     if (Object.keys(labels).length === 0) ensure(held.delete(source), `group ${source} ends that was not there`)
     else held.add(source)

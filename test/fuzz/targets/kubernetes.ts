@@ -7,7 +7,7 @@ import { podAddress, realEndpoints, realNode, realPod, realService } from '@nart
 import { WatchReader } from '@narthex/agent/discovery/kubernetes/watch-reader'
 import type { KubernetesAttachments, KubernetesRole } from '@narthex/config/discovery-config'
 import { decode, encode, encodeJson, ensure, type FuzzTarget } from '../fuzz-target.ts'
-import { ensureGroups } from '../target-groups.ts'
+import { ensureListedGroups, ensureNames } from '../target-groups.ts'
 
 const attach: KubernetesAttachments = { node: true, namespace: true, deployment: true, job: true, cronjob: true }
 const slice = {
@@ -34,7 +34,10 @@ const ingress = {
 function buildAll(role: KubernetesRole, object: unknown): void {
   const { build } = roles[role] as unknown as Role
   const found = { find: (kind: KindName) => kinds[kind].read(object) as never, attach }
-  ensureGroups([build(kinds[role].read(object), found)], false)
+  const group = build(kinds[role].read(object), found)
+  // An address may be empty, as the object has it.
+  ensureListedGroups([group])
+  for (const labels of [group.labels, ...group.targets]) ensureNames(labels)
 }
 
 const kubeconfig = `apiVersion: v1
@@ -95,12 +98,14 @@ export const kubernetesTargets: readonly FuzzTarget[] = [
     name: 'kubeconfig',
     seeds: [encode(kubeconfig)],
     refusals: ['Error', 'ReferenceError'],
-    share: 600,
+    share: 200,
     read(bytes) {
       try {
         ensure(parseKubeconfig(decode(bytes), '/home').server !== '', 'there is no server')
       } catch (error) {
-        ensure(!(error instanceof Error) || !error.message.includes('hunter2'), 'a secret stands in an error')
+        // Names that are not found are shown; the text that cannot be read is not.
+        const isUnread = error instanceof Error && error.message.startsWith('not YAML')
+        ensure(!isUnread || !error.message.includes('hunter2'), 'a secret stands in an error')
         throw error
       }
     },

@@ -63,7 +63,7 @@ export const mysqlTargets: readonly FuzzTarget[] = [
     name: 'mysql-answers',
     seeds: tables.map(encode),
     refusals: [],
-    share: 300,
+    share: 100,
     async read(bytes) {
       const result = readTable(bytes)
       for (const version of versions) {

@@ -3,7 +3,7 @@ import { readTargetGroups } from '@narthex/agent/discovery/read-target-groups'
 import { readEtcdValue } from '@narthex/agent/discovery/etcd-values'
 import type { TargetGroup } from '@narthex/agent/discovery/target-groups'
 import { decode, encode, encodeJson, ensure, type FuzzTarget } from '../fuzz-target.ts'
-import { ensureGroups } from '../target-groups.ts'
+import { ensureListedGroups } from '../target-groups.ts'
 
 const groups = [
   { targets: ['10.0.0.1:9100', '[::1]:9100', 'https://host/metrics'], labels: { job: 'a', __meta_x: '', none: null, ünï: 'x' } },
@@ -13,7 +13,7 @@ const groups = [
 
 /** What was read says all that was written, and nothing else. */
 function ensureSame(content: unknown, read: readonly TargetGroup[], added: Readonly<Record<string, string>>): void {
-  ensureGroups(read, false)
+  ensureListedGroups(read)
   const list = (content ?? []) as readonly { readonly targets?: readonly (string | null)[] | null; readonly labels?: object | null | '' }[]
   ensure(list.length === read.length, `${list.length} groups were read as ${read.length}`)
   for (const [index, { targets, labels }] of list.entries()) {
@@ -50,13 +50,14 @@ export const targetListTargets: readonly FuzzTarget[] = [
     ],
     // The YAML library says by a ReferenceError that aliases become too many.
     refusals: ['Error', 'ReferenceError'],
-    read: (bytes) => ensureGroups(parseTargetGroups(decode(bytes), '/etc/fuzz.yml'), false),
+    share: 300,
+    read: (bytes) => ensureListedGroups(parseTargetGroups(decode(bytes), '/etc/fuzz.yml')),
   },
   {
     name: 'etcd-value',
     seeds: [encode('10.0.0.1:9100'), encode(' [fe80::1%eth0]:80\n'), encodeJson(groups), encodeJson(groups[0])],
     refusals: ['Error', 'SyntaxError'],
     isJson: true,
-    read: (bytes) => ensureGroups(readEtcdValue(bytes, '/fuzz', { __meta_etcd_key: '/fuzz' }), false),
+    read: (bytes) => ensureListedGroups(readEtcdValue(bytes, '/fuzz', { __meta_etcd_key: '/fuzz' })),
   },
 ]

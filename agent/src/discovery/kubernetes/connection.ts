@@ -4,7 +4,7 @@ import { describeConfig } from '@narthex/config/describe-config'
 import type { KubernetesDiscovery } from '@narthex/config/discovery-config'
 import { defaultHttpClientConfig, type HttpClientConfig } from '@narthex/config/http-client-config'
 import { createHttpClient } from '@narthex/http/client'
-import { joinHostPort } from './join-host-port.ts'
+import { joinHostPort } from '../host-port.ts'
 import { readKubeconfig } from './kubeconfig.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>

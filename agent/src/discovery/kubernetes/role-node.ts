@@ -1,5 +1,5 @@
 import type { TargetGroup } from '../target-groups.ts'
-import { joinHostPort } from './join-host-port.ts'
+import { joinHostPort } from '../host-port.ts'
 import { addObjectLabels, metaPrefix, type LabelRecord } from './meta-labels.ts'
 import { sanitizeLabelName } from '../label-name.ts'
 import type { Node } from './objects.ts'

@@ -1,6 +1,6 @@
 import type { TargetGroup } from '../target-groups.ts'
 import { addNamespaceLabels, type Surroundings } from './attach.ts'
-import { joinHostPort } from './join-host-port.ts'
+import { joinHostPort } from '../host-port.ts'
 import { addObjectLabels, metaPrefix, namespaceLabel, type LabelRecord } from './meta-labels.ts'
 import { objectKey, type Service } from './objects.ts'
 
