@@ -359,8 +359,8 @@ function compareSamples(own: MetricFamily, theirs: MetricFamily): string[] {
   return differences
 }
 
-/** Commands and errors that only one of the two programs brings about. */
-const ownCommands = /cmd="(memory\|usage|eval|evalsha|latency\|histogram|sentinel\|config|ping)"/
+/** Commands and errors that only one of the two programs brings about; a sentinel publishes when it likes. */
+const ownCommands = /cmd="(memory\|usage|eval|evalsha|latency\|histogram|sentinel\|config|ping|publish)"/
 
 function valuesByKey(family: MetricFamily): Map<string, number> {
   const dropped = newerLabels.get(family.name) ?? []
