@@ -124,6 +124,8 @@ export class AzureApi {
 
   // Our token goes to whom a next page is asked of.
   #checkNext(link: string): URL {
+    if (!URL.canParse(link, this.#endpoints.manager))
+      throw new Error(`cannot ask for a next page: want its address, got ${JSON.stringify(link.slice(0, 200))}`)
     const url = new URL(link, this.#endpoints.manager)
     const { origin } = new URL(this.#endpoints.manager)
     if (url.origin !== origin) throw new Error(`cannot ask for a next page: want one of ${origin}, got ${url.origin}`)

@@ -48,10 +48,13 @@ export function requireText(fields: Readonly<Record<string, string | number>>, n
   return value
 }
 
+/** A token that claims to live longer is asked for again after this. */
+const lifetimeSecondsMax = 7 * 86_400
+
 /** When a bearer token ends, from `expires_in` seconds (number or text) of an OAuth 2 answer; without it one hour is assumed. */
 export function readExpiry(fields: Readonly<Record<string, string | number>>, now: number): number {
   const seconds = Number(fields['expires_in'] ?? Number.NaN)
-  return now + (Number.isFinite(seconds) && seconds > 0 ? seconds : 3600) * 1000
+  return now + (seconds > 0 ? Math.min(seconds, lifetimeSecondsMax) : 3600) * 1000
 }
 
 // V8's text quotes what it could not read.

@@ -27,7 +27,9 @@ export type Behaviour =
 
 export class Receiver {
   behaviour: Behaviour = { kind: 'ok' }
+  /** Samples of the targets' own series; and all there were, markers and repeats included. */
   samples = 0
+  stored = 0
   duplicates = 0
   orderViolations = 0
   requests = 0
@@ -159,6 +161,7 @@ export class Receiver {
       const series = Number(labels['series'])
       if (except !== undefined && except.target === target && except.series === series) return
       stored++
+      this.stored++
       if (labels['__name__'] !== 'torture_round' || Number.isNaN(value)) return
       this.samples++
       this.#note(target, series, value, timeMs)

@@ -182,7 +182,7 @@ export const cloudTargets: readonly FuzzTarget[] = [
       const fields = parseTokenJson(bytes, 'a token')
       ensure(requireText(fields, 'access_token', 'a token') !== '', 'the token is empty')
       const expiresMs = readExpiry(fields, 1_700_000_000_000)
-      ensure(expiresMs > 1_700_000_000_000, `a token ends at ${expiresMs} in ${decode(bytes).slice(0, 80)}`)
+      ensure(Number.isFinite(expiresMs) && expiresMs > 1_700_000_000_000, `a token ends at ${expiresMs} in ${decode(bytes).slice(0, 80)}`)
     },
   },
 ]

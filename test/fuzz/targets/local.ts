@@ -1,4 +1,5 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { isIP } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { matchesAny } from '@narthex/agent/discovery/local/glob'
@@ -90,8 +91,8 @@ export const localTargets: readonly FuzzTarget[] = [
       updateSocketTable(pieces, pieceFiles, 'net')
       for (const { inode, host, port } of [...whole.tcp.values(), ...pieces.tcp.values()]) {
         ensure(Number.isSafeInteger(inode) && inode >= 0, `inode ${inode}`)
-        ensure(/^[0-9a-fN.:]+$/i.test(host), `host ${host}`)
-        ensure(Number.isInteger(port) && port >= 0, `port ${port}`)
+        ensure(isIP(host) !== 0, `host ${host}`)
+        ensure(Number.isInteger(port) && port >= 0 && port <= 65_535, `port ${port}`)
       }
       for (const { path } of whole.unix.values()) ensure(path.startsWith('/'), `path ${path}`)
       ensure(JSON.stringify([...whole.unix]) === JSON.stringify([...pieces.unix]), 'pieces have other sockets than the whole')

@@ -49,6 +49,7 @@ const kinds: ReadonlySet<ProbeResult['kind']> = new Set(['confirmed', 'needs-cre
 function ensureResult(result: ProbeResult): void {
   ensure(kinds.has(result.kind), `a probe gives ${result.kind}`)
   if (result.kind === 'confirmed') return
+  ensure(result.reason !== '' && !/\p{Cc}/u.test(result.reason), `a reason is not one line: ${JSON.stringify(result.reason)}`)
   ensure(result.reason.length <= 4_096, `a reason of ${result.reason.length} characters`)
   ensure(!result.reason.includes(credentials.password), 'a reason has the password')
 }

@@ -1,6 +1,7 @@
 import type { Endpoint } from './endpoints.ts'
 import { probeHttp } from './probe-http.ts'
 import { describeEndpoint } from './probe-connection.ts'
+import { oneLine } from './probe-result.ts'
 import type { ProbeResult } from './probe-result.ts'
 
 const exposition = /^(text\/plain|application\/openmetrics-text|application\/vnd\.google\.protobuf)\b/i
@@ -16,7 +17,7 @@ export async function probeMetrics(endpoint: Endpoint, path: string, timeoutMs: 
   if (answer.status === 400 && answer.start.includes('HTTP request to an HTTPS server')) return { kind: 'confirmed', address: at('https') }
   if (answer.status !== 200) return { kind: 'other', reason: `GET ${path} is answered with status ${answer.status}` }
   if (!exposition.test(answer.contentType)) {
-    return { kind: 'other', reason: `GET ${path} is answered with content type ${JSON.stringify(answer.contentType)}` }
+    return { kind: 'other', reason: `GET ${path} is answered with content type ${oneLine(JSON.stringify(answer.contentType))}` }
   }
   if (/^text\/plain/i.test(answer.contentType) && !beginsAsExposition(answer.start)) {
     return { kind: 'other', reason: `GET ${path} is answered with a text that is no metrics` }

@@ -3,7 +3,7 @@ import { userInfo } from 'node:os'
 import type { Credentials } from './credentials.ts'
 import type { Endpoint } from './endpoints.ts'
 import { ProbeConnection } from './probe-connection.ts'
-import { addressOf } from './probe-result.ts'
+import { addressOf, oneLine } from './probe-result.ts'
 import type { ProbeResult } from './probe-result.ts'
 
 // Client/server protocol, packets: ┌ length 3 B little endian ┬ sequence 1 B ┬ payload ┐
@@ -151,7 +151,8 @@ function makeProof(password: string, salt: Buffer, plugin: string): Buffer {
   return Buffer.from(once.map((byte, index) => byte ^ mask[index]!))
 }
 
-function judge({ code, text }: ServerError, endpoint: Endpoint, credentials: Credentials | undefined): ProbeResult {
+function judge({ code, text: said }: ServerError, endpoint: Endpoint, credentials: Credentials | undefined): ProbeResult {
+  const text = oneLine(said)
   if (code === hostBlocked) return { kind: 'not-reachable', reason: text }
   const address = addressOf(endpoint)
   if (busyCodes.has(code)) {

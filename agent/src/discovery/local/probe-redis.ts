@@ -1,7 +1,7 @@
 import type { Credentials } from './credentials.ts'
 import type { Endpoint } from './endpoints.ts'
 import { ProbeConnection } from './probe-connection.ts'
-import { addressOf } from './probe-result.ts'
+import { addressOf, oneLine } from './probe-result.ts'
 import type { ProbeResult } from './probe-result.ts'
 
 /** A longer line is no answer of Redis. */
@@ -20,13 +20,13 @@ export async function probeRedis(endpoint: Endpoint, credentials: Credentials | 
       // A server without a password refuses one; it lets everybody in.
       const isOpen = /^-ERR .*(without any password|no password is set)/i.test(answer)
       if (answer.startsWith('-') && !isOpen)
-        return { kind: 'needs-credentials', reason: `${credentials.source}: ${answer.slice(1)}`, address }
+        return { kind: 'needs-credentials', reason: `${credentials.source}: ${oneLine(answer.slice(1))}`, address }
       if (isOpen) return { kind: 'confirmed', address }
     }
     connection.send(command(['PING']))
     const answer = await readLine(connection)
     if (answer === undefined) return { kind: 'other', reason: 'it does not answer as Redis does' }
-    if (/^-(NOAUTH|WRONGPASS)\b/.test(answer)) return { kind: 'needs-credentials', reason: answer.slice(1), address }
+    if (/^-(NOAUTH|WRONGPASS)\b/.test(answer)) return { kind: 'needs-credentials', reason: oneLine(answer.slice(1)), address }
     if (/^-DENIED\b/.test(answer)) return { kind: 'needs-credentials', reason: 'it runs in protected mode', address }
     const known = credentials === undefined ? {} : { username: credentials.username, password: credentials.password }
     return { kind: 'confirmed', address: { ...address, ...known } }

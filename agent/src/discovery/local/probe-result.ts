@@ -1,3 +1,4 @@
+import { joinHostPort } from '../host-port.ts'
 import type { ServiceAddress } from '../../embedded/embedded-exporter.ts'
 import type { Credentials } from './credentials.ts'
 import type { Endpoint } from './endpoints.ts'
@@ -26,6 +27,11 @@ export interface ProbeTarget {
 /** Where an exporter finds what was probed. */
 export function addressOf(endpoint: Endpoint): ServiceAddress {
   if (endpoint.kind === 'unix') return { socketPath: endpoint.path }
-  const { host, port } = endpoint
-  return { address: host.includes(':') ? `[${host}]:${port}` : `${host}:${port}` }
+  return { address: joinHostPort(endpoint.host, endpoint.port) }
+}
+
+/** What a service said, as one line that is not empty: it stands on a page and in the log. */
+export function oneLine(text: string): string {
+  const line = text.replace(/\p{Cc}+/gu, ' ').trim()
+  return line === '' ? 'it does not say why' : line
 }

@@ -79,12 +79,14 @@ function takeTcpRow(table: SocketTable, bytes: Uint8Array, start: number, end: n
   const inodeStart = skipSpaces(bytes, at, end)
   const inode = readDecimal(bytes, inodeStart, fieldEnd(bytes, inodeStart, end))
   const digits = addressEnd - addressStart
-  if (Number.isNaN(inode) || (digits !== 8 && digits !== 32)) return false
+  if (Number.isNaN(inode) || (digits !== 8 && digits !== 32) || portEnd - addressEnd !== 5) return false
+  for (let digit = addressStart; digit < addressEnd; digit++) if (hexDigit(bytes[digit]!) < 0) return false
+  const port = readHex(bytes, addressEnd + 1, portEnd)
+  if (Number.isNaN(port)) return false
   seen.add(inode)
   if (table.tcp.has(inode)) return true
-  const port = readHex(bytes, addressEnd + 1, portEnd)
   const host = digits === 8 ? readIpv4(bytes, addressStart) : readIpv6(bytes, addressStart)
-  if (!Number.isNaN(port)) table.tcp.set(inode, { inode, host, port })
+  table.tcp.set(inode, { inode, host, port })
   return true
 }
 
