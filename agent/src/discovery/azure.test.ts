@@ -217,7 +217,7 @@ describe('azure_sd_configs', () => {
       { body: '{"nextLink": "http://192.0.2.1/steal"}' },
       'cannot ask for a next page: want one of http://127.0.0.1',
     ],
-    ['a bad next page', { body: '{"nextLink": "http://["}' }, 'Invalid URL'],
+    ['a bad next page', { body: '{"nextLink": "http://["}' }, 'cannot ask for a next page: want its address'],
     [
       'the same page for ever',
       { body: '{"nextLink": "/subscriptions/sub/providers/Microsoft.Compute/virtualMachines"}' },

@@ -1,17 +1,15 @@
 import { spawnSync } from 'node:child_process'
-import { cpSync, existsSync, readdirSync, writeFileSync } from 'node:fs'
+import { cpSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createRuleChecks } from '@narthex/server/rule-checks'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { makeTemporaryDirectory } from '@narthex/test/kit/process'
+import { findConformance } from '@narthex/test/kit/shared'
 import { checkConfigFiles } from './check-config.ts'
 
 // Beside promtool: the same files, the same verdicts, texts and exit codes.
 
-const shared =
-  process.env['NARTHEX_CONFORMANCE'] ??
-  join(process.env['NARTHEX_SHARED'] ?? join(import.meta.dirname, '../../../../shared'), 'conformance')
-const folder = join(shared, 'config/prometheus')
+const folder = join(findConformance('config') ?? '', 'prometheus')
 
 interface Verdict {
   readonly exitCode: number | null
@@ -72,7 +70,7 @@ describe('narthex check config beside promtool', () => {
   }
   const compare = (path: string, ...args: string[]): void => expect(askOurs(args, path), path).toEqual(askPromtool(args, path))
 
-  describe.skipIf(!existsSync(folder))('on the conformance folder', () => {
+  describe.skipIf(findConformance('config') === undefined)('on the conformance folder', () => {
     beforeAll(() => cpSync(folder, directory.path, { recursive: true }))
 
     it('gives the verdict and text of version 2.42, wherever that knows the keys', () => {
