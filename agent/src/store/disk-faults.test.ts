@@ -1,13 +1,12 @@
 import type * as fs from 'node:fs'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import type * as fsPromises from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { FrameLog } from './frame-log.ts'
-import type { FrameLogOptions } from './frame-log.ts'
+import type { FrameLog } from './frame-log.ts'
 import type { SeriesLayout } from './frame.ts'
 import { LayoutBuilder } from './layout-builder.ts'
+import { readSequences, TestLogs } from './testkit/open-log.ts'
 
 /** What the disk is asked next fails as this says. */
 const disk: { failsWrite: (bytes: number) => boolean; failsOpen: string | undefined } = { failsWrite: () => false, failsOpen: undefined }
@@ -34,38 +33,17 @@ vi.mock('node:fs/promises', async (original) => {
   return { ...real, default: real, open }
 })
 
-let directory: string
-let losses: [string, string, number, number | undefined][]
-let problems: string[]
-const open: FrameLog[] = []
+let logs: TestLogs
 
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'narthex-faults-'))
-  losses = []
-  problems = []
+  logs = new TestLogs({ cursorIntervalMs: 20, syncIntervalMs: 20, healIntervalMs: 20 })
 })
 
 afterEach(async () => {
   disk.failsWrite = () => false
   disk.failsOpen = undefined
-  await Promise.all(open.splice(0).map((log) => log.close()))
-  rmSync(directory, { recursive: true, force: true })
+  await logs.end()
 })
-
-function openLog(options: Partial<FrameLogOptions> = {}): FrameLog {
-  const events = {
-    onLoss: (...loss: [string, string, number, number | undefined]) => void losses.push(loss),
-    onProblem: (text: string) => void problems.push(text),
-  }
-  const log = new FrameLog({ directory, remotes: ['a'], events, cursorIntervalMs: 20, syncIntervalMs: 20, healIntervalMs: 20, ...options })
-  open.push(log)
-  return log
-}
-
-async function closeLog(log: FrameLog): Promise<void> {
-  open.splice(open.indexOf(log), 1)
-  await log.close()
-}
 
 function layoutOf(target: number, seriesCount: number): SeriesLayout {
   const builder = new LayoutBuilder()
@@ -81,22 +59,9 @@ function append(log: FrameLog, layout: SeriesLayout): void {
 /** Fills segments of 64 KiB; give the log `bytesMax` of two of them or more. */
 const large = layoutOf(9, 2000)
 
-async function readAll(log: FrameLog): Promise<number[]> {
-  const reader = log.reader('a')
-  const sequences: number[] = []
-  for (;;) {
-    const frame = reader.tryNext()
-    if (frame !== undefined) sequences.push(frame.sequence)
-    else if (reader.isBehind) await reader.load()
-    else return sequences
-  }
-}
-
-const segments = (): string[] => readdirSync(directory).filter((name) => name.endsWith('.frames'))
-
 describe('FrameLog on a disk that fails', () => {
   test('goes on where only the layout of a new segment found room', async () => {
-    const log = openLog()
+    const log = logs.open()
     // The layout is the first write of a segment, the samples are the second.
     let writes = 0
     disk.failsWrite = () => ++writes === 2
@@ -104,118 +69,118 @@ describe('FrameLog on a disk that fails', () => {
     expect(log.isWriting).toBe(false)
     await expect.poll(() => log.isWriting).toBe(true)
     append(log, layoutOf(2, 3))
-    expect(log.bytes).toBe(readFileSync(join(directory, segments()[0]!)).length)
-    expect(segments()).toHaveLength(1)
-    await closeLog(log)
-    expect(await readAll(openLog())).toEqual([1, 2])
-    expect(losses).toEqual([])
+    expect(log.bytes).toBe(readFileSync(join(logs.directory, logs.segmentNames()[0]!)).length)
+    expect(logs.segmentNames()).toHaveLength(1)
+    await logs.close(log)
+    expect(await readSequences(logs.open())).toEqual([1, 2])
+    expect(logs.losses).toEqual([])
   })
 
   test('a segment that was given up in the middle grows old as the others do', async () => {
-    const log = openLog({ ageMaxMs: 200 })
+    const log = logs.open({ ageMaxMs: 200 })
     append(log, layoutOf(1, 3))
     disk.failsWrite = () => true
     append(log, layoutOf(1, 3))
     disk.failsWrite = () => false
     await expect.poll(() => log.isWriting).toBe(true)
     expect(log.segmentCount).toBe(2)
-    await expect.poll(() => losses).toEqual([['a', 'storage_age', 1, 3]])
+    await expect.poll(() => logs.losses).toEqual([['a', 'storage_age', 1, 3]])
     expect(log.segmentCount).toBe(1)
   })
 
   test('a full disk gets room from what is delivered, the last segment included', async () => {
-    const log = openLog()
+    const log = logs.open()
     append(log, layoutOf(1, 3))
-    disk.failsWrite = () => existsSync(join(directory, `${'1'.padStart(16, '0')}.frames`))
+    disk.failsWrite = () => existsSync(join(logs.directory, `${'1'.padStart(16, '0')}.frames`))
     append(log, layoutOf(1, 3))
     expect(log.isWriting).toBe(false)
     await new Promise((resolve) => setTimeout(resolve, 60))
     expect(log.isWriting).toBe(false)
     log.acknowledge('a', 2)
     await expect.poll(() => log.isWriting).toBe(true)
-    await closeLog(log)
-    expect(await readAll(openLog())).toEqual([2])
-    expect(losses).toEqual([])
+    await logs.close(log)
+    expect(await readSequences(logs.open())).toEqual([2])
+    expect(logs.losses).toEqual([])
   })
 
   test('what the disk does not take until the end is told as lost', async () => {
-    const log = openLog()
+    const log = logs.open()
     append(log, layoutOf(1, 3))
     disk.failsWrite = () => true
     for (let i = 0; i < 3; i++) append(log, layoutOf(1, 3))
     // Read, and not delivered.
     expect(log.reader('a').tryNext()?.sequence).toBe(1)
     expect(log.reader('a').tryNext()?.sequence).toBe(2)
-    await closeLog(log)
-    expect(losses).toEqual([2, 3, 4].map(() => ['a', 'disk_full', 1, 3]))
+    await logs.close(log)
+    expect(logs.losses).toEqual([2, 3, 4].map(() => ['a', 'disk_full', 1, 3]))
     disk.failsWrite = () => false
-    const again = openLog()
-    expect(await readAll(again)).toEqual([1])
+    const again = logs.open()
+    expect(await readSequences(again)).toEqual([1])
     // No new frame gets the number of one that is counted as lost.
     append(again, layoutOf(1, 3))
-    expect(await readAll(again)).toEqual([5])
-    expect(losses).toHaveLength(3)
+    expect(await readSequences(again)).toEqual([5])
+    expect(logs.losses).toHaveLength(3)
   })
 
   test('reads on after a shortage of file descriptors, and loses nothing', async () => {
-    const log = openLog({ tailBytesMax: 1 })
+    const log = logs.open({ tailBytesMax: 1 })
     for (let i = 0; i < 5; i++) append(log, layoutOf(1, 3))
     disk.failsOpen = 'EMFILE'
     setTimeout(() => (disk.failsOpen = undefined), 30)
-    expect(await readAll(log)).toEqual([1, 2, 3, 4, 5])
-    expect(losses).toEqual([])
-    expect(problems).toContain('cannot read a log segment, trying again')
+    expect(await readSequences(log)).toEqual([1, 2, 3, 4, 5])
+    expect(logs.losses).toEqual([])
+    expect(logs.problems).toContain('cannot read a log segment, trying again')
   })
 
   test('a segment that cannot be removed stops neither scrapes nor the process', async () => {
-    const log = openLog({ bytesMax: 2 ** 17, tailBytesMax: 1 })
+    const log = logs.open({ bytesMax: 2 ** 17, tailBytesMax: 1 })
     append(log, large)
     // A file in whose place a directory stands cannot be unlinked.
-    const path = join(directory, segments()[0]!)
+    const path = join(logs.directory, logs.segmentNames()[0]!)
     rmSync(path)
     mkdirSync(path)
     for (let i = 0; i < 40; i++) append(log, large)
-    expect(problems).toContain('cannot remove a log segment')
+    expect(logs.problems).toContain('cannot remove a log segment')
     expect(log.bytes).toBeLessThanOrEqual(2 ** 17)
   })
 
   test.runIf(process.platform === 'linux')('makes room with what is delivered when there is none for the cursor', async () => {
-    const log = openLog({ bytesMax: 2 ** 21, tailBytesMax: 1 })
+    const log = logs.open({ bytesMax: 2 ** 21, tailBytesMax: 1 })
     for (let i = 0; i < 40; i++) append(log, large)
     const count = log.segmentCount
     expect(count).toBeGreaterThan(3)
-    await readAll(log)
+    await readSequences(log)
     // The first cursor is stored, and no other one under way.
-    await expect.poll(() => existsSync(join(directory, 'cursors', 'a.cursor'))).toBe(true)
-    await expect.poll(() => existsSync(join(directory, 'cursors', 'a.cursor.tmp'))).toBe(false)
-    symlinkSync('/dev/full', join(directory, 'cursors', 'a.cursor.tmp'))
+    await expect.poll(() => existsSync(join(logs.directory, 'cursors', 'a.cursor'))).toBe(true)
+    await expect.poll(() => existsSync(join(logs.directory, 'cursors', 'a.cursor.tmp'))).toBe(false)
+    symlinkSync('/dev/full', join(logs.directory, 'cursors', 'a.cursor.tmp'))
     log.acknowledge('a', log.nextSequence - 1)
     await expect.poll(() => log.segmentCount).toBe(1)
-    expect(problems).toContain('cannot store the cursor of a remote')
-    expect(losses).toEqual([])
+    expect(logs.problems).toContain('cannot store the cursor of a remote')
+    expect(logs.losses).toEqual([])
     // What the last segment still has is kept.
-    rmSync(join(directory, 'cursors', 'a.cursor.tmp'))
-    await expect.poll(() => existsSync(join(directory, 'cursors', 'a.cursor'))).toBe(true)
-    await closeLog(log)
-    expect(await readAll(openLog())).toEqual([40])
+    rmSync(join(logs.directory, 'cursors', 'a.cursor.tmp'))
+    await expect.poll(() => existsSync(join(logs.directory, 'cursors', 'a.cursor'))).toBe(true)
+    await logs.close(log)
+    expect(await readSequences(logs.open())).toEqual([40])
   })
 
   test('what the ring dropped is not counted once more after a restart or a reload', async () => {
-    const log = openLog({ ringBytesMax: 5000, tailBytesMax: 1 })
+    const log = logs.open({ ringBytesMax: 5000, tailBytesMax: 1 })
     append(log, layoutOf(1, 3))
     disk.failsWrite = () => true
     for (let i = 0; i < 20; i++) append(log, layoutOf(2, 100))
-    expect(losses.length).toBeGreaterThan(0)
-    expect(losses.every(([, reason, frames, samples]) => reason === 'disk_full' && frames === 1 && samples === 100)).toBe(true)
-    const lost = losses.length
+    expect(logs.losses.length).toBeGreaterThan(0)
+    expect(logs.losses.every(([, reason, frames, samples]) => reason === 'disk_full' && frames === 1 && samples === 100)).toBe(true)
+    const lost = logs.losses.length
     disk.failsWrite = () => false
     await expect.poll(() => log.isWriting).toBe(true)
     const expected = [1, ...Array.from({ length: 20 - lost }, (_, i) => 2 + lost + i)]
-    expect(await readAll(log)).toEqual(expected)
+    expect(await readSequences(log)).toEqual(expected)
     log.rewind('a')
-    expect(await readAll(log)).toEqual(expected)
-    await closeLog(log)
-    expect(await readAll(openLog())).toEqual(expected)
-    expect(losses).toHaveLength(lost)
+    expect(await readSequences(log)).toEqual(expected)
+    await logs.close(log)
+    expect(await readSequences(logs.open())).toEqual(expected)
+    expect(logs.losses).toHaveLength(lost)
   })
 })

@@ -1,55 +1,22 @@
-import {
-  appendFileSync,
-  copyFileSync,
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  utimesSync,
-  writeFileSync,
-} from 'node:fs'
-import { tmpdir } from 'node:os'
+import { appendFileSync, copyFileSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { settledRangesMax } from './cursor-file.ts'
 import { createHeader, headerBytes, layoutFrame, putHeader, readHeader, sampleFrame } from './frame-header.ts'
-import { FrameLog } from './frame-log.ts'
-import type { FrameLogOptions } from './frame-log.ts'
+import type { FrameLog } from './frame-log.ts'
 import { LayoutBuilder } from './layout-builder.ts'
+import { readSequences, TestLogs } from './testkit/open-log.ts'
 
-let directory: string
-let losses: [string, string, number, number | undefined][]
-let problems: string[]
-const open: FrameLog[] = []
+let logs: TestLogs
 
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'narthex-loss-'))
-  losses = []
-  problems = []
+  logs = new TestLogs({ cursorIntervalMs: 20, packAfterMs: Infinity })
 })
 
 afterEach(async () => {
   vi.useRealTimers()
-  await Promise.all(open.splice(0).map((log) => log.close()))
-  rmSync(directory, { recursive: true, force: true })
+  await logs.end()
 })
-
-function openLog(options: Partial<FrameLogOptions> = {}): FrameLog {
-  const events = {
-    onLoss: (...loss: [string, string, number, number | undefined]) => void losses.push(loss),
-    onProblem: (text: string) => void problems.push(text),
-  }
-  const log = new FrameLog({ directory, remotes: ['a'], events, cursorIntervalMs: 20, packAfterMs: Infinity, ...options })
-  open.push(log)
-  return log
-}
-
-async function closeLog(log: FrameLog): Promise<void> {
-  open.splice(open.indexOf(log), 1)
-  await log.close()
-}
 
 const builder = new LayoutBuilder()
 for (let i = 0; i < 3; i++) builder.addPairs(['__name__', `m${i}`])
@@ -63,18 +30,14 @@ function append(log: FrameLog, count: number): void {
 /** A run of the agent per count, so a segment for each. */
 async function writeSegments(...counts: number[]): Promise<string[]> {
   for (const count of counts) {
-    const log = openLog()
+    const log = logs.open()
     append(log, count)
-    await closeLog(log)
+    await logs.close(log)
   }
   return segments()
 }
 
-const segments = (): string[] =>
-  readdirSync(directory)
-    .filter((name) => name.endsWith('.frames'))
-    .sort()
-    .map((name) => join(directory, name))
+const segments = (): string[] => logs.segmentNames().map((name) => join(logs.directory, name))
 
 /** Where the frames of a kind begin. */
 function framesOf(bytes: Uint8Array, kind: number): number[] {
@@ -83,17 +46,6 @@ function framesOf(bytes: Uint8Array, kind: number): number[] {
   for (let at = 0; readHeader(bytes, at, bytes.length, header); at += headerBytes + header.payloadBytes)
     if (header.kind === kind) starts.push(at)
   return starts
-}
-
-async function readAll(log: FrameLog, remote = 'a'): Promise<number[]> {
-  const reader = log.reader(remote)
-  const sequences: number[] = []
-  for (;;) {
-    const frame = reader.tryNext()
-    if (frame !== undefined) sequences.push(frame.sequence)
-    else if (reader.isBehind) await reader.load()
-    else return sequences
-  }
 }
 
 function setAge(path: string, ageMs: number): void {
@@ -108,42 +60,42 @@ describe('the age cap', () => {
     const paths = await writeSegments(4, 5, 6)
     setAge(paths[0]!, 2 * hourMs)
     setAge(paths[1]!, hourMs / 2)
-    const log = openLog({ ageMaxMs: hourMs })
+    const log = logs.open({ ageMaxMs: hourMs })
     await expect.poll(() => log.segmentCount).toBe(2)
-    expect(losses).toEqual([['a', 'storage_age', 4, 12]])
+    expect(logs.losses).toEqual([['a', 'storage_age', 4, 12]])
     expect(segments()).toEqual(paths.slice(1))
-    expect(await readAll(log)).toEqual([5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15])
+    expect(await readSequences(log)).toEqual([5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15])
   })
 
   test('counts nothing that was read, and never takes the newest segment', async () => {
     const paths = await writeSegments(4, 5)
-    const log = openLog({ ageMaxMs: hourMs, cursorIntervalMs: 100 })
-    expect(await readAll(log)).toHaveLength(9)
-    await closeLog(log)
+    const log = logs.open({ ageMaxMs: hourMs, cursorIntervalMs: 100 })
+    expect(await readSequences(log)).toHaveLength(9)
+    await logs.close(log)
     for (const path of paths) setAge(path, 2 * hourMs)
-    const again = openLog({ ageMaxMs: hourMs })
+    const again = logs.open({ ageMaxMs: hourMs })
     again.reader('a').skipTo(3)
     await expect.poll(() => again.segmentCount).toBe(1)
-    expect(losses).toEqual([['a', 'storage_age', 2, 6]])
+    expect(logs.losses).toEqual([['a', 'storage_age', 2, 6]])
     await new Promise((resolve) => setTimeout(resolve, 60))
     expect(again.segmentCount).toBe(1)
-    expect(await readAll(again)).toEqual([5, 6, 7, 8, 9])
+    expect(await readSequences(again)).toEqual([5, 6, 7, 8, 9])
   })
 
   test('goes by how long it was, not by a wall clock that was set', async () => {
     await writeSegments(4, 5)
-    const log = openLog({ ageMaxMs: hourMs })
+    const log = logs.open({ ageMaxMs: hourMs })
     append(log, 1)
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 24 * hourMs })
     await new Promise((resolve) => setTimeout(resolve, 60))
     expect(log.segmentCount).toBe(3)
-    expect(losses).toEqual([])
+    expect(logs.losses).toEqual([])
   })
 
   test('a file from the future is taken for new', async () => {
     const paths = await writeSegments(4, 5)
     setAge(paths[0]!, -24 * hourMs)
-    const log = openLog({ ageMaxMs: hourMs })
+    const log = logs.open({ ageMaxMs: hourMs })
     await new Promise((resolve) => setTimeout(resolve, 60))
     expect(log.segmentCount).toBe(2)
   })
@@ -158,9 +110,9 @@ describe('samples that are lost', () => {
     bytes[frames[2]! + headerBytes]! ^= 1
     writeFileSync(paths[0]!, bytes)
     setAge(paths[0]!, 2 * hourMs)
-    const log = openLog({ ageMaxMs: hourMs })
+    const log = logs.open({ ageMaxMs: hourMs })
     await expect.poll(() => log.segmentCount).toBe(1)
-    expect(losses).toEqual([
+    expect(logs.losses).toEqual([
       ['a', 'damaged', 1, 3],
       ['a', 'storage_age', 9, 27],
     ])
@@ -169,11 +121,11 @@ describe('samples that are lost', () => {
   test('with a segment that cannot be read any more', async () => {
     const paths = await writeSegments(10, 5)
     setAge(paths[0]!, 2 * hourMs)
-    const log = openLog({ ageMaxMs: hourMs })
+    const log = logs.open({ ageMaxMs: hourMs })
     rmSync(paths[0]!)
     await expect.poll(() => log.segmentCount).toBe(1)
-    expect(losses).toEqual([['a', 'damaged', 10, undefined]])
-    expect(await readAll(log)).toEqual([11, 12, 13, 14, 15])
+    expect(logs.losses).toEqual([['a', 'damaged', 10, undefined]])
+    expect(await readSequences(log)).toEqual([11, 12, 13, 14, 15])
   })
 
   test('are told once, also when the log is read again', async () => {
@@ -181,14 +133,14 @@ describe('samples that are lost', () => {
     const bytes = readFileSync(paths[0]!)
     bytes[framesOf(bytes, sampleFrame)[2]! + headerBytes]! ^= 1
     writeFileSync(paths[0]!, bytes)
-    const log = openLog()
+    const log = logs.open()
     const expected = [1, 2, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]
-    expect(await readAll(log)).toEqual(expected)
+    expect(await readSequences(log)).toEqual(expected)
     log.rewind('a')
-    expect(await readAll(log)).toEqual(expected)
-    await closeLog(log)
-    expect(await readAll(openLog())).toEqual(expected)
-    expect(losses).toEqual([['a', 'damaged', 1, 3]])
+    expect(await readSequences(log)).toEqual(expected)
+    await logs.close(log)
+    expect(await readSequences(logs.open())).toEqual(expected)
+    expect(logs.losses).toEqual([['a', 'damaged', 1, 3]])
   })
 
   test('to a layout that passes its checksum and is none: its frames, and nothing else', async () => {
@@ -202,48 +154,48 @@ describe('samples that are lost', () => {
       putHeader(bytes, at, end, header)
     }
     writeFileSync(path!, bytes)
-    expect(await readAll(openLog())).toEqual([4, 5])
-    expect(losses).toEqual([['a', 'damaged', 3, 9]])
+    expect(await readSequences(logs.open())).toEqual([4, 5])
+    expect(logs.losses).toEqual([['a', 'damaged', 3, 9]])
   })
 
   test('no frame in memory is skipped where the disk has nothing', async () => {
     await writeSegments(5)
-    const log = openLog()
+    const log = logs.open()
     for (const path of segments()) rmSync(path)
     append(log, 3)
-    expect(await readAll(log)).toEqual([6, 7, 8])
-    expect(losses).toEqual([['a', 'damaged', 5, undefined]])
+    expect(await readSequences(log)).toEqual([6, 7, 8])
+    expect(logs.losses).toEqual([['a', 'damaged', 5, undefined]])
   })
 })
 
 describe('cursors', () => {
   test('are whole when the log is closed while they are stored', async () => {
     for (let round = 0; round < 20; round++) {
-      const log = openLog({ cursorIntervalMs: 1 })
+      const log = logs.open({ cursorIntervalMs: 1 })
       append(log, 20)
       for (let next = log.nextSequence - 20; next < log.nextSequence; next++) {
         log.acknowledge('a', next)
         if (next % 3 === 0) await new Promise((resolve) => setTimeout(resolve, 1))
       }
       log.acknowledge('a', log.nextSequence)
-      await closeLog(log)
-      const stored = JSON.parse(readFileSync(join(directory, 'cursors', 'a.cursor'), 'utf8')) as { next: number }
+      await logs.close(log)
+      const stored = JSON.parse(readFileSync(join(logs.directory, 'cursors', 'a.cursor'), 'utf8')) as { next: number }
       expect(stored.next).toBe(log.nextSequence)
     }
-    expect(problems).toEqual([])
-    expect(readdirSync(join(directory, 'cursors'))).toEqual(['a.cursor'])
+    expect(logs.problems).toEqual([])
+    expect(readdirSync(join(logs.directory, 'cursors'))).toEqual(['a.cursor'])
   })
 
   test('get on in a run that does not last for an interval', async () => {
-    const log = openLog({ cursorIntervalMs: 1000 })
+    const log = logs.open({ cursorIntervalMs: 1000 })
     append(log, 5)
     log.acknowledge('a', 4)
-    await expect.poll(() => existsSync(join(directory, 'cursors', 'a.cursor')), { timeout: 500 }).toBe(true)
-    expect(JSON.parse(readFileSync(join(directory, 'cursors', 'a.cursor'), 'utf8'))).toMatchObject({ next: 4 })
+    await expect.poll(() => existsSync(join(logs.directory, 'cursors', 'a.cursor')), { timeout: 500 }).toBe(true)
+    expect(JSON.parse(readFileSync(join(logs.directory, 'cursors', 'a.cursor'), 'utf8'))).toMatchObject({ next: 4 })
   })
 
   test('one of a remote that leaves while it is stored is not left behind', async () => {
-    const log = openLog({ remotes: ['a', 'b'], cursorIntervalMs: 1 })
+    const log = logs.open({ remotes: ['a', 'b'], cursorIntervalMs: 1 })
     for (let i = 0; i < 30; i++) {
       append(log, 1)
       log.acknowledge('b', log.nextSequence)
@@ -252,36 +204,36 @@ describe('cursors', () => {
       log.setRemotes(['a', 'b'])
       log.setRemotes(['a'])
     }
-    await closeLog(log)
-    expect(readdirSync(join(directory, 'cursors'))).toEqual(['a.cursor'])
+    await logs.close(log)
+    expect(readdirSync(join(logs.directory, 'cursors'))).toEqual(['a.cursor'])
   })
 
   test('what two lanes delivered, one after the other, is not sent again after a restart', async () => {
-    let log = openLog()
+    let log = logs.open()
     append(log, 5)
     log.openLane('a')
     append(log, 5)
     // Frames 6 to 8 by the first live lane.
     log.acknowledge('a', 3, 9)
-    await closeLog(log)
-    log = openLog()
+    await logs.close(log)
+    log = logs.open()
     append(log, 2)
     log.openLane('a')
     append(log, 2)
     log.acknowledge('a', 4, 14)
     expect(log.pendingFrames('a')).toBe(7)
-    await closeLog(log)
-    log = openLog()
-    expect(await readAll(log)).toEqual([4, 5, 9, 10, 11, 12, 14])
-    expect(losses).toEqual([])
+    await logs.close(log)
+    log = logs.open()
+    expect(await readSequences(log)).toEqual([4, 5, 9, 10, 11, 12, 14])
+    expect(logs.losses).toEqual([])
     log.acknowledge('a', 15)
-    await closeLog(log)
-    const stored = readFileSync(join(directory, 'cursors', 'a.cursor'), 'utf8')
+    await logs.close(log)
+    const stored = readFileSync(join(logs.directory, 'cursors', 'a.cursor'), 'utf8')
     expect(stored).toBe('{"version":1,"remote":"a","next":15}\n')
   })
 
   test('remember a bounded number of ranges, the newest', async () => {
-    const log = openLog()
+    const log = logs.open()
     append(log, 2 * settledRangesMax + 10)
     log.abandon('a', new Map())
     const stored = {
@@ -290,11 +242,11 @@ describe('cursors', () => {
       next: 1,
       settled: Array.from({ length: settledRangesMax + 2 }, (_, i) => ({ first: 2 * i + 2, end: 2 * i + 3 })),
     }
-    await closeLog(log)
-    writeFileSync(join(directory, 'cursors', 'a.cursor'), JSON.stringify(stored))
-    const again = openLog()
+    await logs.close(log)
+    writeFileSync(join(logs.directory, 'cursors', 'a.cursor'), JSON.stringify(stored))
+    const again = logs.open()
     expect(again.pendingFrames('a')).toBe(2 * settledRangesMax + 10 - settledRangesMax)
-    const sequences = await readAll(again)
+    const sequences = await readSequences(again)
     expect(sequences.slice(0, 6)).toEqual([1, 2, 3, 4, 5, 7])
   })
 
@@ -303,13 +255,13 @@ describe('cursors', () => {
     ['something else', '{"version":1,"remote":"a","next":2,"settled":"x","done":[]}'],
   ])('with %s among what is settled are taken without it', async (_what, text) => {
     await writeSegments(4)
-    writeFileSync(join(directory, 'cursors', 'a.cursor'), text)
-    expect(await readAll(openLog())).toEqual([2, 3, 4])
+    writeFileSync(join(logs.directory, 'cursors', 'a.cursor'), text)
+    expect(await readSequences(logs.open())).toEqual([2, 3, 4])
   })
 
   test('ahead of a log that lost its end: nothing gets the number of a frame that was delivered', async () => {
     const [path] = await writeSegments(9)
-    writeFileSync(join(directory, 'cursors', 'b.cursor'), '{"version":1,"remote":"b","next":10}')
+    writeFileSync(join(logs.directory, 'cursors', 'b.cursor'), '{"version":1,"remote":"b","next":10}')
     const bytes = readFileSync(path!)
     // A power cut took the last three frames, and left a part of one.
     const cut = framesOf(bytes, sampleFrame)[6]!
@@ -317,20 +269,20 @@ describe('cursors', () => {
     copyFileSync(`${path!}.cut`, path!)
     rmSync(`${path!}.cut`)
     appendFileSync(path!, bytes.subarray(cut, cut + 30))
-    const log = openLog({ remotes: ['a', 'b'] })
+    const log = logs.open({ remotes: ['a', 'b'] })
     append(log, 2)
-    expect(await readAll(log, 'b')).toEqual([10, 11])
-    expect(await readAll(log, 'a')).toEqual([1, 2, 3, 4, 5, 6, 10, 11])
-    expect(losses).toEqual([['a', 'damaged', 3, undefined]])
+    expect(await readSequences(log, 'b')).toEqual([10, 11])
+    expect(await readSequences(log, 'a')).toEqual([1, 2, 3, 4, 5, 6, 10, 11])
+    expect(logs.losses).toEqual([['a', 'damaged', 3, undefined]])
   })
 
   test('a log whose newest segment was taken away goes on behind the cursor', async () => {
     const paths = await writeSegments(4, 5)
-    writeFileSync(join(directory, 'cursors', 'a.cursor'), '{"version":1,"remote":"a","next":8}')
+    writeFileSync(join(logs.directory, 'cursors', 'a.cursor'), '{"version":1,"remote":"a","next":8}')
     renameSync(paths[1]!, `${paths[1]!}.away`)
-    const log = openLog()
+    const log = logs.open()
     append(log, 1)
-    expect(await readAll(log)).toEqual([8])
-    expect(losses).toEqual([])
+    expect(await readSequences(log)).toEqual([8])
+    expect(logs.losses).toEqual([])
   })
 })

@@ -4,39 +4,24 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { symbolText, locateSymbols } from '@narthex/wire/symbol-table'
-import { FrameLog } from './frame-log.ts'
-import type { FrameLogOptions } from './frame-log.ts'
+import type { FrameLog } from './frame-log.ts'
 import type { SeriesLayout } from './frame.ts'
 import { LayoutBuilder } from './layout-builder.ts'
 import { FrameColumns } from './sample-frame.ts'
 import type { FrameRef } from './sample-frame.ts'
+import { readFrames, TestLogs } from './testkit/open-log.ts'
 
-let directory: string
-let losses: [string, string, number, number | undefined][]
-let problems: string[]
-const open: FrameLog[] = []
+let logs: TestLogs
 const copies: string[] = []
 
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'narthex-log-'))
-  losses = []
-  problems = []
+  logs = new TestLogs({ cursorIntervalMs: 20, syncIntervalMs: 20, healIntervalMs: 20 })
 })
 
 afterEach(async () => {
-  await Promise.all(open.splice(0).map((log) => log.close()))
-  for (const path of [directory, ...copies.splice(0)]) rmSync(path, { recursive: true, force: true })
+  await logs.end()
+  for (const path of copies.splice(0)) rmSync(path, { recursive: true, force: true })
 })
-
-function openLog(options: Partial<FrameLogOptions> = {}): FrameLog {
-  const events = {
-    onLoss: (...loss: [string, string, number, number | undefined]) => void losses.push(loss),
-    onProblem: (text: string) => void problems.push(text),
-  }
-  const log = new FrameLog({ directory, remotes: ['a'], events, cursorIntervalMs: 20, syncIntervalMs: 20, healIntervalMs: 20, ...options })
-  open.push(log)
-  return log
-}
 
 function layoutOf(target: number, seriesCount: number, filler = ''): SeriesLayout {
   const builder = new LayoutBuilder()
@@ -56,16 +41,10 @@ function append(log: FrameLog, layout: SeriesLayout, time: number, values: numbe
   log.append({ layout, indexes: indexes === undefined ? undefined : Uint32Array.from(indexes), times: time, words, count: values.length })
 }
 
-/** Everything that a reader gives until it is up to date. */
-async function readAll(log: FrameLog, remote = 'a'): Promise<FrameRef[]> {
-  const reader = log.reader(remote)
+async function readAll(log: FrameLog, remote?: string): Promise<FrameRef[]> {
   const frames: FrameRef[] = []
-  for (;;) {
-    const frame = reader.tryNext()
-    if (frame !== undefined) frames.push(frame)
-    else if (reader.isBehind) await reader.load()
-    else return frames
-  }
+  for await (const frame of readFrames(log, remote)) frames.push(frame)
+  return frames
 }
 
 function describeFrame(frame: FrameRef): string {
@@ -82,10 +61,6 @@ function describeFrame(frame: FrameRef): string {
   }).join('; ')
 }
 
-function segmentNames(): string[] {
-  return readdirSync(directory).filter((name) => name.endsWith('.frames'))
-}
-
 /** A directory with just these bytes as its only segment. */
 function directoryWith(name: string, bytes: Uint8Array): string {
   const copy = mkdtempSync(join(tmpdir(), 'narthex-log-'))
@@ -96,7 +71,7 @@ function directoryWith(name: string, bytes: Uint8Array): string {
 
 describe('FrameLog', () => {
   test('gives frames back with labels, times and values', async () => {
-    const log = openLog()
+    const log = logs.open()
     append(log, layoutOf(1, 2), 1000, [1.5, -2])
     append(log, layoutOf(2, 3), 2000, [7, 8], [2, 0])
     const times = Float64Array.of(5000, 4000)
@@ -109,12 +84,12 @@ describe('FrameLog', () => {
   })
 
   test('gives the same from disk as from memory, with metadata', async () => {
-    const log = openLog()
+    const log = logs.open()
     const layout = layoutOf(1, 3)
     for (let i = 0; i < 10; i++) append(log, layout, 1000 + i, [i, i / 3, NaN])
     const fromMemory = await readAll(log)
-    await log.close()
-    const again = openLog()
+    await logs.close(log)
+    const again = logs.open()
     const fromDisk = await readAll(again)
     expect(fromDisk.map(describeFrame)).toEqual(fromMemory.map(describeFrame))
     expect(fromDisk[0]!.layout.families).toEqual(layout.families)
@@ -123,13 +98,13 @@ describe('FrameLog', () => {
   })
 
   test('goes on at the cursor after a restart, per remote', async () => {
-    const log = openLog({ remotes: ['a', 'b'] })
+    const log = logs.open({ remotes: ['a', 'b'] })
     const layout = layoutOf(1, 1)
     for (let i = 0; i < 10; i++) append(log, layout, i, [i])
     log.acknowledge('a', 8)
     log.acknowledge('b', 3)
-    await log.close()
-    const again = openLog({ remotes: ['a', 'b'] })
+    await logs.close(log)
+    const again = logs.open({ remotes: ['a', 'b'] })
     expect((await readAll(again, 'a')).map((frame) => frame.sequence)).toEqual([8, 9, 10])
     expect((await readAll(again, 'b')).map((frame) => frame.sequence)).toEqual([3, 4, 5, 6, 7, 8, 9, 10])
     append(again, layout, 11, [11])
@@ -137,37 +112,37 @@ describe('FrameLog', () => {
   })
 
   test('keeps what was appended when the process dies, without close', async () => {
-    const log = openLog()
+    const log = logs.open()
     const layout = layoutOf(1, 1)
     for (let i = 0; i < 5; i++) append(log, layout, i, [i])
     const copy = mkdtempSync(join(tmpdir(), 'narthex-log-'))
-    for (const name of readdirSync(directory)) if (name.endsWith('.frames')) copyFileSync(join(directory, name), join(copy, name))
-    const again = openLog({ directory: copy })
+    for (const name of readdirSync(logs.directory)) if (name.endsWith('.frames')) copyFileSync(join(logs.directory, name), join(copy, name))
+    const again = logs.open({ directory: copy })
     expect(await readAll(again)).toHaveLength(5)
     rmSync(copy, { recursive: true })
   })
 
   test('cuts a torn tail, tells it, and keeps every frame before it', async () => {
-    const log = openLog()
+    const log = logs.open()
     const layout = layoutOf(1, 4)
     for (let i = 0; i < 20; i++) append(log, layout, i, [i, i, i, i])
-    await log.close()
-    const name = segmentNames()[0]!
-    const whole = readFileSync(join(directory, name))
+    await logs.close(log)
+    const name = logs.segmentNames()[0]!
+    const whole = readFileSync(join(logs.directory, name))
     const frameBytes = whole.length - whole.lastIndexOf('NXF1')
     for (let cut = 1; cut <= frameBytes; cut += 7) {
-      problems = []
-      const again = openLog({ directory: directoryWith(name, whole.subarray(0, whole.length - cut)) })
-      expect(problems).toEqual(cut === frameBytes ? [] : ['cut the torn tail of the last log segment'])
+      logs.problems = []
+      const again = logs.open({ directory: directoryWith(name, whole.subarray(0, whole.length - cut)) })
+      expect(logs.problems).toEqual(cut === frameBytes ? [] : ['cut the torn tail of the last log segment'])
       expect((await readAll(again)).map((frame) => frame.sequence)).toEqual(Array.from({ length: 19 }, (_, i) => i + 1))
       append(again, layout, 99, [1, 2, 3, 4])
       expect((await readAll(again)).map((frame) => frame.sequence)).toEqual([20])
     }
-    expect(losses).toEqual([])
+    expect(logs.losses).toEqual([])
   })
 
   test('loses at most the damaged frame to a flipped byte, and counts it', async () => {
-    const log = openLog()
+    const log = logs.open()
     const layouts = [layoutOf(1, 3), layoutOf(2, 5), layoutOf(3, 2)]
     const sent: number[] = []
     for (let i = 0; i < 30; i++) {
@@ -181,27 +156,27 @@ describe('FrameLog', () => {
       sent.push(i + 1)
     }
     const expected = (await readAll(log)).map(describeFrame)
-    await log.close()
-    const name = segmentNames()[0]!
-    const whole = readFileSync(join(directory, name))
+    await logs.close(log)
+    const name = logs.segmentNames()[0]!
+    const whole = readFileSync(join(logs.directory, name))
     await fc.assert(
       fc.asyncProperty(fc.nat({ max: whole.length - 1 }), fc.integer({ min: 1, max: 255 }), async (at, change) => {
         const damaged = Uint8Array.from(whole)
         damaged[at]! ^= change
-        losses = []
-        const again = openLog({ directory: directoryWith(name, damaged) })
+        logs.losses = []
+        const again = logs.open({ directory: directoryWith(name, damaged) })
         const got = (await readAll(again)).map(describeFrame)
         const torn = expected.length - (again.nextSequence - 1)
         expect(got.length).toBeGreaterThanOrEqual(expected.length - 1)
         expect(got.filter((text) => !expected.includes(text))).toEqual([])
-        expect(losses.reduce((sum, [, , frames]) => sum + frames, 0) + torn).toBe(expected.length - got.length)
+        expect(logs.losses.reduce((sum, [, , frames]) => sum + frames, 0) + torn).toBe(expected.length - got.length)
       }),
       { numRuns: 60 },
     )
   })
 
   test('reads a backlog from many segments while new frames come, in order and without a gap', async () => {
-    const log = openLog({ tailBytesMax: 50_000 })
+    const log = logs.open({ tailBytesMax: 50_000 })
     const layout = layoutOf(1, 2000)
     const values = Array.from({ length: 2000 }, (_, i) => i * Math.PI)
     for (let i = 0; i < 1200; i++) append(log, layout, i, values)
@@ -219,11 +194,11 @@ describe('FrameLog', () => {
       expect(frame.sequence).toBe(next++)
       if (next % 10 === 0 && appended < 1300) append(log, layout, appended++, values)
     }
-    expect(losses).toEqual([])
+    expect(logs.losses).toEqual([])
   })
 
   test('removes segments when all remotes acknowledged them', async () => {
-    const log = openLog({ remotes: ['a', 'b'] })
+    const log = logs.open({ remotes: ['a', 'b'] })
     const layout = layoutOf(1, 2000)
     const values = Array.from({ length: 2000 }, (_, i) => i * Math.PI)
     for (let i = 0; i < 1200; i++) append(log, layout, i, values)
@@ -234,12 +209,12 @@ describe('FrameLog', () => {
     expect(log.segmentCount).toBe(count)
     log.acknowledge('b', log.nextSequence)
     await expect.poll(() => log.segmentCount).toBe(1)
-    expect(segmentNames()).toHaveLength(1)
+    expect(logs.segmentNames()).toHaveLength(1)
   })
 
   test('drops the oldest segment at the byte cap and counts its unread samples exactly', async () => {
     const bytesMax = 20 * 2 ** 20
-    const log = openLog({ bytesMax, tailBytesMax: 1 })
+    const log = logs.open({ bytesMax, tailBytesMax: 1 })
     const layout = layoutOf(1, 2000)
     const values = Array.from({ length: 2000 }, (_, i) => i * Math.PI)
     const reader = log.reader('a')
@@ -252,16 +227,16 @@ describe('FrameLog', () => {
     const total = 2500
     for (let i = 10; i < total; i++) append(log, layout, i, values)
     expect(log.bytes).toBeLessThanOrEqual(bytesMax)
-    const onDisk = segmentNames()
-    expect(onDisk.reduce((sum, name) => sum + statSync(join(directory, name)).size, 0)).toBe(log.bytes)
+    const onDisk = logs.segmentNames()
+    expect(onDisk.reduce((sum, name) => sum + statSync(join(logs.directory, name)).size, 0)).toBe(log.bytes)
     const got = await readAll(log)
-    expect(losses.every(([remote, reason]) => remote === 'a' && reason === 'storage_cap')).toBe(true)
-    expect(losses.reduce((sum, [, , , samples]) => sum + samples!, 0)).toBe((total - 10 - got.length) * 2000)
+    expect(logs.losses.every(([remote, reason]) => remote === 'a' && reason === 'storage_cap')).toBe(true)
+    expect(logs.losses.reduce((sum, [, , , samples]) => sum + samples!, 0)).toBe((total - 10 - got.length) * 2000)
     expect(got.at(-1)!.sequence).toBe(total)
   })
 
   test('a removed remote loses its cursor, a new one begins with the oldest frame kept', async () => {
-    const log = openLog()
+    const log = logs.open()
     for (let i = 0; i < 4; i++) append(log, layoutOf(1, 1), i, [i])
     log.acknowledge('a', 3)
     log.setRemotes(['b'])
@@ -270,26 +245,26 @@ describe('FrameLog', () => {
   })
 
   test('keeps samples in the ring while the disk fails, heals by itself, and counts what the ring could not hold', async () => {
-    const log = openLog({ ringBytesMax: 30_000 })
+    const log = logs.open({ ringBytesMax: 30_000 })
     const layout = layoutOf(1, 100)
     const values = Array.from({ length: 100 }, (_, i) => i * Math.PI)
     append(log, layout, 0, values)
     // A directory that is gone refuses new segments as a full disk does: a full segment makes the writer ask for one.
-    rmSync(directory, { recursive: true })
+    rmSync(logs.directory, { recursive: true })
     const big = layoutOf(2, 2000)
     const bigValues = Array.from({ length: 2000 }, (_, i) => i * Math.PI)
     while (log.isWriting) append(log, big, 1, bigValues)
     const from = log.nextSequence
     await readAll(log)
-    expect(problems.at(-1)).toBe('cannot write to the log, keeping samples in memory')
+    expect(logs.problems.at(-1)).toBe('cannot write to the log, keeping samples in memory')
     for (let i = 0; i < 5; i++) append(log, layout, i, values)
     expect((await readAll(log)).map((frame) => frame.sequence)).toEqual([from, from + 1, from + 2, from + 3, from + 4])
     for (let i = 0; i < 60; i++) append(log, layout, i, values)
-    const lost = losses.filter(([, reason]) => reason === 'disk_full').reduce((sum, [, , , samples]) => sum + samples!, 0)
+    const lost = logs.losses.filter(([, reason]) => reason === 'disk_full').reduce((sum, [, , , samples]) => sum + samples!, 0)
     expect(lost).toBeGreaterThan(0)
-    mkdirSync(join(directory, 'cursors'), { recursive: true })
+    mkdirSync(join(logs.directory, 'cursors'), { recursive: true })
     await expect.poll(() => log.isWriting).toBe(true)
     expect((await readAll(log)).length).toBe(60 - lost / 100)
-    expect(problems).toContain('writing to the log again')
+    expect(logs.problems).toContain('writing to the log again')
   })
 })

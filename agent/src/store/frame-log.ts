@@ -1,21 +1,21 @@
 import { randomBytes } from 'node:crypto'
-import { readFileSync, rmSync, truncateSync } from 'node:fs'
-import { open, rm } from 'node:fs/promises'
+import { rmSync, truncateSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { makeDirectory } from '@narthex/service/make-directory'
 import { addRange, CursorFiles, syncDirectory } from './cursor-file.ts'
 import type { Cursor, FrameRange } from './cursor-file.ts'
 import { ChunkPool } from './frame-chunk.ts'
-import { sampleFrame } from './frame-header.ts'
-import { FrameScanner } from './frame-scanner.ts'
 import { FrameTail } from './frame-tail.ts'
 import type { FrameSink, ScrapeBatch } from './frame.ts'
 import { LogReader, windowBytes } from './log-reader.ts'
+import { endOfCursor, isWithin, RemotePlace } from './remote-place.ts'
 import { packSegment } from './segment-packer.ts'
 import type { FrameRef } from './sample-frame.ts'
 import { listSegments } from './segment-files.ts'
 import type { Segment } from './segment-files.ts'
 import type { SegmentWindow } from './segment-reader.ts'
+import { countFrames, readWindow, scanSegment } from './segment-scan.ts'
 import { SegmentWriter, segmentSizeFor } from './segment-writer.ts'
 
 /** Why samples were lost to a remote: the byte cap, the age cap, a damaged file, or a full disk for longer than the memory ring lasts. */
@@ -56,18 +56,6 @@ const readRetryMs = 100
 const shortages: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN', 'EBUSY'])
 const fullDisks: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT'])
 
-interface Remote {
-  readonly name: string
-  /** The reader of the backlog, and the live one while there are two lanes. */
-  readers: LogReader[]
-  cursor: Cursor
-  /** As it stands in the file; undefined before the first. */
-  stored: Cursor | undefined
-  storing: Promise<void> | undefined
-  /** Where the live lane began; its acknowledged frames lie from here on. */
-  liveFrom: number
-}
-
 /**
  * The agent's log: frames go in at one end, and every remote reads them from its own cursor. FORMAT.md says how it lies on
  * disk. A frame is kept until all remotes acknowledged it, or until the byte cap takes it, which is counted.
@@ -83,7 +71,7 @@ export class FrameLog implements FrameSink {
   readonly #healIntervalMs: number
   readonly #packAfterMs: number
   readonly #run = randomBytes(4).readUInt32LE()
-  readonly #remotes = new Map<string, Remote>()
+  readonly #remotes = new Map<string, RemotePlace>()
   readonly #tail = new FrameTail()
   readonly #windows = new ChunkPool(windowBytes, 4)
   readonly #timers: NodeJS.Timeout[] = []
@@ -117,7 +105,7 @@ export class FrameLog implements FrameSink {
     this.#cursorFiles = new CursorFiles(join(options.directory, 'cursors'))
     this.#segments = listSegments(options.directory)
     const cursors = this.#cursorFiles.readAll((text) => this.#events.onProblem(text, {}))
-    this.#nextSequence = Math.max(1, this.#recoverTail(), ...[...cursors.values()].map(endOf))
+    this.#nextSequence = Math.max(1, this.#recoverTail(), ...[...cursors.values()].map(endOfCursor))
     this.#unwritten = this.#nextSequence
     for (const segment of this.#segments) this.#segmentBytes += segment.bytes
     this.setRemotes(options.remotes, cursors)
@@ -169,15 +157,8 @@ export class FrameLog implements FrameSink {
   openLane(remote: string): LogReader {
     const known = this.#remotes.get(remote)
     if (known === undefined || known.readers.length !== 1) throw new Error(`cannot open a lane: want remote ${remote} with one`)
-    const from = this.#nextSequence
-    known.readers[0]!.until = from
-    known.liveFrom = from
-    const { done, settled, ...cursor } = known.cursor
-    // What an earlier lane delivered stays so, and makes room for what this one does.
-    if (done !== undefined || settled !== undefined)
-      known.cursor = { ...cursor, settled: done === undefined ? settled! : addRange(settled, done) }
-    const live = this.#createReader(remote, from)
-    known.readers.push(live)
+    const live = this.#createReader(known, this.#nextSequence)
+    known.openLane(this.#nextSequence, live)
     return live
   }
 
@@ -189,19 +170,7 @@ export class FrameLog implements FrameSink {
 
   /** All frames before `next` are delivered to `remote`, and those of its live lane before `liveNext`. Reaches the disk within a second. */
   acknowledge(remote: string, next: number, liveNext?: number): void {
-    const known = this.#remotes.get(remote)
-    if (known === undefined) return
-    const done =
-      liveNext === undefined ? known.cursor.done : liveNext > known.liveFrom ? { first: known.liveFrom, end: liveNext } : undefined
-    // Where the backlog ends and the live lane's begins, one number says it all.
-    const joined = done !== undefined && next >= done.first ? Math.max(next, done.end) : next
-    if (joined < known.cursor.next) return
-    const settled = known.cursor.settled === undefined ? undefined : rangesBehind(known.cursor.settled, joined)
-    known.cursor = {
-      next: joined,
-      ...(done === undefined || done.end <= joined ? {} : { done }),
-      ...(settled === undefined ? {} : { settled }),
-    }
+    this.#remotes.get(remote)?.acknowledge(next, liveNext)
   }
 
   /**
@@ -218,7 +187,7 @@ export class FrameLog implements FrameSink {
       for (const [sequence, count] of unsettled) {
         const isLost = reason === 'storage_cap' ? sequence < oldest : this.#holes.some((range) => isWithin(sequence, range))
         if (!isLost) continue
-        this.#settle(known, sequence, sequence + 1)
+        known.settle(sequence, sequence + 1)
         frames++
         samples += count
       }
@@ -229,7 +198,7 @@ export class FrameLog implements FrameSink {
   /** Gives the remote a new reader at its first frame that is not acknowledged. */
   rewind(remote: string): void {
     const known = this.#remotes.get(remote)
-    if (known !== undefined) known.readers = [this.#createReader(remote, known.cursor.next)]
+    if (known !== undefined) known.readers = [this.#createReader(known, known.cursor.next)]
   }
 
   /** Frames of a remote that are not acknowledged. */
@@ -237,7 +206,7 @@ export class FrameLog implements FrameSink {
     const known = this.#remotes.get(remote)
     if (known === undefined) return 0
     const { next } = known.cursor
-    return this.#nextSequence - next - this.#countSettled(remote, next, this.#nextSequence)
+    return this.#nextSequence - next - known.countSettled(next, this.#nextSequence)
   }
 
   /** Bytes on disk of what a remote has not acknowledged; of the segment where it is, in proportion. */
@@ -268,25 +237,24 @@ export class FrameLog implements FrameSink {
       const stored = cursors.get(name)
       // Frames between a stored cursor and the oldest one that is kept are counted by the reader, which does not find them.
       const cursor = stored ?? { next: this.#oldestSequence(), ...(this.#holes.length === 0 ? {} : { settled: this.#holes }) }
-      const remote: Remote = { name, readers: [], cursor, stored, storing: undefined, liveFrom: 0 }
+      const remote = new RemotePlace(name, cursor, stored)
+      remote.readers.push(this.#createReader(remote, cursor.next))
       this.#remotes.set(name, remote)
-      remote.readers.push(this.#createReader(name, cursor.next))
     }
   }
 
-  #createReader(name: string, position: number): LogReader {
+  #createReader(remote: RemotePlace, position: number): LogReader {
     return new LogReader(position, {
       nextSequence: () => this.#nextSequence,
       fromTail: (sequence) => this.#tail.get(sequence),
       findSegment: (sequence) => this.#findSegment(sequence),
       readSegment: (segment, offset, bytes) => this.#readSegment(segment, offset, bytes),
       oldestSequence: () => this.#oldestSequence(),
-      skipSettled: (sequence) => this.#skipSettled(name, sequence),
-      countSettled: (from, to) => this.#countSettled(name, from, to),
+      skipSettled: (sequence) => remote.skipSettled(sequence),
+      countSettled: (from, to) => remote.countSettled(from, to),
       onLoss: (reason, from, to, frames, samples) => {
-        const known = this.#remotes.get(name)
-        if (known !== undefined) this.#settle(known, from, to)
-        this.#events.onLoss(name, reason, frames, samples)
+        remote.settle(from, to)
+        this.#events.onLoss(remote.name, reason, frames, samples)
       },
     })
   }
@@ -323,25 +291,14 @@ export class FrameLog implements FrameSink {
     for (;;) {
       const last = this.#segments.at(-1)
       if (last === undefined) return 1
-      const bytes = readFileSync(last.path)
-      let lastSequence = last.firstSequence - 1
-      let samples = 0
-      let damagedFrom = Infinity
-      const scanner = new FrameScanner(bytes, 0, ({ offset }) => {
-        damagedFrom = Math.min(damagedFrom, offset)
-      })
-      while (scanner.next()) {
-        if (scanner.header.kind !== sampleFrame) continue
-        lastSequence = scanner.header.sequence
-        samples += scanner.header.count
+      const { lastSequence, samples, wholeBytes, fileBytes } = scanSegment(last)
+      if (wholeBytes < fileBytes) {
+        this.#events.onProblem('cut the torn tail of the last log segment', { path: last.path, bytes: fileBytes - wholeBytes })
+        truncateSync(last.path, wholeBytes)
       }
-      if (scanner.wholeBytes < bytes.length) {
-        this.#events.onProblem('cut the torn tail of the last log segment', { path: last.path, bytes: bytes.length - scanner.wholeBytes })
-        truncateSync(last.path, scanner.wholeBytes)
-      }
-      last.bytes = scanner.wholeBytes
-      last.samples = damagedFrom < scanner.wholeBytes ? undefined : samples
-      if (samples > 0 || lastSequence >= last.firstSequence) return lastSequence + 1
+      last.bytes = wholeBytes
+      last.samples = samples
+      if (lastSequence >= last.firstSequence) return lastSequence + 1
       rmSync(last.path, { force: true })
       this.#segments.pop()
       if (this.#segments.length === 0) return last.firstSequence
@@ -435,7 +392,7 @@ export class FrameLog implements FrameSink {
   #trimTail(): void {
     const tail = this.#tail
     let read = this.#nextSequence
-    for (const remote of this.#remotes.values()) for (const reader of remote.readers) read = Math.min(read, reader.position)
+    for (const remote of this.#remotes.values()) read = Math.min(read, remote.position)
     for (;;) {
       const first = tail.firstSequence
       if (first === Infinity) return
@@ -453,8 +410,8 @@ export class FrameLog implements FrameSink {
     this.#unwritten = sequence + 1
     this.#holes = addRange(this.#holes, { first: sequence, end: sequence + 1 })
     for (const remote of this.#remotes.values()) {
-      if (!remote.readers.some((reader) => reader.position <= sequence && sequence < reader.until)) continue
-      this.#settle(remote, sequence, sequence + 1)
+      if (!remote.awaits(sequence)) continue
+      remote.settle(sequence, sequence + 1)
       this.#events.onLoss(remote.name, 'disk_full', 1, count)
     }
   }
@@ -465,33 +422,11 @@ export class FrameLog implements FrameSink {
       const sequence = this.#unwritten
       const count = this.#tail.get(sequence)?.count
       for (const remote of this.#remotes.values()) {
-        if (sequence < remote.cursor.next || this.#skipSettled(remote.name, sequence) !== sequence) continue
-        this.#settle(remote, sequence, sequence + 1)
+        if (sequence < remote.cursor.next || remote.skipSettled(sequence) !== sequence) continue
+        remote.settle(sequence, sequence + 1)
         this.#events.onLoss(remote.name, 'disk_full', 1, count)
       }
     }
-  }
-
-  /** Nobody waits for these frames of a remote any more. */
-  #settle(remote: Remote, first: number, end: number): void {
-    remote.cursor = { ...remote.cursor, settled: addRange(remote.cursor.settled, { first, end }) }
-  }
-
-  /** The first sequence from `sequence` on that is not settled for the remote. */
-  #skipSettled(remote: string, sequence: number): number {
-    const cursor = this.#remotes.get(remote)?.cursor
-    if (cursor?.done !== undefined && isWithin(sequence, cursor.done)) return cursor.done.end
-    for (const range of cursor?.settled ?? []) if (isWithin(sequence, range)) return range.end
-    return sequence
-  }
-
-  /** How many sequences from `from` to before `to` are settled: delivered before the ones in front of them, or lost and counted. */
-  #countSettled(remote: string, from: number, to: number): number {
-    const cursor = this.#remotes.get(remote)?.cursor
-    const ranges = cursor?.done === undefined ? cursor?.settled : addRange(cursor.settled, cursor.done)
-    let count = 0
-    for (const { first, end } of ranges ?? []) count += Math.max(0, Math.min(end, to) - Math.max(first, from))
-    return count
   }
 
   #findSegment(sequence: number): Segment | undefined {
@@ -519,25 +454,8 @@ export class FrameLog implements FrameSink {
   ): Promise<{ window: SegmentWindow; lastSequence: number; inode: number } | undefined> {
     const lastSequence = this.#lastSequence(segment)
     try {
-      const file = await open(segment.path, 'r')
-      try {
-        // The file may have been packed since its size was noted: what is read, and whether it is the end, is asked of the file that is open.
-        // The one that is written may end in half a frame.
-        const isWritten = segment === this.#segments.at(-1)
-        const { size: fileBytes, ino } = await file.stat()
-        const size = isWritten ? segment.bytes : Math.min(fileBytes, segment.isPacked ? Infinity : segment.bytes)
-        const wanted = Math.max(0, Math.min(bytes, size - offset))
-        const chunk = this.#windows.take(wanted)
-        let length = 0
-        while (length < wanted) {
-          const { bytesRead } = await file.read(chunk.bytes, length, wanted - length, offset + length)
-          if (bytesRead === 0) break
-          length += bytesRead
-        }
-        return { window: { chunk, length, isEnd: offset + length >= size || length < wanted }, lastSequence, inode: ino }
-      } finally {
-        await file.close()
-      }
+      const isWritten = segment === this.#segments.at(-1)
+      return { ...(await readWindow(segment, isWritten, offset, bytes, this.#windows)), lastSequence }
     } catch (error) {
       if (!this.#segments.includes(segment)) return undefined
       if (shortages.has(codeOf(error))) {
@@ -593,24 +511,23 @@ export class FrameLog implements FrameSink {
   }
 
   /** Counts what a remote had not read of a segment that goes, and moves it on. */
-  #giveUp(remote: Remote, segment: Segment, lastSequence: number, reason: LossReason): void {
+  #giveUp(remote: RemotePlace, segment: Segment, lastSequence: number, reason: LossReason): void {
     for (const reader of remote.readers) {
       const { position } = reader
       const end = Math.min(lastSequence + 1, reader.until)
       if (position >= end) continue
-      const settled = this.#countSettled(remote.name, position, end)
+      const settled = remote.countSettled(position, end)
       let frames = end - position - settled
       let { samples } = segment
       if (position !== segment.firstSequence || samples === undefined || end <= lastSequence || settled > 0) {
-        const counts = (sequence: number): boolean =>
-          sequence >= position && sequence < end && this.#skipSettled(remote.name, sequence) === sequence
+        const counts = (sequence: number): boolean => sequence >= position && sequence < end && remote.skipSettled(sequence) === sequence
         const { whole, damaged } = countFrames(segment, counts)
         const missing = frames - whole.frames
         if (missing > 0) this.#events.onLoss(remote.name, 'damaged', missing, missing === damaged.frames ? damaged.samples : undefined)
         frames = whole.frames
         samples = whole.samples
       }
-      this.#settle(remote, position, end)
+      remote.settle(position, end)
       reader.skipTo(end)
       if (frames > 0) this.#events.onLoss(remote.name, reason, frames, samples)
     }
@@ -630,9 +547,9 @@ export class FrameLog implements FrameSink {
     for (const remote of this.#remotes.values()) remote.storing ??= this.#storeCursor(remote).finally(() => (remote.storing = undefined))
   }
 
-  async #storeCursor(remote: Remote): Promise<void> {
+  async #storeCursor(remote: RemotePlace): Promise<void> {
     const { cursor, name } = remote
-    if (isSameCursor(cursor, remote.stored) || this.#remotes.get(name) !== remote) return
+    if (remote.isStored || this.#remotes.get(name) !== remote) return
     try {
       await this.#cursorFiles.write(name, cursor)
       remote.stored = cursor
@@ -660,54 +577,6 @@ export class FrameLog implements FrameSink {
   }
 }
 
-/** Behind everything that a cursor speaks of: no new frame may get the number of one that is settled. */
-function endOf({ next, done, settled }: Cursor): number {
-  return Math.max(next, done?.end ?? 0, settled?.at(-1)?.end ?? 0)
-}
-
-function isWithin(sequence: number, { first, end }: FrameRange): boolean {
-  return sequence >= first && sequence < end
-}
-
-/** What of the ranges is behind `next`; the ranges themselves if that is all of them. */
-function rangesBehind(ranges: readonly FrameRange[], next: number): readonly FrameRange[] | undefined {
-  if (ranges[0]!.end > next) return ranges
-  const behind = ranges.filter(({ end }) => end > next)
-  return behind.length === 0 ? undefined : behind
-}
-
 function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : ''
-}
-
-function isSameCursor(a: Cursor, b: Cursor | undefined): boolean {
-  return b !== undefined && a.next === b.next && a.done?.first === b.done?.first && a.done?.end === b.done?.end && a.settled === b.settled
-}
-
-interface FrameCount {
-  frames: number
-  samples: number
-}
-
-/** Sample frames of a segment whose sequence counts, and those of which only the header is undamaged; a file that cannot be read has none. */
-function countFrames(segment: Segment, counts: (sequence: number) => boolean): { whole: FrameCount; damaged: FrameCount } {
-  const whole = { frames: 0, samples: 0 }
-  const damaged = { frames: 0, samples: 0 }
-  let bytes: Uint8Array
-  try {
-    bytes = readFileSync(segment.path)
-  } catch {
-    return { whole, damaged }
-  }
-  const scanner = new FrameScanner(bytes, 0, ({ frame }) => {
-    if (frame?.kind !== sampleFrame || !counts(frame.sequence)) return
-    damaged.frames++
-    damaged.samples += frame.samples
-  })
-  while (scanner.next()) {
-    if (scanner.header.kind !== sampleFrame || !counts(scanner.header.sequence)) continue
-    whole.frames++
-    whole.samples += scanner.header.count
-  }
-  return { whole, damaged }
 }

@@ -1,26 +1,14 @@
-import {
-  copyFileSync,
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  utimesSync,
-  writeFileSync,
-} from 'node:fs'
+import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import type * as fsPromises from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { headerBytes, isPacked } from './frame-header.ts'
-import { FrameLog } from './frame-log.ts'
-import type { FrameLogOptions } from './frame-log.ts'
+import type { FrameLog } from './frame-log.ts'
 import { LayoutBuilder } from './layout-builder.ts'
 import { FrameColumns } from './sample-frame.ts'
 import { packedSuffix, packSegment } from './segment-packer.ts'
+import { readFrames, TestLogs } from './testkit/open-log.ts'
 
 /** Called before a packed file takes the place of the segment. */
 let beforeRename: (path: string) => Promise<void> = () => Promise.resolve()
@@ -34,37 +22,16 @@ vi.mock('node:fs/promises', async (original) => {
   return { ...real, default: real, rename }
 })
 
-let directory: string
-let losses: [string, string, number, number | undefined][]
-let problems: string[]
-const open: FrameLog[] = []
+let logs: TestLogs
 
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'narthex-pack-'))
-  losses = []
-  problems = []
+  logs = new TestLogs({ cursorIntervalMs: 20, packAfterMs: Infinity })
 })
 
 afterEach(async () => {
   beforeRename = () => Promise.resolve()
-  await Promise.all(open.splice(0).map((log) => log.close()))
-  rmSync(directory, { recursive: true, force: true })
+  await logs.end()
 })
-
-function openLog(options: Partial<FrameLogOptions> = {}): FrameLog {
-  const events = {
-    onLoss: (...loss: [string, string, number, number | undefined]) => void losses.push(loss),
-    onProblem: (text: string) => void problems.push(text),
-  }
-  const log = new FrameLog({ directory, remotes: ['a'], events, cursorIntervalMs: 20, packAfterMs: Infinity, ...options })
-  open.push(log)
-  return log
-}
-
-async function closeLog(log: FrameLog): Promise<void> {
-  open.splice(open.indexOf(log), 1)
-  await log.close()
-}
 
 const builder = new LayoutBuilder()
 for (let i = 0; i < 50; i++) builder.addPairs(['__name__', `metric_number_${i}`, 'instance', 'host'])
@@ -77,38 +44,29 @@ function append(log: FrameLog, count: number): void {
   }
 }
 
+/** What each frame says. */
 async function readAll(log: FrameLog): Promise<string[]> {
-  const reader = log.reader('a')
   const columns = new FrameColumns()
   const frames: string[] = []
-  for (;;) {
-    const frame = reader.tryNext()
-    if (frame !== undefined) {
-      columns.read(frame)
-      frames.push(`${frame.sequence} ${columns.words.subarray(0, 2 * columns.count).join(' ')}`)
-    } else if (reader.isBehind) await reader.load()
-    else return frames
+  for await (const frame of readFrames(log)) {
+    columns.read(frame)
+    frames.push(`${frame.sequence} ${columns.words.subarray(0, 2 * columns.count).join(' ')}`)
   }
+  return frames
 }
 
 /** Two segments, of 30 frames and of 5; gives the first one's path and what all frames say. */
 async function writeSegments(): Promise<{ path: string; frames: string[] }> {
   for (const count of [30, 5]) {
-    const log = openLog()
+    const log = logs.open()
     append(log, count)
-    await closeLog(log)
+    await logs.close(log)
   }
-  const log = openLog()
+  const log = logs.open()
   const frames = await readAll(log)
-  await closeLog(log)
+  await logs.close(log)
   expect(frames).toHaveLength(35)
-  return {
-    path: join(
-      directory,
-      readdirSync(directory).find((name) => name.endsWith('.frames'))!,
-    ),
-    frames,
-  }
+  return { path: join(logs.directory, logs.segmentNames()[0]!), frames }
 }
 
 const pack = (path: string): Promise<number | undefined> => packSegment(path, statSync(path).size, () => true)
@@ -122,8 +80,8 @@ describe('packing a segment', () => {
     expect(packed).toBeLessThan(before / 1.5)
     expect(statSync(path)).toMatchObject({ size: packed, mtimeMs: 2_000_000 })
     expect(readFileSync(path)[17]! & isPacked).toBe(isPacked)
-    expect(await readAll(openLog())).toEqual(frames)
-    expect(readdirSync(directory).filter((name) => name.endsWith(packedSuffix))).toEqual([])
+    expect(await readAll(logs.open())).toEqual(frames)
+    expect(readdirSync(logs.directory).filter((name) => name.endsWith(packedSuffix))).toEqual([])
   })
 
   test('packed once more it is as it was', async () => {
@@ -143,22 +101,22 @@ describe('packing a segment', () => {
     rmSync(`${path}.whole`)
     for (const bytes of [0, 1, headerBytes, packed.length - 1, packed.length]) {
       writeFileSync(`${path}${packedSuffix}`, packed.subarray(0, bytes))
-      const log = openLog()
+      const log = logs.open()
       expect(await readAll(log)).toEqual(frames)
-      await closeLog(log)
+      await logs.close(log)
       expect(existsSync(`${path}${packedSuffix}`)).toBe(false)
     }
-    expect(losses).toEqual([])
+    expect(logs.losses).toEqual([])
   })
 
   test('a death after the rename leaves the packed one, the newest segment included', async () => {
     const { frames } = await writeSegments()
-    for (const name of readdirSync(directory)) if (name.endsWith('.frames')) await pack(join(directory, name))
-    const log = openLog()
+    for (const name of logs.segmentNames()) await pack(join(logs.directory, name))
+    const log = logs.open()
     expect(await readAll(log)).toEqual(frames)
     append(log, 1)
     expect(await readAll(log)).toHaveLength(1)
-    expect([losses, problems]).toEqual([[], []])
+    expect([logs.losses, logs.problems]).toEqual([[], []])
   })
 
   test('a damaged segment is left alone', async () => {
@@ -183,14 +141,14 @@ describe('packing a segment', () => {
         const bytes = Uint8Array.from(packed)
         bytes[at]! ^= 1 << bit
         writeFileSync(path, bytes)
-        losses = []
-        const log = openLog()
+        logs.losses = []
+        const log = logs.open()
         const got = await readAll(log)
-        await closeLog(log)
-        rmSync(join(directory, 'cursors'), { recursive: true })
+        await logs.close(log)
+        rmSync(join(logs.directory, 'cursors'), { recursive: true })
         expect(got.length).toBeGreaterThanOrEqual(frames.length - 1)
         expect(got.filter((frame) => !frames.includes(frame))).toEqual([])
-        expect(losses.reduce((sum, [, , lost]) => sum + lost, 0)).toBe(frames.length - got.length)
+        expect(logs.losses.reduce((sum, [, , lost]) => sum + lost, 0)).toBe(frames.length - got.length)
       }),
       { numRuns: 50 },
     )
@@ -212,11 +170,11 @@ describe('packing a segment', () => {
 
   test('a segment that is delivered while its packed file takes its place leaves no file behind', async () => {
     for (const count of [5, 5, 5]) {
-      const log = openLog()
+      const log = logs.open()
       append(log, count)
-      await closeLog(log)
+      await logs.close(log)
     }
-    const log = openLog({ packAfterMs: 0 })
+    const log = logs.open({ packAfterMs: 0 })
     expect(await readAll(log)).toHaveLength(15)
     // A rename that takes so long that the remote has everything before it is done.
     const renamed: string[] = []
@@ -225,7 +183,7 @@ describe('packing a segment', () => {
       expect(existsSync(path)).toBe(false)
       renamed.push(path)
     }
-    await expect.poll(() => readdirSync(directory).some((name) => name.endsWith(packedSuffix))).toBe(true)
+    await expect.poll(() => readdirSync(logs.directory).some((name) => name.endsWith(packedSuffix))).toBe(true)
     append(log, 1)
     log.acknowledge('a', log.nextSequence)
     await expect.poll(() => renamed.length).toBe(1)
@@ -235,10 +193,10 @@ describe('packing a segment', () => {
   })
 
   test('a reader in the middle of a segment goes on when it is packed under it', async () => {
-    const log = openLog({ tailBytesMax: 1 })
+    const log = logs.open({ tailBytesMax: 1 })
     append(log, 900)
-    await closeLog(log)
-    const again = openLog({ tailBytesMax: 1 })
+    await logs.close(log)
+    const again = logs.open({ tailBytesMax: 1 })
     append(again, 2)
     const reader = again.reader('a')
     const sequences: number[] = []
@@ -248,12 +206,12 @@ describe('packing a segment', () => {
       if (frame !== undefined) sequences.push(frame.sequence)
       else if (!reader.isBehind) break
       else {
-        if (sequences.length > 0 && packed === undefined) packed = await pack(join(directory, `${'1'.padStart(16, '0')}.frames`))
+        if (sequences.length > 0 && packed === undefined) packed = await pack(join(logs.directory, `${'1'.padStart(16, '0')}.frames`))
         await reader.load()
       }
     }
     expect(packed).toBeGreaterThan(0)
     expect(sequences).toEqual(Array.from({ length: 902 }, (_, i) => i + 1))
-    expect(losses).toEqual([])
+    expect(logs.losses).toEqual([])
   })
 })
