@@ -11,8 +11,8 @@ import { Registry } from '@narthex/service/metrics'
 import { createAgent } from './agent.ts'
 import type { Agent } from './agent.ts'
 import { InProcessTargets } from './scrape/in-process.ts'
-import { decodeRequest } from './send/fake-remote.ts'
-import type { ReceivedSample } from './send/fake-remote.ts'
+import { decodeRequest } from './send/testkit/fake-remote.ts'
+import type { ReceivedSample } from './send/testkit/fake-remote.ts'
 
 let directory: string
 let servers: Server[]

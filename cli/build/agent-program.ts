@@ -2,6 +2,7 @@ import { build } from 'esbuild'
 import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { escapeNonAscii } from './bundle.ts'
 
 // agent-program.ts OUT: the agent as one script, for bin/narthex. Run from its sources the agent takes 25 MB more: the type stripper, every
 // module's text and the loader's books about them stay in memory.
@@ -45,6 +46,5 @@ await build({
     },
   ],
 })
-// One character beyond Latin-1 makes V8 keep two bytes for each of the millions.
-writeFileSync(next, readFileSync(next, 'utf8').replace(/[\u0080-\uffff]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`))
+writeFileSync(next, escapeNonAscii(readFileSync(next, 'utf8')))
 renameSync(next, out)

@@ -85,10 +85,11 @@ export async function bundle(outDirectory: string, options: BundleOptions): Prom
 }
 
 /**
- * One character beyond Latin-1 makes V8 keep the whole script with two bytes per character. esbuild escapes them in strings; what is
- * left stands in regular expressions (and comments), where the escape means the same.
+ * A bundled script in ASCII alone: one character beyond Latin-1 makes V8 keep the whole script with two bytes per character. esbuild
+ * escapes them in strings; what is left stands in regular expressions (and comments), where the escape means the same. Throws where it
+ * would not.
  */
-function escapeNonAscii(text: string): string {
+export function escapeNonAscii(text: string): string {
   if (/String\.raw`[^`]*[\u0080-\uffff]/.test(text)) throw new Error('cannot bundle: a String.raw text has characters beyond ASCII')
   return text.replace(/[\u0080-\uffff]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }

@@ -1,4 +1,5 @@
 import { isIPv4, isIPv6 } from 'node:net'
+import { joinHostPort } from '../discovery/host-port.ts'
 import type { ServiceAddress } from './embedded-exporter.ts'
 
 /** Splits `host:port`, an IPv6 host in brackets or not; undefined for anything else. The host comes without brackets. */
@@ -6,11 +7,6 @@ export function splitHostPort(address: string): { readonly host: string; readonl
   const match = /^(?:\[([^\]]*)\]|([^:]*)):(\d{1,5})$/.exec(address)
   if (match === null) return undefined
   return { host: match[1] ?? match[2] ?? '', port: Number(match[3]) }
-}
-
-/** `host:port`, with the brackets that an IPv6 host needs. */
-export function joinHostPort(host: string, port: number | string): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }
 
 /** Whether an address is this machine to itself: loopback, or the wildcard that a listener is bound to. */

@@ -2,61 +2,28 @@ import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { defaultHttpClientConfig } from '@narthex/config/http-client-config'
 import type { QueueConfig, RemoteWriteConfig } from '@narthex/config/remote-config'
 import { Labels } from '@narthex/model/labels'
-import { createLogger } from '@narthex/service/logger'
-import { Registry } from '@narthex/service/metrics'
 import type { SeriesLayout } from '../store/frame.ts'
 import { LayoutBuilder } from '../store/layout-builder.ts'
-import { FakeRemote } from './fake-remote.ts'
-import { RemoteStorage } from './remote-storage.ts'
-import type { StorageLimits } from './remote-storage.ts'
+import type { RemoteStorage, StorageLimits } from './remote-storage.ts'
+import { FakeRemote } from './testkit/fake-remote.ts'
+import { remoteConfig, TestStorages } from './testkit/storage.ts'
 
 const seriesCount = 2000
 /** Two segments of 64 KiB. */
 const limits: StorageLimits = { bytesMax: 2 ** 17 }
 
-let directory: string
-let log: string[]
-const open: RemoteStorage[] = []
+let storages: TestStorages
 
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'narthex-cap-'))
-  log = []
+  storages = new TestStorages()
 })
 
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((storage) => storage.close(0)))
-  rmSync(directory, { recursive: true })
-})
+afterEach(() => storages.end())
 
 function configOf(queue: Partial<QueueConfig> = {}): RemoteWriteConfig {
-  return {
-    name: 'r',
-    url: 'http://remote/api/v1/write',
-    remoteTimeoutMs: 1000,
-    headers: {},
-    writeRelabelConfigs: [],
-    sendExemplars: false,
-    sendNativeHistograms: false,
-    roundRobinDns: false,
-    http: defaultHttpClientConfig,
-    metadata: { send: false, sendIntervalMs: 60_000, maxSamplesPerSend: 2000 },
-    queue: {
-      capacity: 3 * seriesCount,
-      maxShards: 50,
-      minShards: 1,
-      maxSamplesPerSend: seriesCount,
-      batchSendDeadlineMs: 5,
-      minBackoffMs: 1,
-      maxBackoffMs: 5,
-      retryOnHttp429: false,
-      sampleAgeLimitMs: 0,
-      liveFirst: false,
-      ...queue,
-    },
-  }
+  return remoteConfig({ name: 'r', queue: { capacity: 3 * seriesCount, maxSamplesPerSend: seriesCount, ...queue } })
 }
 
 /** One that does not answer. */
@@ -66,24 +33,9 @@ function deadRemote(): FakeRemote {
   return remote
 }
 
-function openStorage(remotes: Map<RemoteWriteConfig, FakeRemote>, registry: Registry, path = directory): RemoteStorage {
-  const storage = new RemoteStorage({
-    directory: path,
-    remotes: [[...remotes.keys()][0]!],
-    externalLabels: Labels.empty,
-    createPoster: (config) => remotes.get(config)!,
-    registry,
-    logger: createLogger({ write: (line) => void log.push(line), source: 'test' }),
-    userAgent: 'narthex-test',
-    limits,
-  })
-  open.push(storage)
-  return storage
-}
-
-async function closeStorage(storage: RemoteStorage, graceMs: number): Promise<void> {
-  open.splice(open.indexOf(storage), 1)
-  await storage.close(graceMs)
+/** Begins with the first of the remotes. */
+function openStorage(remotes: Map<RemoteWriteConfig, FakeRemote>, directory = storages.directory): RemoteStorage {
+  return storages.open([[...remotes.keys()][0]!], (config) => remotes.get(config)!, { directory, limits })
 }
 
 const layout: SeriesLayout = (() => {
@@ -110,7 +62,7 @@ describe('samples that were on their way when the byte cap took their segment', 
   const total = 60
 
   async function fill(remotes: Map<RemoteWriteConfig, FakeRemote>): Promise<RemoteStorage> {
-    const storage = openStorage(remotes, new Registry())
+    const storage = openStorage(remotes)
     for (let round = 1; round <= total; round++) {
       scrape(storage, round)
       await new Promise((resolve) => setImmediate(resolve))
@@ -136,14 +88,14 @@ describe('samples that were on their way when the byte cap took their segment', 
 
   test('are counted at a stop, and not again by the next run', async () => {
     const storage = await fill(new Map([[configOf(), deadRemote()]]))
-    await closeStorage(storage, 0)
+    await storages.close(storage, 0)
     const counted = lost(storage)
     const alive = new FakeRemote()
-    const next = openStorage(new Map([[configOf(), alive]]), new Registry())
+    const next = openStorage(new Map([[configOf(), alive]]))
     await expect.poll(() => roundsOf(alive).at(-1)).toBe(total)
     expect(counted).toBe((total - roundsOf(alive).length) * seriesCount)
     expect(lost(next)).toBe(0)
-    expect(log.filter((line) => line.includes('unknown'))).toEqual([])
+    expect(storages.logLines.filter((line) => line.includes('unknown'))).toEqual([])
   })
 
   test('are told by the next run when the process died, the others are not told twice', async () => {
@@ -152,18 +104,17 @@ describe('samples that were on their way when the byte cap took their segment', 
     await new Promise((resolve) => setTimeout(resolve, 1100))
     const copy = mkdtempSync(join(tmpdir(), 'narthex-cap-'))
     try {
-      cpSync(join(directory, 'frames'), join(copy, 'frames'), { recursive: true })
+      cpSync(join(storages.directory, 'frames'), join(copy, 'frames'), { recursive: true })
       const countedFrames = lost(storage) / seriesCount
       const alive = new FakeRemote()
-      const registry = new Registry()
-      const next = openStorage(new Map([[configOf(), alive]]), registry, copy)
+      const next = openStorage(new Map([[configOf(), alive]]), copy)
       await expect.poll(() => roundsOf(alive).at(-1)).toBe(total)
-      const told = log
+      const told = storages.logLines
         .filter((line) => line.includes('samples were lost') && line.includes('unknown'))
         .map((line) => Number(/frames=(\d+)/.exec(line)![1]))
       expect(told).toHaveLength(1)
       expect(countedFrames + told[0]!).toBe(total - roundsOf(alive).length)
-      await closeStorage(next, 1000)
+      await storages.close(next, 1000)
     } finally {
       rmSync(copy, { recursive: true })
     }

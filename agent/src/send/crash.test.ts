@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { decodeRequest } from './fake-remote.ts'
+import { decodeRequest } from './testkit/fake-remote.ts'
 
 const kills = Number(process.env['NARTHEX_KILLS'] ?? 10)
 const seed = Number(process.env['NARTHEX_SEED'] ?? Date.now() % 2147483646) + 1

@@ -10,9 +10,9 @@ import { silentLogger } from '@narthex/service/logger'
 import { Registry } from '@narthex/service/metrics'
 import type { ScrapeBatch } from '../store/frame.ts'
 import { LayoutBuilder } from '../store/layout-builder.ts'
-import { FakeRemote } from './fake-remote.ts'
 import { subtractCounts } from './item-counts.ts'
 import { RemoteStorage } from './remote-storage.ts'
+import { FakeRemote } from './testkit/fake-remote.ts'
 
 let directory: string
 let registry: Registry

@@ -1,71 +1,23 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { defaultHttpClientConfig } from '@narthex/config/http-client-config'
 import type { RemoteWriteConfig } from '@narthex/config/remote-config'
 import { Labels } from '@narthex/model/labels'
-import { createLogger } from '@narthex/service/logger'
-import { Registry } from '@narthex/service/metrics'
 import { LayoutBuilder } from '../store/layout-builder.ts'
 import type { RemotePoster } from './delivery.ts'
-import { FakeRemote } from './fake-remote.ts'
-import { RemoteStorage } from './remote-storage.ts'
+import type { RemoteStorage } from './remote-storage.ts'
+import { FakeRemote } from './testkit/fake-remote.ts'
+import { remoteConfig, TestStorages } from './testkit/storage.ts'
+import type { RemoteOverrides } from './testkit/storage.ts'
 
-let directory: string
-let log: string[]
-const open: RemoteStorage[] = []
+let storages: TestStorages
 
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'narthex-reload-'))
-  log = []
+  storages = new TestStorages()
 })
 
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((storage) => storage.close(0)))
-  rmSync(directory, { recursive: true })
-})
+afterEach(() => storages.end())
 
-function configOf(name: string, overrides: Partial<RemoteWriteConfig> = {}): RemoteWriteConfig {
-  return {
-    name,
-    url: `http://${name}/api/v1/write`,
-    remoteTimeoutMs: 1000,
-    headers: {},
-    writeRelabelConfigs: [],
-    sendExemplars: false,
-    sendNativeHistograms: false,
-    roundRobinDns: false,
-    http: defaultHttpClientConfig,
-    metadata: { send: false, sendIntervalMs: 60_000, maxSamplesPerSend: 2000 },
-    queue: {
-      capacity: 10_000,
-      maxShards: 50,
-      minShards: 1,
-      maxSamplesPerSend: 2000,
-      batchSendDeadlineMs: 5,
-      minBackoffMs: 1,
-      maxBackoffMs: 5,
-      retryOnHttp429: false,
-      sampleAgeLimitMs: 0,
-      liveFirst: false,
-    },
-    ...overrides,
-  }
-}
-
-function openStorage(remotes: readonly RemoteWriteConfig[], createPoster: (config: RemoteWriteConfig) => RemotePoster): RemoteStorage {
-  const storage = new RemoteStorage({
-    directory,
-    remotes,
-    externalLabels: Labels.empty,
-    createPoster,
-    registry: new Registry(),
-    logger: createLogger({ write: (line) => void log.push(line), source: 'test' }),
-    userAgent: 'narthex-test',
-  })
-  open.push(storage)
-  return storage
+function configOf(name: string, overrides: RemoteOverrides = {}): RemoteWriteConfig {
+  return remoteConfig({ name, url: `http://${name}/api/v1/write`, ...overrides })
 }
 
 const builder = new LayoutBuilder()
@@ -82,7 +34,7 @@ describe('RemoteStorage.applyConfig', () => {
   test('a second reload waits for the first, and one sender is left', async () => {
     const posters: FakeRemote[] = []
     const closed: FakeRemote[] = []
-    const storage = openStorage([configOf('r')], () => {
+    const storage = storages.open([configOf('r')], () => {
       const remote: FakeRemote & RemotePoster = new FakeRemote()
       // The first one does not answer, so that its reload takes its time.
       if (posters.length === 0) remote.answer = neverAnswers
@@ -111,7 +63,7 @@ describe('RemoteStorage.applyConfig', () => {
 
   test('a close during a reload ends what the reload would start', async () => {
     const posters: FakeRemote[] = []
-    const storage = openStorage([configOf('r')], () => {
+    const storage = storages.open([configOf('r')], () => {
       const remote = new FakeRemote()
       remote.answer = neverAnswers
       posters.push(remote)
@@ -120,15 +72,14 @@ describe('RemoteStorage.applyConfig', () => {
     scrape(storage, 1)
     await expect.poll(() => posters[0]!.requests.length).toBe(1)
     const reload = storage.applyConfig([configOf('r', { headers: { a: '1' } })], Labels.empty)
-    open.pop()
-    await storage.close(0)
+    await storages.close(storage, 0)
     await reload
     const requests = posters.flatMap((poster) => poster.requests).length
     await new Promise((resolve) => setTimeout(resolve, 100))
     expect(posters.flatMap((poster) => poster.requests)).toHaveLength(requests)
     // The directory is free for the next run, which has everything.
     const alive = new FakeRemote()
-    openStorage([configOf('r')], () => alive)
+    storages.open([configOf('r')], () => alive)
     await expect.poll(() => alive.stored.map(({ timeMs }) => timeMs)).toEqual([1])
   })
 
@@ -138,7 +89,7 @@ describe('RemoteStorage.applyConfig', () => {
       if (config.name === 'bad') throw new Error('cannot read ca.pem')
       return good
     }
-    const storage = openStorage([], createPoster)
+    const storage = storages.open([], createPoster)
     await expect(storage.applyConfig([configOf('bad'), configOf('good')], Labels.empty)).rejects.toThrow('cannot read ca.pem')
     scrape(storage, 1)
     await expect.poll(() => good.stored.map(({ timeMs }) => timeMs)).toEqual([1])
@@ -161,7 +112,7 @@ describe('metadata of remote write 1.0', () => {
       return { status: 503 }
     }
     const metadata = { send: true, sendIntervalMs: 20, maxSamplesPerSend: 2000 }
-    const storage = openStorage([configOf('r', { protobufMessage: 'prometheus.WriteRequest', metadata })], () => remote)
+    const storage = storages.open([configOf('r', { protobufMessage: 'prometheus.WriteRequest', metadata })], () => remote)
     for (let i = 0; i < 20; i++) {
       scrape(storage, i)
       await new Promise((resolve) => setTimeout(resolve, 15))

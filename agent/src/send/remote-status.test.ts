@@ -7,9 +7,9 @@ import { silentLogger } from '@narthex/service/logger'
 import { Registry } from '@narthex/service/metrics'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { LayoutBuilder } from '../store/layout-builder.ts'
-import { FakeRemote } from './fake-remote.ts'
 import { RemoteProgress } from './remote-status.ts'
 import { RemoteStorage } from './remote-storage.ts'
+import { FakeRemote } from './testkit/fake-remote.ts'
 
 let directory: string
 let storage: RemoteStorage

@@ -1,83 +1,43 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { defaultHttpClientConfig } from '@narthex/config/http-client-config'
-import type { QueueConfig, RemoteWriteConfig } from '@narthex/config/remote-config'
+import type { RemoteWriteConfig } from '@narthex/config/remote-config'
 import { FamilyWriter } from '@narthex/exposition/family-writer'
 import { Labels } from '@narthex/model/labels'
 import { createRelabelRule } from '@narthex/relabel/relabel-rule'
-import { createLogger } from '@narthex/service/logger'
 import { Registry } from '@narthex/service/metrics'
 import type { SeriesLayout } from '../store/frame.ts'
 import { LayoutBuilder } from '../store/layout-builder.ts'
-import { FakeRemote } from './fake-remote.ts'
-import { nameRemotes, RemoteStorage } from './remote-storage.ts'
-import type { RemoteStorageOptions } from './remote-storage.ts'
+import { nameRemotes } from './remote-storage.ts'
+import type { RemoteStorage, RemoteStorageOptions } from './remote-storage.ts'
+import { FakeRemote } from './testkit/fake-remote.ts'
+import { remoteConfig, TestStorages } from './testkit/storage.ts'
+import type { RemoteOverrides } from './testkit/storage.ts'
 
-const queue: QueueConfig = {
-  capacity: 10_000,
-  maxShards: 50,
-  minShards: 1,
-  maxSamplesPerSend: 2000,
-  batchSendDeadlineMs: 10,
-  minBackoffMs: 1,
-  maxBackoffMs: 20,
-  retryOnHttp429: false,
-  sampleAgeLimitMs: 0,
-  liveFirst: false,
-}
-
-let directory: string
+let storages: TestStorages
 let registry: Registry
-let log: string[]
-const open: RemoteStorage[] = []
 
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'narthex-send-'))
+  storages = new TestStorages()
   registry = new Registry()
-  log = []
 })
 
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((storage) => storage.close(0)))
-  rmSync(directory, { recursive: true })
-})
+afterEach(() => storages.end())
 
-function configOf(overrides: Partial<Omit<RemoteWriteConfig, 'queue'>> & { queue?: Partial<QueueConfig> } = {}): RemoteWriteConfig {
-  return {
-    url: 'http://remote/api/v1/write',
-    remoteTimeoutMs: 1000,
-    headers: {},
-    writeRelabelConfigs: [],
-    sendExemplars: false,
-    sendNativeHistograms: false,
-    roundRobinDns: false,
-    http: defaultHttpClientConfig,
+function configOf({ queue, ...overrides }: RemoteOverrides = {}): RemoteWriteConfig {
+  return remoteConfig({
     metadata: { send: true, sendIntervalMs: 60_000, maxSamplesPerSend: 2000 },
     ...overrides,
-    queue: { ...queue, ...overrides.queue },
-  }
-}
-
-function openStorage(remotes: readonly [RemoteWriteConfig, FakeRemote][], options: Partial<RemoteStorageOptions> = {}): RemoteStorage {
-  const storage = new RemoteStorage({
-    directory,
-    remotes: remotes.map(([config]) => config),
-    externalLabels: Labels.empty,
-    createPoster: (config) => remotes.find(([one]) => one === config)![1],
-    registry,
-    logger: createLogger({ write: (line) => void log.push(line), source: 'test' }),
-    userAgent: 'narthex-test',
-    ...options,
+    queue: { batchSendDeadlineMs: 10, maxBackoffMs: 20, ...queue },
   })
-  open.push(storage)
-  return storage
 }
 
-async function closeStorage(storage: RemoteStorage, graceMs = 5000): Promise<void> {
-  open.splice(open.indexOf(storage), 1)
-  await storage.close(graceMs)
+/** All storages of a test count in one registry. */
+function openStorage(remotes: readonly [RemoteWriteConfig, FakeRemote][], options: Partial<RemoteStorageOptions> = {}): RemoteStorage {
+  const posterOf = (config: RemoteWriteConfig): FakeRemote => remotes.find(([one]) => one === config)![1]
+  return storages.open(
+    remotes.map(([config]) => config),
+    posterOf,
+    { registry, ...options },
+  )
 }
 
 function layoutOf(target: number, seriesCount: number): SeriesLayout {
@@ -129,7 +89,7 @@ describe('RemoteStorage', () => {
     const storage = openStorage([[configOf({ queue: { maxSamplesPerSend: 7, batchSendDeadlineMs: 60_000 } }), remote]])
     for (let i = 0; i < 5; i++) scrape(storage, layoutOf(i, 5), 1000 + i)
     await expect.poll(() => remote.requests.map((request) => request.samples.length)).toEqual([7, 7, 7])
-    await closeStorage(storage)
+    await storages.close(storage, 5000)
     expect(remote.requests.map((request) => request.samples.length)).toEqual([7, 7, 7, 4])
     expect(new Set(remote.stored.map(({ series, timeMs }) => `${series} ${timeMs}`)).size).toBe(25)
   })
@@ -203,7 +163,7 @@ describe('RemoteStorage', () => {
     await expect.poll(() => remote.stored.length).toBe(1)
     expect(remote.requests.map(({ headers }) => headers['Retry-Attempt'])).toEqual([undefined, '1', '2', '3', '4'])
     expect(metricValue('prometheus_remote_storage_samples_retried_total')).toBe(4)
-    expect(log.join('')).toContain('connect ECONNREFUSED')
+    expect(storages.logLines.join('')).toContain('connect ECONNREFUSED')
   })
 
   test('waits as long as Retry-After says after a 429', async () => {
@@ -228,7 +188,7 @@ describe('RemoteStorage', () => {
     scrape(storage, layoutOf(1, 1), 2000)
     await new Promise((resolve) => setTimeout(resolve, 60))
     expect(remote.requests).toHaveLength(1)
-    await closeStorage(storage, 0)
+    await storages.close(storage, 0)
     const healthy = new FakeRemote()
     openStorage([[configOf(), healthy]])
     await expect.poll(() => healthy.stored.map(({ timeMs }) => timeMs)).toEqual([1000, 2000])
@@ -242,7 +202,7 @@ describe('RemoteStorage', () => {
     await expect.poll(() => metricValue('narthex_remote_storage_samples_lost_total', 'reason="rejected"')).toBe(4)
     scrape(storage, layoutOf(1, 4), 2000)
     await expect.poll(() => remote.stored.length).toBe(4)
-    expect(log.join('')).toContain('bad series')
+    expect(storages.logLines.join('')).toContain('bad series')
   })
 
   test('sends smaller requests after a 413', async () => {
@@ -276,7 +236,7 @@ describe('RemoteStorage', () => {
     const layout = layoutOf(1, 3000)
     for (let i = 0; i < 20; i++) scrape(storage, layout, 1000 + i)
     await expect.poll(() => alive.stored.length).toBe(60_000)
-    await closeStorage(storage, 0)
+    await storages.close(storage, 0)
     const revived = new FakeRemote()
     const other = new FakeRemote()
     openStorage([
@@ -343,10 +303,10 @@ describe('RemoteStorage', () => {
     const remote = new FakeRemote()
     const storage = openStorage([[configOf({ queue: { batchSendDeadlineMs: 60_000 } }), remote]])
     scrape(storage, layoutOf(1, 5), 1000)
-    await closeStorage(storage)
+    await storages.close(storage, 5000)
     expect(remote.stored).toHaveLength(5)
     const again = new FakeRemote()
-    await closeStorage(openStorage([[configOf(), again]]))
+    await storages.close(openStorage([[configOf(), again]]), 5000)
     expect(again.requests).toEqual([])
   })
 

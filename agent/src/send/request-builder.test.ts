@@ -8,11 +8,11 @@ import { FrameTail } from '../store/frame-tail.ts'
 import type { ExemplarColumn, FamilyMetadata, HistogramColumn, ScrapeBatch } from '../store/frame.ts'
 import { LayoutBuilder } from '../store/layout-builder.ts'
 import type { FrameRef } from '../store/sample-frame.ts'
-import { decodeRequest } from './fake-remote.ts'
 import { LayoutPreparer } from './prepared-layout.ts'
 import { RequestBuilder } from './request-builder.ts'
 import type { BuiltRequest, FrameSlice, Wanted } from './request-builder.ts'
 import type { MessageVersion } from './verdict.ts'
+import { decodeRequest } from './testkit/fake-remote.ts'
 
 const nowMs = 1_700_000_000_000
 const startMs = 1_600_000_000_000

@@ -1,17 +1,14 @@
 import { createMysqlExporter, type MysqlExporter } from '@narthex/exporter-mysql/mysql-exporter'
 import { mysqlExporterFlags } from '@narthex/exporter-mysql/flags'
-import { describeFlags, pickGivenFlags, warnOfFlagsWithoutEffect } from '@narthex/exporter-kit/command-flags'
-import type { MetricsResponse } from '@narthex/exporter-kit/metrics-answer'
-import { createHttpServer } from '@narthex/http/server'
+import { describeFlags, pickGivenFlags } from '@narthex/exporter-kit/command-flags'
 import { flag } from '@narthex/service/flag-spec'
 import { parseFlags } from '@narthex/service/flags'
 import type { MainContext } from '@narthex/service/lifecycle'
-import { createLogger, type Logger } from '@narthex/service/logger'
+import type { Logger } from '@narthex/service/logger'
 import { UserError } from '@narthex/service/user-error'
-import type { FastifyInstance, FastifyReply } from 'fastify'
-import { createPasswordVerifier } from '../password-verifier.ts'
+import type { FastifyInstance } from 'fastify'
 import { version, versionText } from '../version.ts'
-import { mountExporter } from './node-exporter.ts'
+import { mountAnswers, serveExporter, startExporterLog } from './serve-exporter.ts'
 import { logFlags } from './server-flags.ts'
 
 // narthex exporter mysql: mysqld_exporter's flags, port and metrics.
@@ -33,26 +30,15 @@ export async function runMysqlExporter(argv: readonly string[], context: MainCon
     },
     argv,
   )
-  const log = createLogger({ level: values.logLevel, format: values.logFormat })
-  context.setLog(log)
-  for (const warning of warnOfFlagsWithoutEffect(mysqlExporterFlags, given)) log.warn(warning)
+  const log = startExporterLog(context, { level: values.logLevel, format: values.logFormat }, mysqlExporterFlags, given)
   const exporter = buildMysqlExporter(pickGivenFlags(mysqlExporterFlags, values, given), log)
-  const http = await createHttpServer({
-    listenAddress: values.listenAddress,
-    ...(values.webConfigFile === '' ? {} : { webConfigFile: values.webConfigFile }),
-    log,
+  await serveExporter(context, log, exporter, {
     name: 'MySQL exporter',
-    verifyPassword: createPasswordVerifier(),
+    listenAddress: values.listenAddress,
+    webConfigFile: values.webConfigFile,
+    closes: 'connections',
+    mountPages: (app) => mountPages(app, exporter, () => context.reload()),
   })
-  context.onReload(() => exporter.reload())
-  http.routes((app, _options, done) => {
-    mountMysqlExporter(app, exporter, () => context.reload())
-    done()
-  })
-  const urls = await http.listen()
-  context.onStop('connections', () => exporter.close())
-  context.onStop('HTTP server', (graceMs) => http.close(graceMs))
-  for (const url of urls) log.info('Listening on', { address: url })
 }
 
 /** The exporter with this program's build information; flags and option files that cannot be used are a user's error. */
@@ -64,12 +50,8 @@ function buildMysqlExporter(flags: Readonly<Record<string, unknown>>, log: Logge
   }
 }
 
-function mountMysqlExporter(app: FastifyInstance, exporter: MysqlExporter, reload: () => Promise<void>): void {
-  mountExporter(app, exporter.telemetryPath, exporter)
-  app.get('/probe', async (request, reply) => {
-    const query = new URLSearchParams(request.url.split('?')[1] ?? '')
-    return sendAnswer(reply, await exporter.handleProbe({ query, headers: request.headers }))
-  })
+function mountPages(app: FastifyInstance, exporter: MysqlExporter, reload: () => Promise<void>): void {
+  mountAnswers(app, '/probe', (request) => exporter.handleProbe(request))
   for (const method of ['POST', 'PUT'] as const) {
     app.route({
       method,
@@ -85,14 +67,4 @@ function mountMysqlExporter(app: FastifyInstance, exporter: MysqlExporter, reloa
       },
     })
   }
-  if (exporter.telemetryPath !== '/') {
-    app.get('/', (_request, reply) => reply.type('text/html; charset=utf-8').send(exporter.landingPage))
-  }
-}
-
-function sendAnswer(reply: FastifyReply, answer: MetricsResponse): FastifyReply {
-  return reply
-    .code(answer.status)
-    .headers({ ...answer.headers })
-    .send(Buffer.from(answer.body))
 }

@@ -1,16 +1,14 @@
 import { nginxExporterEnvironment, nginxExporterFlags } from '@narthex/exporter-nginx/flags'
 import { createNginxExporter, type NginxExporter } from '@narthex/exporter-nginx/nginx-exporter'
-import { pickGivenFlags, warnOfFlagsWithoutEffect } from '@narthex/exporter-kit/command-flags'
-import { createHttpServer } from '@narthex/http/server'
+import { pickGivenFlags } from '@narthex/exporter-kit/command-flags'
 import { flag } from '@narthex/service/flag-spec'
 import { parseFlags } from '@narthex/service/flags'
 import type { MainContext } from '@narthex/service/lifecycle'
-import { createLogger, type Logger } from '@narthex/service/logger'
+import type { Logger } from '@narthex/service/logger'
 import { UserError } from '@narthex/service/user-error'
-import { createPasswordVerifier } from '../password-verifier.ts'
 import { version, versionText } from '../version.ts'
 import { describeFlagsWithEnvironment } from './flag-environment.ts'
-import { mountExporter } from './node-exporter.ts'
+import { serveExporter, startExporterLog } from './serve-exporter.ts'
 import { logFlags } from './server-flags.ts'
 
 // narthex exporter nginx: nginx-prometheus-exporter's flags, environment variables, port and metrics.
@@ -39,28 +37,10 @@ export async function runNginxExporter(argv: readonly string[], context: MainCon
     },
     argv,
   )
-  const log = createLogger({ level: values.logLevel, format: values.logFormat })
-  context.setLog(log)
-  for (const warning of warnOfFlagsWithoutEffect(nginxExporterFlags, given)) log.warn(warning)
+  const log = startExporterLog(context, { level: values.logLevel, format: values.logFormat }, nginxExporterFlags, given)
   const exporter = buildNginxExporter(pickGivenFlags(nginxExporterFlags, values, given), log)
-  const http = await createHttpServer({
-    listenAddress: values.listenAddress,
-    ...(values.webConfigFile === '' ? {} : { webConfigFile: values.webConfigFile }),
-    log,
-    name: 'NGINX exporter',
-    verifyPassword: createPasswordVerifier(),
-  })
-  http.routes((app, _options, done) => {
-    mountExporter(app, exporter.telemetryPath, exporter)
-    if (exporter.telemetryPath !== '/') {
-      app.get('/', (_request, reply) => reply.type('text/html; charset=utf-8').send(exporter.landingPage))
-    }
-    done()
-  })
-  const urls = await http.listen()
-  context.onStop('connections', () => exporter.close())
-  context.onStop('HTTP server', (graceMs) => http.close(graceMs))
-  for (const url of urls) log.info('Listening on', { address: url })
+  const { listenAddress, webConfigFile } = values
+  await serveExporter(context, log, exporter, { name: 'NGINX exporter', listenAddress, webConfigFile, closes: 'connections' })
 }
 
 /** The exporter with this program's build information; a flag value that cannot be used is a user's error. */

@@ -2,17 +2,14 @@ import { spawn } from 'node:child_process'
 import { isSea } from 'node:sea'
 import { createNodeExporter, type NodeExporter } from '@narthex/exporter-node/node-exporter'
 import { nodeExporterFlags } from '@narthex/exporter-node/flags'
-import type { Exporter } from '@narthex/exporter-kit/exporter'
-import { describeFlags, pickGivenFlags, warnOfFlagsWithoutEffect } from '@narthex/exporter-kit/command-flags'
-import { createHttpServer } from '@narthex/http/server'
+import { describeFlags, pickGivenFlags } from '@narthex/exporter-kit/command-flags'
 import { flag } from '@narthex/service/flag-spec'
 import { parseFlags } from '@narthex/service/flags'
 import type { MainContext } from '@narthex/service/lifecycle'
-import { createLogger, type Logger } from '@narthex/service/logger'
+import type { Logger } from '@narthex/service/logger'
 import { UserError } from '@narthex/service/user-error'
-import type { FastifyInstance } from 'fastify'
-import { createPasswordVerifier } from '../password-verifier.ts'
 import { version, versionText } from '../version.ts'
+import { serveExporter, startExporterLog } from './serve-exporter.ts'
 import { logFlags } from './server-flags.ts'
 
 // narthex exporter node: node_exporter's flags, port and metrics.
@@ -34,29 +31,10 @@ export async function runNodeExporter(argv: readonly string[], context: MainCont
     },
     argv,
   )
-  const log = createLogger({ level: values.logLevel, format: values.logFormat })
-  context.setLog(log)
-  for (const warning of warnOfFlagsWithoutEffect(nodeExporterFlags, given)) log.warn(warning)
-  const chosen = pickGivenFlags(nodeExporterFlags, values, given)
-  const exporter = buildNodeExporter(chosen, log)
-  const http = await createHttpServer({
-    listenAddress: values.listenAddress,
-    ...(values.webConfigFile === '' ? {} : { webConfigFile: values.webConfigFile }),
-    log,
-    name: 'node exporter',
-    verifyPassword: createPasswordVerifier(),
-  })
-  http.routes((app, _options, done) => {
-    mountExporter(app, exporter.telemetryPath, exporter)
-    if (exporter.telemetryPath !== '/') {
-      app.get('/', (_request, reply) => reply.type('text/html; charset=utf-8').send(exporter.landingPage))
-    }
-    done()
-  })
-  const urls = await http.listen()
-  context.onStop('collectors', () => exporter.close())
-  context.onStop('HTTP server', (graceMs) => http.close(graceMs))
-  for (const url of urls) log.info('Listening on', { address: url })
+  const log = startExporterLog(context, { level: values.logLevel, format: values.logFormat }, nodeExporterFlags, given)
+  const exporter = buildNodeExporter(pickGivenFlags(nodeExporterFlags, values, given), log)
+  const { listenAddress, webConfigFile } = values
+  await serveExporter(context, log, exporter, { name: 'node exporter', listenAddress, webConfigFile, closes: 'collectors' })
 }
 
 /** The exporter with this program's build information and helper processes; a flag value that cannot be used is a user's error. */
@@ -78,16 +56,4 @@ export const statfsHelperCommand = 'internal-statfs-helper'
 
 function spawnOwnHelper() {
   return spawn(process.execPath, [statfsHelperCommand], { stdio: ['pipe', 'pipe', 'ignore'] })
-}
-
-/** Adds an exporter's metrics page. */
-export function mountExporter(app: FastifyInstance, path: string, exporter: Exporter): void {
-  app.get(path, async (request, reply) => {
-    const query = new URLSearchParams(request.url.split('?')[1] ?? '')
-    const answer = await exporter.handleMetrics({ query, headers: request.headers })
-    return reply
-      .code(answer.status)
-      .headers({ ...answer.headers })
-      .send(Buffer.from(answer.body))
-  })
 }

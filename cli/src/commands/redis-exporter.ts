@@ -1,16 +1,14 @@
 import { Secret } from '@narthex/config/secret'
 import { redisExporterEnvironment, redisExporterFlags } from '@narthex/exporter-redis/flags'
 import { createRedisExporter, type RedisExporter } from '@narthex/exporter-redis/redis-exporter'
-import { pickGivenFlags, warnOfFlagsWithoutEffect } from '@narthex/exporter-kit/command-flags'
-import type { MetricsResponse } from '@narthex/exporter-kit/metrics-answer'
+import { pickGivenFlags } from '@narthex/exporter-kit/command-flags'
 import { addBasicAuth, createPasswordCheck, type PasswordVerifier } from '@narthex/http/basic-auth'
-import { createHttpServer } from '@narthex/http/server'
 import { flag } from '@narthex/service/flag-spec'
 import { parseFlags, type FlagValues } from '@narthex/service/flags'
 import type { MainContext } from '@narthex/service/lifecycle'
-import { createLogger, type Logger, type LogLevel } from '@narthex/service/logger'
+import type { Logger, LogLevel } from '@narthex/service/logger'
 import { UserError } from '@narthex/service/user-error'
-import type { FastifyInstance, FastifyReply } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -18,7 +16,7 @@ import { join, resolve } from 'node:path'
 import { createPasswordVerifier } from '../password-verifier.ts'
 import { version, versionText } from '../version.ts'
 import { describeFlagsWithEnvironment } from './flag-environment.ts'
-import { mountExporter } from './node-exporter.ts'
+import { mountAnswers, serveExporter, startExporterLog } from './serve-exporter.ts'
 
 // narthex exporter redis: redis_exporter's flags, environment variables, port, pages and metrics.
 
@@ -80,33 +78,21 @@ export async function runRedisExporter(argv: readonly string[], context: MainCon
     },
     argv,
   )
-  const log = createLogger({
-    level: values.isDebug ? 'debug' : (values.logLevel ?? 'info'),
-    format: values.logFormat === 'json' ? 'json' : 'logfmt',
-  })
-  context.setLog(log)
-  for (const warning of warnOfFlagsWithoutEffect(redisExporterFlags, given)) log.warn(warning)
+  const level = values.isDebug ? 'debug' : (values.logLevel ?? 'info')
+  const format = values.logFormat === 'json' ? 'json' : 'logfmt'
+  const log = startExporterLog(context, { level, format }, redisExporterFlags, given)
   const exporter = buildRedisExporter(pickGivenFlags(redisExporterFlags, values, given), log)
   const webConfig = prepareWebConfig(values)
   if (webConfig.directory !== undefined)
     context.onStop('temporary files', () => rmSync(webConfig.directory!, { recursive: true, force: true }))
-  const http = await createHttpServer({
-    listenAddress: values.listenAddress,
-    ...(webConfig.file === '' ? {} : { webConfigFile: webConfig.file }),
-    log,
+  await serveExporter(context, log, exporter, {
     name: 'Redis exporter',
-    verifyPassword: createPasswordVerifier(),
+    listenAddress: values.listenAddress,
+    webConfigFile: webConfig.file,
+    closes: 'connections',
+    protect: (app) => protect(app, values),
+    mountPages: (app) => mountPages(app, exporter, () => context.reload()),
   })
-  protect(http.fastify, values)
-  context.onReload(() => exporter.reload())
-  http.routes((app, _options, done) => {
-    mountRedisExporter(app, exporter, () => context.reload())
-    done()
-  })
-  const urls = await http.listen()
-  context.onStop('connections', () => exporter.close())
-  context.onStop('HTTP server', (graceMs) => http.close(graceMs))
-  for (const url of urls) log.info('Listening on', { address: url })
 }
 
 /** The exporter with this program's build information; flags and files that cannot be used are a user's error. */
@@ -118,16 +104,10 @@ function buildRedisExporter(flags: Readonly<Record<string, unknown>>, log: Logge
   }
 }
 
-function mountRedisExporter(app: FastifyInstance, exporter: RedisExporter, reload: () => Promise<void>): void {
-  mountExporter(app, exporter.telemetryPath, exporter)
-  if (!exporter.isScrapeDisabled) {
-    app.get('/scrape', async (request, reply) => {
-      const query = new URLSearchParams(request.url.split('?')[1] ?? '')
-      return sendAnswer(reply, await exporter.handleScrape({ query, headers: request.headers }))
-    })
-  }
+function mountPages(app: FastifyInstance, exporter: RedisExporter, reload: () => Promise<void>): void {
+  if (!exporter.isScrapeDisabled) mountAnswers(app, '/scrape', (request) => exporter.handleScrape(request))
   app.get('/health', (_request, reply) => reply.type('text/plain; charset=utf-8').send('ok'))
-  app.get('/discover-cluster-nodes', async (_request, reply) => sendAnswer(reply, await exporter.discoverClusterNodes()))
+  mountAnswers(app, '/discover-cluster-nodes', () => exporter.discoverClusterNodes())
   app.post('/-/reload', async (_request, reply) => {
     try {
       await reload()
@@ -137,16 +117,6 @@ function mountRedisExporter(app: FastifyInstance, exporter: RedisExporter, reloa
       return reply.code(500).type('text/plain; charset=utf-8').send(`failed to reload passwords: ${reason}\n`)
     }
   })
-  if (exporter.telemetryPath !== '/') {
-    app.get('/', (_request, reply) => reply.type('text/html; charset=utf-8').send(exporter.landingPage))
-  }
-}
-
-function sendAnswer(reply: FastifyReply, answer: MetricsResponse): FastifyReply {
-  return reply
-    .code(answer.status)
-    .headers({ ...answer.headers })
-    .send(Buffer.from(answer.body))
 }
 
 interface WebConfigFile {

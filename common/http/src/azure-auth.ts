@@ -1,23 +1,14 @@
 import type { AzureIdentity } from '@narthex/config/cloud-auth-config'
-import type { HttpClientConfig } from '@narthex/config/http-client-config'
 import { Secret } from '@narthex/config/secret'
-import { createHttpClient, type HttpClient } from './client.ts'
 import { ExpiringCache, type Expiring } from './expiring-cache.ts'
-import type { Environment } from './sigv4-profiles.ts'
 import { parseTokenJson, readExpiry, requestToken, requireText } from './token-request.ts'
+import { TokenSource, type TokenOptions } from './token-source.ts'
 import { WatchedFile } from './watched-file.ts'
 
-export interface AzureTokensOptions {
+export interface AzureTokensOptions extends TokenOptions {
   readonly identity: AzureIdentity
   /** Where Entra ID answers, such as `https://login.microsoftonline.com`; AZURE_AUTHORITY_HOST goes before it. */
   readonly authority: string
-  /** What the token is good for, such as `https://monitor.azure.com//.default`. */
-  readonly scope: string
-  /** Transport settings of requests to Entra ID; the machine's own endpoint is asked directly. */
-  readonly http?: HttpClientConfig
-  readonly userAgent?: string
-  readonly env?: Environment
-  readonly now?: () => number
 }
 
 const instanceHost = 'http://169.254.169.254'
@@ -27,20 +18,13 @@ const what = 'an Azure access token'
 /** Access tokens of Azure's Entra ID, kept until shortly before they end. */
 export class AzureTokens {
   readonly #options: AzureTokensOptions
-  readonly #env: Environment
-  readonly #now: () => number
-  readonly #client: HttpClient
-  readonly #direct: HttpClient
+  readonly #source: TokenSource
   readonly #cache: ExpiringCache<string>
 
   constructor(options: AzureTokensOptions) {
     this.#options = options
-    this.#env = options.env ?? process.env
-    this.#now = options.now ?? Date.now
-    const defaults = options.userAgent === undefined ? {} : { userAgent: options.userAgent }
-    this.#client = createHttpClient(options.http, defaults)
-    this.#direct = createHttpClient(undefined, defaults)
-    this.#cache = new ExpiringCache(() => this.#fetch(options.identity), { now: this.#now })
+    this.#source = new TokenSource(options)
+    this.#cache = new ExpiringCache(() => this.#fetch(options.identity), { now: this.#source.now })
   }
 
   token(): Promise<string> {
@@ -52,8 +36,8 @@ export class AzureTokens {
     this.#cache.forget()
   }
 
-  async close(): Promise<void> {
-    await Promise.all([this.#client.close(), this.#direct.close()])
+  close(): Promise<void> {
+    return this.#source.close()
   }
 
   #fetch(identity: AzureIdentity): Promise<Expiring<string>> {
@@ -71,7 +55,7 @@ export class AzureTokens {
 
   /** The order of Azure's libraries: a secret, a pod's token, the machine. Programs such as `az` are not asked. */
   #findIdentity(tenant: string | undefined): Exclude<AzureIdentity, { kind: 'sdk' }> {
-    const env = this.#env
+    const { env } = this.#source
     const tenantId = tenant ?? env['AZURE_TENANT_ID']
     const clientId = env['AZURE_CLIENT_ID']
     const clientSecret = env['AZURE_CLIENT_SECRET']
@@ -93,31 +77,31 @@ export class AzureTokens {
   }
 
   async #askEntra(tenantId: string, parameters: Readonly<Record<string, string>>): Promise<Expiring<string>> {
-    const authority = (this.#env['AZURE_AUTHORITY_HOST'] || this.#options.authority).replace(/\/$/, '')
+    const authority = (this.#source.env['AZURE_AUTHORITY_HOST'] || this.#options.authority).replace(/\/$/, '')
     const url = `${authority}/${encodeURIComponent(tenantId)}/oauth2/v2.0/token`
-    const body = new URLSearchParams({ ...parameters, grant_type: 'client_credentials', scope: this.#options.scope }).toString()
-    const headers = { 'content-type': 'application/x-www-form-urlencoded' }
-    return this.#readAnswer(await requestToken(this.#client, { url, method: 'POST', headers, body }, what))
+    const form = new URLSearchParams({ ...parameters, grant_type: 'client_credentials', scope: this.#options.scope })
+    return this.#readAnswer(await this.#source.postForm(url, form, what))
   }
 
   async #fetchFromMachine(clientId: string | undefined): Promise<Expiring<string>> {
-    const appEndpoint = this.#env['IDENTITY_ENDPOINT']
-    const appHeader = this.#env['IDENTITY_HEADER']
+    const { env, direct } = this.#source
+    const appEndpoint = env['IDENTITY_ENDPOINT']
+    const appHeader = env['IDENTITY_HEADER']
     const isApp = appEndpoint !== undefined && appHeader !== undefined
-    const host = (this.#env['AZURE_POD_IDENTITY_AUTHORITY_HOST'] || instanceHost).replace(/\/$/, '')
+    const host = (env['AZURE_POD_IDENTITY_AUTHORITY_HOST'] || instanceHost).replace(/\/$/, '')
     const url = new URL(isApp ? appEndpoint : `${host}/metadata/identity/oauth2/token`)
     url.searchParams.set('api-version', isApp ? '2019-08-01' : '2018-02-01')
     url.searchParams.set('resource', this.#options.scope.replace(/\/\.default$/, ''))
     if (clientId !== undefined) url.searchParams.set('client_id', clientId)
     const headers: Record<string, string> = isApp ? { 'x-identity-header': appHeader } : { metadata: 'true' }
-    return this.#readAnswer(await requestToken(this.#direct, { url, headers }, what))
+    return this.#readAnswer(await requestToken(direct, { url, headers }, what))
   }
 
   #readAnswer(body: Uint8Array): Expiring<string> {
     const fields = parseTokenJson(body, what)
     const expiresOn = Number(fields['expires_on'] ?? Number.NaN)
     // Some endpoints of machines give a point in time only.
-    const expiresMs = fields['expires_in'] === undefined && expiresOn > 0 ? expiresOn * 1000 : readExpiry(fields, this.#now())
+    const expiresMs = fields['expires_in'] === undefined && expiresOn > 0 ? expiresOn * 1000 : readExpiry(fields, this.#source.now())
     return { value: requireText(fields, 'access_token', what), expiresMs }
   }
 }

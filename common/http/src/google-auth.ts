@@ -1,23 +1,15 @@
-import type { HttpClientConfig } from '@narthex/config/http-client-config'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { createHttpClient, type HttpClient } from './client.ts'
 import { ExpiringCache, type Expiring } from './expiring-cache.ts'
 import { signJwt } from './jwt.ts'
 import type { Environment } from './sigv4-profiles.ts'
 import { parseTokenJson, readExpiry, requestToken, requireText } from './token-request.ts'
+import { TokenSource, type TokenOptions } from './token-source.ts'
 import { WatchedFile } from './watched-file.ts'
 
-export interface GoogleTokensOptions {
+export interface GoogleTokensOptions extends TokenOptions {
   /** A key file; default: application default credentials. */
   readonly credentialsFile?: string
-  /** What the token is good for, such as `https://www.googleapis.com/auth/monitoring.write`. */
-  readonly scope: string
-  /** Transport settings of token requests; the metadata server is asked directly. */
-  readonly http?: HttpClientConfig
-  readonly userAgent?: string
-  readonly env?: Environment
-  readonly now?: () => number
 }
 
 const tokenEndpoint = 'https://oauth2.googleapis.com/token'
@@ -31,10 +23,7 @@ const what = 'a Google access token'
  */
 export class GoogleTokens {
   readonly #options: GoogleTokensOptions
-  readonly #env: Environment
-  readonly #now: () => number
-  readonly #client: HttpClient
-  readonly #direct: HttpClient
+  readonly #source: TokenSource
   readonly #file: WatchedFile
   /** gcloud's own file need not be there. */
   readonly #isFileOptional: boolean
@@ -43,14 +32,11 @@ export class GoogleTokens {
 
   constructor(options: GoogleTokensOptions) {
     this.#options = options
-    this.#env = options.env ?? process.env
-    this.#now = options.now ?? Date.now
-    const defaults = options.userAgent === undefined ? {} : { userAgent: options.userAgent }
-    this.#client = createHttpClient(options.http, defaults)
-    this.#direct = createHttpClient(undefined, defaults)
-    const named = options.credentialsFile ?? this.#env['GOOGLE_APPLICATION_CREDENTIALS']
+    this.#source = new TokenSource(options)
+    const { env, now } = this.#source
+    const named = options.credentialsFile ?? env['GOOGLE_APPLICATION_CREDENTIALS']
     this.#isFileOptional = named === undefined || named === ''
-    this.#file = new WatchedFile(this.#isFileOptional ? wellKnownFile(this.#env) : named!, this.#now)
+    this.#file = new WatchedFile(this.#isFileOptional ? wellKnownFile(env) : named!, now)
     this.#cache = this.#createCache()
   }
 
@@ -68,12 +54,12 @@ export class GoogleTokens {
     this.#cache.forget()
   }
 
-  async close(): Promise<void> {
-    await Promise.all([this.#client.close(), this.#direct.close()])
+  close(): Promise<void> {
+    return this.#source.close()
   }
 
   #createCache(): ExpiringCache<string> {
-    return new ExpiringCache(() => this.#fetch(), { now: this.#now })
+    return new ExpiringCache(() => this.#fetch(), { now: this.#source.now })
   }
 
   async #readFile(): Promise<Buffer | undefined> {
@@ -108,14 +94,11 @@ export class GoogleTokens {
           `cannot use ${file}: type ${JSON.stringify(fields['type'])} is not built yet, want service_account or authorized_user`,
         )
     }
-    const headers = { 'content-type': 'application/x-www-form-urlencoded' }
-    return this.#readAnswer(
-      await requestToken(this.#client, { url: tokenUrlOf(fields), method: 'POST', headers, body: form.toString() }, what),
-    )
+    return this.#readAnswer(await this.#source.postForm(tokenUrlOf(fields), form, what))
   }
 
   #signAssertion(fields: Readonly<Record<string, string | number>>, file: string): string {
-    const issuedAt = Math.floor(this.#now() / 1000)
+    const issuedAt = Math.floor(this.#source.now() / 1000)
     const claims = {
       iss: requireText(fields, 'client_email', file),
       scope: this.#options.scope,
@@ -128,11 +111,12 @@ export class GoogleTokens {
   }
 
   async #fetchFromMetadata(): Promise<Expiring<string>> {
-    const host = this.#env['GCE_METADATA_HOST'] || metadataHost
+    const { env, direct } = this.#source
+    const host = env['GCE_METADATA_HOST'] || metadataHost
     const url = new URL(`http://${host}/computeMetadata/v1/instance/service-accounts/default/token`)
     url.searchParams.set('scopes', this.#options.scope)
     try {
-      return this.#readAnswer(await requestToken(this.#direct, { url, headers: { 'metadata-flavor': 'Google' } }, what))
+      return this.#readAnswer(await requestToken(direct, { url, headers: { 'metadata-flavor': 'Google' } }, what))
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error)
       throw new Error(`google: could not find default credentials, and the metadata server gives none: ${reason}`, { cause: error })
@@ -141,7 +125,7 @@ export class GoogleTokens {
 
   #readAnswer(body: Uint8Array): Expiring<string> {
     const fields = parseTokenJson(body, what)
-    return { value: requireText(fields, 'access_token', what), expiresMs: readExpiry(fields, this.#now()) }
+    return { value: requireText(fields, 'access_token', what), expiresMs: readExpiry(fields, this.#source.now()) }
   }
 }
 

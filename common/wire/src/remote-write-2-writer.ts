@@ -47,17 +47,6 @@ export class RemoteWrite2Writer {
     this.exemplarCount = 0
   }
 
-  /**
-   * Appends a table of `symbols` fields (tag 0x22, uvarint length, bytes) and returns the references that those into it, which count from 1, are
-   * in this request; undefined if they are the same.
-   */
-  addSymbols(symbolBytes: Uint8Array, symbolCount: number): Uint32Array | undefined {
-    const base = this.#symbolCount - 1
-    this.#symbols.raw(symbolBytes)
-    this.#symbolCount += symbolCount
-    return base === 0 ? undefined : Uint32Array.from({ length: symbolCount + 1 }, (_, ref) => (ref === 0 ? 0 : base + ref))
-  }
-
   /** Appends one symbol and returns its reference. */
   addSymbol(text: string): number {
     if (text === '') return 0

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { WireError } from './protobuf-cursor.ts'
 import { RemoteWrite2Reader } from './remote-write-2.ts'
 import { RemoteWrite2Writer } from './remote-write-2-writer.ts'
+import { addTable } from './testdata/symbol-tables.ts'
 
 const Request = protobuf
   .parse(
@@ -155,7 +156,7 @@ describe('RemoteWrite2Writer', () => {
     fc.assert(
       fc.property(fc.array(requestArbitrary(), { minLength: 1, maxLength: 3 }), (tables) => {
         writer.reset()
-        const maps = tables.map((table) => writer.addSymbols(symbolFields(table.symbols.slice(1)), table.symbols.length - 1))
+        const maps = tables.map((table) => addTable(writer, symbolFields(table.symbols.slice(1)), table.symbols.length - 1))
         const expected: unknown[] = []
         tables.forEach((table, t) => {
           const texts = (refs: number[]) => refs.map((ref) => table.symbols[ref]!)
@@ -163,7 +164,7 @@ describe('RemoteWrite2Writer', () => {
             for (const sample of series.samples) {
               const refs = refsField(series.labelsRefs)
               const words = new Uint32Array(Float64Array.of(sample.value).buffer)
-              const final = (ref: number) => maps[t]?.[ref] ?? ref
+              const final = (ref: number) => maps[t]![ref]!
               const { type, helpRef, unitRef } = series.metadata ?? noMetadata
               writer.series(refs, 0, refs.length, maps[t], sample.timestamp, words[0]!, words[1]!, type, final(helpRef), final(unitRef))
               expected.push({ labels: texts(series.labelsRefs), sample, type, help: table.symbols[helpRef], unit: table.symbols[unitRef] })

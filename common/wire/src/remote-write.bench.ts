@@ -5,6 +5,7 @@ import { RemoteWrite2Reader } from './remote-write-2.ts'
 import { RemoteWrite2Writer } from './remote-write-2-writer.ts'
 import { compress, uncompress } from './snappy.ts'
 import { locateSymbols } from './symbol-table.ts'
+import { addTable } from './testdata/symbol-tables.ts'
 
 // Run by `node remote-write.bench.ts`: 2,000 series of 10 labels with one sample each; the rival is protobufjs with objects.
 const seriesCount = 2000
@@ -68,7 +69,7 @@ function write1(): Uint8Array {
 function write2(shift: number): Uint8Array {
   writer2.reset()
   for (let i = 0; i < shift; i++) writer2.addSymbol('x')
-  const map = writer2.addSymbols(symbolBytes, symbols.length)
+  const map = addTable(writer2, symbolBytes, symbols.length)
   for (let i = 0; i < seriesCount; i++) {
     const field = fields[i]!
     writer2.series(field, 0, field.length, map, 1.7e12, words[2 * i]!, words[2 * i + 1]!)

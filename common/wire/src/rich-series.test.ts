@@ -10,6 +10,7 @@ import { RemoteWrite2Reader } from './remote-write-2.ts'
 import { RemoteWrite2Writer } from './remote-write-2-writer.ts'
 import { locateSymbols } from './symbol-table.ts'
 import { decodeOracle, encodeOracle, oracle1, oracle2 } from './testdata/wire-oracle.ts'
+import { addTable } from './testdata/symbol-tables.ts'
 
 /** `symbols` fields, and the texts' references from 1. */
 function makeSymbols(texts: readonly string[]): Uint8Array {
@@ -106,7 +107,7 @@ describe('a 2.0 series with more than one float', () => {
     const symbols = makeSymbols(['__name__', 'm', 'l', 'x'])
     const writer = new RemoteWrite2Writer()
     for (let i = 0; i < symbolsBefore; i++) writer.addSymbol(`s${i}`)
-    const map = writer.addSymbols(symbols, 4)
+    const map = addTable(writer, symbols, 4)
     const help = writer.addSymbol('help')
     const trace = textsOf(['trace_id', 'ä'.repeat(70), ''])
     const valueEnd = trace.length - 1

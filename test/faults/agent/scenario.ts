@@ -145,6 +145,14 @@ export class World {
     return this.drain(0)
   }
 
+  /** Sum over all series of the name on the program's own metrics page. */
+  async readMetric(name: string): Promise<number> {
+    const text = await (await fetch(`${this.url}/metrics`)).text()
+    let sum = 0
+    for (const match of text.matchAll(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, 'gm'))) sum += Number(match[1])
+    return sum
+  }
+
   diskBytes(): number {
     return directoryBytes(this.directory)
   }
@@ -173,4 +181,9 @@ export function seededRandom(seed: number): () => number {
 export function quantile(values: readonly number[], q: number): number {
   const sorted = values.toSorted((a, b) => a - b)
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? 0
+}
+
+/** The first few missing samples, for people. */
+export function listExamples(examples: readonly string[]): string {
+  return examples.length === 0 ? '' : ` (${examples.join(', ')})`
 }

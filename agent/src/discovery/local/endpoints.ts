@@ -1,5 +1,5 @@
 import { isIPv4 } from 'node:net'
-import { joinHostPort } from '../../embedded/instance-name.ts'
+import { joinHostPort } from '../host-port.ts'
 import type { ProcFiles } from './proc-files.ts'
 import type { ProcessFacts } from './process-facts.ts'
 import { RootFiles } from './root-files.ts'

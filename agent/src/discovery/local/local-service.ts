@@ -1,4 +1,4 @@
-import { joinHostPort } from '../../embedded/instance-name.ts'
+import { joinHostPort } from '../host-port.ts'
 import type { Credentials } from './credentials.ts'
 import type { Endpoint } from './endpoints.ts'
 import type { ProbeResult } from './probe-result.ts'

@@ -1,6 +1,7 @@
 import { hostname, networkInterfaces } from 'node:os'
 import type { ServiceAddress } from '../../embedded/embedded-exporter.ts'
-import { isOwnHost, joinHostPort, splitHostPort } from '../../embedded/instance-name.ts'
+import { isOwnHost, splitHostPort } from '../../embedded/instance-name.ts'
+import { joinHostPort } from '../host-port.ts'
 import type { FoundService } from './scanner.ts'
 
 const defaultPorts: Readonly<Record<string, number>> = { 'http:': 80, 'https:': 443, 'redis:': 6379, 'rediss:': 6379, 'valkey:': 6379 }

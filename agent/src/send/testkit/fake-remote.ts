@@ -6,8 +6,8 @@ import type { NestedMessages } from '@narthex/wire/request-columns'
 import { RemoteWrite1Reader } from '@narthex/wire/remote-write-1'
 import { RemoteWrite2Reader } from '@narthex/wire/remote-write-2'
 import { uncompress } from '@narthex/wire/snappy'
-import type { RemotePoster } from './delivery.ts'
-import type { RemoteAnswer } from './verdict.ts'
+import type { RemotePoster } from '../delivery.ts'
+import type { RemoteAnswer } from '../verdict.ts'
 
 export interface ReceivedRequest {
   readonly version: 1 | 2
