@@ -218,8 +218,11 @@ describe('the exporters section', () => {
     // Reading the file takes real time.
     for (let i = 0; i < 200 && events.length < 1; i++) await new Promise((resolve) => setTimeout(resolve, 5))
     writeFileSync(join(directory, 'pw'), 'second\n')
-    await clock.advance(10_000)
-    for (let i = 0; i < 200 && events.length < 3; i++) await new Promise((resolve) => setTimeout(resolve, 5))
+    // The next scrape is due once the last one has ended, which takes real time as well.
+    for (let i = 0; i < 200 && events.length < 3; i++) {
+      await clock.advance(10_000)
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    }
     expect(events).toEqual([
       'open {"address":"r1:6379","password":"first"} {}',
       'close',
