@@ -52,7 +52,7 @@ async function tortureAgent(count: number, args: readonly string[]): Promise<boo
   console.log(`seed ${seed}`)
   const findings = await torture({ program, count, seed, only: optionOf(args, '--only'), print: (line) => console.log(line) })
   console.log(`\n${formatFindings(program, findings)}`)
-  return findings.every(({ ok }) => ok)
+  return findings.every(({ ok }) => ok !== false)
 }
 
 function optionOf(args: readonly string[], name: string): string[] {

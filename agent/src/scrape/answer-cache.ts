@@ -64,6 +64,8 @@ const emptyBytes = new Uint8Array(0)
  *
  * `read` fills the outcome fields and the columns; the caller resolves the pending lines and then calls `commit`. Without a commit the next
  * read compares with the same last answer, so a scrape that fails half-way leaves no trace.
+ *
+ * Long, because both ways of reading share the arrays of the answer that is read, and run over every line of every scrape.
  */
 export class AnswerCache {
   #body: Uint8Array = emptyBytes

@@ -59,6 +59,8 @@ const fullDisks: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT'])
 /**
  * The agent's log: frames go in at one end, and every remote reads them from its own cursor. FORMAT.md says how it lies on
  * disk. A frame is kept until all remotes acknowledged it, or until the byte cap takes it, which is counted.
+ *
+ * Long, because what may happen to a frame (written, ring, cap, age, delivered, packed) has one order, and it is kept here.
  */
 export class FrameLog implements FrameSink {
   readonly #directory: string

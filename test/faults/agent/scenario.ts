@@ -12,7 +12,8 @@ export interface Finding {
   readonly scenario: string
   /** The figures, in words. */
   readonly figures: string
-  readonly ok: boolean
+  /** Undefined: this program was not tried. */
+  readonly ok: boolean | undefined
 }
 
 export interface Torture {

@@ -33,7 +33,7 @@ export async function torture({ program: name, count, seed, only, print }: Tortu
       }
     }
     findings.push(finding)
-    print(`${finding.ok ? 'kept  ' : 'BROKEN'} ${scenario}: ${finding.figures} (${((performance.now() - started) / 1000).toFixed(0)} s)`)
+    print(`${outcomeOf(finding).padEnd(9)} ${scenario}: ${finding.figures} (${((performance.now() - started) / 1000).toFixed(0)} s)`)
   }
   return findings
 }
@@ -41,7 +41,11 @@ export async function torture({ program: name, count, seed, only, print }: Tortu
 /** One table for all programs. */
 export function formatFindings(program: string, findings: readonly Finding[]): string {
   const rows = findings.map(
-    ({ guarantee, scenario, figures, ok }) => `| ${program} | ${guarantee} | ${scenario} | ${ok ? 'kept' : '**broken**'} | ${figures} |`,
+    ({ guarantee, scenario, figures, ok }) => `| ${program} | ${guarantee} | ${scenario} | ${outcomeOf({ ok })} | ${figures} |`,
   )
   return ['| program | guarantee | scenario | | figures |', '| --- | --- | --- | --- | --- |', ...rows].join('\n')
+}
+
+function outcomeOf({ ok }: Pick<Finding, 'ok'>): string {
+  return ok === undefined ? 'not tried' : ok ? 'kept' : '**broken**'
 }
