@@ -3,8 +3,9 @@ export const waitingMax = 4
 
 interface RunningScrape {
   readonly startedMs: number
-  readonly deadlineMs: number
   readonly done: Promise<void>
+  /** Set when its deadline is told, not read from the clock: a timer may fire a fraction of a millisecond before its time. */
+  hanging: boolean
 }
 
 /** Lets the scrapes of one exporter run one after another, each under its own deadline: exporters reuse one buffer for their answers. */
@@ -23,7 +24,7 @@ export class ScrapeTurns {
     // The last look and the claim stand in one step, so that two who waited do not both go.
     while (this.#running !== undefined) await this.#await(this.#running, remainingMs)
     const ended = Promise.withResolvers<void>()
-    const running: RunningScrape = { startedMs: performance.now(), deadlineMs, done: ended.promise }
+    const running: RunningScrape = { startedMs: performance.now(), done: ended.promise, hanging: false }
     this.#running = running
     const answer = work(remainingMs)
     const release = (): void => {
@@ -34,12 +35,15 @@ export class ScrapeTurns {
       })
     }
     answer.then(release, release)
-    return withDeadline(answer, remainingMs(), () => `the exporter did not answer within ${timeoutMs / 1000} s`)
+    return withDeadline(answer, remainingMs(), () => {
+      running.hanging = true
+      return `the exporter did not answer within ${timeoutMs / 1000} s`
+    })
   }
 
   async #await(running: RunningScrape, remainingMs: () => number): Promise<void> {
     const seconds = (): number => Math.round((performance.now() - running.startedMs) / 1000)
-    if (performance.now() > running.deadlineMs) throw new Error(`an earlier scrape of this exporter has been hanging for ${seconds()} s`)
+    if (running.hanging) throw new Error(`an earlier scrape of this exporter has been hanging for ${seconds()} s`)
     if (this.#waiting >= waitingMax) throw new Error(`${waitingMax} scrapes wait for this exporter already`)
     this.#waiting++
     try {
