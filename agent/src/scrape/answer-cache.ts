@@ -3,49 +3,19 @@ import type { ExpositionParser } from '@narthex/exposition/parser'
 import { ValueParser } from '@narthex/exposition/value-parser'
 import { metricTypes } from '@narthex/model/metric-type'
 import type { MetricType } from '@narthex/model/metric-type'
-import type { NativeHistogram } from '@narthex/model/native-histogram'
-import { startTimeMsMax } from '../store/start-time-column.ts'
-import { limitHistogram, schemaMax } from './limit-histogram.ts'
-import type { HistogramLimits } from './limit-histogram.ts'
+import {
+  AnswerOutcome,
+  commentCode,
+  droppedCode,
+  endCode,
+  firstDuplicateCode,
+  firstTypeCode,
+  pendingCode,
+  renumberCodes,
+} from './answer-outcome.ts'
+import type { ReadOptions } from './answer-outcome.ts'
 import type { TargetColumns } from './target-columns.ts'
 import { scrapeTimeMark } from './target-columns.ts'
-import type { ExemplarLine } from './target-exemplars.ts'
-
-// What a line of the last answer was. 0 and above: a sample of that series.
-const commentCode = -1
-const droppedCode = -2
-const pendingCode = -3
-const endCode = -4 // what stands behind the last line: blank lines, the end marker
-const firstTypeCode = -16 // -16 - index into metricTypes: a TYPE line
-const firstDuplicateCode = -1000 // -1000 - series: a further line of a series seen above it
-
-/** Samples in parallel arrays; `times` holds scrapeTimeMark for none, `starts` 0. A sample with a histogram has no value. */
-export interface SampleLists {
-  readonly values: number[]
-  readonly times: number[]
-  readonly starts: number[]
-  readonly histograms: (NativeHistogram | undefined)[]
-}
-
-/** Lines whose series text was not in the last answer. */
-export interface PendingLines extends SampleLists {
-  readonly lines: number[]
-  readonly types: MetricType[]
-}
-
-/** Further samples of a series that has one already, with timestamps of their own. */
-export interface ExtraSamples extends SampleLists {
-  readonly series: number[]
-}
-
-export interface ReadOptions {
-  readonly honorTimestamps: boolean
-  /** Whether start timestamps are kept. */
-  readonly startTimestamps: boolean
-  readonly histogramLimits: HistogramLimits
-  /** Called for every HELP, TYPE and UNIT line that was not in the last answer at its place. */
-  readonly onMetadata: (kind: number, parser: ExpositionParser) => void
-}
 
 // Arrays of the answer being read. Reading and committing is one synchronous step, so all targets share them.
 let nextStarts = new Int32Array(4096)
@@ -67,7 +37,7 @@ const emptyBytes = new Uint8Array(0)
  *
  * Long, because both ways of reading share the arrays of the answer that is read, and run over every line of every scrape.
  */
-export class AnswerCache {
+export class AnswerCache extends AnswerOutcome {
   #body: Uint8Array = emptyBytes
   #view: DataView = new DataView(emptyBytes.buffer)
   #starts = new Int32Array(1)
@@ -78,79 +48,28 @@ export class AnswerCache {
   #valuesValid = false
 
   // Of the answer being read.
-  #options: ReadOptions = {
-    honorTimestamps: true,
-    startTimestamps: false,
-    histogramLimits: { bucketLimit: 0, schemaMax },
-    onMetadata: () => {},
-  }
   #nextLines = 0
-  #keptLines = { samples: 0, dropped: 0, duplicates: 0 }
-
-  /** Outcome: the answer has the keys of the last one in the same order, so no series came or went. */
-  inOrder = false
-  /** Outcome: sample lines; those dropped by relabeling before; those that repeat a series without a timestamp of their own. */
-  samples = 0
-  dropped = 0
-  duplicates = 0
-  /** Outcome: a histogram has too many buckets whatever its resolution. */
-  exceedsBuckets = false
-  readonly pending: PendingLines = { lines: [], types: [], values: [], times: [], starts: [], histograms: [] }
-  readonly extras: ExtraSamples = { series: [], values: [], times: [], starts: [], histograms: [] }
-  /** Outcome: exemplars of the lines that are not the same as in the last answer. */
-  readonly exemplars: ExemplarLine[] = []
 
   /** Reads `body`; throws ExpositionError. */
   read(body: Uint8Array, parser: ExpositionParser, columns: TargetColumns, options: ReadOptions): void {
     const reuse = this.#valuesValid
     this.#valuesValid = false
-    this.#resetOutcome()
-    this.#options = options
+    this.resetOutcome(options)
     if (!reuse) columns.forgetRare()
     columns.round++
     reserveNext(this.#lines)
     parser.begin(body, 0, body.length)
-    const offset = this.#readInOrder(body, parser, columns, options, reuse)
-    if (offset === body.length && this.#nextLines === this.#lines) {
-      this.inOrder = true
-      this.samples = this.#keptLines.samples
-      this.dropped = this.#keptLines.dropped
-      this.duplicates = this.#keptLines.duplicates
+    const offset = this.#readInOrder(body, parser, columns, reuse)
+    if (this.hasLast && offset === body.length && this.#nextLines === this.#lines) {
+      this.takeInOrder()
     } else {
       this.#readMoved(body, offset, parser, columns, options)
     }
   }
 
-  /** The series text of pending line `i`. */
-  pendingRange(i: number, body: Uint8Array): { start: number; end: number } {
-    const line = this.pending.lines[i]!
-    const start = nextStarts[line]!
-    return trimRange(body, start, start + nextKeyBytes[line]!)
-  }
-
   /** Says what pending line `i` is: a series, dropped (undefined), or a further line of a series seen in this answer. */
   resolve(i: number, series: number | undefined, isDuplicate: boolean): void {
     nextCodes[this.pending.lines[i]!] = series === undefined ? droppedCode : isDuplicate ? firstDuplicateCode - series : series
-  }
-
-  /** Gives exemplars of pending lines their series: `series[i]` is that of pending line i, -1 if it was dropped. */
-  resolveExemplars(series: Int32Array): void {
-    this.#mapExemplars((given) => (given >= 0 ? given : series[-1 - given]!))
-  }
-
-  /** Series got new numbers. */
-  renumberExemplars(renumbered: Int32Array): void {
-    if (this.exemplars.length > 0) this.#mapExemplars((series) => renumbered[series]!)
-  }
-
-  #mapExemplars(map: (series: number) => number): void {
-    const { exemplars } = this
-    let kept = 0
-    for (const line of exemplars) {
-      const series = map(line.series)
-      if (series >= 0) exemplars[kept++] = { ...line, series }
-    }
-    exemplars.length = kept
   }
 
   /** Makes the answer just read the last one. `renumbered` maps old series numbers to new ones when the layout was rebuilt. */
@@ -165,31 +84,23 @@ export class AnswerCache {
       }
       this.#keyBytes.set(nextKeyBytes.subarray(0, lines))
       this.#codes.set(nextCodes.subarray(0, lines))
-      this.#keptLines = { samples: this.samples, dropped: this.dropped, duplicates: this.duplicates }
+      this.keptLines = this.keptCounts()
       // After a first answer these hold every line; a thousand targets would keep that until their second.
-      for (const list of Object.values(this.pending)) list.length = 0
+      this.forgetPending()
     }
     this.#lines = lines
+    this.hasLast = true
     this.#body = body
     this.#view = new DataView(body.buffer, body.byteOffset, body.length)
     this.#valuesValid = true
-    if (renumbered !== undefined) this.#renumber(renumbered)
-  }
-
-  #renumber(renumbered: Int32Array): void {
-    const codes = this.#codes
-    for (let line = 0; line < this.#lines; line++) {
-      const code = codes[line]!
-      if (code >= 0) codes[line] = renumbered[code]!
-      else if (code <= firstDuplicateCode) codes[line] = firstDuplicateCode - renumbered[firstDuplicateCode - code]!
-    }
+    if (renumbered !== undefined) renumberCodes(this.#codes, lines, renumbered)
   }
 
   /**
    * Reads while every line stands where it stood; returns the offset of the first that does not. Long and flat because it runs once per line
    * and scrape: 25 ns a line that is the same (16 bytes a step; 8 take 35, byte by byte 67), 50 ns one whose value changed.
    */
-  #readInOrder(body: Uint8Array, parser: ExpositionParser, columns: TargetColumns, options: ReadOptions, reuse: boolean): number {
+  #readInOrder(body: Uint8Array, parser: ExpositionParser, columns: TargetColumns, reuse: boolean): number {
     const last = this.#body
     const lastView = this.#view
     const view = new DataView(body.buffer, body.byteOffset, body.length)
@@ -237,10 +148,8 @@ export class AnswerCache {
       }
       parser.jump(offset, 'unknown')
       if (parser.next() !== entrySample || parser.valueStart !== offset + key) break
-      const time = explicitTime(parser, options)
-      if (code >= 0) this.#setParsed(code, parser, time, columns)
-      else if (code <= firstDuplicateCode && time !== scrapeTimeMark) this.#keepExtra(firstDuplicateCode - code, parser, time)
-      if (parser.hasExemplar && code !== droppedCode) this.#keepExemplars(code >= 0 ? code : firstDuplicateCode - code, parser)
+      this.keepKnown(code, parser, columns)
+      if (parser.hasExemplar && code !== droppedCode) this.keepExemplars(code, parser)
       nextStarts[line] = offset
       offset = parser.offset
     }
@@ -283,10 +192,10 @@ export class AnswerCache {
           expected = known + 1
         }
         nextKeyBytes[line] = key
-        const code = this.#readSample(line, known < 0 ? pendingCode : this.#codes[known]!, parser, columns, options)
+        const code = this.keepParsed(line, offset, known < 0 ? pendingCode : this.#codes[known]!, parser, columns)
         nextCodes[line] = code
         if (parser.hasExemplar && code !== droppedCode && !this.#isSameLine(known, body, offset, parser.offset)) {
-          this.#keepExemplars(code === pendingCode ? -this.pending.lines.length : code >= 0 ? code : firstDuplicateCode - code, parser)
+          this.keepExemplars(code, parser)
         }
       } else {
         if (kind !== entryComment) options.onMetadata(kind, parser)
@@ -310,17 +219,7 @@ export class AnswerCache {
   #copyMatched(count: number, columns: TargetColumns): void {
     nextKeyBytes.set(this.#keyBytes.subarray(0, count))
     nextCodes.set(this.#codes.subarray(0, count))
-    for (let line = 0; line < count; line++) {
-      const code = nextCodes[line]!
-      if (code >= 0) columns.seenRounds[code] = columns.round
-      if (code >= droppedCode && code !== commentCode) this.samples++
-      if (code === droppedCode) this.dropped++
-      if (code > firstDuplicateCode) continue
-      this.samples++
-      this.duplicates++
-    }
-    // A repeated series with a timestamp of its own is no duplicate.
-    this.duplicates -= this.extras.series.length
+    this.countMatched(nextCodes, count, columns)
   }
 
   /**
@@ -336,85 +235,8 @@ export class AnswerCache {
     if (key === this.#starts[expected + 1]! - this.#starts[expected]!) return key
     const value = values.read(body, offset + key, body.length)
     if (values.end < 0 || values.end >= body.length || body[values.end] !== 10) return 0
-    nextCodes[line] = this.#keepPlain(code, value, columns)
+    nextCodes[line] = this.keepPlain(code, value, columns)
     return values.end + 1 - offset
-  }
-
-  /** A sample line read by the parser; returns its code. */
-  #readSample(line: number, code: number, parser: ExpositionParser, columns: TargetColumns, options: ReadOptions): number {
-    const time = explicitTime(parser, options)
-    this.samples++
-    if (code === droppedCode) {
-      this.dropped++
-      return code
-    }
-    if (code === pendingCode) {
-      this.pending.lines.push(line)
-      this.pending.types.push(parser.type)
-      this.#pushParsed(this.pending, parser, time, parser.hasHistogram ? parser.histogram() : undefined)
-      return code
-    }
-    const series = code >= 0 ? code : firstDuplicateCode - code
-    if (columns.seenRounds[series] !== columns.round) {
-      columns.seenRounds[series] = columns.round
-      this.#setParsed(series, parser, time, columns)
-      return series
-    }
-    if (time === scrapeTimeMark) this.duplicates++
-    else this.#keepExtra(series, parser, time)
-    return firstDuplicateCode - series
-  }
-
-  /**
-   * Writes the value of a known line without a timestamp where it belongs; returns the line's code, which changes when its series was seen
-   * above already.
-   */
-  #keepPlain(code: number, value: number, columns: TargetColumns): number {
-    this.samples++
-    if (code === droppedCode) {
-      this.dropped++
-      return code
-    }
-    const series = code >= 0 ? code : firstDuplicateCode - code
-    if (columns.seenRounds[series] !== columns.round) {
-      columns.seenRounds[series] = columns.round
-      columns.setSample(series, value, scrapeTimeMark)
-      return series
-    }
-    this.duplicates++
-    return firstDuplicateCode - series
-  }
-
-  /** Writes what the parser has of a line into the columns. */
-  #setParsed(series: number, parser: ExpositionParser, time: number, columns: TargetColumns): void {
-    if (parser.hasHistogram) {
-      const histogram = this.#takeHistogram(parser)
-      if (histogram !== undefined) columns.setHistogram(series, histogram, time)
-    } else columns.setSample(series, parser.value, time)
-    columns.setStart(series, startTime(parser, this.#options))
-  }
-
-  /** The histogram within its limits; undefined, and noted, if that cannot be: the scrape counts for nothing then. */
-  #takeHistogram(parser: ExpositionParser): NativeHistogram | undefined {
-    const histogram = limitHistogram(parser.histogram(), this.#options.histogramLimits)
-    if (histogram === undefined) this.exceedsBuckets = true
-    return histogram
-  }
-
-  #keepExtra(series: number, parser: ExpositionParser, time: number): void {
-    this.extras.series.push(series)
-    this.#pushParsed(this.extras, parser, time, parser.hasHistogram ? this.#takeHistogram(parser) : undefined)
-  }
-
-  #pushParsed(lists: SampleLists, parser: ExpositionParser, time: number, histogram: NativeHistogram | undefined): void {
-    lists.values.push(parser.value)
-    lists.times.push(time)
-    lists.starts.push(startTime(parser, this.#options))
-    lists.histograms.push(histogram)
-  }
-
-  #keepExemplars(series: number, parser: ExpositionParser): void {
-    this.exemplars.push({ series, exemplars: parser.exemplars(), ofHistogram: parser.hasHistogram })
   }
 
   /** Whether line `known` of the last answer, if it was there, is [start, end) of this one. */
@@ -466,25 +288,6 @@ export class AnswerCache {
     }
     return -1
   }
-
-  #resetOutcome(): void {
-    this.inOrder = false
-    this.samples = 0
-    this.dropped = 0
-    this.duplicates = 0
-    this.exceedsBuckets = false
-    this.exemplars.length = 0
-    for (const list of [...Object.values(this.pending), ...Object.values(this.extras)]) list.length = 0
-  }
-}
-
-function explicitTime(parser: ExpositionParser, options: ReadOptions): number {
-  return parser.hasTimestamp && options.honorTimestamps ? parser.timestampMs : scrapeTimeMark
-}
-
-/** 0 = none. */
-function startTime({ startTimestampMs }: ExpositionParser, options: ReadOptions): number {
-  return options.startTimestamps && startTimestampMs > 0 && startTimestampMs <= startTimeMsMax ? Math.trunc(startTimestampMs) : 0
 }
 
 function reserveNext(lines: number): void {
@@ -510,11 +313,4 @@ function hashBytes(bytes: Uint8Array, start: number, length: number): number {
 function equalBytes(a: Uint8Array, aStart: number, b: Uint8Array, bStart: number, length: number): boolean {
   for (let i = 0; i < length; i++) if (a[aStart + i] !== b[bStart + i]) return false
   return true
-}
-
-/** Without the blanks and blank lines around. */
-function trimRange(bytes: Uint8Array, start: number, end: number): { start: number; end: number } {
-  while (start < end && bytes[start]! <= 32) start++
-  while (end > start && bytes[end - 1]! <= 32) end--
-  return { start, end }
 }

@@ -4,6 +4,7 @@ import type { Labels } from '@narthex/model/labels'
 import { nextLayoutId, noFamily } from '../store/frame.ts'
 import type { FamilyMetadata, SeriesLayout } from '../store/frame.ts'
 import { LayoutBuilder } from '../store/layout-builder.ts'
+import type { SeriesList } from './series-index.ts'
 
 const symbolTag = 0x22
 const labelsRefsTag = 0x0a
@@ -44,7 +45,9 @@ export interface EditedLayout {
  */
 export class LayoutEditor {
   readonly #from: SeriesLayout | undefined
-  readonly #symbols: Map<string, number>
+  // Made when they are needed first: leaving series out needs neither.
+  #symbolMap: Map<string, number> | undefined
+  #hasSlots = false
   readonly #space: EditSpace
   readonly #newSymbols: ByteWriter
   readonly #refs: ByteWriter
@@ -56,7 +59,6 @@ export class LayoutEditor {
 
   constructor(from: SeriesLayout | undefined) {
     this.#from = from
-    this.#symbols = from === undefined ? new Map() : readSymbols(from)
     this.#space = spare ?? new EditSpace()
     spare = undefined
     this.#newSymbols = this.#space.newSymbols
@@ -65,7 +67,10 @@ export class LayoutEditor {
     this.#refs.reset()
     this.#offsets = from === undefined ? [0] : Array.from(from.seriesRefOffsets.subarray(0, from.seriesCount + 1))
     if (from !== undefined) this.#refs.raw(from.seriesRefs)
-    this.#growSlots()
+  }
+
+  get #symbols(): Map<string, number> {
+    return (this.#symbolMap ??= this.#from === undefined ? new Map<string, number>() : readSymbols(this.#from))
   }
 
   /** Old and added series. */
@@ -75,11 +80,13 @@ export class LayoutEditor {
 
   /** The number of the series with these labels, added ones included, or -1. */
   find(labels: Labels): number {
+    if (!this.#hasSlots) this.#growSlots()
     const { pairs } = labels
+    const symbols = this.#symbols
     const found = this.#found
     let isKnown = true
     for (let i = 0; i < pairs.length; i++) {
-      const ref = this.#symbols.get(pairs[i]!) ?? 0
+      const ref = symbols.get(pairs[i]!) ?? 0
       found[i] = ref
       if (ref === 0) isKnown = false
     }
@@ -93,7 +100,7 @@ export class LayoutEditor {
     return series
   }
 
-  /** Adds a series that `find` does not know and returns its number. */
+  /** Adds a series that is not in it and returns its number. */
   add(labels: Labels, family: FamilyMetadata | undefined): number {
     const { pairs } = labels
     const found = this.#found
@@ -103,6 +110,7 @@ export class LayoutEditor {
     this.#writeRefs(pairs.length)
     this.#offsets.push(this.#refs.length)
     this.#families[this.seriesCount - 1] = family
+    if (!this.#hasSlots) return this.seriesCount - 1
     if (this.seriesCount * 2 > this.#space.slotCount) this.#growSlots()
     else this.#index(this.seriesCount - 1)
     return this.seriesCount - 1
@@ -141,21 +149,37 @@ export class LayoutEditor {
       offsets[number + 1] = length
       familyOfSeries[number] = indexOf(familyIndex, families[series])
     }
-    const oldSymbols = this.#from?.symbolBytes ?? new Uint8Array(0)
-    const symbolBytes = new Uint8Array(oldSymbols.length + this.#newSymbols.length)
-    symbolBytes.set(oldSymbols)
-    symbolBytes.set(this.#newSymbols.view(), oldSymbols.length)
     return {
       id: nextLayoutId(),
       target,
-      symbolBytes,
-      symbolCount: this.#symbols.size,
+      symbolBytes: this.#allSymbols(),
+      symbolCount: this.#symbolMap?.size ?? this.#from?.symbolCount ?? 0,
       seriesRefs: refs,
       seriesRefOffsets: offsets,
       seriesCount: count,
       families: [...familyIndex.keys()],
       familyOfSeries: familyIndex.size === 0 ? undefined : familyOfSeries,
     }
+  }
+
+  /** Old and added series as they are now. */
+  list(): SeriesList {
+    return {
+      symbolBytes: this.#allSymbols(),
+      symbolCount: this.#symbols.size,
+      seriesRefs: this.#refs.view(),
+      seriesRefOffsets: Uint32Array.from(this.#offsets),
+      seriesCount: this.seriesCount,
+    }
+  }
+
+  #allSymbols(): Uint8Array {
+    const oldSymbols = this.#from?.symbolBytes ?? new Uint8Array(0)
+    if (this.#newSymbols.length === 0) return oldSymbols
+    const symbolBytes = new Uint8Array(oldSymbols.length + this.#newSymbols.length)
+    symbolBytes.set(oldSymbols)
+    symbolBytes.set(this.#newSymbols.view(), oldSymbols.length)
+    return symbolBytes
   }
 
   /** The references of the series that stay, copied in runs of neighbours. */
@@ -224,6 +248,7 @@ export class LayoutEditor {
   }
 
   #growSlots(): void {
+    this.#hasSlots = true
     this.#space.clearSlots(this.seriesCount)
     for (let series = 0; series < this.seriesCount; series++) this.#index(series)
   }

@@ -89,7 +89,7 @@ export class TargetColumns {
   /** Forgets histograms and start timestamps: an answer that failed half-way may have left some, and the next one sets its own. */
   forgetRare(): void {
     this.startTimes?.fill(0)
-    this.histograms?.clearFrom(0)
+    this.histograms?.clearRange(0, this.capacity)
   }
 
   setTime(series: number, timeMs: number): void {
@@ -124,13 +124,13 @@ export class TargetColumns {
     this.histograms?.clear(series)
   }
 
-  /** Makes the slots from `start` on those of series never seen. */
-  clearFrom(start: number): void {
-    this.seenRounds.fill(0, start)
-    this.times?.fill(scrapeTimeMark, start)
-    this.writtenTimes?.fill(scrapeTimeMark, start)
-    this.startTimes?.fill(0, start)
-    this.histograms?.clearFrom(start)
+  /** Makes the slots [from, to) those of series never seen. */
+  clearRange(from: number, to: number): void {
+    this.seenRounds.fill(0, from, to)
+    this.times?.fill(scrapeTimeMark, from, to)
+    this.writtenTimes?.fill(scrapeTimeMark, from, to)
+    this.startTimes?.fill(0, from, to)
+    this.histograms?.clearRange(from, to)
   }
 }
 

@@ -91,15 +91,6 @@ export class TargetExemplars {
   #last = new Map<number, KnownExemplar>()
   readonly counts: ExemplarCounts = { outOfOrder: 0, labelsTooLong: 0, invalid: 0 }
 
-  /** Adds to the batch what is news in the lines of an answer; `positionOf` gives the place of a series in it, -1 if it is not there. */
-  addTo(batch: BatchExemplars, lines: readonly ExemplarLine[], scrapeTimeMs: number, positionOf: (series: number) => number): void {
-    const sorted = [...lines].sort((a, b) => a.series - b.series)
-    for (const line of sorted) {
-      const position = positionOf(line.series)
-      if (position >= 0) this.#addLine(batch, line, scrapeTimeMs, position)
-    }
-  }
-
   /** Series got new numbers; -1 is gone. */
   renumber(renumbered: Int32Array): void {
     if (this.#last.size === 0) return
@@ -108,7 +99,9 @@ export class TargetExemplars {
     this.#last = last
   }
 
-  #addLine(batch: BatchExemplars, line: ExemplarLine, scrapeTimeMs: number, position: number): void {
+  /** Adds to the batch what is news in the exemplars of a line, whose sample is at `position`; not if that is negative. */
+  addTo(batch: BatchExemplars, line: ExemplarLine, scrapeTimeMs: number, position: number): void {
+    if (position < 0) return
     const { series, ofHistogram } = line
     const found = line.exemplars.flatMap((exemplar) => this.#check(exemplar, ofHistogram, scrapeTimeMs) ?? []).sort(compareExemplars)
     let late = 0

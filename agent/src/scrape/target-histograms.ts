@@ -106,8 +106,8 @@ export class TargetHistograms {
     this.#starts[from] = none
   }
 
-  clearFrom(first: number): void {
-    for (let series = first; series < this.#starts.length; series++) this.clear(series)
+  clearRange(from: number, to: number): void {
+    for (let series = from; series < to; series++) this.clear(series)
   }
 
   #pack(): void {

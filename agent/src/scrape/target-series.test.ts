@@ -7,6 +7,7 @@ import { Labels } from '@narthex/model/labels'
 import type { FamilyMetadata, ScrapeBatch } from '../store/frame.ts'
 import { FamilyInterner, FamilyTable } from './family-table.ts'
 import { schemaMax } from './limit-histogram.ts'
+import { LineWindows } from './line-windows.ts'
 import { makeSampleLabels } from './sample-labels.ts'
 import { TargetSeries } from './target-series.ts'
 import type { TargetSeriesOptions } from './target-series.ts'
@@ -20,27 +21,39 @@ class Fixture {
   readonly series: TargetSeries
   timeMs = 0
 
-  constructor(options: Partial<TargetSeriesOptions> = {}) {
+  constructor(options: Partial<TargetSeriesOptions> = {}, before?: TargetSeries) {
     const limits = { labelLimit: 0, labelNameLengthLimit: 0, labelValueLengthLimit: 0 }
     const rules = { targetLabels, honorLabels: false, metricRelabelConfigs: [], limits, legacyNames: false }
-    this.series = new TargetSeries({
+    const all = {
       target: 1,
-      reportSeries: [{ labels: targetLabels.with('__name__', 'up'), family: { name: 'up', type: 'gauge', help: '', unit: '' } }],
+      reportSeries: [{ labels: targetLabels.with('__name__', 'up'), family: { name: 'up', type: 'gauge' as const, help: '', unit: '' } }],
       families: this.families,
       honorTimestamps: true,
       trackTimestampsStaleness: false,
       sampleLimit: 0,
       histogramLimits: { bucketLimit: 0, schemaMax },
       startTimestamps: false,
-      makeLabels: (scraped) => (scraped.get('__name__').startsWith('drop') ? undefined : makeSampleLabels(scraped, rules)),
+      makeLabels: (scraped: Labels) => (scraped.get('__name__').startsWith('drop') ? undefined : makeSampleLabels(scraped, rules)),
       ...options,
-    })
+    }
+    this.series = new TargetSeries(all, before)
   }
 
   /** One scrape; gives what was written, without `up`, the target labels and the time of the scrape. */
   scrape(body: string, parser: TextParser | OpenMetricsParser = new TextParser()): string[] {
     this.timeMs += 1000
     this.series.read(Buffer.from(body), parser)
+    this.series.write(this.sink, this.timeMs, this.timeMs, [1])
+    return this.taken()
+  }
+
+  /** As `scrape`, in windows of `windowBytes`. */
+  stream(body: string, windowBytes = 16, parser: TextParser | OpenMetricsParser = new TextParser()): string[] {
+    this.timeMs += 1000
+    this.series.open()
+    const windows = new LineWindows(this.series, parser, windowBytes)
+    windows.push(Buffer.from(body))
+    windows.end()
     this.series.write(this.sink, this.timeMs, this.timeMs, [1])
     return this.taken()
   }
@@ -211,6 +224,127 @@ test('refuses what stands behind the end marker, also when all before it is know
   expect(target.scrape('a 2\n# EOF\n', new OpenMetricsParser())).toEqual(['a 2'])
 })
 
+describe('an answer read in windows', () => {
+  test('goes on from a whole one and back, with the same series', () => {
+    const target = new Fixture()
+    target.scrape('a 1\nb 2\nc 3\n')
+    expect(target.stream('a 2\nb 3\nc 4\n')).toEqual(['a 2', 'b 3', 'c 4'])
+    expect(target.series.counts).toEqual({ scraped: 3, kept: 3, seriesAdded: 0, duplicates: 0 })
+    expect(target.scrape('a 3\nc 5\n')).toEqual(['a 3', 'b stale', 'c 5'])
+    expect(target.sink.layouts.size).toBe(2)
+  })
+
+  test('keeps explicit timestamps, exemplars and further samples of a series', () => {
+    const target = new Fixture()
+    const parser = (): OpenMetricsParser => new OpenMetricsParser()
+    const body = '# TYPE a counter\na_total 1 # {t="x"} 1 0.5\nb 2 0.25\nb 3 0.5\nc 4\n# EOF\n'
+    expect(target.stream(body, 16, parser())).toEqual(['a_total 1', 'b 2@250', 'b 3@500', 'c 4'])
+    expect(target.sink.exemplars.splice(0)).toEqual(['a_total{instance="h:1"} {t="x"} 1@500'])
+    expect(target.stream(body, 16, parser())).toEqual(['a_total 1', 'c 4'])
+    expect(target.sink.exemplars.splice(0)).toEqual([])
+    expect(target.stream(body.replace('# {t="x"} 1 0.5', '# {t="y"} 2 0.75').replace('b 3 0.5', 'b 3 0.75'), 16, parser())).toEqual([
+      'a_total 1',
+      'b 3@750',
+      'c 4',
+    ])
+    expect(target.sink.exemplars.splice(0)).toEqual(['a_total{instance="h:1"} {t="y"} 2@750'])
+    const moved = `# a comment first\nc 5\n${body.replace('c 4\n', '').replace('{t="x"}', '{t="z"}').replace('1 0.5', '1 0.9')}`.replace(
+      '# a comment first\n',
+      '',
+    )
+    expect(target.stream(moved, 16, parser())).toEqual(['a_total 1', 'c 5'])
+    expect(target.sink.exemplars.splice(0)).toEqual(['a_total{instance="h:1"} {t="z"} 1@900'])
+  })
+
+  test('remembers the exemplars of an answer only if all of it was read', () => {
+    const target = new Fixture()
+    target.stream('# TYPE a counter\na_total 1\n# EOF\n', 16, new OpenMetricsParser())
+    const body = '# TYPE a counter\na_total 1 # {t="x"} 1 0.5\n'
+    expect(() => target.stream(`${body}b x\n# EOF\n`, 16, new OpenMetricsParser())).toThrow(ExpositionError)
+    target.fail()
+    target.stream(`${body}# EOF\n`, 16, new OpenMetricsParser())
+    expect(target.sink.exemplars).toEqual(['a_total{instance="h:1"} {t="x"} 1@500'])
+  })
+
+  test('counts what relabeling drops and what repeats, moved or not', () => {
+    const target = new Fixture()
+    const body = 'a 1\ndrop_me 2\na 3\n'
+    for (const text of [body, body, `b 1\n${body}`, `b 1\n${body}`]) {
+      target.stream(text)
+      const more = text.startsWith('b') ? 1 : 0
+      const { scraped, kept, duplicates } = target.series.counts
+      expect({ scraped, kept, duplicates }).toEqual({ scraped: 3 + more, kept: 2 + more, duplicates: 1 })
+    }
+  })
+
+  test('is refused where it breaks, with the line, and leaves nothing', () => {
+    const target = new Fixture()
+    target.stream('a 1\nb 2\nc 3\nd 4\ne 5\n')
+    expect(() => target.stream('a 7\nb 2\nc 3\nnew 1\nd x\ne 5\n')).toThrow('(line 5)')
+    expect(target.fail()).toEqual(['a stale', 'b stale', 'c stale', 'd stale', 'e stale'])
+    expect(target.stream('a 1\nb 2\nc 3\nd 4\ne 5\n')).toEqual(['a 1', 'b 2', 'c 3', 'd 4', 'e 5'])
+    expect(target.series.counts.seriesAdded).toBe(0)
+  })
+
+  test('is refused at the first sample over the limit', () => {
+    const target = new Fixture({ sampleLimit: 4 })
+    expect(target.stream('a 1\nb 2\nc 3\nd 4\n')).toEqual(['a 1', 'b 2', 'c 3', 'd 4'])
+    const more = Array.from({ length: 100 }, (_, i) => `e${i} 1\n`).join('')
+    expect(() => target.stream(`a 1\nb 2\nc 3\nd 4\n${more}`)).toThrow('sample limit exceeded')
+    expect(target.series.counts.scraped).toBeLessThan(12)
+  })
+
+  test('has one end marker, at the end', () => {
+    const target = new Fixture()
+    const stream = (body: string): string[] => target.stream(body, 8, new OpenMetricsParser())
+    expect(stream('a 1\n# EOF\n')).toEqual(['a 1'])
+    expect(stream('a 1\n# EOF\n')).toEqual(['a 1'])
+    expect(stream('a 1\n# EOF')).toEqual(['a 1'])
+    for (const body of ['a 1\n# EOF\nb 1\nc 1\nd 1\n# EOF\n', 'a 1\n# EOF\n\n'])
+      expect(() => stream(body)).toThrow('unexpected data after # EOF')
+    for (const body of ['', 'a 1\n', 'a 1\nb 1\nc 1\n']) expect(() => stream(body)).toThrow('data does not end with # EOF')
+  })
+
+  test('may have blank lines, lines longer than a window and no line feed at its end', () => {
+    const target = new Fixture()
+    const long = `long{x="${'y'.repeat(500)}"}`
+    for (let round = 1; round < 4; round++) {
+      const written = target.stream(`\n\na ${round}\n\n  \n${long} ${round}\n\nb ${round}\n\n\nc ${round}`)
+      expect(written.map((line) => line.replaceAll(/\{.*\}/g, ''))).toEqual(['a', 'b', 'c', 'long'].map((name) => `${name} ${round}`))
+      expect(target.series.counts.scraped).toBe(4)
+    }
+    expect(target.stream('\n'.repeat(100))).toHaveLength(4)
+  })
+})
+
+test('a part of the layouts is made anew when its series change, the others stay', () => {
+  const target = new Fixture({ partSize: 10 })
+  const lines = Array.from({ length: 95 }, (_, i) => `m{i="${i}"} 1\n`)
+  target.stream(lines.join(''), 100)
+  expect(target.sink.layouts.size).toBe(10)
+  const changed = lines.toSpliced(50, 1, 'm{i="new"} 1\n')
+  expect(target.stream(changed.join(''), 100)).toContain('m{i="50"} stale')
+  // The marker has the old layout; the newcomer goes to the emptiest part.
+  expect(target.sink.layouts.size).toBe(12)
+  target.stream(changed.join(''), 100)
+  expect(target.sink.layouts.size).toBe(12)
+  expect(target.series.seriesCount).toBe(95)
+})
+
+test('ends the series that other rules make no more, at the first scrape under them', () => {
+  const before = new Fixture()
+  before.scrape('a 1\nb 2\nc 3\n')
+  const after = new Fixture(
+    { makeLabels: (labels) => (labels.get('__name__') === 'b' ? undefined : labels.with('instance', 'h:1')) },
+    before.series,
+  )
+  expect(after.scrape('a 1\nb 2\nd 3\n')).toEqual(['a 1', 'b stale', 'c stale', 'd 3'])
+  expect(after.scrape('a 1\nb 2\nd 3\n')).toEqual(['a 1', 'd 3'])
+  const failed = new Fixture({}, before.series)
+  expect(failed.fail()).toEqual(['a stale', 'b stale', 'c stale'])
+  expect(failed.fail()).toEqual([])
+})
+
 // The slow, obvious version: what a scrape writes, as sets of texts.
 function expectedWrites(previous: ReadonlySet<string>, lines: readonly Line[]): { writes: string[]; present: Set<string> } {
   const present = new Map<string, string>()
@@ -235,10 +369,18 @@ const answer = fc.oneof(
 )
 
 describe('TargetSeries against the slow version', () => {
-  test.each([0, 1])('writes the same for any run of answers (OpenMetrics: %d)', (openMetrics) => {
+  test.each([
+    { openMetrics: false, streams: false, partSize: 1000 },
+    { openMetrics: true, streams: false, partSize: 1000 },
+    { openMetrics: false, streams: false, partSize: 3 },
+    { openMetrics: false, streams: true, partSize: 1000 },
+    { openMetrics: true, streams: true, partSize: 3 },
+    { openMetrics: false, streams: true, partSize: 2 },
+    { openMetrics: false, streams: 'now and then', partSize: 3 },
+  ])('writes the same for any run of answers: %o', ({ openMetrics, streams, partSize }) => {
     fc.assert(
-      fc.property(fc.array(answer, { maxLength: 12 }), fc.boolean(), (answers, sorted) => {
-        const target = new Fixture()
+      fc.property(fc.array(answer, { maxLength: 12 }), fc.boolean(), fc.integer({ min: 1, max: 60 }), (answers, sorted, windowBytes) => {
+        const target = new Fixture({ partSize })
         let present: ReadonlySet<string> = new Set()
         for (const lines of answers) {
           if (lines === 'failure') {
@@ -249,12 +391,15 @@ describe('TargetSeries against the slow version', () => {
           const ordered = sorted ? lines.toSorted((a, b) => (a.key < b.key ? -1 : 1)) : lines
           const expected = expectedWrites(present, ordered)
           const text = ordered.map(({ key, value }) => `${key.replace('{, ', '{')} ${value}\n`).join('')
-          const got = openMetrics === 1 ? target.scrape(`${text}# EOF\n`, new OpenMetricsParser()) : target.scrape(text)
-          expect(got).toEqual(expected.writes)
+          const parser = openMetrics ? new OpenMetricsParser() : new TextParser()
+          const body = openMetrics ? `${text}# EOF\n` : text
+          const isStreamed = streams === true || (streams !== false && lines.length % 2 === 0)
+          expect(isStreamed ? target.stream(body, windowBytes, parser) : target.scrape(body, parser)).toEqual(expected.writes)
+          expect(target.series.seriesCount).toBe(expected.present.size)
           present = expected.present
         }
       }),
-      { numRuns: 1500 },
+      { numRuns: 600 },
     )
   })
 })

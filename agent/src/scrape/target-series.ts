@@ -3,19 +3,20 @@ import type { ExpositionParser } from '@narthex/exposition/parser'
 import { parseSeriesText, SeriesTextError } from '@narthex/exposition/series-text'
 import type { Labels } from '@narthex/model/labels'
 import type { NativeHistogram } from '@narthex/model/native-histogram'
-import { NORMAL_NAN_HIGH, NORMAL_NAN_LOW, writeStale } from '@narthex/model/stale'
 import type { FamilyMetadata, FrameSink, SeriesLayout } from '../store/frame.ts'
 import { AnswerCache } from './answer-cache.ts'
-import type { ReadOptions } from './answer-cache.ts'
+import type { AnswerOutcome, ReadOptions } from './answer-outcome.ts'
 import type { FamilyTable } from './family-table.ts'
-import { LayoutEditor } from './layout-editor.ts'
 import { limitHistogram } from './limit-histogram.ts'
 import type { HistogramLimits } from './limit-histogram.ts'
+import { batch } from './scrape-batch.ts'
 import { ScrapeError } from './scrape-error.ts'
+import { SeriesParts } from './series-parts.ts'
+import type { SeriesPart } from './series-parts.ts'
+import { StreamedAnswer } from './streamed-answer.ts'
 import { scrapeTimeMark, TargetColumns } from './target-columns.ts'
-import { BatchExemplars, TargetExemplars } from './target-exemplars.ts'
+import { TargetExemplars } from './target-exemplars.ts'
 import type { ExemplarCounts } from './target-exemplars.ts'
-import { BatchHistograms } from './target-histograms.ts'
 
 /** Explicit timestamps further ahead than this are dropped, as by Prometheus. */
 const aheadMsMax = 600_000
@@ -42,6 +43,8 @@ export interface TargetSeriesOptions {
   readonly startTimestamps: boolean
   /** Scraped labels → labels to keep, undefined to drop; throws ScrapeError. */
   readonly makeLabels: (scraped: Labels) => Labels | undefined
+  /** Most series of one layout; default `partSeriesMax`. */
+  readonly partSize?: number
 }
 
 /** Figures of one answer; also of one that failed half-way. */
@@ -66,34 +69,25 @@ interface Vanished {
   readonly indexes: Uint32Array
 }
 
-// Batches are copied by the sink before `append` returns, so all targets build theirs in the same arrays.
-let batchIndexes = new Uint32Array(1024)
-let batchTimes = new Float64Array(1024)
-let batchWords = new Uint32Array(2048)
-let batchStarts = new Float64Array(0)
-// Place in the batch of a series, for exemplars.
-let batchPlaces = new Int32Array(0)
-const batchHistograms = new BatchHistograms()
-const batchExemplars = new BatchExemplars()
-
 /**
  * The series of one target: reads answers into columns, keeps the layout in step with what the target exposes, and writes batches with
  * samples and stale markers. `read` and the `write…` that follows it are one synchronous step.
  */
 export class TargetSeries {
   readonly #options: TargetSeriesOptions
-  readonly #cache = new AnswerCache()
   readonly #columns = new TargetColumns()
   readonly #exemplars = new TargetExemplars()
+  readonly #parts: SeriesParts
   readonly #reportCount: number
   readonly #readOptions: ReadOptions
-  #layout: SeriesLayout
-  #vanished: Vanished | undefined
+  // How answers are read: small ones are compared with the bytes of the last one, large ones are not kept.
+  #answer: AnswerCache | StreamedAnswer = new AnswerCache()
+  #vanished: readonly Vanished[] = []
   // Every series but the report series ends with a stale marker at the moment.
   #allStale = true
   #wroteReport = false
-  // Series left out of layouts since the symbols were last made compact.
-  #leftOut = 0
+  // The series of the same target under rules that are no longer in force; those that have no heir are to be ended.
+  #before: TargetSeries | undefined
 
   readonly counts: AnswerCounts = { scraped: 0, kept: 0, seriesAdded: 0, duplicates: 0 }
   readonly refused: RefusedSamples = { outOfOrder: 0, outOfBounds: 0 }
@@ -102,17 +96,12 @@ export class TargetSeries {
     return this.#exemplars.counts
   }
 
-  constructor(options: TargetSeriesOptions) {
+  /** `before`: what this target was scraped into until now, when its labels are made by other rules from now on. */
+  constructor(options: TargetSeriesOptions, before?: TargetSeries) {
     this.#options = options
+    this.#before = before
     this.#reportCount = options.reportSeries.length
-    const editor = new LayoutEditor(undefined)
-    for (const { labels, family } of options.reportSeries) editor.add(labels, family)
-    this.#layout = editor.build(
-      options.target,
-      () => true,
-      () => undefined,
-      false,
-    ).layout
+    this.#parts = new SeriesParts(options.target, options.families, options.reportSeries, options.partSize)
     this.#columns.reserve(this.#reportCount)
     this.#readOptions = {
       honorTimestamps: options.honorTimestamps,
@@ -124,224 +113,295 @@ export class TargetSeries {
 
   /** Series of the target, report series not counted. */
   get seriesCount(): number {
-    return this.#layout.seriesCount - this.#reportCount
+    return this.#parts.seriesCount - this.#reportCount
   }
 
   /**
    * Reads an answer; `write` then writes it. Throws ExpositionError or ScrapeError: nothing of the answer is kept, and `writeFailure` is due.
-   * `counts` holds what was read until then.
+   * `counts` holds what was read until then. The body must not change until the next answer is read.
    */
   read(body: Uint8Array, parser: ExpositionParser): void {
+    this.#begin()
+    this.#trying(() => {
+      if (this.#answer instanceof StreamedAnswer) this.#answer = new AnswerCache()
+      this.#answer.read(body, parser, this.#columns, this.#readOptions)
+      this.#resolvePending(body)
+      this.#check()
+      this.#answer.commit(body, this.#updateParts())
+    })
+  }
+
+  /**
+   * Begins to read an answer of which nothing is kept but its series; `readWindow` for all of it, then `finish`, throw as `read` does.
+   */
+  open(): void {
+    this.#begin()
+    if (this.#answer instanceof AnswerCache) this.#answer = new StreamedAnswer()
+    this.#answer.begin(this.#columns, this.#readOptions)
+  }
+
+  /** Reads lines [0, end), which end with a line feed unless they are the last; returns how far it read: the next window begins there. */
+  readWindow(bytes: Uint8Array, end: number, isLast: boolean, parser: ExpositionParser): number {
+    return this.#trying(() => {
+      const read = this.#streamed.read(bytes, end, isLast, parser, this.#columns)
+      this.#resolvePending(bytes)
+      this.#check()
+      return read
+    })
+  }
+
+  finish(): void {
+    this.#trying(() => {
+      this.#streamed.finish(this.#columns)
+      this.#check()
+      this.#streamed.commit(this.#updateParts())
+    })
+  }
+
+  get #streamed(): StreamedAnswer {
+    if (this.#answer instanceof StreamedAnswer) return this.#answer
+    throw new Error('cannot read a window: no answer is open')
+  }
+
+  #begin(): void {
     const { counts } = this
-    const cache = this.#cache
     counts.scraped = counts.kept = counts.seriesAdded = counts.duplicates = 0
+    this.#parts.begin()
+  }
+
+  #trying<T>(work: () => T): T {
     try {
-      cache.read(body, parser, this.#columns, this.#readOptions)
-      const editor = this.#resolvePending(body)
-      this.#countLines()
-      const { sampleLimit } = this.#options
-      if (sampleLimit > 0 && counts.kept - counts.duplicates > sampleLimit) throw new ScrapeError('sample-limit', 'sample limit exceeded')
-      if (cache.exceedsBuckets) throw new ScrapeError('bucket-limit', 'histogram bucket limit exceeded')
-      cache.commit(body, this.#updateLayout(editor))
+      return work()
     } catch (error) {
       this.#countLines()
-      counts.seriesAdded = 0
+      this.counts.seriesAdded = 0
       if (error instanceof SeriesTextError) throw new ScrapeError('body', error.message, { cause: error })
       throw error
     }
   }
 
-  /** Writes what `read` took: every sample, stale markers for series that are gone, and the report series. */
+  #check(): void {
+    this.#countLines()
+    const { counts } = this
+    const { sampleLimit } = this.#options
+    if (sampleLimit > 0 && counts.kept - counts.duplicates > sampleLimit) throw new ScrapeError('sample-limit', 'sample limit exceeded')
+    if (this.#answer.exceedsBuckets) throw new ScrapeError('bucket-limit', 'histogram bucket limit exceeded')
+  }
+
+  /** Writes what was read: every sample, stale markers for series that are gone, and the report series. */
   write(sink: FrameSink, timeMs: number, nowMs: number, report: readonly number[]): void {
     const columns = this.#columns
     for (let i = 0; i < this.#reportCount; i++) columns.setValue(i, report[i]!)
-    if (this.#vanished !== undefined && !this.#allStale) this.#writeVanished(sink, timeMs, this.#vanished)
-    this.#vanished = undefined
+    this.#endBefore(sink, timeMs)
+    if (!this.#allStale) for (const vanished of this.#vanished) this.#writeVanished(sink, timeMs, vanished)
+    this.#vanished = []
     this.#allStale = false
     this.#wroteReport = true
-    if (columns.times === undefined && this.#cache.extras.series.length === 0) {
-      const isRich = columns.startTimes !== undefined || columns.histograms !== undefined || this.#cache.exemplars.length > 0
-      if (isRich) this.#writeRich(sink, timeMs)
-      else sink.append({ layout: this.#layout, indexes: undefined, times: timeMs, words: columns.words, count: this.#layout.seriesCount })
-    } else {
-      this.#writeTimed(sink, timeMs, nowMs)
+    const { extras, exemplars } = this.#answer
+    exemplars.sort((a, b) => a.series - b.series)
+    const isTimed = columns.times !== undefined || extras.series.length > 0
+    const isRich = columns.startTimes !== undefined || columns.histograms !== undefined || exemplars.length > 0
+    for (const part of this.#parts.parts) {
+      const { layout, first } = part
+      if (layout.seriesCount === 0) continue
+      if (isTimed) this.#writeTimed(sink, timeMs, nowMs, part)
+      else if (isRich) this.#writeRich(sink, timeMs, part)
+      else sink.append({ layout, indexes: undefined, times: timeMs, words: wordsFrom(columns.words, first), count: layout.seriesCount })
     }
   }
 
   /** Writes the report series of a scrape that failed, and stale markers for all others if they have none yet. */
   writeFailure(sink: FrameSink, timeMs: number, report: readonly number[]): void {
-    this.#vanished = undefined
+    this.#endBefore(sink, timeMs)
+    this.#vanished = []
     this.#wroteReport = true
-    let count = 0
-    reserveBatch(this.#layout.seriesCount)
-    for (; count < this.#reportCount; count++) putNumber(count, count, report[count]!)
-    this.#writeStale(sink, timeMs, count)
+    batch.reserve(this.#reportCount)
+    for (let i = 0; i < this.#reportCount; i++) batch.putNumber(i, i, report[i]!)
+    this.#writeStale(sink, timeMs, this.#reportCount)
   }
 
   /** Ends every series with a stale marker: the target is gone. */
   writeEnd(sink: FrameSink, timeMs: number): void {
+    this.#endBefore(sink, timeMs)
     if (!this.#wroteReport) return
     this.#wroteReport = false
-    reserveBatch(this.#layout.seriesCount)
-    for (let i = 0; i < this.#reportCount; i++) putStale(i, i)
+    batch.reserve(this.#reportCount)
+    for (let i = 0; i < this.#reportCount; i++) batch.putStale(i, i)
     this.#writeStale(sink, timeMs, this.#reportCount)
   }
 
+  /** The batch holds the report series, which are the first of the first part. */
   #writeStale(sink: FrameSink, timeMs: number, reportCount: number): void {
     let count = reportCount
-    if (!this.#allStale) {
-      for (let series = this.#reportCount; series < this.#layout.seriesCount; series++) {
-        if (this.#endsStale(series)) putStale(count++, series)
+    for (const { layout, first } of this.#parts.parts) {
+      if (!this.#allStale) {
+        batch.reserve(count + layout.seriesCount, count)
+        for (let i = count; i < layout.seriesCount; i++) if (this.#endsStale(first + i)) batch.putStale(count++, i)
       }
+      batch.append(sink, layout, timeMs, count)
+      count = 0
     }
     this.#allStale = true
-    this.#appendBatch(sink, this.#layout, timeMs, count)
   }
 
   /** A series with timestamps of its own gets a marker only when its job asks for it. */
-  #endsStale(series: number): boolean {
+  #endsStale(slot: number): boolean {
     const { times } = this.#columns
-    return times === undefined || times[series] === scrapeTimeMark || this.#options.trackTimestampsStaleness
+    return times === undefined || times[slot] === scrapeTimeMark || this.#options.trackTimestampsStaleness
   }
 
-  #writeVanished(sink: FrameSink, timeMs: number, vanished: Vanished): void {
-    const { length } = vanished.indexes
-    reserveBatch(length)
-    for (let i = 0; i < length; i++) putStale(i, vanished.indexes[i]!)
-    this.#appendBatch(sink, vanished.layout, timeMs, length)
+  #writeVanished(sink: FrameSink, timeMs: number, { layout, indexes }: Vanished): void {
+    const { length } = indexes
+    batch.reserve(length)
+    for (let i = 0; i < length; i++) batch.putStale(i, indexes[i]!)
+    batch.append(sink, layout, timeMs, length)
+  }
+
+  /** Ends the series of before the rules changed that are not among those of now. */
+  #endBefore(sink: FrameSink, timeMs: number): void {
+    const before = this.#before
+    this.#before = undefined
+    if (before === undefined) return
+    before.#endBefore(sink, timeMs)
+    const ended = new Map<SeriesPart, number[]>()
+    this.#parts.eachMissing(before.#parts, (part, i) => {
+      const isReport = part.first + i < before.#reportCount
+      if (isReport ? !before.#wroteReport : before.#allStale || !before.#endsStale(part.first + i)) return
+      const indexes = ended.get(part)
+      if (indexes === undefined) ended.set(part, [i])
+      else indexes.push(i)
+    })
+    for (const [{ layout }, indexes] of ended) this.#writeVanished(sink, timeMs, { layout, indexes: Uint32Array.from(indexes) })
   }
 
   /** All samples have the scrape's time: sample i of the batch is that of series i. */
-  #writeRich(sink: FrameSink, timeMs: number): void {
+  #writeRich(sink: FrameSink, timeMs: number, { layout, first }: SeriesPart): void {
     const { words, startTimes, histograms } = this.#columns
-    const { seriesCount } = this.#layout
-    batchHistograms.reset()
-    batchExemplars.reset()
-    if (histograms !== undefined) for (let series = 0; series < seriesCount; series++) histograms.addTo(batchHistograms, series, series)
-    this.#exemplars.addTo(batchExemplars, this.#cache.exemplars, timeMs, (series) => series)
+    const { seriesCount } = layout
+    batch.resetRare()
+    if (histograms !== undefined) for (let i = 0; i < seriesCount; i++) histograms.addTo(batch.histograms, first + i, i)
+    this.#addExemplars(timeMs, first, seriesCount, (slot) => slot - first)
     sink.append({
-      layout: this.#layout,
+      layout,
       indexes: undefined,
       times: timeMs,
-      words,
+      words: wordsFrom(words, first),
       count: seriesCount,
-      histograms: batchHistograms,
-      exemplars: batchExemplars,
-      ...(startTimes === undefined ? {} : { startTimes }),
+      histograms: batch.histograms,
+      exemplars: batch.exemplars,
+      ...(startTimes === undefined ? {} : { startTimes: first === 0 ? startTimes : startTimes.subarray(first) }),
     })
   }
 
-  #writeTimed(sink: FrameSink, timeMs: number, nowMs: number): void {
+  #writeTimed(sink: FrameSink, timeMs: number, nowMs: number, { layout, first }: SeriesPart): void {
     const columns = this.#columns
-    const { extras, exemplars } = this.#cache
-    const { startTimes, histograms } = columns
-    const { seriesCount } = this.#layout
+    const { extras } = this.#answer
+    const { startTimes, histograms, words, times } = columns
+    const { seriesCount } = layout
     const aheadMax = nowMs + aheadMsMax
     const hasStarts = startTimes !== undefined || extras.starts.some((start) => start !== 0)
-    reserveTimedBatch(seriesCount + extras.series.length)
-    batchHistograms.reset()
-    batchExemplars.reset()
+    batch.reserveTimed(seriesCount + extras.series.length)
     let count = 0
-    for (let series = 0; series < seriesCount; series++) {
-      const time = columns.times === undefined || series < this.#reportCount ? scrapeTimeMark : columns.times[series]!
-      batchPlaces[series] = -1
-      if (time !== scrapeTimeMark && !this.#takesTime(series, time, aheadMax)) continue
-      batchPlaces[series] = count
-      batchIndexes[count] = series
-      batchTimes[count] = time === scrapeTimeMark ? timeMs : time
-      batchStarts[count] = startTimes === undefined ? 0 : startTimes[series]!
-      batchWords[2 * count] = columns.words[2 * series]!
-      batchWords[2 * count + 1] = columns.words[2 * series + 1]!
-      histograms?.addTo(batchHistograms, series, count)
+    for (let i = 0; i < seriesCount; i++) {
+      const slot = first + i
+      const time = times === undefined || slot < this.#reportCount ? scrapeTimeMark : times[slot]!
+      batch.places[i] = -1
+      if (time !== scrapeTimeMark && !this.#takesTime(slot, time, aheadMax)) continue
+      batch.places[i] = count
+      batch.indexes[count] = i
+      batch.times[count] = time === scrapeTimeMark ? timeMs : time
+      batch.starts[count] = startTimes === undefined ? 0 : startTimes[slot]!
+      batch.words[2 * count] = words[2 * slot]!
+      batch.words[2 * count + 1] = words[2 * slot + 1]!
+      histograms?.addTo(batch.histograms, slot, count)
       count++
     }
     for (let i = 0; i < extras.series.length; i++) {
-      const series = extras.series[i]!
+      const slot = extras.series[i]!
+      if (slot < first || slot >= first + seriesCount) continue
       const time = extras.times[i]!
-      columns.setTime(series, columns.times?.[series] ?? scrapeTimeMark)
-      if (!this.#takesTime(series, time, aheadMax)) continue
+      columns.setTime(slot, columns.times?.[slot] ?? scrapeTimeMark)
+      if (!this.#takesTime(slot, time, aheadMax)) continue
       const histogram = extras.histograms[i]
-      if (histogram !== undefined) batchHistograms.add(count, histogram)
-      putNumber(count, series, histogram === undefined ? extras.values[i]! : 0)
-      batchStarts[count] = extras.starts[i]!
-      batchTimes[count++] = time
+      if (histogram !== undefined) batch.histograms.add(count, histogram)
+      batch.putNumber(count, slot - first, histogram === undefined ? extras.values[i]! : 0)
+      batch.starts[count] = extras.starts[i]!
+      batch.times[count++] = time
     }
-    this.#exemplars.addTo(batchExemplars, exemplars, timeMs, (series) => batchPlaces[series]!)
-    sink.append({
-      layout: this.#layout,
-      indexes: batchIndexes,
-      times: batchTimes,
-      words: batchWords,
-      count,
-      histograms: batchHistograms,
-      exemplars: batchExemplars,
-      ...(hasStarts ? { startTimes: batchStarts } : {}),
-    })
+    this.#addExemplars(timeMs, first, seriesCount, (slot) => batch.places[slot - first]!)
+    batch.appendTimed(sink, layout, count, hasStarts)
+  }
+
+  /** Those of the slots [first, first + count); the lines are in the order of their slots. */
+  #addExemplars(timeMs: number, first: number, count: number, positionOf: (slot: number) => number): void {
+    for (const line of this.#answer.exemplars) {
+      if (line.series < first) continue
+      if (line.series >= first + count) break
+      this.#exemplars.addTo(batch.exemplars, line, timeMs, positionOf(line.series))
+    }
   }
 
   /** True when a sample with this timestamp of its own is news. The same timestamp again is what a source shows that did not look anew. */
-  #takesTime(series: number, timeMs: number, aheadMax: number): boolean {
+  #takesTime(slot: number, timeMs: number, aheadMax: number): boolean {
     const written = this.#columns.writtenTimes!
     if (timeMs > aheadMax || timeMs < -timeMsMax) {
       this.refused.outOfBounds++
       return false
     }
-    if (timeMs < written[series]!) this.refused.outOfOrder++
-    if (timeMs <= written[series]!) return false
-    written[series] = timeMs
+    if (timeMs < written[slot]!) this.refused.outOfOrder++
+    if (timeMs <= written[slot]!) return false
+    written[slot] = timeMs
     return true
   }
 
-  #appendBatch(sink: FrameSink, layout: SeriesLayout, timeMs: number, count: number): void {
-    if (count > 0) sink.append({ layout, indexes: batchIndexes, times: timeMs, words: batchWords, count })
-  }
-
   #countLines(): void {
-    this.counts.scraped = this.#cache.samples
-    this.counts.kept = this.#cache.samples - this.#cache.dropped
-    this.counts.duplicates = this.#cache.duplicates
+    const { samples, dropped, duplicates } = this.#answer
+    this.counts.scraped = samples
+    this.counts.kept = samples - dropped
+    this.counts.duplicates = duplicates
   }
 
-  /** Gives every line with a new key its series; the editor holds those that are new to the layout. */
-  #resolvePending(body: Uint8Array): LayoutEditor | undefined {
-    const cache = this.#cache
+  /** Gives every line with a new key its series. */
+  #resolvePending(body: Uint8Array): void {
+    const answer = this.#answer
     const columns = this.#columns
-    const { pending } = cache
-    if (pending.lines.length === 0) return undefined
-    const editor = new LayoutEditor(this.#layout)
-    const resolved = cache.exemplars.length > 0 ? new Int32Array(pending.lines.length) : undefined
-    for (let i = 0; i < pending.lines.length; i++) {
-      const { start, end } = cache.pendingRange(i, body)
+    const parts = this.#parts
+    const { pending } = answer
+    const count = pending.lines.length
+    if (count === 0) return
+    const resolved = answer.exemplars.length > 0 ? new Int32Array(count) : undefined
+    for (let i = 0; i < count; i++) {
+      const { start, end } = answer.pendingRange(i, body)
       const scraped = parseSeriesText(body, start, end, pending.types[i]!)
       const labels = this.#options.makeLabels(scraped)
       if (labels === undefined) {
-        cache.dropped++
-        cache.resolve(i, undefined, false)
+        answer.dropped++
+        answer.resolve(i, undefined, false)
         if (resolved !== undefined) resolved[i] = -1
         continue
       }
-      let series = editor.find(labels)
+      let series = parts.find(labels)
       if (series < 0) {
-        series = editor.add(labels, this.#options.families.ofMetric(scraped.get('__name__')))
-        columns.reserve(editor.seriesCount)
+        series = parts.add(labels, this.#options.families.ofMetric(scraped.get('__name__')))
+        columns.reserve(parts.slotEnd)
         columns.clear(series)
         this.counts.seriesAdded++
       }
       const isRepeated = columns.seenRounds[series] === columns.round
-      cache.resolve(i, series, isRepeated)
+      answer.resolve(i, series, isRepeated)
       if (resolved !== undefined) resolved[i] = series
-      if (isRepeated && pending.times[i] === scrapeTimeMark) cache.duplicates++
+      if (isRepeated && pending.times[i] === scrapeTimeMark) answer.duplicates++
       else if (isRepeated) this.#keepExtra(i, series)
       else this.#setPending(i, series)
     }
-    if (resolved !== undefined) cache.resolveExemplars(resolved)
-    return editor
+    if (resolved !== undefined) answer.resolveExemplars(resolved)
+    answer.forgetPending()
   }
 
   /** The sample of pending line `i` is the first of its series. */
   #setPending(i: number, series: number): void {
     const columns = this.#columns
-    const { times, values, starts, histograms } = this.#cache.pending
+    const { times, values, starts, histograms } = this.#answer.pending
     columns.seenRounds[series] = columns.round
     if (histograms[i] === undefined) {
       columns.setSample(series, values[i]!, times[i]!)
@@ -353,7 +413,7 @@ export class TargetSeries {
   }
 
   #keepExtra(i: number, series: number): void {
-    const { extras, pending } = this.#cache
+    const { extras, pending } = this.#answer
     const histogram = pending.histograms[i]
     extras.series.push(series)
     extras.values.push(pending.values[i]!)
@@ -364,47 +424,40 @@ export class TargetSeries {
 
   #limit(histogram: NativeHistogram): NativeHistogram | undefined {
     const limited = limitHistogram(histogram, this.#options.histogramLimits)
-    if (limited === undefined) this.#cache.exceedsBuckets = true
+    if (limited === undefined) this.#answer.exceedsBuckets = true
     return limited
   }
 
-  /** Brings the layout in step with the answer; returns the new number of every series if numbers changed. */
-  #updateLayout(added: LayoutEditor | undefined): Int32Array | undefined {
-    const vanished = this.#findVanished()
-    this.#vanished = vanished.length === 0 ? undefined : this.#rememberVanished(vanished)
-    const { families, target } = this.#options
-    const { changed } = families
-    families.changed = false
-    if (this.counts.seriesAdded === 0 && vanished.length === 0 && !(changed && this.#layout.families.length > 0)) return undefined
+  /** Brings the layouts in step with the answer; returns the new slot of every series if there is a change. */
+  #updateParts(): Int32Array | undefined {
     const columns = this.#columns
-    const editor = added ?? new LayoutEditor(this.#layout)
-    this.#leftOut += vanished.length
-    const compacts = this.#leftOut > Math.max(1000, editor.seriesCount)
-    if (compacts) this.#leftOut = 0
-    const allKept = this.#cache.inOrder
-    const keeps = (series: number): boolean => allKept || series < this.#reportCount || columns.seenRounds[series] === columns.round
-    const { layout, renumbered } = editor.build(target, keeps, (name) => families.get(name), compacts)
-    this.#layout = layout
+    const answer: AnswerOutcome = this.#answer
+    const { seenRounds, round } = columns
+    this.#vanished = answer.inOrder ? [] : this.#findVanished()
+    const isSeen = (slot: number): boolean => slot < this.#reportCount || seenRounds[slot] === round
+    const update = this.#parts.commit(answer.inOrder ? undefined : isSeen)
+    if (update === undefined) return undefined
+    const { renumbered, freed } = update
     columns.compact(renumbered, renumbered.length)
-    columns.clearFrom(layout.seriesCount)
-    const { extras } = this.#cache
+    for (const [from, to] of freed) columns.clearRange(from, to)
+    const { extras } = answer
     for (let i = 0; i < extras.series.length; i++) extras.series[i] = renumbered[extras.series[i]!]!
-    this.#cache.renumberExemplars(renumbered)
+    answer.renumberExemplars(renumbered)
     this.#exemplars.renumber(renumbered)
     return renumbered
   }
 
-  #findVanished(): number[] {
-    const vanished: number[] = []
-    if (this.#cache.inOrder) return vanished
+  #findVanished(): Vanished[] {
     const { seenRounds, round } = this.#columns
-    for (let series = this.#reportCount; series < this.#layout.seriesCount; series++)
-      if (seenRounds[series] !== round) vanished.push(series)
+    const vanished: Vanished[] = []
+    for (const { layout, first } of this.#parts.parts) {
+      const indexes: number[] = []
+      for (let i = first === 0 ? this.#reportCount : 0; i < layout.seriesCount; i++) {
+        if (seenRounds[first + i] !== round && this.#endsStale(first + i)) indexes.push(i)
+      }
+      if (indexes.length > 0) vanished.push({ layout, indexes: Uint32Array.from(indexes) })
+    }
     return vanished
-  }
-
-  #rememberVanished(vanished: readonly number[]): Vanished {
-    return { layout: this.#layout, indexes: Uint32Array.from(vanished.filter((series) => this.#endsStale(series))) }
   }
 
   #takeMetadata(kind: number, parser: ExpositionParser): void {
@@ -415,33 +468,7 @@ export class TargetSeries {
   }
 }
 
-function reserveBatch(count: number): void {
-  if (count <= batchIndexes.length) return
-  const capacity = Math.max(count, batchIndexes.length * 2)
-  batchIndexes = new Uint32Array(capacity)
-  batchTimes = new Float64Array(capacity)
-  batchWords = new Uint32Array(capacity * 2)
+/** The words of the slots from `first` on. */
+function wordsFrom(words: Uint32Array, first: number): Uint32Array {
+  return first === 0 ? words : words.subarray(2 * first)
 }
-
-/** The arrays that only batches with timestamps of their own need. */
-function reserveTimedBatch(count: number): void {
-  reserveBatch(count)
-  if (count <= batchStarts.length) return
-  batchStarts = new Float64Array(batchIndexes.length)
-  batchPlaces = new Int32Array(batchIndexes.length)
-}
-
-function putStale(at: number, series: number): void {
-  batchIndexes[at] = series
-  writeStale(batchWords, at)
-}
-
-function putNumber(at: number, series: number, value: number): void {
-  batchIndexes[at] = series
-  wordsFloat[0] = value
-  batchWords[2 * at] = value === value ? wordsHalves[0]! : NORMAL_NAN_LOW
-  batchWords[2 * at + 1] = value === value ? wordsHalves[1]! : NORMAL_NAN_HIGH
-}
-
-const wordsFloat = new Float64Array(1)
-const wordsHalves = new Uint32Array(wordsFloat.buffer)

@@ -28,7 +28,7 @@ export class RecordingSink implements FrameSink {
     if (batch.indexes === undefined && batch.count !== batch.layout.seriesCount) {
       throw new Error(`want ${batch.layout.seriesCount} samples, got ${batch.count}`)
     }
-    const values = new Float64Array(batch.words.buffer)
+    const values = new Float64Array(batch.words.buffer, batch.words.byteOffset)
     const histograms = readHistograms(batch)
     for (let i = 0; i < batch.count; i++) {
       const index = batch.indexes === undefined ? i : batch.indexes[i]!
