@@ -1,25 +1,44 @@
+import { AnswerHead, latin1, ProtocolError } from './answer-head.ts'
+import { bodyRooms, roomBytes } from './body-rooms.ts'
+
 // HTTP/1.1 responses as in RFC 9112.
 
 /** Longest status line and header fields together, and longest trailer fields. */
 export const headBytesMax = 64 * 1024
-/** Room that a reader keeps for the next answer. */
-const bodyBytesKept = 64 * 1024
+/** A body of more bytes, as sent, is given away in pieces if its taker wants that. */
+export const streamBytesMin = roomBytes
+/** This much of a body that nobody wants is passed over; after more the connection is of no use. */
+export const skippedBytesMax = 256 * 1024
 const chunkLineBytesMax = 256
-
-export interface AnswerHead {
-  readonly status: number
-  /** Names in lower case; of a repeated field the values are joined by `, `. */
-  readonly headers: Readonly<Record<string, string>>
-}
-
-/** The other side does not speak HTTP/1.x, or not well; the text is Go's where Go has one. */
-export class ProtocolError extends Error {
-  override name = 'ProtocolError'
-}
 
 /** The body is longer than the limit. */
 export class LongAnswerError extends Error {
   override name = 'LongAnswerError'
+}
+
+/** Carries what the taker of an answer threw, as its cause. */
+export class TakeError extends Error {
+  override name = 'TakeError'
+
+  constructor(cause: unknown) {
+    super('', { cause })
+  }
+}
+
+/** Takes a body as it comes: bytes cut anywhere, valid until it returns. */
+export interface PieceTaker {
+  push(bytes: Uint8Array): void
+}
+
+/** What is done with an answer. What it throws comes out of `push` as TakeError. */
+export interface AnswerUse {
+  readonly bodyBytesMax: number
+  /** Whether all header fields are needed. */
+  readonly wantsHeaders: boolean
+  /** Asked when the head is read: false to pass over the body, which is empty then. */
+  wantsBody(head: AnswerHead): boolean
+  /** Asked once for a body of more than `streamBytesMin`: undefined to have it whole. */
+  open(head: AnswerHead): PieceTaker | undefined
 }
 
 const readingHead = 0
@@ -31,44 +50,45 @@ const readingChunkEnd = 5
 const readingTrailer = 6
 const done = 7
 
+// How the body is kept. Pieces that came in one push are moved together where they lie.
+const lies = 0
+const isInRoom = 1
+const isStreamed = 2
+const isSkipped = 3
+
 const emptyBytes: Uint8Array = new Uint8Array(0)
 const lineFeed = 10
 
 /**
- * Reads the answers of one connection, one after the other: `begin`, then `push` with what comes until it says that the answer is whole.
- * A body that lies within one push is not copied.
+ * Reads the answers of one connection, one after the other: `begin`, then `push` with what comes until it says that the answer is whole,
+ * then `release` when it was taken. A body that lies within one push is not copied out of it.
  */
 export class AnswerReader {
+  readonly head = new AnswerHead()
+  #use: AnswerUse | undefined
   #state = done
-  #bytesMax = 0
-  // What is kept from one push to the next: the head's bytes, or a chunk's line.
-  #pending = ''
+  #keeping = lies
+  // The begin of a head that is not whole.
+  #headBytes = emptyBytes
+  #headLength = 0
+  // The begin of a chunk's line.
+  #line = ''
   #left = 0
   #room = emptyBytes
+  #start = 0
   #length = 0
-  #head: AnswerHead = { status: 0, headers: {} }
   #body = emptyBytes
+  #pieces: PieceTaker | undefined
   #keepsOpen = false
 
-  /** Of the answer that is whole. */
-  get head(): AnswerHead {
-    return this.#head
-  }
-
-  /** Valid until the pushed bytes change or the next answer begins. */
+  /** Of the answer that is whole; empty if it was streamed. Valid until the pushed bytes change or `release`. */
   get body(): Uint8Array {
     return this.#body
   }
 
-  /**
-   * Gives the body away: true when its bytes are the caller's from now on, without a copy. Large ones are, unless much of their memory
-   * would be for nothing.
-   */
-  giveBody(): boolean {
-    const { byteLength } = this.#body
-    if (this.#body.buffer !== this.#room.buffer || byteLength < bodyBytesKept || byteLength * 1.25 < this.#room.length) return false
-    this.#room = emptyBytes
-    return true
+  /** Whether the body went to what `open` gave. */
+  get isStreamed(): boolean {
+    return this.#keeping === isStreamed
   }
 
   /** Whether the connection may be used again. */
@@ -76,28 +96,44 @@ export class AnswerReader {
     return this.#keepsOpen
   }
 
-  begin(bodyBytesMax: number): void {
+  begin(use: AnswerUse): void {
+    this.release()
+    this.#use = use
     this.#state = readingHead
-    this.#bytesMax = bodyBytesMax
-    this.#pending = ''
-    this.#length = 0
-    this.#body = emptyBytes
-    if (this.#room.length > bodyBytesKept) this.#room = emptyBytes
   }
 
-  /** True when the answer is whole. Throws ProtocolError and LongAnswerError: the connection is of no use then. */
+  /** Gives back what the answer needed; to be called when it was taken, and when no more of it will come. */
+  release(): void {
+    if (this.#room.length === roomBytes) bodyRooms.give(this.#room)
+    this.#use = undefined
+    this.#state = done
+    this.#keeping = lies
+    this.#headBytes = this.#room = this.#body = emptyBytes
+    this.#headLength = this.#length = 0
+    this.#line = ''
+    this.#pieces = undefined
+  }
+
+  /**
+   * True when the answer is whole. Throws ProtocolError, LongAnswerError and TakeError: the connection is of no use then. Bytes that were read
+   * may be overwritten.
+   */
   push(bytes: Uint8Array): boolean {
     let at = 0
     while (this.#state !== done && at < bytes.length) at = this.#step(bytes, at)
-    // Nobody asked for more: what follows cannot belong to an answer.
-    if (this.#state === done && at < bytes.length) this.#keepsOpen = false
-    return this.#state === done
+    if (this.#state === done) {
+      // Nobody asked for more: what follows cannot belong to an answer.
+      if (at < bytes.length) this.#keepsOpen = false
+      return true
+    }
+    if (this.#keeping === lies && this.#length > 0) this.#keep(bytes.subarray(this.#start, this.#start + this.#length), 0)
+    return false
   }
 
   /** The connection ended: true when that ends the answer as it should. */
   end(): boolean {
     if (this.#state !== readingUntilEnd) return false
-    this.#finish(this.#room.subarray(0, this.#length))
+    this.#finish(emptyBytes)
     return true
   }
 
@@ -106,21 +142,16 @@ export class AnswerReader {
       case readingHead:
         return this.#readHead(bytes, at)
       case readingSized: {
-        const end = at + this.#left
-        if (this.#length === 0 && end <= bytes.length) {
-          this.#finish(bytes.subarray(at, end))
-          return end
-        }
-        const next = this.#copy(bytes, at)
-        if (this.#left === 0) this.#finish(this.#room.subarray(0, this.#length))
+        const next = this.#takePiece(bytes, at)
+        if (this.#left === 0) this.#finish(bytes)
         return next
       }
       case readingUntilEnd:
         this.#left = bytes.length - at
-        return this.#copy(bytes, at)
+        return this.#takePiece(bytes, at)
       case readingChunk: {
-        const next = this.#copy(bytes, at)
-        if (this.#left === 0) this.#state = readingChunkEnd
+        const next = this.#takePiece(bytes, at)
+        if (this.#left === 0 && this.#state === readingChunk) this.#state = readingChunkEnd
         return next
       }
       default:
@@ -129,85 +160,96 @@ export class AnswerReader {
   }
 
   #readHead(bytes: Uint8Array, at: number): number {
-    // The end of the head is searched in the bytes: as text, the body behind it would be kept with every header value.
-    let text
-    if (this.#pending === '') {
-      for (let end = bytes.indexOf(lineFeed, at); end >= 0; end = bytes.indexOf(lineFeed, end + 1)) {
-        const length = emptyLineBytes(bytes[end + 1], bytes[end + 2])
-        if (length === 0) continue
-        this.#takeHead(latin1(bytes, at, end))
-        return end + 1 + length
-      }
-      text = latin1(bytes, at, bytes.length)
-    } else {
-      const before = this.#pending.length
-      text = this.#pending + latin1(bytes, at, Math.min(bytes.length, at + headBytesMax))
-      // The end may have begun in what came before.
-      for (let end = text.indexOf('\n', Math.max(0, before - 2)); end >= 0; end = text.indexOf('\n', end + 1)) {
-        const length = emptyLineBytes(text.charCodeAt(end + 1), text.charCodeAt(end + 2))
-        if (length === 0) continue
-        this.#pending = ''
-        this.#takeHead(text.slice(0, end))
-        return at + end + 1 + length - before
-      }
+    const before = this.#headLength
+    if (before === 0) {
+      const end = findHeadEnd(bytes, at)
+      if (end >= 0) return this.#takeHead(bytes, at, end)
     }
-    if (text.length > headBytesMax) throw new ProtocolError('net/http: server response headers exceeded 65536 bytes; aborted')
-    this.#pending = text
-    return bytes.length
+    const taken = Math.min(bytes.length, at + headBytesMax + 1 - before)
+    this.#keepHead(bytes, at, taken)
+    // The end may have begun in what came before.
+    const end = before === 0 ? -1 : findHeadEnd(this.#headBytes.subarray(0, this.#headLength), Math.max(0, before - 2))
+    if (end >= 0) {
+      const headBytes = this.#headBytes
+      this.#headBytes = emptyBytes
+      this.#headLength = 0
+      return at + this.#takeHead(headBytes, 0, end) - before
+    }
+    if (this.#headLength > headBytesMax) throw new ProtocolError('net/http: server response headers exceeded 65536 bytes; aborted')
+    return taken
   }
 
-  #takeHead(text: string): void {
-    // As Go, lines may end without a carriage return.
-    const lines = text.split(/\r?\n/)
-    if (lines.at(-1)!.endsWith('\r')) lines.push(lines.pop()!.slice(0, -1))
-    const match = /^HTTP\/1\.([01]) ([1-5][0-9][0-9])(?: |$)/.exec(lines[0]!)
-    if (match === null) throw new ProtocolError(`malformed HTTP response ${JSON.stringify(lines[0]!.slice(0, 100))}`)
-    const status = Number(match[2])
+  #keepHead(bytes: Uint8Array, at: number, end: number): void {
+    const length = this.#headLength + end - at
+    if (length > this.#headBytes.length) {
+      const grown = new Uint8Array(Math.max(1024, length * 2))
+      grown.set(this.#headBytes.subarray(0, this.#headLength))
+      this.#headBytes = grown
+    }
+    this.#headBytes.set(bytes.subarray(at, end), this.#headLength)
+    this.#headLength = length
+  }
+
+  /** `end` is at the line feed of the last line. Returns where the body begins. */
+  #takeHead(bytes: Uint8Array, at: number, end: number): number {
+    const { head } = this
+    head.read(bytes, at, end, this.#use!.wantsHeaders)
+    const next = end + 1 + emptyLineBytes(bytes[end + 1], bytes[end + 2])
     // 1xx answers come before the real one; nobody asked to change the protocol.
-    if (status === 101) throw new ProtocolError('net/http: unexpected protocol switch')
-    if (status < 200) return
-    const headers = readFields(lines)
-    this.#head = { status, headers }
-    const connection = headers['connection']?.toLowerCase() ?? ''
-    this.#keepsOpen = match[1] === '1' ? !/\bclose\b/.test(connection) : /\bkeep-alive\b/.test(connection)
-    this.#beginBody(status, headers['transfer-encoding'], headers['content-length'])
+    if (head.status === 101) throw new ProtocolError('net/http: unexpected protocol switch')
+    if (head.status < 200) return next
+    this.#keepsOpen = head.keepsOpen
+    if (!this.#isWanted()) this.#keeping = isSkipped
+    this.#beginBody()
+    return next
   }
 
-  #beginBody(status: number, encoding: string | undefined, length: string | undefined): void {
+  #isWanted(): boolean {
+    try {
+      return this.#use!.wantsBody(this.head)
+    } catch (error) {
+      throw new TakeError(error)
+    }
+  }
+
+  #beginBody(): void {
+    const { status, isChunked, contentLength, badLength } = this.head
     if (status === 204 || status === 304) return this.#finish(emptyBytes)
-    if (encoding !== undefined) {
-      if (encoding.toLowerCase() !== 'chunked') throw new ProtocolError(`unsupported transfer encoding: ${JSON.stringify(encoding)}`)
+    if (isChunked) {
       this.#state = readingChunkLine
       return
     }
-    if (length === undefined) {
+    if (badLength !== undefined) throw new ProtocolError(`bad Content-Length ${JSON.stringify(badLength)}`)
+    if (contentLength < 0) {
       this.#keepsOpen = false
       this.#state = readingUntilEnd
       return
     }
-    // The same length said twice is one length.
-    const [first, ...others] = length.split(', ')
-    if (!/^[0-9]{1,15}$/.test(first!) || others.some((other) => other !== first)) {
-      throw new ProtocolError(`bad Content-Length ${JSON.stringify(length)}`)
-    }
-    this.#left = Number(first)
-    if (this.#left > this.#bytesMax) throw new LongAnswerError(`want at most ${this.#bytesMax} bytes, got ${this.#left}`)
-    if (this.#left === 0) this.#finish(emptyBytes)
+    this.#left = contentLength
+    if (this.#keeping !== isSkipped) this.#checkLength(contentLength)
+    if (contentLength === 0) this.#finish(emptyBytes)
     else this.#state = readingSized
   }
 
   /** The small lines of the chunked form: a size, the line end behind a chunk, trailer fields. */
   #readLine(bytes: Uint8Array, at: number): number {
     let end = at
-    while (end < bytes.length && bytes[end] !== 10) end++
-    this.#pending += latin1(bytes, at, Math.min(end, at + headBytesMax))
-    if (this.#pending.length > (this.#state === readingTrailer ? headBytesMax : chunkLineBytesMax))
+    while (end < bytes.length && bytes[end] !== lineFeed) end++
+    // A chunk and its line mostly lie in one push.
+    const hasCarriageReturn = end > at && end < bytes.length && bytes[end - 1] === 13
+    if (this.#state === readingChunkEnd && this.#line === '' && hasCarriageReturn && end === at + 1) {
+      this.#state = readingChunkLine
+      return end + 1
+    }
+    this.#line += latin1(bytes, at, Math.min(end, at + headBytesMax))
+    if (this.#line.length > (this.#state === readingTrailer ? headBytesMax : chunkLineBytesMax)) {
       throw new ProtocolError('header line too long')
+    }
     if (end === bytes.length) return end
-    const line = this.#pending.endsWith('\r') ? this.#pending.slice(0, -1) : this.#pending
-    this.#pending = ''
+    const line = this.#line.endsWith('\r') ? this.#line.slice(0, -1) : this.#line
+    this.#line = ''
     if (this.#state === readingTrailer) {
-      if (line === '') this.#finish(this.#room.subarray(0, this.#length))
+      if (line === '') this.#finish(bytes)
     } else if (this.#state === readingChunkEnd) {
       if (line !== '') throw new ProtocolError('malformed chunked encoding')
       this.#state = readingChunkLine
@@ -219,54 +261,102 @@ export class AnswerReader {
     const size = /^([0-9a-fA-F]{1,12})[ \t]*(?:;.*)?$/.exec(line)?.[1]
     if (size === undefined) throw new ProtocolError('invalid byte in chunk length')
     this.#left = parseInt(size, 16)
-    if (this.#length + this.#left > this.#bytesMax) throw new LongAnswerError(`want at most ${this.#bytesMax} bytes, got more`)
+    if (this.#keeping !== isSkipped) this.#checkLength(this.#length + this.#left)
     this.#state = this.#left === 0 ? readingTrailer : readingChunk
   }
 
+  #checkLength(bytes: number): void {
+    const { bodyBytesMax } = this.#use!
+    if (bytes > bodyBytesMax) throw new LongAnswerError(`want at most ${bodyBytesMax} bytes, got ${bytes}`)
+  }
+
   /** Takes up to `#left` bytes into the body. */
-  #copy(bytes: Uint8Array, at: number): number {
+  #takePiece(bytes: Uint8Array, at: number): number {
     const end = Math.min(bytes.length, at + this.#left)
-    const length = this.#length + end - at
-    if (length > this.#bytesMax) throw new LongAnswerError(`want at most ${this.#bytesMax} bytes, got more`)
-    if (length > this.#room.length) {
-      // Never more than twice of what has come, whatever was announced.
-      const grown = new Uint8Array(Math.max(4096, length + Math.min(this.#left, length)))
-      grown.set(this.#room.subarray(0, this.#length))
-      this.#room = grown
-    }
-    this.#room.set(bytes.subarray(at, end), this.#length)
     this.#left -= end - at
-    this.#length = length
+    switch (this.#keeping) {
+      case lies:
+        if (this.#length === 0) this.#start = at
+        else bytes.copyWithin(this.#start + this.#length, at, end)
+        this.#length += end - at
+        this.#checkLength(this.#length)
+        break
+      case isSkipped:
+        this.#length += end - at
+        if (this.#length > skippedBytesMax) this.#giveUp()
+        break
+      default:
+        this.#keep(bytes.subarray(at, end), this.#length)
+    }
     return end
   }
 
-  #finish(body: Uint8Array): void {
-    this.#body = body
+  /** Nobody waits for the rest. */
+  #giveUp(): void {
+    this.#keepsOpen = false
+    this.#finish(emptyBytes)
+  }
+
+  /** Puts a piece behind the `before` bytes of the body that are kept already. */
+  #keep(piece: Uint8Array, before: number): void {
+    const length = before + piece.length
+    this.#checkLength(length)
+    this.#length = length
+    if (this.#keeping !== isStreamed && length > streamBytesMin && this.#room.length <= roomBytes) this.#openPieces(before)
+    if (this.#keeping === isStreamed) return this.#pushPiece(piece)
+    this.#keeping = isInRoom
+    if (this.#room === emptyBytes && length <= roomBytes) this.#room = bodyRooms.take()
+    if (length > this.#room.length) {
+      // Never more than twice of what has come, whatever was announced.
+      const grown = Buffer.allocUnsafeSlow(length + Math.min(Math.max(this.#left, piece.length), length))
+      grown.set(this.#room.subarray(0, before))
+      this.#giveRoom()
+      this.#room = grown
+    }
+    this.#room.set(piece, before)
+  }
+
+  #openPieces(before: number): void {
+    try {
+      this.#pieces = this.#use!.open(this.head)
+    } catch (error) {
+      throw new TakeError(error)
+    }
+    if (this.#pieces === undefined) return
+    this.#keeping = isStreamed
+    if (before > 0) this.#pushPiece(this.#room.subarray(0, before))
+    this.#giveRoom()
+  }
+
+  #pushPiece(piece: Uint8Array): void {
+    try {
+      this.#pieces!.push(piece)
+    } catch (error) {
+      throw new TakeError(error)
+    }
+  }
+
+  #giveRoom(): void {
+    if (this.#room.length === roomBytes) bodyRooms.give(this.#room)
+    this.#room = emptyBytes
+  }
+
+  #finish(bytes: Uint8Array): void {
+    if (this.#keeping === lies) this.#body = this.#length === 0 ? emptyBytes : bytes.subarray(this.#start, this.#start + this.#length)
+    else if (this.#keeping === isInRoom) this.#body = this.#room.subarray(0, this.#length)
     this.#state = done
   }
+}
+
+/** Where the line feed is that an empty line follows, looked for from `from` on; -1 when it has not come. */
+function findHeadEnd(bytes: Uint8Array, from: number): number {
+  let at = bytes.indexOf(lineFeed, from)
+  while (at >= 0 && emptyLineBytes(bytes[at + 1], bytes[at + 2]) === 0) at = bytes.indexOf(lineFeed, at + 1)
+  return at
 }
 
 /** How long the empty line is that these two bytes begin, 0 if they do not. */
 function emptyLineBytes(first: number | undefined, second: number | undefined): number {
   if (first === lineFeed) return 1
   return first === 13 && second === lineFeed ? 2 : 0
-}
-
-function readFields(lines: readonly string[]): Record<string, string> {
-  const headers: Record<string, string> = Object.create(null) as Record<string, string>
-  for (let i = 1; i < lines.length; i++) {
-    const line = lines[i]!
-    const colon = line.indexOf(':')
-    const name = line.slice(0, Math.max(0, colon))
-    if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name)) throw new ProtocolError(`malformed MIME header line: ${line.slice(0, 100)}`)
-    const key = name.toLowerCase()
-    const value = line.slice(colon + 1).trim()
-    const known = headers[key]
-    headers[key] = known === undefined ? value : `${known}, ${value}`
-  }
-  return headers
-}
-
-function latin1(bytes: Uint8Array, start: number, end: number): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('latin1')
 }

@@ -1,6 +1,7 @@
 import type { HttpClientConfig } from '@narthex/config/http-client-config'
 import { createHttpClient } from '@narthex/http/client'
 import type { HttpClient, HttpClientDefaults } from '@narthex/http/client'
+import { findProxy } from '@narthex/http/proxy-choice'
 import { DirectClient, isDirect } from './direct-client.ts'
 
 /** The clients of one `http_config`: what the direct one cannot do is for the general one. */
@@ -8,6 +9,8 @@ export interface Clients {
   readonly general: HttpClient
   /** The direct client if it can ask this URL. */
   direct(url: URL): DirectClient | undefined
+  /** Whether requests for this URL go to a proxy. */
+  isProxied(url: URL): boolean
   /** Ends running requests and closes all connections. */
   close(): Promise<void>
 }
@@ -18,6 +21,7 @@ export function createClients(config: HttpClientConfig | undefined, defaults: Ht
   return {
     general,
     direct: (url) => (isDirect(config, url) ? direct : undefined),
+    isProxied: (url) => config !== undefined && findProxy(config, url) !== undefined,
     close() {
       direct.close()
       return general.close()
@@ -27,5 +31,9 @@ export function createClients(config: HttpClientConfig | undefined, defaults: Ht
 
 /** True for an answer that sends us elsewhere: the general client asks again and follows, if the configuration wants that. */
 export function isRedirect(status: number, headers: Readonly<Record<string, string>>): boolean {
-  return headers['location'] !== undefined && [301, 302, 303, 307, 308].includes(status)
+  return headers['location'] !== undefined && isRedirectStatus(status)
+}
+
+export function isRedirectStatus(status: number): boolean {
+  return status === 301 || status === 302 || status === 303 || status === 307 || status === 308
 }

@@ -2,8 +2,8 @@ import { BodyTooLargeError } from '@narthex/http/client-errors'
 import { once } from 'node:events'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import { createServer as createTcpServer, type AddressInfo } from 'node:net'
-import { afterEach, describe, expect, it } from 'vitest'
-import { DirectClient, isDirect, prepareRequest } from './direct-client.ts'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { DirectClient, Exchanger, isDirect, prepareRequest, type ExchangeTaker } from './direct-client.ts'
 
 const client = new DirectClient()
 let server: Server | ReturnType<typeof createTcpServer> | undefined
@@ -94,6 +94,63 @@ describe('DirectClient', () => {
     await once(server, 'listening')
     const url = new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`)
     await expect(ask(url)).rejects.toThrow('unexpected EOF')
+  })
+
+  it('sends each body whole when many go at once over new connections', async () => {
+    const url = await serve((request, response) => void request.pipe(response))
+    const bodies = Array.from({ length: 20 }, (_, i) => Buffer.alloc(1000 + i * 30_000, 97 + i))
+    const answers = await Promise.all(bodies.map((body) => ask(url, { body })))
+    expect(answers.map((answer, i) => answer === `200 ${bodies[i]!.toString()}`)).toEqual(bodies.map(() => true))
+  })
+
+  it('keeps idle connections for five minutes, and not for seven', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+    try {
+      const url = await serve((_request, response) => response.end('ok'))
+      ;(server as Server).keepAliveTimeout = 0
+      let closed = 0
+      server!.on('connection', (socket) => void socket.on('close', () => closed++))
+      await Promise.all([ask(url), ask(url)])
+      vi.advanceTimersByTime(299_000)
+      expect(await ask(url)).toBe('200 ok')
+      expect(closed).toBe(0)
+      // Of the two, one was used meanwhile.
+      vi.advanceTimersByTime(120_000)
+      while (closed === 0) await new Promise((resolve) => setImmediate(resolve))
+      expect(await ask(url)).toBe('200 ok')
+      vi.advanceTimersByTime(420_000)
+      while (closed === 1) await new Promise((resolve) => setImmediate(resolve))
+    } finally {
+      vi.useRealTimers()
+    }
+  })
+
+  it('survives a taker that gives up in the middle of a piece', async () => {
+    const url = await serve((_request, response) => response.end(Buffer.alloc(1_000_000)))
+    const ended: unknown[] = []
+    let pieces = 0
+    const taker: ExchangeTaker = {
+      bodyBytesMax: 1e9,
+      wantsHeaders: false,
+      wantsBody: () => true,
+      open: () => ({
+        push() {
+          pieces++
+          exchanger.cancel(new Error('enough'))
+        },
+      }),
+      take: () => ended.push('taken'),
+      onEnd: (error) => ended.push(error),
+    }
+    const exchanger: Exchanger = new Exchanger(client, 2000, taker)
+    for (let i = 1; i <= 2; i++) {
+      exchanger.start(prepareRequest('GET', url, {}), '', undefined)
+      while (ended.length < i) await new Promise((resolve) => setImmediate(resolve))
+    }
+    expect(ended.map(String)).toEqual(ended.map(() => `HttpRequestError: Get "${url.href}": enough`))
+    // The room's and the one that was just read.
+    expect(pieces).toBeLessThanOrEqual(4)
+    expect(await ask(url)).toMatch(/^200 /)
   })
 
   it('passes on what the taker throws', async () => {

@@ -1,18 +1,17 @@
 import type { HttpClientConfig } from '@narthex/config/http-client-config'
 import { BodyTooLargeError, describeRequestError, HttpTimeoutError } from '@narthex/http/client-errors'
 import { lookupHost } from '@narthex/http/host-lookup'
-import { connect, type LookupFunction, type Socket } from 'node:net'
-import { AnswerReader, LongAnswerError } from './answer-reader.ts'
-import type { AnswerHead } from './answer-reader.ts'
+import type { LookupFunction } from 'node:net'
+import type { AnswerHead } from './answer-head.ts'
+import { LongAnswerError, TakeError, type AnswerReader, type AnswerUse } from './answer-reader.ts'
+import { Connection, type ConnectionOwner, type ConnectionUser } from './connection.ts'
 
 // The general client (undici behind @narthex/http) costs a scrape or a remote write of 2,000 samples a third of its processor time and most
 // of its garbage. Nearly all of them go over plain HTTP/1.1 without a proxy or credentials; those go through here, everything else
 // through the general client.
 
 const idleMsMax = 300_000
-const connectTimeoutMs = 10_000
-const sendBytesKept = 256 * 1024
-const readBytes = 64 * 1024
+const sweepMs = 60_000
 
 /** True when requests of this configuration need nothing but a TCP connection. */
 export function isDirect(config: HttpClientConfig | undefined, url: URL): boolean {
@@ -23,14 +22,27 @@ export function isDirect(config: HttpClientConfig | undefined, url: URL): boolea
   return !hasCredentials && proxyUrl === undefined && !proxyFromEnvironment && Object.keys(httpHeaders).length === 0
 }
 
-/** One kind of request, made ready once. */
+/** One kind of request, made ready once. Texts, not the URL they come from: that takes 2 KB. */
 export interface DirectRequest {
-  readonly url: URL
-  /** `url.host`, which a URL makes anew each time. */
-  readonly host: string
   readonly method: 'GET' | 'POST'
-  /** The request line and the fields that are always the same, without the empty line at their end. */
-  readonly head: string
+  readonly url: string
+  /** With the port unless it is 80. */
+  readonly host: string
+  /** The request line and the host. */
+  readonly start: string
+  /** Further fields, each a line with its end. */
+  readonly fields: string
+}
+
+/** Takes the answers of one `Exchanger`. */
+export interface ExchangeTaker extends AnswerUse {
+  /**
+   * The answer is whole; its bytes are valid until it returns. Of a body that went in pieces to what `open` gave, nothing is left. What it throws
+   * fails the exchange.
+   */
+  take(head: AnswerHead, body: Uint8Array, isStreamed: boolean): void
+  /** The exchange is over: undefined after `take` returned, else with what the general client rejects with, or with what the taker threw. */
+  onEnd(error: unknown): void
 }
 
 export interface DirectExchange<T> {
@@ -40,18 +52,19 @@ export interface DirectExchange<T> {
   readonly timeoutMs: number
   readonly bodyBytesMax: number
   readonly signal: AbortSignal | undefined
-  /** Called once with the answer, whose bytes are valid until it returns, or the caller's if `isGiven`. What it throws fails the exchange. */
-  take(head: AnswerHead, body: Uint8Array, isGiven: boolean): T
+  /** Called once with the answer, whose bytes are valid until it returns. What it throws fails the exchange. */
+  take(head: { readonly status: number; readonly headers: Readonly<Record<string, string>> }, body: Uint8Array): T
 }
 
 /** Throws TypeError for a header that would not be one line. */
 export function prepareRequest(method: 'GET' | 'POST', url: URL, headers: Readonly<Record<string, string>>): DirectRequest {
-  return {
-    url,
-    host: url.host,
-    method,
-    head: `${method} ${url.pathname}${url.search} HTTP/1.1\r\nhost: ${url.host}\r\n${formatFields(headers)}`,
-  }
+  const start = `${method} ${url.pathname}${url.search} HTTP/1.1\r\nhost: ${url.host}\r\n`
+  return { method, url: url.href, host: flatten(url.host), start: flatten(start), fields: formatFields(headers) }
+}
+
+/** The same text without the texts that it was put together from, or cut out of: with many targets they are the larger part. */
+function flatten(text: string): string {
+  return Buffer.from(text, 'latin1').toString('latin1')
 }
 
 export function formatFields(headers: Readonly<Record<string, string>>): string {
@@ -65,11 +78,13 @@ export function formatFields(headers: Readonly<Record<string, string>>): string 
   return text
 }
 
-/** Keeps the connections of one configuration: one per request at once and address, idle ones for 5 minutes. */
-export class DirectClient {
-  readonly #idle = new Map<string, Connection[]>()
+/** Keeps the connections of one configuration: one per request at once and address, idle ones for 5 to 6 minutes. */
+export class DirectClient implements ConnectionOwner {
+  // By host: the one that was used last, which knows the others.
+  readonly #idle = new Map<string, Connection>()
   readonly #all = new Set<Connection>()
   readonly #lookup: LookupFunction
+  #sweep: NodeJS.Timeout | undefined
 
   /** `lookup` is how new connections find the address of a name. */
   constructor(lookup: LookupFunction = lookupHost) {
@@ -77,214 +92,191 @@ export class DirectClient {
   }
 
   /** Rejects with what the general client rejects with; an answer of any status is none of its business. */
-  async exchange<T>(request: DirectRequest, exchange: DirectExchange<T>): Promise<T> {
-    const { url, host, method } = request
-    const startMs = performance.now()
-    for (let attempt = 0; ; attempt++) {
-      const connection = this.#open(url, host)
-      const isKept = connection.isKept
-      try {
-        const left = attempt === 0 ? exchange.timeoutMs : Math.max(1, exchange.timeoutMs - (performance.now() - startMs))
-        return await connection.exchange(request, exchange, left)
-      } catch (error) {
-        if (error instanceof TakeError) throw error.cause
-        // A kept connection may have been closed just when the request was written: as Go, ask once more if that changes nothing.
-        if (isKept && method === 'GET' && attempt === 0 && error instanceof ClosedError) continue
-        if (error instanceof LongAnswerError) throw new BodyTooLargeError(exchange.bodyBytesMax)
-        throw describeRequestError(error, method, url)
-      }
-    }
+  exchange<T>(request: DirectRequest, exchange: DirectExchange<T>): Promise<T> {
+    const { signal } = exchange
+    return new Promise<T>((resolve, reject) => {
+      let taken: T
+      const onAbort = (): void => exchanger.cancel(signal?.reason)
+      const exchanger = new Exchanger(this, exchange.timeoutMs, {
+        bodyBytesMax: exchange.bodyBytesMax,
+        wantsHeaders: true,
+        wantsBody: () => true,
+        open: () => undefined,
+        take: ({ status, headers }, body) => void (taken = exchange.take({ status, headers }, body)),
+        onEnd(error) {
+          signal?.removeEventListener('abort', onAbort)
+          if (error === undefined) resolve(taken)
+          // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- as it was thrown
+          else reject(error)
+        },
+      })
+      exchanger.start(request, exchange.fields ?? '', exchange.body)
+      if (signal?.aborted === true) onAbort()
+      else signal?.addEventListener('abort', onAbort, { once: true })
+    })
   }
 
   close(): void {
-    for (const connection of this.#all) connection.close()
+    for (const connection of this.#all) connection.close(new Error('context canceled'))
     this.#idle.clear()
+    clearTimeout(this.#sweep)
+    this.#sweep = undefined
   }
 
-  #open(url: URL, key: string): Connection {
-    const idle = this.#idle.get(key)?.pop()
-    if (idle !== undefined) return idle
-    const connection: Connection = new Connection(url, this.#lookup, {
-      onIdle: () => {
-        const others = this.#idle.get(key)
-        if (others === undefined) this.#idle.set(key, [connection])
-        else others.push(connection)
-      },
-      onGone: () => {
-        this.#all.delete(connection)
-        const others = this.#idle.get(key)
-        const at = others?.indexOf(connection) ?? -1
-        if (at >= 0) others!.splice(at, 1)
-        if (others?.length === 0) this.#idle.delete(key)
-      },
-    })
+  /** A connection for one exchange, which gives it back by itself. */
+  open(request: DirectRequest): Connection {
+    const { host } = request
+    const idle = this.#idle.get(host)
+    if (idle === undefined) return this.#connect(request)
+    if (idle.next === undefined) this.#idle.delete(host)
+    else this.#idle.set(host, idle.next)
+    idle.next = undefined
+    return idle
+  }
+
+  #connect({ url, host }: DirectRequest): Connection {
+    const { hostname, port } = new URL(url)
+    const address = { hostname: hostname.replace(/^\[|\]$/g, ''), port: port === '' ? 80 : Number(port), lookup: this.#lookup }
+    const connection = new Connection(host, address, this)
     this.#all.add(connection)
     return connection
   }
-}
 
-/** The connection ended before a byte of the answer came. */
-class ClosedError extends Error {}
-
-/** Carries what the taker of an answer threw past the wording of errors. */
-class TakeError extends Error {
-  constructor(cause: unknown) {
-    super('', { cause })
-  }
-}
-
-interface Pool {
-  onIdle(): void
-  onGone(): void
-}
-
-interface Running {
-  /** Takes the answer that is whole and settles the exchange. */
-  answer(head: AnswerHead, body: Uint8Array, isGiven: boolean): void
-  fail(error: Error): void
-}
-
-// What a socket reads is used up before the next one reads, so all share one buffer. Windows hands a buffer out for each pending read.
-const sharedBuffer = process.platform === 'win32' ? undefined : new Uint8Array(readBytes)
-
-class Connection {
-  readonly #pool: Pool
-  readonly #socket: Socket
-  readonly #reader = new AnswerReader()
-  #running: Running | undefined
-  #sendBuffer: Uint8Array<ArrayBuffer> = new Uint8Array(0)
-  #hasAnswered = false
-  #isGone = false
-  /** True once it has carried an exchange. */
-  isKept = false
-
-  constructor(url: URL, lookup: LookupFunction, pool: Pool) {
-    this.#pool = pool
-    const buffer = sharedBuffer ?? new Uint8Array(readBytes)
-    this.#socket = connect({
-      host: url.hostname.replace(/^\[|\]$/g, ''),
-      port: url.port === '' ? 80 : Number(url.port),
-      noDelay: true,
-      keepAlive: true,
-      lookup,
-      onread: {
-        buffer,
-        callback: (length) => {
-          this.#read(buffer.subarray(0, length))
-          return true
-        },
-      },
-    })
-    this.#socket.setTimeout(connectTimeoutMs)
-    this.#socket.once('connect', () => this.#socket.setTimeout(idleMsMax))
-    this.#socket.on('timeout', () => this.#onTimeout())
-    this.#socket.on('end', () => this.#onEnd())
-    this.#socket.on('error', (error) => this.#leave(error))
-    this.#socket.on('close', () => this.#leave(this.#lost()))
+  onIdle(connection: Connection): void {
+    connection.next = this.#idle.get(connection.host)
+    connection.idleSinceMs = performance.now()
+    this.#idle.set(connection.host, connection)
+    // One timer for all: one each would be as large as the rest of an idle connection here.
+    this.#sweep ??= setTimeout(() => this.#closeIdle(), sweepMs).unref()
   }
 
-  exchange<T>(request: DirectRequest, exchange: DirectExchange<T>, timeoutMs: number): Promise<T> {
-    const { signal } = exchange
-    return new Promise<T>((resolve, reject) => {
-      const onAbort = (): void => this.#leave(signal?.reason instanceof Error ? signal.reason : new Error('context canceled'))
-      const timer = setTimeout(() => this.#leave(new HttpTimeoutError(exchange.timeoutMs)), timeoutMs)
-      const settle = (): void => {
-        this.#running = undefined
-        clearTimeout(timer)
-        signal?.removeEventListener('abort', onAbort)
-      }
-      this.#hasAnswered = false
-      this.#reader.begin(exchange.bodyBytesMax)
-      this.#running = {
-        answer(head, body, isGiven) {
-          settle()
-          try {
-            resolve(exchange.take(head, body, isGiven))
-          } catch (error) {
-            reject(new TakeError(error))
-          }
-        },
-        fail(error) {
-          settle()
-          reject(error)
-        },
-      }
-      if (signal?.aborted === true) return onAbort()
-      signal?.addEventListener('abort', onAbort, { once: true })
-      this.#socket.ref()
-      this.#send(request, exchange.fields ?? '', exchange.body)
-    })
-  }
-
-  close(): void {
-    this.#leave(new Error('context canceled'))
-  }
-
-  /** Head and body as one buffer: one write, and nothing new to allocate. */
-  #send({ method, head }: DirectRequest, fields: string, body: Uint8Array | undefined): void {
-    const length = method === 'POST' ? `content-length: ${body?.length ?? 0}\r\n` : ''
-    const text = `${head}${fields}${length}\r\n`
-    const bytes = text.length + (body?.length ?? 0)
-    if (this.#sendBuffer.length < bytes) this.#sendBuffer = new Uint8Array(bytes + (bytes >> 2))
-    const buffer = Buffer.from(this.#sendBuffer.buffer, 0, bytes)
-    buffer.write(text, 'latin1')
-    if (body !== undefined) buffer.set(body, text.length)
-    this.#socket.write(buffer)
-    if (this.#sendBuffer.length > sendBytesKept) this.#sendBuffer = new Uint8Array(0)
-  }
-
-  #read(bytes: Uint8Array): void {
-    const running = this.#running
-    // Bytes that nobody asked for.
-    if (running === undefined) return this.#leave(this.#lost())
-    this.#hasAnswered = true
-    try {
-      if (!this.#reader.push(bytes)) return
-    } catch (error) {
-      return this.#leave(error instanceof Error ? error : new Error(String(error)))
-    }
-    this.#answer(running)
-  }
-
-  #answer(running: Running): void {
-    const { head, body, keepsOpen } = this.#reader
-    const isGiven = this.#reader.giveBody()
-    this.isKept = true
-    // An answer before all of the request was taken: the rest would stand before the next one.
-    if (keepsOpen && this.#socket.writableLength === 0) {
-      // As it waits for nothing, it keeps no process alive.
-      this.#socket.unref()
-      running.answer(head, body, isGiven)
-      this.#pool.onIdle()
+  onGone(connection: Connection): void {
+    this.#all.delete(connection)
+    const { host, next } = connection
+    let before = this.#idle.get(host)
+    if (before === connection) {
+      if (next === undefined) this.#idle.delete(host)
+      else this.#idle.set(host, next)
     } else {
-      running.answer(head, body, isGiven)
-      this.#leave(this.#lost())
+      while (before !== undefined && before.next !== connection) before = before.next
+      if (before !== undefined) before.next = next
     }
+    connection.next = undefined
   }
 
-  #onEnd(): void {
-    const running = this.#running
-    if (running !== undefined && this.#reader.end()) this.#answer(running)
-    this.#leave(this.#lost())
+  #closeIdle(): void {
+    this.#sweep = undefined
+    const before = performance.now() - idleMsMax
+    for (const first of [...this.#idle.values()]) {
+      for (let connection: Connection | undefined = first; connection !== undefined;) {
+        const { next }: Connection = connection
+        if (connection.idleSinceMs <= before) connection.close(new Error('idle for too long'))
+        connection = next
+      }
+    }
+    if (this.#idle.size > 0) this.#sweep = setTimeout(() => this.#closeIdle(), sweepMs).unref()
+  }
+}
+
+/** Makes one exchange after the other, for one taker. */
+export class Exchanger implements ConnectionUser {
+  readonly #client: DirectClient
+  readonly #timeoutMs: number
+  readonly #taker: ExchangeTaker
+  #connection: Connection | undefined
+  #timer: NodeJS.Timeout | undefined
+  #request: DirectRequest | undefined
+  #fields = ''
+  #body: Uint8Array | undefined
+  #isRepeated = false
+
+  constructor(client: DirectClient, timeoutMs: number, taker: ExchangeTaker) {
+    this.#client = client
+    this.#timeoutMs = timeoutMs
+    this.#taker = taker
   }
 
-  /** The socket's own: none came in time, or nothing for long. What a running exchange waits for has its own limit. */
-  #onTimeout(): void {
-    if (this.#socket.connecting) this.#leave(Object.assign(new Error('i/o timeout'), { code: 'ETIMEDOUT' }))
-    else if (this.#running === undefined) this.#leave(this.#lost())
+  /** The taker is told how it ends. Not before that may another one be started. */
+  start(request: DirectRequest, fields: string, body: Uint8Array | undefined): void {
+    this.#request = request
+    this.#fields = fields
+    this.#body = body
+    this.#isRepeated = false
+    this.#timer = setTimeout(onDeadline, this.#timeoutMs, this)
+    this.#attempt()
   }
 
-  #lost(): Error {
-    return this.#hasAnswered ? new Error('unexpected EOF') : new ClosedError('EOF')
+  /** Ends the exchange that runs, if one does. */
+  cancel(reason: unknown): void {
+    this.#connection?.close(reason instanceof Error ? reason : new Error('context canceled'))
   }
 
-  /** Ends the connection, and with it the exchange that runs. */
-  #leave(error: Error): void {
-    if (this.#isGone) return
-    this.#isGone = true
-    this.#pool.onGone()
-    this.#socket.destroy()
-    const isReset = 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE')
-    this.#running?.fail(isReset && !this.#hasAnswered && this.isKept ? new ClosedError(error.message, { cause: error }) : error)
+  /** The deadline has passed. */
+  expire(): void {
+    this.cancel(new HttpTimeoutError(this.#timeoutMs))
   }
+
+  #attempt(): void {
+    const { method, start, fields } = this.#request!
+    const body = this.#body ?? (method === 'POST' ? emptyBytes : undefined)
+    const length = body === undefined ? '' : `content-length: ${body.length}\r\n`
+    try {
+      this.#connection = this.#client.open(this.#request!)
+    } catch (error) {
+      return this.onLost(error instanceof Error ? error : new Error(String(error)), false)
+    }
+    this.#connection.ask(this, `${start}${fields}${this.#fields}${length}\r\n`, body)
+  }
+
+  get bodyBytesMax(): number {
+    return this.#taker.bodyBytesMax
+  }
+
+  get wantsHeaders(): boolean {
+    return this.#taker.wantsHeaders
+  }
+
+  wantsBody(head: AnswerHead): boolean {
+    return this.#taker.wantsBody(head)
+  }
+
+  open(head: AnswerHead): ReturnType<AnswerUse['open']> {
+    return this.#taker.open(head)
+  }
+
+  onWhole(reader: AnswerReader): void {
+    let failure: unknown
+    try {
+      this.#taker.take(reader.head, reader.body, reader.isStreamed)
+    } catch (error) {
+      failure = error ?? new Error('the taker failed')
+    }
+    this.#end(failure)
+  }
+
+  onLost(error: Error, wasClosed: boolean): void {
+    // A kept connection may have been closed just when the request was written: as Go, ask once more if that changes nothing.
+    if (wasClosed && !this.#isRepeated && this.#request!.method === 'GET') {
+      this.#isRepeated = true
+      return this.#attempt()
+    }
+    if (error instanceof TakeError) this.#end(error.cause)
+    else if (error instanceof LongAnswerError) this.#end(new BodyTooLargeError(this.bodyBytesMax))
+    else this.#end(describeRequestError(error, this.#request!.method, new URL(this.#request!.url)))
+  }
+
+  #end(failure: unknown): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    this.#connection = undefined
+    this.#request = undefined
+    this.#body = undefined
+    this.#taker.onEnd(failure)
+  }
+}
+
+const emptyBytes: Uint8Array = new Uint8Array(0)
+
+function onDeadline(exchanger: Exchanger): void {
+  exchanger.expire()
 }

@@ -56,6 +56,19 @@ export interface KeptLines {
   readonly duplicates: number
 }
 
+// Most answers of most targets have none of these, so that they are made when one comes.
+const noPending: PendingLines = makePending()
+const noExtras: ExtraSamples = makeExtras()
+const noExemplars: ExemplarLine[] = []
+
+function makePending(): PendingLines {
+  return { lines: [], offsets: [], keyBytes: [], types: [], values: [], times: [], starts: [], histograms: [] }
+}
+
+function makeExtras(): ExtraSamples {
+  return { series: [], values: [], times: [], starts: [], histograms: [] }
+}
+
 /** What reading an answer gives but its columns. The ways of reading differ in how they know a line again, not in what a line means. */
 export class AnswerOutcome {
   /** The answer has the keys of the last one in the same order, so no series came or went. */
@@ -66,10 +79,10 @@ export class AnswerOutcome {
   duplicates = 0
   /** A histogram has too many buckets whatever its resolution. */
   exceedsBuckets = false
-  readonly pending: PendingLines = { lines: [], offsets: [], keyBytes: [], types: [], values: [], times: [], starts: [], histograms: [] }
-  readonly extras: ExtraSamples = { series: [], values: [], times: [], starts: [], histograms: [] }
+  pending: PendingLines = noPending
+  extras: ExtraSamples = noExtras
   /** Exemplars of the lines that are not the same as in the last answer. */
-  readonly exemplars: ExemplarLine[] = []
+  exemplars: ExemplarLine[] = noExemplars
 
   protected options: ReadOptions = {
     honorTimestamps: true,
@@ -93,7 +106,7 @@ export class AnswerOutcome {
   }
 
   forgetPending(): void {
-    for (const list of Object.values(this.pending)) list.length = 0
+    this.pending = noPending
   }
 
   /** Gives exemplars of pending lines their series: `series[i]` is that of pending line i, -1 if it was dropped. */
@@ -109,6 +122,7 @@ export class AnswerOutcome {
 
   #mapExemplars(from: number, map: (series: number) => number): void {
     const { exemplars } = this
+    if (exemplars.length === from) return
     let kept = from
     for (let i = from; i < exemplars.length; i++) {
       const line = exemplars[i]!
@@ -125,10 +139,10 @@ export class AnswerOutcome {
     this.dropped = 0
     this.duplicates = 0
     this.exceedsBuckets = false
-    this.exemplars.length = 0
+    this.exemplars = noExemplars
     this.#resolvedExemplars = 0
-    this.forgetPending()
-    for (const list of Object.values(this.extras)) list.length = 0
+    this.pending = noPending
+    this.extras = noExtras
   }
 
   /** All lines are where they were. */
@@ -174,6 +188,7 @@ export class AnswerOutcome {
       return code
     }
     if (code === pendingCode) {
+      if (this.pending === noPending) this.pending = makePending()
       const { pending } = this
       pending.lines.push(line)
       pending.offsets.push(offset)
@@ -216,6 +231,7 @@ export class AnswerOutcome {
   /** The exemplars of a line with this code; those of a line that `keepParsed` made pending just now wait with it. */
   protected keepExemplars(code: number, parser: ExpositionParser): void {
     const series = code === pendingCode ? -this.pending.lines.length : code >= 0 ? code : firstDuplicateCode - code
+    if (this.exemplars === noExemplars) this.exemplars = []
     this.exemplars.push({ series, exemplars: parser.exemplars(), ofHistogram: parser.hasHistogram })
   }
 
@@ -235,9 +251,16 @@ export class AnswerOutcome {
     return histogram
   }
 
+  /** The lists of further samples, to add to. */
+  ownExtras(): ExtraSamples {
+    if (this.extras === noExtras) this.extras = makeExtras()
+    return this.extras
+  }
+
   #keepExtra(series: number, parser: ExpositionParser, time: number): void {
-    this.extras.series.push(series)
-    this.#pushParsed(this.extras, parser, time, parser.hasHistogram ? this.#takeHistogram(parser) : undefined)
+    const extras = this.ownExtras()
+    extras.series.push(series)
+    this.#pushParsed(extras, parser, time, parser.hasHistogram ? this.#takeHistogram(parser) : undefined)
   }
 
   #pushParsed(lists: SampleLists, parser: ExpositionParser, time: number, histogram: NativeHistogram | undefined): void {

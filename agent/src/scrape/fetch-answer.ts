@@ -1,151 +1,213 @@
 import { STATUS_CODES } from 'node:http'
-import type { HttpHeaders } from '@narthex/http/client'
+import type { HttpRequest } from '@narthex/http/client'
 import { BodyTooLargeError } from '@narthex/http/client-errors'
-import { isRedirect } from '../http/clients.ts'
+import { isRedirectStatus } from '../http/clients.ts'
 import type { Clients } from '../http/clients.ts'
-import { prepareRequest } from '../http/direct-client.ts'
-import type { DirectClient, DirectExchange, DirectRequest } from '../http/direct-client.ts'
-import type { BodyBuffers } from './body-buffers.ts'
+import type { AnswerHead } from '../http/answer-head.ts'
+import type { PieceTaker } from '../http/answer-reader.ts'
+import { Exchanger, prepareRequest } from '../http/direct-client.ts'
+import type { DirectClient, DirectRequest, ExchangeTaker } from '../http/direct-client.ts'
+import { FieldsChoice, shareFields } from './fetch-answer-fields.ts'
+import type { Compression, RequestFields } from './fetch-answer-fields.ts'
+import { GeneralAnswer } from './fetch-answer-general.ts'
+import { answerBytesMax, AnswerIntake, bodyTooLarge } from './fetch-answer-intake.ts'
+import type { AnswerTaker } from './fetch-answer-intake.ts'
 import { inProcessKey } from './in-process.ts'
-import type { InProcessTargets } from './in-process.ts'
+import type { InProcessAnswer, InProcessTarget, InProcessTargets } from './in-process.ts'
 import { ScrapeError } from './scrape-error.ts'
-import { UnpackedTooLargeError, Unpacker } from './unpack.ts'
-import { unpackZstd } from './unpack-zstd.ts'
-
-/** Bound of one answer, unpacked, when the job sets none: what is larger is not a list of metrics. */
-export const answerBytesMax = 512 * 2 ** 20
-
-export interface Answer {
-  readonly contentType: string
-  /** Unpacked; the caller's to keep, or to give to `buffers`. */
-  readonly body: Uint8Array
-}
+import type { PieceUnpackers } from './unpack-pieces.ts'
 
 export interface FetchOptions {
   readonly url: string
   /** Connect to this unix socket instead of the URL's host. */
   readonly socketPath: string | undefined
   readonly headers: Readonly<Record<string, string>>
+  /** Says what `accept-encoding` is; undefined: `headers` do. */
+  readonly compression?: Compression
   readonly timeoutMs: number
   /** An unpacked body of this size or more fails; 0 = no limit but `answerBytesMax`. */
   readonly bodySizeLimitBytes: number
-  /** Where buffers for bodies come from. */
-  readonly buffers: BodyBuffers
   readonly clients: Clients
   readonly inProcess: InProcessTargets
+  /** What unpacks in pieces. */
+  readonly unpackers?: PieceUnpackers
 }
 
-/** Asks one target, again and again. */
+/** Asks one target, again and again: one request at a time. */
 export class AnswerFetcher {
-  readonly #options: FetchOptions
-  readonly #url: URL
+  readonly #url: string
+  readonly #socketPath: string | undefined
+  readonly #timeoutMs: number
+  readonly #clients: Clients
+  readonly #inProcess: InProcessTargets
   readonly #inProcessKey: string
   readonly #bytesMax: number
-  readonly #direct: DirectClient | undefined
-  readonly #request: DirectRequest
-  #bodyBytesHint = 0
+  readonly #intake: AnswerIntake
+  readonly #direct: DirectAsk | undefined
+  readonly #fields: FieldsChoice | RequestFields
+  #signal: AbortSignal | undefined
+  #generalAbort: AbortController | undefined
 
   constructor(options: FetchOptions) {
-    this.#options = options
-    this.#url = new URL(options.url)
-    this.#inProcessKey = inProcessKey(this.#url)
-    this.#bytesMax = options.bodySizeLimitBytes > 0 ? options.bodySizeLimitBytes : answerBytesMax
-    this.#direct = options.socketPath === undefined ? options.clients.direct(this.#url) : undefined
-    this.#request = prepareRequest('GET', this.#url, options.headers)
+    const { compression, headers, socketPath, clients, bodySizeLimitBytes } = options
+    const url = new URL(options.url)
+    // Not the options themselves: the headers of all targets of a job are one text, kept once.
+    this.#url = options.url
+    this.#socketPath = socketPath
+    this.#timeoutMs = options.timeoutMs
+    this.#clients = clients
+    this.#inProcess = options.inProcess
+    this.#inProcessKey = inProcessKey(url)
+    this.#bytesMax = bodySizeLimitBytes > 0 ? bodySizeLimitBytes : answerBytesMax
+    this.#intake = new AnswerIntake(bodySizeLimitBytes, options.unpackers)
+    if (compression === undefined) this.#fields = shareFields(headers)
+    else if (socketPath !== undefined) this.#fields = new FieldsChoice(headers, compression, 'localhost')
+    else this.#fields = new FieldsChoice(headers, compression, clients.isProxied(url) ? undefined : url.hostname)
+    const client = socketPath === undefined ? clients.direct(url) : undefined
+    if (client !== undefined) {
+      const request = prepareRequest('GET', url, {})
+      this.#direct = new DirectAsk(client, request, this.#intake, options.timeoutMs, this.#bytesMax, () => this.#askGenerally())
+    }
   }
 
-  /** Throws ScrapeError or the client's error. Only status 200 is an answer. `bodyBytesHint` is the expected size of the body. */
-  async fetch(bodyBytesHint: number, signal: AbortSignal): Promise<Answer> {
-    this.#bodyBytesHint = bodyBytesHint
-    const { timeoutMs, buffers, socketPath } = this.#options
-    const target = socketPath === undefined ? this.#options.inProcess.find(this.#inProcessKey) : undefined
-    if (target !== undefined) {
-      const asked = target({ url: this.#url, accept: this.#options.headers['accept'] ?? '', timeoutMs })
-      const answer = asked instanceof Promise ? await withDeadline(asked, this.#options) : asked
+  /**
+   * Asks for an answer, gives it to `taker` and resolves with the bytes of its unpacked body. Only status 200 is an answer. Rejects with a
+   * ScrapeError, the client's error, what the taker threw, or the reason of `signal`; an answer that was opened is not ended then.
+   */
+  ask(taker: AnswerTaker, signal?: AbortSignal): Promise<number> {
+    if (signal !== undefined && signal !== this.#signal) this.#follow(signal)
+    // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- as it was given
+    if (signal?.aborted === true) return Promise.reject(signal.reason)
+    this.#intake.begin(taker)
+    const target = this.#socketPath === undefined ? this.#inProcess.find(this.#inProcessKey) : undefined
+    if (target !== undefined) return this.#askInProcess(target)
+    return this.#direct?.run(this.#choose().text) ?? this.#askGenerally()
+  }
+
+  /** Ends the request that runs: it rejects, and its taker is not called any more. */
+  cancel(reason: unknown): void {
+    this.#intake.cancel()
+    this.#direct?.exchanger.cancel(reason)
+    this.#generalAbort?.abort(reason)
+  }
+
+  /** For good: the loop that asks has one signal all its life. */
+  #follow(signal: AbortSignal): void {
+    this.#signal = signal
+    signal.addEventListener('abort', () => {
+      if (this.#signal === signal) this.cancel(signal.reason)
+    })
+  }
+
+  #choose(): RequestFields {
+    return this.#fields instanceof FieldsChoice ? this.#fields.choose() : this.#fields
+  }
+
+  async #askInProcess(target: InProcessTarget): Promise<number> {
+    try {
+      const asked = this.#call(target)
+      const answer = asked instanceof Promise ? await withDeadline(asked, this.#url, this.#timeoutMs) : asked
       checkStatus(answer.status)
-      checkSize(answer.body.length, this.#options)
-      return { contentType: answer.contentType, body: copy(answer.body, buffers) }
+      this.#intake.takeUnpacked(answer.contentType, answer.body)
+      return this.#intake.bytes
+    } finally {
+      this.#intake.close()
     }
+  }
+
+  #call(target: InProcessTarget): InProcessAnswer | Promise<InProcessAnswer> {
+    return target({ url: new URL(this.#url), accept: this.#choose().headers['accept'] ?? '', timeoutMs: this.#timeoutMs })
+  }
+
+  async #askGenerally(): Promise<number> {
+    const { headers } = this.#choose()
+    const answer = new GeneralAnswer(this.#intake, this.#bytesMax)
+    const abort = (this.#generalAbort = new AbortController())
     try {
-      const answer = this.#direct === undefined ? undefined : await this.#direct.exchange(this.#request, this.#directExchange(signal))
-      return answer ?? (await this.#fetchGenerally(signal))
+      // What the body may have is counted as it comes, after the status.
+      const request = this.#generalRequest(headers, abort.signal)
+      await this.#clients.general.requestStream(request, answer)
+      abort.signal.throwIfAborted()
+      checkStatus(answer.status)
+      answer.end()
+      return this.#intake.bytes
     } catch (error) {
-      if (error instanceof BodyTooLargeError) throw bodyTooLarge(error)
+      if (answer.failure !== undefined) throw answer.failure
+      if (answer.status !== 0 && !abort.signal.aborted) checkStatus(answer.status)
       throw error
+    } finally {
+      this.#generalAbort = undefined
+      this.#intake.close()
     }
   }
 
-  #directExchange(signal: AbortSignal): DirectExchange<Answer | undefined> {
-    return {
-      timeoutMs: this.#options.timeoutMs,
-      bodyBytesMax: this.#bytesMax,
-      signal,
-      take: (head, body, isGiven) =>
-        isRedirect(head.status, head.headers) ? undefined : this.#take(head.status, head.headers, body, !isGiven),
-    }
-  }
-
-  async #fetchGenerally(signal: AbortSignal): Promise<Answer> {
-    const { clients, headers, timeoutMs, socketPath } = this.#options
-    const socket = socketPath === undefined ? {} : { socketPath }
-    const response = await clients.general.request({ url: this.#url, headers, timeoutMs, bodyBytesMax: this.#bytesMax, signal, ...socket })
-    return this.#take(response.status, response.headers, response.body, false)
-  }
-
-  /** `isLent`: the bytes are not ours to keep. */
-  #take(status: number, headers: HttpHeaders, bytes: Uint8Array, isLent: boolean): Answer {
-    checkStatus(status)
-    const { buffers } = this.#options
-    const packing = readPacking(headers['content-encoding'])
-    const body = packing !== undefined ? this.#unpack(packing, bytes) : isLent ? copy(bytes, buffers) : bytes
-    checkSize(body.length, this.#options)
-    const contentType = headers['content-type']
-    return { contentType: typeof contentType === 'string' ? contentType : '', body }
-  }
-
-  /** Synchronous on purpose: a hop to the thread pool costs more than unpacking 50 KB. */
-  #unpack(packing: Packing, packed: Uint8Array): Uint8Array {
-    try {
-      if (packing === 'zstd') return unpackZstd(packed, this.#bytesMax)
-      // Room for a body that has grown a little, else the first try is for nothing.
-      const room = this.#bodyBytesHint + (this.#bodyBytesHint >> 6) + 64
-      return unpacker.unpack(packed, this.#options.buffers.take(room), this.#bytesMax)
-    } catch (error) {
-      if (error instanceof UnpackedTooLargeError) throw bodyTooLarge(error)
-      throw new ScrapeError('http', `cannot unpack ${packing} answer: ${error instanceof Error ? error.message : String(error)}`, {
-        cause: error,
-      })
-    }
+  #generalRequest(headers: Readonly<Record<string, string>>, signal: AbortSignal): HttpRequest {
+    const request = { url: this.#url, headers, timeoutMs: this.#timeoutMs, bodyBytesMax: Infinity, signal }
+    return this.#socketPath === undefined ? request : { ...request, socketPath: this.#socketPath }
   }
 }
 
-const unpacker = new Unpacker()
+/** Asks through the direct client. */
+class DirectAsk implements ExchangeTaker {
+  readonly bodyBytesMax: number
+  readonly wantsHeaders = false
+  readonly exchanger: Exchanger
+  readonly #request: DirectRequest
+  readonly #intake: AnswerIntake
+  readonly #askGenerally: () => Promise<number>
+  #isRedirected = false
+  #resolve: ((bytes: number | Promise<number>) => void) | undefined
+  #reject: ((error: unknown) => void) | undefined
 
-type Packing = 'gzip' | 'zstd'
+  constructor(
+    client: DirectClient,
+    request: DirectRequest,
+    intake: AnswerIntake,
+    timeoutMs: number,
+    bodyBytesMax: number,
+    askGenerally: () => Promise<number>,
+  ) {
+    this.exchanger = new Exchanger(client, timeoutMs, this)
+    this.bodyBytesMax = bodyBytesMax
+    this.#request = request
+    this.#intake = intake
+    this.#askGenerally = askGenerally
+  }
 
-/** undefined when the body is as it is. */
-function readPacking(encoding: string | string[] | undefined): Packing | undefined {
-  if (encoding === undefined || encoding === 'gzip' || encoding === 'zstd') return encoding
-  const text = String(encoding).trim().toLowerCase()
-  if (text === 'gzip' || text === 'zstd') return text
-  if (text === '' || text === 'identity') return undefined
-  throw new ScrapeError('http', `cannot read answer: want content encoding gzip or zstd, got ${JSON.stringify(text)}`)
-}
+  run(fields: string): Promise<number> {
+    this.#isRedirected = false
+    return new Promise((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+      this.exchanger.start(this.#request, fields, undefined)
+    })
+  }
 
-function copy(body: Uint8Array, buffers: BodyBuffers): Uint8Array {
-  const buffer = buffers.take(body.length)
-  // Not slice: that of a Buffer is no copy.
-  if (buffer.length === 0) return Uint8Array.from(body)
-  buffer.set(body)
-  return buffer.subarray(0, body.length)
-}
+  wantsBody(head: AnswerHead): boolean {
+    return head.status === 200
+  }
 
-function checkSize(bytes: number, { bodySizeLimitBytes }: FetchOptions): void {
-  if (bodySizeLimitBytes > 0 && bytes >= bodySizeLimitBytes) throw bodyTooLarge(undefined)
-}
+  open(head: AnswerHead): PieceTaker | undefined {
+    return this.#intake.open(head.contentType, head.contentEncoding)
+  }
 
-function bodyTooLarge(cause: unknown): ScrapeError {
-  return new ScrapeError('body-size-limit', 'body size limit exceeded', { cause })
+  take(head: AnswerHead, body: Uint8Array, isStreamed: boolean): void {
+    this.#isRedirected = head.location !== undefined && isRedirectStatus(head.status)
+    if (this.#isRedirected) return
+    checkStatus(head.status)
+    if (isStreamed) this.#intake.end()
+    else this.#intake.take(head.contentType, head.contentEncoding, body)
+  }
+
+  onEnd(error: unknown): void {
+    const [resolve, reject] = [this.#resolve!, this.#reject!]
+    this.#resolve = this.#reject = undefined
+    if (error === undefined && this.#isRedirected) return resolve(this.#askGenerally())
+    const { bytes } = this.#intake
+    this.#intake.close()
+    if (error === undefined) resolve(bytes)
+    else reject(error instanceof BodyTooLargeError ? bodyTooLarge(error) : error)
+  }
 }
 
 function checkStatus(status: number): void {
@@ -157,7 +219,7 @@ function statusText(status: number): string {
   return text === undefined ? String(status) : `${status} ${text}`
 }
 
-async function withDeadline<T>(work: Promise<T>, { url, timeoutMs }: FetchOptions): Promise<T> {
+async function withDeadline<T>(work: Promise<T>, url: string, timeoutMs: number): Promise<T> {
   const over = Promise.withResolvers<never>()
   const timer = setTimeout(() => over.reject(new ScrapeError('http', `Get "${url}": context deadline exceeded`)), timeoutMs)
   try {

@@ -7,7 +7,7 @@ export interface InProcessRequest {
 export interface InProcessAnswer {
   readonly status: number
   readonly contentType: string
-  /** Not compressed; copied before the caller gets control back, so a reused buffer may be given. */
+  /** Not compressed; read in the turn of the event loop in which it is given, so a reused buffer may be given. */
   readonly body: Uint8Array
 }
 

@@ -67,6 +67,87 @@ const lastError = () => scraper!.targets().active[0]!.lastError
 
 const gauge = { name: 'g', type: gaugeType, metric: [{ gauge: { value: 2 } }] }
 
+describe('a large answer', () => {
+  const count = 20_000
+  const body = (first: number, ending = '') =>
+    Buffer.from(
+      Array.from({ length: count }, (_, i) => `m{i="${first + i}",text="${'x'.repeat((first + i) % 50)}"} ${i % 7}\n`).join('') + ending,
+    )
+  const sumOf = (lines: readonly string[]): { samples: number; stale: number } => ({
+    samples: lines.filter((line) => line.startsWith('m') && !line.endsWith('stale')).length,
+    stale: lines.filter((line) => line.startsWith('m') && line.endsWith('stale')).length,
+  })
+
+  async function scrapeAgain(): Promise<string[]> {
+    const before = sink.batches
+    await clock.advance(10_000)
+    while (sink.batches === before) await settle()
+    return sink.take((series) => !series.startsWith('scrape_')).map((line) => line.replace(/@.*/, ''))
+  }
+
+  test.each([
+    ['gzip', gzipSync],
+    ['zstd', zstdCompressSync],
+    ['identity', (bytes: Buffer) => bytes],
+  ])('sent as %s is read as it comes, and its series end when they go', async (encoding, pack) => {
+    let answer = body(0)
+    const address = await serve((_request, response) => {
+      response.writeHead(200, { 'content-type': 'text/plain', 'content-encoding': encoding })
+      const packed = pack(answer)
+      for (let at = 0; at < packed.length; at += 30_011) response.write(packed.subarray(at, at + 30_011))
+      response.end()
+    })
+    expect(sumOf(await scrapeOnce(at(address)))).toEqual({ samples: count, stale: 0 })
+    expect(sumOf(await scrapeAgain())).toEqual({ samples: count, stale: 0 })
+    answer = body(5)
+    expect(sumOf(await scrapeAgain())).toEqual({ samples: count, stale: 5 })
+    answer = Buffer.from('m{i="7"} 1\n')
+    expect(sumOf(await scrapeAgain())).toEqual({ samples: 1, stale: count })
+    answer = body(5)
+    expect(sumOf(await scrapeAgain())).toEqual({ samples: count, stale: 1 })
+  })
+
+  test('that breaks off leaves nothing of itself, and stale markers for the one before', async () => {
+    let breaks = false
+    const address = await serve((_request, response) => {
+      response.writeHead(200, { 'content-type': 'text/plain', 'content-length': body(0).length })
+      if (breaks) response.write(body(0).subarray(0, 700_000), () => response.destroy())
+      else response.end(body(0))
+    })
+    expect(sumOf(await scrapeOnce(at(address)))).toEqual({ samples: count, stale: 0 })
+    breaks = true
+    expect(sumOf(await scrapeAgain())).toEqual({ samples: 0, stale: count })
+    expect(lastError()).toMatch(/unexpected EOF$/)
+    breaks = false
+    expect(sumOf(await scrapeAgain())).toEqual({ samples: count, stale: 0 })
+  })
+
+  test('that is rubbish at its end is refused whole, with the line', async () => {
+    const address = await serve((_request, response) => {
+      response.writeHead(200, { 'content-type': 'text/plain' }).end(body(0, 'm{ 1\n'))
+    })
+    expect(sumOf(await scrapeOnce(at(address)))).toEqual({ samples: 0, stale: 0 })
+    expect(lastError()).toContain(`(line ${count + 1})`)
+  })
+
+  test('has its limits: body_size_limit counts unpacked bytes, sample_limit samples', async () => {
+    const bytes = body(0).length
+    const address = await serve((_request, response) => {
+      response.writeHead(200, { 'content-type': 'text/plain', 'content-encoding': 'gzip' }).end(gzipSync(body(0)))
+    })
+    const scrape = async (extra: string): Promise<string> => {
+      await scraper?.stop()
+      sink.batches = 0
+      registry = new Registry()
+      await scrapeOnce(at(address), extra)
+      return lastError()
+    }
+    expect(await scrape(`body_size_limit: ${bytes + 1}B\nsample_limit: ${count}`)).toBe('')
+    expect(await scrape(`body_size_limit: ${bytes}B`)).toBe('body size limit exceeded')
+    expect(await scrape(`sample_limit: ${count - 1}`)).toBe('sample limit exceeded')
+  })
+})
+
 describe('an answer', () => {
   test.each([
     ['gzip', gzipSync],
@@ -79,7 +160,7 @@ describe('an answer', () => {
       const headers = { 'content-type': 'text/plain', ...(encoding === '' ? {} : { 'content-encoding': encoding }) }
       response.writeHead(200, headers).end(pack(Buffer.from('m 1\n')))
     })
-    expect(await scrapeOnce(at(address))).toEqual(['m 1', 'up 1'])
+    expect(await scrapeOnce(at(address), 'enable_compression: true')).toEqual(['m 1', 'up 1'])
     expect(asked[0]!.headers['accept-encoding']).toBe('gzip, zstd;q=0.9')
   })
 

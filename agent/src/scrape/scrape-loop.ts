@@ -1,22 +1,19 @@
 import type { ScrapeConfig } from '@narthex/config/scrape-config'
-import { ByteWriter } from '@narthex/bytes/byte-writer'
-import { prepareBody } from '@narthex/exposition/read-body'
-import type { BodyOptions, ExpositionKind } from '@narthex/exposition/read-body'
 import { formatDuration } from '@narthex/model/duration'
 import type { Logger } from '@narthex/service/logger'
 import type { Clock, Timer } from '../clock.ts'
 import type { Clients } from '../http/clients.ts'
 import type { FrameSink } from '../store/frame.ts'
-import { BodyBuffers } from './body-buffers.ts'
 import { clockJumpMsMin } from './clock-watch.ts'
 import type { ClockWatch } from './clock-watch.ts'
-import { chooseKind, makeAcceptHeader } from './content-type.ts'
+import { makeAcceptHeader } from './content-type.ts'
 import type { FailureLogs } from './failure-logs.ts'
 import type { FamilyTable } from './family-table.ts'
 import { AnswerFetcher } from './fetch-answer.ts'
 import type { InProcessTargets } from './in-process.ts'
 import { ScrapeError } from './scrape-error.ts'
 import type { ScrapeMetrics } from './scrape-metrics.ts'
+import { TargetReading } from './target-reading.ts'
 import type { TargetShard } from './target-shard.ts'
 import { untilNextTurnMs } from './target.ts'
 import type { Target } from './target.ts'
@@ -50,19 +47,6 @@ export interface ScrapeLoopOptions {
   readonly context: ScrapeContext
 }
 
-const emptyBytes: Uint8Array = new Uint8Array(0)
-const buffers = new BodyBuffers()
-
-/** Bodies that have to be rewritten before they are read go through here, one after the other. */
-let lines = new ByteWriter(0)
-const linesBytesKept = 4 * 2 ** 20
-
-/**
- * gzip first: it is what Prometheus asks for and what every target has, so nothing changes for targets that serve Prometheus. Targets that have
- * zstd only may use it.
- */
-const acceptEncoding = 'gzip, zstd;q=0.9'
-
 /** A timestamp this close to its place in the schedule is put there: regular timestamps take less room in every storage. */
 const alignToleranceMs = 2
 
@@ -84,15 +68,12 @@ export class ScrapeLoop {
   readonly #context: ScrapeContext
   readonly #fetcher: AnswerFetcher
   #timer: Timer | undefined
-  #abort = new AbortController()
   #stopped = false
   #dueMs = 0
   // How far the wall clock was ahead of the steady one when #dueMs was set.
   #clockOffsetMs = 0
   #lastStartMs = 0
-  // The body that the cache compares with.
-  #body = emptyBytes
-  readonly #bodyOptions: BodyOptions
+  readonly #reading: TargetReading
 
   constructor(options: ScrapeLoopOptions) {
     this.config = options.config
@@ -102,19 +83,19 @@ export class ScrapeLoop {
     this.#context = options.context
     const { nativeHistograms, alwaysClassic, convertClassic } = options.target.histograms
     const { startTimestamps } = options.context
-    this.#bodyOptions = { nhcb: convertClassic, keepClassic: alwaysClassic, nativeHistograms, createdAsStart: startTimestamps }
+    const bodyOptions = { nhcb: convertClassic, keepClassic: alwaysClassic, nativeHistograms, createdAsStart: startTimestamps }
+    this.#reading = new TargetReading(options.series, options.config.fallbackScrapeProtocol, bodyOptions)
     this.#fetcher = new AnswerFetcher({
       url: options.target.url,
       socketPath: options.target.socketPath,
       headers: {
         accept: makeAcceptHeader(options.config),
-        'accept-encoding': options.config.enableCompression ? acceptEncoding : 'identity',
         'user-agent': options.context.userAgent,
         'x-prometheus-scrape-timeout-seconds': String(options.target.timeoutMs / 1000),
       },
+      compression: options.config.compression,
       timeoutMs: options.target.timeoutMs,
       bodySizeLimitBytes: options.config.bodySizeLimitBytes,
-      buffers,
       clients: options.clients,
       inProcess: options.context.inProcess,
     })
@@ -146,7 +127,8 @@ export class ScrapeLoop {
   /** Stops at once, a scrape under way included, and writes nothing more. */
   stop(): void {
     this.#stopped = true
-    this.#abort.abort(new Error('context canceled'))
+    this.#reading.close()
+    this.#fetcher.cancel(new Error('context canceled'))
     this.#context.clock.clearTimer(this.#timer)
     this.#timer = undefined
   }
@@ -200,48 +182,27 @@ export class ScrapeLoop {
 
   async #scrape(timeMs: number): Promise<void> {
     const { clock } = this.#context
-    const { series } = this
     const started = clock.elapsed()
     this.#observeInterval(started)
+    const reading = this.#reading
     let bodyBytes = 0
     let failure: unknown
-    let isRead = false
+    reading.begin()
     try {
       if (this.forcedError !== undefined) throw new ScrapeError('target-limit', this.forcedError)
-      const answer = await this.#fetcher.fetch(this.#body.length, this.#abort.signal)
-      if (this.#stopped) return
-      bodyBytes = answer.body.length
-      const kind = bodyBytes === 0 ? 'text' : chooseKind(answer.contentType, this.config.fallbackScrapeProtocol)
-      const { body, parser } = this.#prepare(kind, answer.body)
-      isRead = true
-      series.read(body, parser)
-      // The cache keeps this body, and needs the one before no more.
-      buffers.give(this.#body)
-      this.#body = body
+      bodyBytes = await this.#fetcher.ask(reading)
     } catch (error) {
-      if (this.#stopped) return
       failure = error
     }
+    if (this.#stopped) return
     const durationSeconds = (clock.elapsed() - started) / 1000
-    this.#write(timeMs, durationSeconds, bodyBytes, isRead, failure)
+    this.#write(timeMs, durationSeconds, bodyBytes, reading.hasRead, failure)
     this.#count(failure)
     this.health = failure === undefined ? 'up' : 'down'
     this.lastError = failure === undefined ? '' : messageOf(failure)
     this.lastScrapeMs = timeMs
     this.lastDurationSeconds = durationSeconds
     if (failure !== undefined) this.#logFailure(this.lastError)
-  }
-
-  /** The body in the form in which the cache compares it with the last one, and its parser. */
-  #prepare(kind: ExpositionKind, body: Uint8Array): ReturnType<typeof prepareBody> {
-    const prepared = prepareBody(kind, body, this.#bodyOptions, lines)
-    if (prepared.body === body) return prepared
-    buffers.give(body)
-    const buffer = buffers.take(prepared.body.length)
-    const kept = buffer.length === 0 ? prepared.body.slice() : buffer.subarray(0, prepared.body.length)
-    if (buffer.length > 0) kept.set(prepared.body)
-    if (lines.bytes.length > linesBytesKept) lines = new ByteWriter(0)
-    return { body: kept, parser: prepared.parser }
   }
 
   #logFailure(err: string): void {

@@ -267,6 +267,132 @@ describe('a job', () => {
   })
 })
 
+describe('a job that leaves the configuration', () => {
+  const without = () => parse('scrape_configs: []')
+
+  /** Samples that are not newer than the one before of their series. */
+  function backwards(): string[] {
+    const lastMs = new Map<string, number>()
+    const found: string[] = []
+    for (const { series, timeMs, value } of sink.samples) {
+      if (timeMs <= (lastMs.get(series) ?? 0)) found.push(`${series} ${value}@${timeMs}`)
+      lastMs.set(series, timeMs)
+    }
+    return found
+  }
+
+  const stale = () => sink.samples.filter(({ value }) => value === 'stale').map(({ series, timeMs }) => `${series}@${timeMs}`)
+
+  test('ends its series after two intervals and a tenth, at the time of the scrape that did not come', async () => {
+    answers['a:1'] = text('m 1\n')
+    run(['a:1'])
+    await clock.advance(10_000)
+    const last = sink.samples.find(({ series }) => series.startsWith('m{'))!.timeMs
+    scraper.reload(without())
+    await clock.advance(last + 20_999 - clock.now())
+    expect(stale()).toEqual([])
+    await clock.advance(1)
+    expect(stale()).toHaveLength(6)
+    expect(stale()).toContain(`m{instance="a:1", job="j"}@${last + 10_000}`)
+    expect(clock.timerCount).toBe(0)
+  })
+
+  test.each([1, 9_999, 10_001, 20_000])('and is back after %s ms goes on with its series, in order and on its schedule', async (goneMs) => {
+    answers['a:1'] = text('m 1\n')
+    run(['a:1'])
+    await clock.advance(20_000)
+    const last = sink.samples.at(-1)!.timeMs
+    scraper.reload(without())
+    // As late as it can be before the markers come.
+    const left = last + 20_999 - clock.now()
+    await clock.advance(Math.min(goneMs, left))
+    scraper.reload(config(['a:1']))
+    await clock.advance(60_000)
+    expect([stale(), backwards()]).toEqual([[], []])
+    expect(sink.layouts.size).toBe(1)
+    const times = sink.samples.filter(({ series }) => series.startsWith('m{')).map(({ timeMs }) => timeMs)
+    expect(new Set(times.map((timeMs) => Math.round(timeMs % 10_000))).size).toBe(1)
+    expect(times.length).toBeGreaterThanOrEqual(6)
+  })
+
+  test('and is back ends what its targets do not have any more, and targets that are gone', async () => {
+    answers['a:1'] = text('m 1\nold 1\n')
+    answers['b:1'] = text('m 1\n')
+    run(['a:1', 'b:1'])
+    await clock.advance(20_000)
+    const lastOf = (series: string) => sink.samples.findLast((sample) => sample.series === series)!.timeMs
+    const last = lastOf('m{instance="b:1", job="j"}')
+    scraper.reload(without())
+    await clock.advance(5000)
+    answers['a:1'] = text('m 1\n')
+    scraper.reload(config(['a:1']))
+    await clock.advance(60_000)
+    expect(backwards()).toEqual([])
+    const ended = stale()
+    expect(ended).toHaveLength(1 + 6)
+    expect(ended.filter((line) => line.startsWith('old{instance="a:1"'))).toHaveLength(1)
+    expect(ended.filter((line) => line.includes('b:1'))).toHaveLength(6)
+    expect(ended).toContain(`m{instance="b:1", job="j"}@${last + 10_000}`)
+  })
+
+  test('and is back under another path goes on with its series', async () => {
+    answers['a:1'] = text('m 1\n')
+    run(['a:1'])
+    inProcess.register('a:1', '/other', () => ({ status: 200, contentType: 'text/plain', body: Buffer.from('m 1\n') }))
+    await clock.advance(20_000)
+    scraper.reload(without())
+    await clock.advance(5000)
+    scraper.reload(config(['a:1'], 'metrics_path: /other'))
+    await clock.advance(60_000)
+    expect([stale(), backwards()]).toEqual([[], []])
+  })
+
+  test('and is back with targets of another kind scrapes those', async () => {
+    answers['a:1'] = text('m 1\n')
+    run(['a:1'])
+    await clock.advance(20_000)
+    scraper.reload(without())
+    await clock.advance(5000)
+    scraper.reload(config(['a:1'], 'honor_labels: true\nbody_size_limit: 1B'))
+    await clock.advance(20_000)
+    expect(scraper.targets().active.map(({ lastError }) => lastError)).toEqual(['body size limit exceeded'])
+    expect(backwards()).toEqual([])
+  })
+
+  test('twice ends its series once', async () => {
+    answers['a:1'] = text('m 1\n')
+    run(['a:1'])
+    await clock.advance(20_000)
+    for (let i = 0; i < 2; i++) {
+      scraper.reload(without())
+      await clock.advance(5000)
+      scraper.reload(config(['a:1']))
+      await clock.advance(5000)
+    }
+    scraper.reload(without())
+    await clock.advance(60_000)
+    expect(stale()).toHaveLength(6)
+    expect(backwards()).toEqual([])
+    expect(clock.timerCount).toBe(0)
+    // Its series ended long ago: it begins anew.
+    scraper.reload(config(['a:1']))
+    await clock.advance(20_000)
+    expect(backwards()).toEqual([])
+    expect(sink.layouts.size).toBe(2)
+  })
+
+  test('writes no stale markers when the process stops meanwhile', async () => {
+    answers['a:1'] = text('m 1\n')
+    run(['a:1'])
+    await clock.advance(20_000)
+    scraper.reload(without())
+    await scraper.stop()
+    await clock.advance(100_000)
+    expect(stale()).toEqual([])
+    expect(clock.timerCount).toBe(0)
+  })
+})
+
 describe('over HTTP', () => {
   async function serve(handler: (request: IncomingMessage, response: ServerResponse) => void): Promise<string> {
     const server = createServer(handler)
@@ -277,7 +403,7 @@ describe('over HTTP', () => {
 
   async function untilScraped(): Promise<void> {
     await clock.advance(10_000)
-    for (let i = 0; i < 200 && sink.samples.length === 0; i++) await new Promise((resolve) => setTimeout(resolve, 5))
+    await expect.poll(() => sink.samples.length).toBeGreaterThan(0)
     await settle()
   }
 
@@ -288,16 +414,11 @@ describe('over HTTP', () => {
       response.writeHead(200, { 'content-type': 'application/openmetrics-text; version=1.0.0', 'content-encoding': 'gzip' })
       response.end(gzipSync('# TYPE m counter\nm_total 5\n# EOF\n'))
     })
-    run(
-      [],
-      `metrics_path: /probe\nparams: {module: [http, x], 'a b': ['c&d']}\nrelabel_configs: [{target_label: __param_module, replacement: tcp}]`,
-    )
-    scraper.reload(
-      config(
-        [address],
-        `metrics_path: /probe\nparams: {module: [http, x], 'a b': ['c&d']}\nrelabel_configs: [{target_label: __param_module, replacement: tcp}]`,
-      ),
-    )
+    const extra =
+      `metrics_path: /probe\nenable_compression: true\nparams: {module: [http, x], 'a b': ['c&d']}\n` +
+      'relabel_configs: [{target_label: __param_module, replacement: tcp}]'
+    run([], extra)
+    scraper.reload(config([address], extra))
     await untilScraped()
     expect(values('m_total')).toEqual([`m_total{instance="${address}", job="j"} 5`])
     expect(asked!.url).toBe('/probe?a+b=c%26d&module=tcp&module=x')

@@ -70,6 +70,8 @@ export class ScrapeManager {
   readonly #clockWatch: ClockWatch
   readonly #failureLogs: FailureLogs
   #pools = new Map<string, ScrapePool>()
+  /** Of jobs that are gone, until their series are ended. */
+  readonly #endingPools = new Map<string, ScrapePool>()
 
   constructor(options: ScrapeManagerOptions) {
     this.#options = options
@@ -90,7 +92,7 @@ export class ScrapeManager {
       const next = this.#openPool(pool, config, externalLabels)
       if (next !== undefined) this.#pools.set(config.jobName, next)
     }
-    for (const pool of before.values()) void pool.stop(true)
+    for (const [jobName, pool] of before) this.#endPool(jobName, pool)
   }
 
   /** Takes what discovery found for these jobs. */
@@ -105,9 +107,10 @@ export class ScrapeManager {
 
   /** Ends all scraping without stale markers: the process stops and will be back. */
   async stop(): Promise<void> {
-    const pools = [...this.#pools.values()]
+    const pools = [...this.#pools.values(), ...this.#endingPools.values()]
     this.#pools.clear()
-    await Promise.all(pools.map((pool) => pool.stop(false)))
+    this.#endingPools.clear()
+    await Promise.all(pools.map((pool) => pool.stop()))
     await this.#failureLogs.close()
   }
 
@@ -161,7 +164,7 @@ export class ScrapeManager {
   /** A pool that cannot be made or changed is told in one line and does not keep the others from their work; a running one goes on as it was. */
   #openPool(pool: ScrapePool | undefined, config: ScrapeConfig, externalLabels: Labels): ScrapePool | undefined {
     try {
-      if (pool === undefined) return this.#createPool(config, externalLabels)
+      if (pool === undefined) return this.#resumePool(config) ?? this.#createPool(config, externalLabels)
       pool.reload(config)
     } catch (error) {
       if (pool === undefined) this.#metrics.poolsFailed.inc()
@@ -169,6 +172,19 @@ export class ScrapeManager {
       const message = pool === undefined ? 'error creating new scrape pool' : 'error reloading scrape pool'
       this.#options.log.error(message, { scrape_pool: config.jobName, err: error })
     }
+    return pool
+  }
+
+  #endPool(jobName: string, pool: ScrapePool): void {
+    this.#endingPools.set(jobName, pool)
+    pool.end(() => this.#endingPools.delete(jobName))
+  }
+
+  /** A second pool would write in the middle of the series that the first one ends. */
+  #resumePool(config: ScrapeConfig): ScrapePool | undefined {
+    const pool = this.#endingPools.get(config.jobName)
+    pool?.resume(config)
+    this.#endingPools.delete(config.jobName)
     return pool
   }
 

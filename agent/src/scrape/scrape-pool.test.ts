@@ -6,7 +6,7 @@ import { createScraper } from '../scraper.ts'
 import type { Scraper } from '../scraper.ts'
 import type { ScrapeBatch } from '../store/frame.ts'
 import { InProcessTargets } from './in-process.ts'
-import { FakeClock, settle } from './testkit/fake-clock.ts'
+import { FakeClock } from './testkit/fake-clock.ts'
 import { readSeries, RecordingSink } from './testkit/recording-sink.ts'
 
 /** Remembers under which target numbers each instance's batches came. */
@@ -67,9 +67,13 @@ function start(targets: readonly string[], extra = ''): void {
   scraper.start()
 }
 
-/** A sync that takes long goes on in later turns of the event loop. */
-async function untilSynced(): Promise<void> {
-  for (let i = 0; i < 30; i++) await settle()
+/** Each look at it is 4 ms later. */
+class SlowClock extends FakeClock {
+  #looks = 0
+
+  override elapsed(): number {
+    return super.elapsed() + 4 * this.#looks++
+  }
 }
 
 const hosts = Array.from({ length: 30 }, (_, i) => `host-${i}:1`)
@@ -77,15 +81,12 @@ const hosts = Array.from({ length: 30 }, (_, i) => `host-${i}:1`)
 describe('the number of a target', () => {
   test('stays over reloads, restarts and another order, and is its own', async () => {
     start(hosts)
-    await untilSynced()
     await clock.advance(20_000)
     const first = new Map(sink.numbers)
     scraper.reload(configOf(hosts, 'metrics_path: /other\nhonor_labels: true'))
-    await untilSynced()
     await clock.advance(20_000)
     await scraper.stop()
     start(hosts.toReversed())
-    await untilSynced()
     await clock.advance(20_000)
     expect(sink.numbers).toEqual(first)
     expect([...first.values()].every((numbers) => numbers.size === 1)).toBe(true)
@@ -103,7 +104,39 @@ describe('the number of a target', () => {
   })
 })
 
+test('a sync that takes long goes on in later turns of the event loop', async () => {
+  clock = new SlowClock()
+  start(hosts)
+  const started = scraper.targets().active.length
+  expect(started).toBeLessThan(hosts.length)
+  const counts = [started]
+  while (counts.at(-1)! < hosts.length) {
+    await new Promise((resolve) => setImmediate(resolve))
+    counts.push(scraper.targets().active.length)
+  }
+  expect(counts.length).toBeGreaterThan(3)
+  expect(counts).toEqual([...counts].sort((a, b) => a - b))
+})
+
 describe('a reload', () => {
+  test('with rules that drop or rename series ends those at the next scrape, and no others', async () => {
+    bodies.set('/metrics', 'm 1\ndropped 1\nold 1\n')
+    start(['a:1'])
+    await clock.advance(20_000)
+    sink.take()
+    const rules = [
+      "{source_labels: [__name__], regex: 'dropped', action: drop}",
+      "{source_labels: [__name__], regex: 'old', target_label: __name__, replacement: new}",
+    ]
+    scraper.reload(configOf(['a:1'], `metric_relabel_configs: [${rules.join(', ')}]`))
+    const written = async (): Promise<string[]> => {
+      await clock.advance(10_000)
+      return sink.take((series) => !/^(?:scrape_|up)/.test(series)).map((line) => line.replace(/\{.*\}/, '').replace(/@.*/, ''))
+    }
+    expect(await written()).toEqual(['dropped stale', 'm 1', 'new 1', 'old stale'])
+    expect(await written()).toEqual(['m 1', 'new 1'])
+  })
+
   test.each([
     ['the path', 'metrics_path: /other'],
     ['a parameter', 'params: {x: [y]}'],

@@ -17,6 +17,7 @@ import { isOfShard, isOfThisMachine } from './target-shard.ts'
 import { hashTarget, makePublicLabels } from './target.ts'
 import type { Target } from './target.ts'
 import { TargetSeries } from './target-series.ts'
+import type { TargetSeriesOptions } from './target-series.ts'
 
 /** What a scrape must not be torn from its series by: everything but when, how and where targets are asked. */
 const timingKeys: ReadonlySet<string> = new Set([
@@ -28,6 +29,7 @@ const timingKeys: ReadonlySet<string> = new Set([
   'scrapeProtocols',
   'fallbackScrapeProtocol',
   'enableCompression',
+  'compression',
   'bodySizeLimitBytes',
   'targetLimit',
   'keepDroppedTargets',
@@ -85,6 +87,8 @@ export class ScrapePool {
   /** The sync that is under way. */
   #steps: Iterator<void> | undefined
   readonly #oldClients: Clients[] = []
+  /** Set while the job is gone. */
+  #onEnded: (() => void) | undefined
 
   constructor(config: ScrapeConfig, context: ScrapeContext) {
     this.#context = context
@@ -129,14 +133,10 @@ export class ScrapePool {
 
   /** Takes a new configuration of the same job. Targets that are still there keep their series when the new one makes the same. */
   reload(config: ScrapeConfig): void {
-    const configKey = describeConfig(config, discoveryKeys)
-    if (configKey === this.#configKey) return
-    const clients = createClients(config.http, { userAgent: this.#context.userAgent })
-    this.#oldClients.push(this.#clients)
-    this.#config = config
-    this.#configKey = configKey
-    this.#seriesKey = describeConfig(config, timingKeys)
-    this.#clients = clients
+    if (describeConfig(config, discoveryKeys) === this.#configKey) return
+    const clients = this.#clients
+    this.#takeConfig(config)
+    this.#oldClients.push(clients)
     this.#context.metrics.reloads.inc()
     this.#sync()
   }
@@ -152,14 +152,58 @@ export class ScrapePool {
     return this.#steps === undefined
   }
 
-  /** Stops all scrapes. With `ends`, series are ended with stale markers later: the job is gone, not the process. */
-  async stop(ends: boolean): Promise<void> {
-    this.#steps = undefined
-    if (ends) for (const [identity, loop] of this.#loops) this.#end(identity, loop)
-    else for (const loop of [...this.#loops.values(), ...this.#ending.values()]) loop.stop()
-    if (!ends) this.#ending.clear()
+  /** Stops all scrapes and writes nothing more: the process stops and will be back. */
+  async stop(): Promise<void> {
+    this.#forgetGroups()
+    for (const loop of [...this.#loops.values(), ...this.#ending.values()]) loop.stop()
     this.#loops.clear()
-    await Promise.all([this.#clients, ...this.#oldClients].map((clients) => clients.close()))
+    this.#ending.clear()
+    await this.#closeClients()
+  }
+
+  /**
+   * Stops all scrapes: the job is gone, not the process. Series are ended with stale markers later, and `onEnded` is called when all are. Until
+   * then the job may come back: `resume`.
+   */
+  end(onEnded: () => void): void {
+    this.#forgetGroups()
+    for (const [identity, loop] of this.#loops) {
+      this.#leaving.set(loop.target.labels.key(), identity)
+      this.#end(identity, loop)
+    }
+    this.#loops.clear()
+    void this.#closeClients()
+    this.#onEnded = onEnded
+    if (this.#ending.size === 0) onEnded()
+  }
+
+  /** The job is back before its series ended: targets that are found again go on with theirs, the others' end. Throws as the constructor does. */
+  resume(config: ScrapeConfig): void {
+    this.#takeConfig(config)
+    this.#onEnded = undefined
+    this.#context.metrics.pools.inc()
+  }
+
+  #takeConfig(config: ScrapeConfig): void {
+    this.#clients = createClients(config.http, { userAgent: this.#context.userAgent })
+    this.#config = config
+    this.#configKey = describeConfig(config, discoveryKeys)
+    this.#seriesKey = describeConfig(config, timingKeys)
+  }
+
+  /** As if nothing had ever been found. */
+  #forgetGroups(): void {
+    this.#steps = undefined
+    this.#groups = []
+    this.#applied.clear()
+    this.#holders.clear()
+    this.#released.clear()
+    this.#waiting.length = 0
+    this.#droppedCount = 0
+  }
+
+  async #closeClients(): Promise<void> {
+    await Promise.all([this.#clients, ...this.#oldClients.splice(0)].map((clients) => clients.close()))
   }
 
   #sync(): void {
@@ -169,13 +213,14 @@ export class ScrapePool {
   }
 
   #turn(steps: Iterator<void>): void {
-    const until = performance.now() + sliceMs
+    const { clock } = this.#context
+    const until = clock.elapsed() + sliceMs
     while (this.#steps === steps) {
       if (steps.next().done === true) {
         this.#steps = undefined
         return
       }
-      if (performance.now() >= until) {
+      if (clock.elapsed() >= until) {
         setImmediate(() => this.#turn(steps))
         return
       }
@@ -297,8 +342,8 @@ export class ScrapePool {
     const before = running ?? this.#ending.get(identity) ?? this.#takeLeaving(target.labels)
     before?.stop()
     this.#ending.delete(identity)
-    const keepsSeries = before !== undefined && this.#seriesKeys.get(before) === this.#seriesKey
-    const loop = this.#createLoop(target, keepsSeries ? before : undefined)
+    if (before !== undefined) this.#forgetLeaving(identity, before)
+    const loop = this.#createLoop(target, before)
     this.#seriesKeys.set(loop, this.#seriesKey)
     this.#loops.set(identity, loop)
     loop.start()
@@ -322,14 +367,15 @@ export class ScrapePool {
 
   #createLoop(target: Target, before: ScrapeLoop | undefined): ScrapeLoop {
     const config = this.#config
+    const keepsSeries = before !== undefined && this.#seriesKeys.get(before) === this.#seriesKey
     const families = before?.families ?? new FamilyTable(this.#families)
-    const series = before?.series ?? this.#createSeries(target, families)
+    const series = keepsSeries ? before.series : this.#createSeries(target, families, before?.series)
     const loop = new ScrapeLoop({ config, target, series, families, clients: this.#clients, context: this.#context })
     if (before !== undefined) loop.takeOver(before)
     return loop
   }
 
-  #createSeries(target: Target, families: FamilyTable): TargetSeries {
+  #createSeries(target: Target, families: FamilyTable, before: TargetSeries | undefined): TargetSeries {
     const config = this.#config
     const rules = {
       targetLabels: target.labels,
@@ -338,7 +384,7 @@ export class ScrapePool {
       limits: config,
       legacyNames: config.metricNameValidationScheme === 'legacy',
     }
-    return new TargetSeries({
+    const options: TargetSeriesOptions = {
       target: numberOf(target.labels),
       reportSeries: makeReportSeries(target.labels, config.extraScrapeMetrics),
       families,
@@ -351,7 +397,8 @@ export class ScrapePool {
       },
       startTimestamps: this.#context.startTimestamps,
       makeLabels: (scraped) => makeSampleLabels(scraped, rules),
-    })
+    }
+    return new TargetSeries(options, before)
   }
 
   #end(identity: string, loop: ScrapeLoop): void {
@@ -359,6 +406,7 @@ export class ScrapePool {
     loop.end(() => {
       this.#ending.delete(identity)
       this.#forgetLeaving(identity, loop)
+      if (this.#ending.size === 0) this.#onEnded?.()
     })
   }
 

@@ -20,6 +20,14 @@ export interface PartsUpdate {
   readonly freed: readonly (readonly [from: number, to: number])[]
 }
 
+/** Parts that are edited while an answer is read, and new ones that are full already. */
+interface Edits {
+  readonly editors: Map<number, LayoutEditor>
+  readonly full: Map<number, SeriesLayout>
+}
+
+const noneLeftOut: readonly number[] = []
+
 /**
  * The layouts of one target and the slots of its series. An answer is read between `begin` and `commit`: what is added stands behind the
  * series that are there, and is forgotten by the next `begin` if nothing was committed.
@@ -30,14 +38,13 @@ export class SeriesParts {
   readonly #partSize: number
   #parts: SeriesPart[]
   /** Series left out of each part's layout since its symbols were last made compact. */
-  readonly #leftOut: number[] = [0]
+  #leftOut: readonly number[] = noneLeftOut
   #seriesCount = 0
   // Only with several parts.
   #index: SeriesIndex | undefined
 
   // Of the answer being read: parts that are edited, new parts that are full, and the part that takes what is added.
-  readonly #editors = new Map<number, LayoutEditor>()
-  readonly #full = new Map<number, SeriesLayout>()
+  #edits: Edits | undefined
   #open = -1
   #added = 0
 
@@ -77,16 +84,15 @@ export class SeriesParts {
   }
 
   begin(): void {
-    if (this.#editors.size > 0 || this.#full.size > 0) this.#index = undefined
-    this.#editors.clear()
-    this.#full.clear()
+    if (this.#edits !== undefined) this.#index = undefined
+    this.#edits = undefined
     this.#open = -1
     this.#added = 0
   }
 
   /** The slot of the series with these labels, or -1. */
   find(labels: Labels): number {
-    if (this.#parts.length === 1 && this.#full.size === 0 && this.#editors.size <= 1 && this.#open <= 0) return this.#edit(0).find(labels)
+    if (this.#parts.length === 1 && this.#open <= 0) return this.#edit(0).find(labels)
     return this.#needIndex().find(labels)
   }
 
@@ -112,21 +118,22 @@ export class SeriesParts {
   commit(isSeen: ((slot: number) => boolean) | undefined): PartsUpdate | undefined {
     const changed = this.#changedParts(isSeen)
     this.#families.changed = false
-    if (changed.size === 0 && this.#full.size === 0) {
-      this.#editors.clear()
+    const full = this.#edits?.full
+    if (changed.size === 0 && (full === undefined || full.size === 0)) {
+      this.#edits = undefined
       return undefined
     }
     const renumbered = new Int32Array(this.slotEnd)
     for (let slot = 0; slot < renumbered.length; slot++) renumbered[slot] = slot
     const freed: [number, number][] = []
-    for (const [part, layout] of this.#full) this.#parts[part] = { layout, first: part * this.#partSize }
+    for (const [part, layout] of full ?? []) this.#parts[part] = { layout, first: part * this.#partSize }
     for (const [part, leaves] of changed) {
       const first = part * this.#partSize
       const editor = this.#edit(part)
       const before = editor.seriesCount
       const leftOut = (this.#leftOut[part] ?? 0) + leaves
       const compacts = leftOut > Math.max(1000, before)
-      this.#leftOut[part] = compacts ? 0 : leftOut
+      if (leftOut > 0) this.#leftOut = Array.from(this.#parts, (_, i) => (i !== part ? (this.#leftOut[i] ?? 0) : compacts ? 0 : leftOut))
       const keeps = (series: number): boolean => leaves === 0 || isSeen!(first + series)
       const edited = editor.build(this.#target, keeps, (name) => this.#families.get(name), compacts)
       this.#parts[part] = { layout: edited.layout, first }
@@ -137,8 +144,7 @@ export class SeriesParts {
       freed.push([first + edited.layout.seriesCount, first + before])
     }
     this.#index?.renumber(renumbered)
-    this.#editors.clear()
-    this.#full.clear()
+    this.#edits = undefined
     this.#open = -1
     this.#closeEmptyParts()
     this.#seriesCount = this.#parts.reduce((count, { layout }) => count + layout.seriesCount, 0)
@@ -155,7 +161,8 @@ export class SeriesParts {
   /** Parts to be made anew, and how many series leave each. */
   #changedParts(isSeen: ((slot: number) => boolean) | undefined): Map<number, number> {
     const changed = new Map<number, number>()
-    for (const part of this.#editors.keys()) if (this.#edit(part).seriesCount > this.#committedCount(part)) changed.set(part, 0)
+    for (const part of this.#edits?.editors.keys() ?? [])
+      if (this.#edit(part).seriesCount > this.#committedCount(part)) changed.set(part, 0)
     for (const [part, { layout, first }] of this.#parts.entries()) {
       let leaves = 0
       if (isSeen !== undefined) for (let i = 0; i < layout.seriesCount; i++) if (!isSeen(first + i)) leaves++
@@ -169,8 +176,10 @@ export class SeriesParts {
   }
 
   #edit(part: number): LayoutEditor {
-    let editor = this.#editors.get(part)
-    if (editor === undefined) this.#editors.set(part, (editor = new LayoutEditor(this.#parts[part]?.layout)))
+    this.#edits ??= { editors: new Map(), full: new Map() }
+    const { editors } = this.#edits
+    let editor = editors.get(part)
+    if (editor === undefined) editors.set(part, (editor = new LayoutEditor(this.#parts[part]?.layout)))
     return editor
   }
 
@@ -179,7 +188,7 @@ export class SeriesParts {
   }
 
   #countOf(part: number): number {
-    return this.#editors.get(part)?.seriesCount ?? this.#full.get(part)?.seriesCount ?? this.#committedCount(part)
+    return this.#edits?.editors.get(part)?.seriesCount ?? this.#edits?.full.get(part)?.seriesCount ?? this.#committedCount(part)
   }
 
   /** The part that takes the next series: the emptiest. One that is full and new is made at once, as its editor takes more room. */
@@ -187,16 +196,14 @@ export class SeriesParts {
     const open = this.#open
     if (open >= 0 && this.#countOf(open) < this.#partSize) return open
     if (open >= this.#parts.length) {
-      this.#full.set(
-        open,
-        this.#edit(open).build(
-          this.#target,
-          () => true,
-          () => undefined,
-          false,
-        ).layout,
+      const { layout } = this.#edit(open).build(
+        this.#target,
+        () => true,
+        () => undefined,
+        false,
       )
-      this.#editors.delete(open)
+      this.#edits!.full.set(open, layout)
+      this.#edits!.editors.delete(open)
     }
     const count = Math.max(this.#parts.length, open + 1)
     let emptiest = 0
@@ -214,7 +221,7 @@ export class SeriesParts {
     const index = new SeriesIndex()
     const count = Math.max(this.#parts.length, this.#open + 1)
     for (let part = 0; part < count; part++) {
-      const list = this.#editors.get(part)?.list() ?? this.#full.get(part) ?? this.#parts[part]!.layout
+      const list = this.#edits?.editors.get(part)?.list() ?? this.#edits?.full.get(part) ?? this.#parts[part]!.layout
       index.addAll(list, part * this.#partSize)
     }
     return (this.#index = index)
@@ -222,7 +229,7 @@ export class SeriesParts {
 
   #closeEmptyParts(): void {
     while (this.#parts.length > 1 && this.#parts.at(-1)!.layout.seriesCount === 0) this.#parts.pop()
-    this.#leftOut.length = Math.min(this.#leftOut.length, this.#parts.length)
+    if (this.#leftOut.length > this.#parts.length) this.#leftOut = this.#leftOut.slice(0, this.#parts.length)
     if (this.#parts.length === 1) this.#index = undefined
   }
 }

@@ -88,12 +88,13 @@ export class BatchExemplars implements ExemplarColumn {
 
 /** Which exemplars of a target are news: the last one written of each series is remembered. */
 export class TargetExemplars {
-  #last = new Map<number, KnownExemplar>()
+  // Most targets never send one.
+  #last: Map<number, KnownExemplar> | undefined
   readonly counts: ExemplarCounts = { outOfOrder: 0, labelsTooLong: 0, invalid: 0 }
 
   /** Series got new numbers; -1 is gone. */
   renumber(renumbered: Int32Array): void {
-    if (this.#last.size === 0) return
+    if (this.#last === undefined) return
     const last = new Map<number, KnownExemplar>()
     for (const [series, exemplar] of this.#last) if (renumbered[series]! >= 0) last.set(renumbered[series]!, exemplar)
     this.#last = last
@@ -106,12 +107,13 @@ export class TargetExemplars {
     const found = line.exemplars.flatMap((exemplar) => this.#check(exemplar, ofHistogram, scrapeTimeMs) ?? []).sort(compareExemplars)
     let late = 0
     for (const exemplar of found) {
-      const last = this.#last.get(series)
+      const last = this.#last?.get(series)
       if (last !== undefined && isSame(last, exemplar)) continue
       if (last !== undefined && compareExemplars(exemplar, last) < 0) {
         late++
         continue
       }
+      this.#last ??= new Map()
       this.#last.set(series, exemplar)
       batch.add(position, exemplar.labels, exemplar.value, exemplar.timeMs)
     }

@@ -69,12 +69,14 @@ interface Vanished {
   readonly indexes: Uint32Array
 }
 
+const noneVanished: readonly Vanished[] = []
+
 /**
  * The series of one target: reads answers into columns, keeps the layout in step with what the target exposes, and writes batches with
  * samples and stale markers. `read` and the `write…` that follows it are one synchronous step.
  */
 export class TargetSeries {
-  readonly #options: TargetSeriesOptions
+  readonly #options: Omit<TargetSeriesOptions, 'reportSeries'>
   readonly #columns = new TargetColumns()
   readonly #exemplars = new TargetExemplars()
   readonly #parts: SeriesParts
@@ -82,7 +84,7 @@ export class TargetSeries {
   readonly #readOptions: ReadOptions
   // How answers are read: small ones are compared with the bytes of the last one, large ones are not kept.
   #answer: AnswerCache | StreamedAnswer = new AnswerCache()
-  #vanished: readonly Vanished[] = []
+  #vanished: readonly Vanished[] = noneVanished
   // Every series but the report series ends with a stale marker at the moment.
   #allStale = true
   #wroteReport = false
@@ -98,10 +100,11 @@ export class TargetSeries {
 
   /** `before`: what this target was scraped into until now, when its labels are made by other rules from now on. */
   constructor(options: TargetSeriesOptions, before?: TargetSeries) {
-    this.#options = options
+    const { reportSeries, ...rest } = options
+    this.#options = rest
     this.#before = before
-    this.#reportCount = options.reportSeries.length
-    this.#parts = new SeriesParts(options.target, options.families, options.reportSeries, options.partSize)
+    this.#reportCount = reportSeries.length
+    this.#parts = new SeriesParts(options.target, options.families, reportSeries, options.partSize)
     this.#columns.reserve(this.#reportCount)
     this.#readOptions = {
       honorTimestamps: options.honorTimestamps,
@@ -114,6 +117,11 @@ export class TargetSeries {
   /** Series of the target, report series not counted. */
   get seriesCount(): number {
     return this.#parts.seriesCount - this.#reportCount
+  }
+
+  /** The last answer was read in windows. */
+  get isWindowed(): boolean {
+    return this.#answer instanceof StreamedAnswer
   }
 
   /**
@@ -194,11 +202,11 @@ export class TargetSeries {
     for (let i = 0; i < this.#reportCount; i++) columns.setValue(i, report[i]!)
     this.#endBefore(sink, timeMs)
     if (!this.#allStale) for (const vanished of this.#vanished) this.#writeVanished(sink, timeMs, vanished)
-    this.#vanished = []
+    this.#vanished = noneVanished
     this.#allStale = false
     this.#wroteReport = true
     const { extras, exemplars } = this.#answer
-    exemplars.sort((a, b) => a.series - b.series)
+    if (exemplars.length > 1) exemplars.sort((a, b) => a.series - b.series)
     const isTimed = columns.times !== undefined || extras.series.length > 0
     const isRich = columns.startTimes !== undefined || columns.histograms !== undefined || exemplars.length > 0
     for (const part of this.#parts.parts) {
@@ -213,7 +221,7 @@ export class TargetSeries {
   /** Writes the report series of a scrape that failed, and stale markers for all others if they have none yet. */
   writeFailure(sink: FrameSink, timeMs: number, report: readonly number[]): void {
     this.#endBefore(sink, timeMs)
-    this.#vanished = []
+    this.#vanished = noneVanished
     this.#wroteReport = true
     batch.reserve(this.#reportCount)
     for (let i = 0; i < this.#reportCount; i++) batch.putNumber(i, i, report[i]!)
@@ -413,7 +421,8 @@ export class TargetSeries {
   }
 
   #keepExtra(i: number, series: number): void {
-    const { extras, pending } = this.#answer
+    const { pending } = this.#answer
+    const extras = this.#answer.ownExtras()
     const histogram = pending.histograms[i]
     extras.series.push(series)
     extras.values.push(pending.values[i]!)
@@ -433,7 +442,7 @@ export class TargetSeries {
     const columns = this.#columns
     const answer: AnswerOutcome = this.#answer
     const { seenRounds, round } = columns
-    this.#vanished = answer.inOrder ? [] : this.#findVanished()
+    this.#vanished = answer.inOrder ? noneVanished : this.#findVanished()
     const isSeen = (slot: number): boolean => slot < this.#reportCount || seenRounds[slot] === round
     const update = this.#parts.commit(answer.inOrder ? undefined : isSeen)
     if (update === undefined) return undefined

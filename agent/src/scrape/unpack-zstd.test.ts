@@ -1,6 +1,6 @@
 import { constants, createZstdCompress, zstdCompressSync } from 'node:zlib'
 import { expect, test } from 'vitest'
-import { UnpackedTooLargeError } from './unpack.ts'
+import { UnpackedTooLargeError } from './unpacked-too-large.ts'
 import { unpackZstd } from './unpack-zstd.ts'
 
 test('gives back what was packed, in one frame or several', () => {

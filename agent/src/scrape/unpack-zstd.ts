@@ -1,8 +1,8 @@
 import { constants, zstdDecompressSync } from 'node:zlib'
-import { UnpackedTooLargeError } from './unpack.ts'
+import { UnpackedTooLargeError } from './unpacked-too-large.ts'
 
 /** RFC 9659's bound for zstd as a content encoding, 8 MiB: a frame may name any window, and unpacking takes memory for it. */
-const windowLogMax = 23
+export const zstdWindowLogMax = 23
 
 /**
  * The content of all zstd frames of an answer. Throws UnpackedTooLargeError, or zstd's error for rubbish. No engine is kept as for gzip: one
@@ -22,7 +22,7 @@ export function unpackZstd(packed: Uint8Array, bytesMax: number): Uint8Array {
 
 function unpackFrame(packed: Uint8Array, bytesMax: number): { content: Uint8Array; packedBytes: number } {
   // Node takes no limit of 0.
-  const options = { params: { [constants.ZSTD_d_windowLogMax]: windowLogMax }, maxOutputLength: Math.max(1, bytesMax), info: true }
+  const options = { params: { [constants.ZSTD_d_windowLogMax]: zstdWindowLogMax }, maxOutputLength: Math.max(1, bytesMax), info: true }
   try {
     const result: unknown = zstdDecompressSync(packed, options)
     const content: unknown = Reflect.get(result as object, 'buffer')

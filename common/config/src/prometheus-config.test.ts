@@ -31,6 +31,17 @@ describe('a Prometheus config', () => {
     expect(b).toMatchObject({ scrapeIntervalMs: 10_000, scrapeTimeoutMs: 10_000, sampleLimit: 9 })
   })
 
+  it('knows whether compression was asked for, and prints what Prometheus prints', () => {
+    const read = (text: string) => {
+      const config = parse(`scrape_configs: [{job_name: a${text}}]`)
+      const { enableCompression, compression } = config.scrapeConfigs[0]!
+      return [enableCompression, compression, /enable_compression: \w+/.exec(config.redactedYaml())?.[0]]
+    }
+    expect(read('')).toEqual([true, 'auto', 'enable_compression: true'])
+    expect(read(', enable_compression: true')).toEqual([true, 'on', 'enable_compression: true'])
+    expect(read(', enable_compression: false')).toEqual([false, 'off', 'enable_compression: false'])
+  })
+
   it('asks for protobuf first when native histograms are scraped', () => {
     const protocols = (text: string): readonly string[] =>
       parse(`${text}scrape_configs: [{job_name: a, scrape_native_histograms: true}]`).scrapeConfigs[0]!.scrapeProtocols

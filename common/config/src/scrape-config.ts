@@ -49,6 +49,8 @@ export interface ScrapeConfig extends ScrapeLimits {
   readonly metricsPath: string
   readonly scheme: 'http' | 'https'
   readonly enableCompression: boolean
+  /** `enable_compression` as the file says it; `auto` when it does not: the scraper may decide by the target. */
+  readonly compression: 'auto' | 'on' | 'off'
   readonly nativeHistogramBucketLimit: number
   readonly nativeHistogramMinBucketFactor: number
   readonly metricNameValidationScheme: NameValidationScheme
@@ -77,7 +79,7 @@ export interface RawScrapeConfig {
   readonly scrapeFailureLogFile: string
   readonly metricsPath: string
   readonly scheme: 'http' | 'https'
-  readonly enableCompression: boolean
+  readonly enableCompression?: boolean
   readonly limits: ScrapeLimits
   readonly nativeHistogramBucketLimit: number
   readonly nativeHistogramMinBucketFactor: number
@@ -130,7 +132,7 @@ export const rawScrapeConfig: ObjectCodec<RawScrapeConfig> = object<RawScrapeCon
     scrapeFailureLogFile: field('scrape_failure_log_file', filePath, ''),
     metricsPath: field('metrics_path', string, '/metrics'),
     scheme: field('scheme', scheme, 'http'),
-    enableCompression: field('enable_compression', boolean, true, { always: true }),
+    enableCompression: optional('enable_compression', boolean, { always: true }),
     limits: inline(scrapeLimits),
     nativeHistogramBucketLimit: field('native_histogram_bucket_limit', unsigned, 0),
     nativeHistogramMinBucketFactor: field('native_histogram_min_bucket_factor', float, 0),
@@ -194,6 +196,8 @@ export function completeScrapeConfig(raw: RawScrapeConfig, defaults: ScrapeDefau
   const failureLog = scrapeFailureLogFile === '' ? defaults.scrapeFailureLogFile : scrapeFailureLogFile
   return context.inherit(raw, {
     ...rest,
+    enableCompression: raw.enableCompression ?? true,
+    compression: raw.enableCompression === undefined ? 'auto' : raw.enableCompression ? 'on' : 'off',
     scrapeIntervalMs,
     scrapeTimeoutMs,
     scrapeProtocols: protocols,

@@ -71,6 +71,13 @@ function rewrite(kind: ExpositionKind, body: Uint8Array, options: BodyOptions, o
   else writeWithoutCreated(body, openMetricsParser, out)
 }
 
+/** The parser for bodies that need no change, whatever is in them, so that they can be read in pieces; undefined where `prepareBody` is needed. */
+export function plainParser(kind: ExpositionKind, options: BodyOptions): ExpositionParser | undefined {
+  if (options.nhcb) return undefined
+  if (kind === 'text') return textParser
+  return kind === 'openmetrics' && !options.createdAsStart ? openMetricsParser : undefined
+}
+
 /** The format that a Content-Type names, by its media type; undefined when it names none that we read. */
 export function expositionKindOf(contentType: string): ExpositionKind | undefined {
   const [type = '', ...parameters] = contentType.split(';').map((part) => part.trim().toLowerCase())

@@ -1,9 +1,10 @@
 import { isIP } from 'node:net'
 import { gunzipSync, gzipSync, zstdCompressSync } from 'node:zlib'
-import { AnswerReader } from '@narthex/agent/http/answer-reader'
+import { AnswerReader, type AnswerUse } from '@narthex/agent/http/answer-reader'
 import { chooseKind } from '@narthex/agent/scrape/content-type'
-import { Unpacker } from '@narthex/agent/scrape/unpack'
+import { PieceUnpackers } from '@narthex/agent/scrape/unpack-pieces'
 import { unpackZstd } from '@narthex/agent/scrape/unpack-zstd'
+import { UnpackedTooLargeError } from '@narthex/agent/scrape/unpacked-too-large'
 import { judgeAnswer, type RemoteAnswer } from '@narthex/agent/send/verdict'
 import { parseHosts, parseResolv } from '@narthex/http/host-lookup'
 import { parseProfiles } from '@narthex/http/sigv4-profiles'
@@ -12,22 +13,44 @@ import { decode, eachPiece, encode, ensure, type FuzzTarget } from '../fuzz-targ
 
 const answerReader = new AnswerReader()
 const bodyBytesMax = 100_000
+const use: AnswerUse = { bodyBytesMax, wantsHeaders: true, wantsBody: () => true, open: () => undefined }
 
 /** The answer as text, undefined if the bytes end within it; read in pieces of a size. */
 function readAnswer(bytes: Uint8Array, pieceBytes: number): string | undefined {
-  answerReader.begin(bodyBytesMax)
+  answerReader.begin(use)
   let isWhole = false
   eachPiece(bytes, pieceBytes, (piece) => {
-    // The connection is closed behind the answer.
-    if (!isWhole) isWhole = answerReader.push(piece)
+    // The connection is closed behind the answer. A copy: the reader may move chunks together.
+    if (!isWhole) isWhole = answerReader.push(piece.slice())
   })
   if (!isWhole && !answerReader.end()) return undefined
   return JSON.stringify(answerReader.head) + Buffer.from(answerReader.body).toString('latin1')
 }
 
-const unpacker = new Unpacker()
+const unpackers = new PieceUnpackers()
 const unpackedBytesMax = 20_000
 const page = encode('node_cpu_seconds_total{cpu="0",mode="idle"} 1234.5\n'.repeat(300))
+
+/** Fed in pieces of a size, unpacked in pieces of another. */
+function unpackInPieces(bytes: Uint8Array, pieceBytes: number): Uint8Array {
+  const unpacker = unpackers.open('gzip')!
+  const pieces: Uint8Array[] = []
+  let length = 0
+  try {
+    eachPiece(bytes, pieceBytes, (piece) => {
+      unpacker.feed(piece)
+      for (let unpacked; (unpacked = unpacker.next(100)).length > 0;) {
+        length += unpacked.length
+        if (length > unpackedBytesMax) throw new UnpackedTooLargeError(`want at most ${unpackedBytesMax} bytes, got more`)
+        pieces.push(unpacked.slice())
+      }
+    })
+    unpacker.end()
+  } finally {
+    unpackers.give(unpacker)
+  }
+  return Buffer.concat(pieces)
+}
 
 /** What Node.js' own function makes of it; undefined for what it refuses. */
 function gunzip(bytes: Uint8Array): Uint8Array | undefined {
@@ -87,10 +110,10 @@ export const httpTargets: readonly FuzzTarget[] = [
     refusals: ['Error', 'UnpackedTooLargeError'],
     read(bytes) {
       const expected = gunzip(bytes)
-      // A small buffer, so that growing is tried too.
-      const unpacked = unpacker.unpack(bytes, new Uint8Array(64), unpackedBytesMax)
-      ensure(unpacked.length <= unpackedBytesMax, `${unpacked.length} bytes were unpacked`)
-      ensure(expected !== undefined && Buffer.compare(unpacked, expected) === 0, 'other bytes than by gunzipSync')
+      for (const pieceBytes of [bytes.length, 7]) {
+        const unpacked = unpackInPieces(bytes, pieceBytes)
+        ensure(expected !== undefined && Buffer.compare(unpacked, expected) === 0, 'other bytes than by gunzipSync')
+      }
     },
   },
   {

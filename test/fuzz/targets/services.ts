@@ -45,7 +45,7 @@ const consulConfig: ConsulDiscovery = {
 /** What the agent answers to every call: the field of the call's name, if there is one. */
 let agentAnswer: unknown
 const agentClient: ConsulClient = {
-  ask: ({ call }) => Promise.resolve({ content: isRecord(agentAnswer) ? agentAnswer[call] : agentAnswer, index: 0 }),
+  ask: ({ call }) => Promise.resolve({ content: isRecord(agentAnswer) ? agentAnswer[call] : agentAnswer, index: 0, bytes: 0 }),
   close: () => Promise.resolve(),
 }
 const consulAgent = new RefreshedDiscovery((context) => createConsulAgentDiscoverer(consulConfig, agentClient, context))

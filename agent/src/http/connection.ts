@@ -1,0 +1,184 @@
+import { connect, type LookupFunction, type Socket } from 'node:net'
+import { AnswerReader, type AnswerUse } from './answer-reader.ts'
+
+const connectTimeoutMs = 10_000
+const sendBytesKept = 256 * 1024
+const readBytes = 64 * 1024
+const readersKept = 16
+
+/** Where a connection goes. */
+export interface Address {
+  readonly hostname: string
+  readonly port: number
+  readonly lookup: LookupFunction
+}
+
+/** Who gave a connection its request. */
+export interface ConnectionUser extends AnswerUse {
+  /** The answer is whole and valid until it returns; the connection may be used again afterwards. */
+  onWhole(reader: AnswerReader): void
+  /** It did not come. `wasClosed`: the other side ended a connection that had carried answers before, and nothing of this one came. */
+  onLost(error: Error, wasClosed: boolean): void
+}
+
+export interface ConnectionOwner {
+  /** It waits for its next request. */
+  onIdle(connection: Connection): void
+  onGone(connection: Connection): void
+}
+
+/** The other side ended the connection. */
+class EndedError extends Error {}
+
+// What a socket reads is used up before the next one reads, so all share one buffer. Windows hands a buffer out for each pending read.
+const sharedBuffer = process.platform === 'win32' ? undefined : new Uint8Array(readBytes)
+
+// Idle connections need none.
+const idleReaders: AnswerReader[] = []
+
+// What a socket has handed to the kernel when `write` returns need not be kept, so all share one buffer here too.
+let sendBuffer: Uint8Array<ArrayBuffer> = new Uint8Array(0)
+
+/** One TCP connection: one request after the other. */
+export class Connection {
+  /** Of its owner: the next one in a list of idle ones, and when it became idle. */
+  next: Connection | undefined
+  idleSinceMs = 0
+  readonly host: string
+  readonly #owner: ConnectionOwner
+  readonly #socket: Socket
+  #connectTimer: NodeJS.Timeout | undefined
+  #reader: AnswerReader | undefined
+  #user: ConnectionUser | undefined
+  #hasAnswered = false
+  #isKept = false
+  #isReading = false
+  #isGone = false
+
+  constructor(host: string, { hostname, port, lookup }: Address, owner: ConnectionOwner) {
+    this.host = host
+    this.#owner = owner
+    const buffer = sharedBuffer ?? new Uint8Array(readBytes)
+    const callback = (length: number): boolean => {
+      this.#read(buffer.subarray(0, length))
+      return true
+    }
+    this.#socket = connect({ host: hostname, port, noDelay: true, keepAlive: true, lookup, onread: { buffer, callback } })
+    // Neither a timeout of the socket's nor an event of its own: each takes memory as long as the connection lives.
+    this.#connectTimer = setTimeout(onConnectTimeout, connectTimeoutMs, this).unref()
+    this.#socket.on('end', () => this.#onEnd())
+    this.#socket.on('error', (error) => this.#leave(error))
+    this.#socket.on('close', () => this.#leave(this.#lost()))
+  }
+
+  /** Sends `text`, Latin-1, and `body`, which may change when this returns, and reads the answer. */
+  ask(user: ConnectionUser, text: string, body: Uint8Array | undefined): void {
+    this.#hasAnswered = false
+    this.#user = user
+    this.#reader = idleReaders.pop() ?? new AnswerReader()
+    this.#reader.begin(user)
+    this.#socket.ref()
+    if (body === undefined) this.#socket.write(text, 'latin1')
+    else this.#send(text, body)
+  }
+
+  /** It should be connected by now. What an exchange waits for has its own limit. */
+  expireConnect(): void {
+    this.#connectTimer = undefined
+    if (this.#socket.connecting) this.#leave(Object.assign(new Error('i/o timeout'), { code: 'ETIMEDOUT' }))
+  }
+
+  /** Ends it, and with it the exchange that runs. */
+  close(error: Error): void {
+    this.#leave(error)
+  }
+
+  /** Head and body as one buffer: one write, and nothing new to allocate. */
+  #send(text: string, body: Uint8Array): void {
+    const length = text.length + body.length
+    if (sendBuffer.length < length) sendBuffer = new Uint8Array(length + (length >> 2))
+    const buffer = Buffer.from(sendBuffer.buffer, 0, length)
+    buffer.write(text, 'latin1')
+    buffer.set(body, text.length)
+    this.#socket.write(buffer)
+    // Still to be written, or too large to be kept.
+    if (this.#socket.writableLength > 0 || sendBuffer.length > sendBytesKept) sendBuffer = new Uint8Array(0)
+  }
+
+  #read(bytes: Uint8Array): void {
+    const reader = this.#reader
+    // Bytes that nobody asked for.
+    if (reader === undefined) return this.#leave(this.#lost())
+    if (!this.#hasAnswered && this.#connectTimer !== undefined) this.#stopConnectTimer()
+    this.#hasAnswered = true
+    let isWhole = false
+    this.#isReading = true
+    try {
+      isWhole = reader.push(bytes)
+    } catch (error) {
+      this.#leave(error instanceof Error ? error : new Error(String(error)))
+    }
+    this.#isReading = false
+    // Whoever takes pieces may give up in the middle of one.
+    if (this.#isGone) giveReader(reader)
+    else if (isWhole) this.#answer(reader)
+  }
+
+  #answer(reader: AnswerReader): void {
+    const user = this.#user!
+    this.#isKept = true
+    this.#user = undefined
+    this.#reader = undefined
+    // An answer before all of the request was taken: the rest would stand before the next one.
+    const keepsOpen = reader.keepsOpen && this.#socket.writableLength === 0
+    try {
+      user.onWhole(reader)
+    } finally {
+      giveReader(reader)
+    }
+    if (this.#isGone) return
+    if (!keepsOpen) return this.#leave(this.#lost())
+    // As it waits for nothing, it keeps no process alive.
+    this.#socket.unref()
+    this.#owner.onIdle(this)
+  }
+
+  #onEnd(): void {
+    const reader = this.#reader
+    if (reader?.end() === true) this.#answer(reader)
+    this.#leave(this.#lost())
+  }
+
+  #stopConnectTimer(): void {
+    clearTimeout(this.#connectTimer)
+    this.#connectTimer = undefined
+  }
+
+  #lost(): Error {
+    return new EndedError(this.#hasAnswered ? 'unexpected EOF' : 'EOF')
+  }
+
+  #leave(error: Error): void {
+    if (this.#isGone) return
+    this.#isGone = true
+    this.#stopConnectTimer()
+    this.#owner.onGone(this)
+    this.#socket.destroy()
+    const user = this.#user
+    if (user === undefined) return
+    this.#user = undefined
+    if (!this.#isReading) giveReader(this.#reader!)
+    this.#reader = undefined
+    const isReset = 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE')
+    user.onLost(error, this.#isKept && !this.#hasAnswered && (isReset || error instanceof EndedError))
+  }
+}
+
+function onConnectTimeout(connection: Connection): void {
+  connection.expireConnect()
+}
+
+function giveReader(reader: AnswerReader): void {
+  reader.release()
+  if (idleReaders.length < readersKept) idleReaders.push(reader)
+}
