@@ -28,10 +28,17 @@ export function makeAcceptHeader(config: Pick<ScrapeConfig, 'scrapeProtocols' | 
   return [...parts, `*/*;q=0.${weight}`].join(',')
 }
 
+// Nearly all answers have the same one as the answer before.
+let lastContentType = ''
+let lastKind: ExpositionKind | undefined
+
 /** Which format a Content-Type says; throws ScrapeError when it names none and there is no fallback. */
 export function chooseKind(contentType: string, fallback: ScrapeProtocol | undefined): ExpositionKind {
-  const kind = expositionKindOf(contentType)
-  if (kind !== undefined) return kind
+  if (contentType !== lastContentType) {
+    lastContentType = contentType
+    lastKind = expositionKindOf(contentType)
+  }
+  if (lastKind !== undefined) return lastKind
   const mediaType = readMediaType(contentType)
   if (fallback !== undefined) return mediaTypes[fallback].kind
   if (contentType === '') {
