@@ -4,7 +4,7 @@ import { Secret } from '@narthex/config/secret'
 import { AzureTokens } from '@narthex/http/azure-auth'
 import { createHttpClient, type HttpClient } from '@narthex/http/client'
 import { withoutCredentials } from '@narthex/http/token-transport'
-import { callCloud, eachPage, pageBytesMax, shortenBody } from './cloud-requests.ts'
+import { callCloud, eachPage, pageBytesMax, shortenBody, type ListBounds } from './cloud-requests.ts'
 import { isRecord, listField, parseJson, textField, type JsonRecord } from './json-fields.ts'
 import type { DiscoveryContext } from './mechanisms.ts'
 
@@ -57,6 +57,15 @@ export function findAzureEndpoints(environment: string): AzureEndpoints {
   return found
 }
 
+/** One list of machines, or of sets of them. */
+export interface AzureListing {
+  /** Of the whole refresh. */
+  readonly bounds: ListBounds
+  readonly signal: AbortSignal
+  /** Called for each entry, page after page. */
+  take(entry: JsonRecord): void
+}
+
 /** Azure's Resource Manager: the machines of one subscription. */
 export class AzureApi {
   readonly #config: AzureDiscovery
@@ -76,17 +85,17 @@ export class AzureApi {
     this.#client = createHttpClient(config.http, { userAgent, timeoutMs, bodyBytesMax: pageBytesMax })
   }
 
-  listMachines(signal: AbortSignal): Promise<JsonRecord[]> {
-    return this.#list(`${this.#scope()}/providers/Microsoft.Compute/virtualMachines`, 'Azure virtual machines', signal)
+  listMachines(listing: AzureListing): Promise<void> {
+    return this.#list(`${this.#scope()}/providers/Microsoft.Compute/virtualMachines`, 'Azure virtual machines', listing)
   }
 
-  listScaleSets(signal: AbortSignal): Promise<JsonRecord[]> {
-    return this.#list(`${this.#scope()}/providers/Microsoft.Compute/virtualMachineScaleSets`, 'Azure scale sets', signal)
+  listScaleSets(listing: AzureListing): Promise<void> {
+    return this.#list(`${this.#scope()}/providers/Microsoft.Compute/virtualMachineScaleSets`, 'Azure scale sets', listing)
   }
 
   /** `id` is the scale set's resource id. */
-  listScaleSetMachines(id: string, signal: AbortSignal): Promise<JsonRecord[]> {
-    return this.#list(`${checkId(id)}/virtualMachines`, 'the machines of an Azure scale set', signal)
+  listScaleSetMachines(id: string, listing: AzureListing): Promise<void> {
+    return this.#list(`${checkId(id)}/virtualMachines`, 'the machines of an Azure scale set', listing)
   }
 
   /** The network interface of a resource id, undefined if there is none any more. */
@@ -94,7 +103,7 @@ export class AzureApi {
     const url = new URL(checkId(id), this.#endpoints.manager)
     url.searchParams.set('api-version', isOfScaleSet ? scaleSetNetworkVersion : networkVersion)
     url.searchParams.set('$expand', nicExpand)
-    return this.#ask(url, 'an Azure network interface', signal, true)
+    return (await this.#ask(url, 'an Azure network interface', signal, true))?.answer
   }
 
   async close(): Promise<void> {
@@ -109,17 +118,17 @@ export class AzureApi {
       : `${subscription}/resourceGroups/${encodeURIComponent(resourceGroup)}`
   }
 
-  async #list(path: string, what: string, signal: AbortSignal): Promise<JsonRecord[]> {
-    const found: JsonRecord[] = []
+  async #list(path: string, what: string, { bounds, signal, take }: AzureListing): Promise<void> {
     const first = new URL(path, this.#endpoints.manager)
     first.searchParams.set('api-version', computeVersion)
     await eachPage(what, async (next) => {
       const url = next === undefined ? first : this.#checkNext(next)
-      const page = (await this.#ask(url, what, signal, false))!
-      found.push(...listField(page, 'value').filter(isRecord))
-      return textField(page, 'nextLink')
+      const { answer, bytes } = (await this.#ask(url, what, signal, false))!
+      const entries = listField(answer, 'value')
+      bounds.takePage(what, entries.length, bytes)
+      for (const entry of entries) if (isRecord(entry)) take(entry)
+      return textField(answer, 'nextLink')
     })
-    return found
   }
 
   // Our token goes to whom a next page is asked of.
@@ -132,7 +141,12 @@ export class AzureApi {
     return url
   }
 
-  async #ask(url: URL, what: string, signal: AbortSignal, mayBeMissing: boolean): Promise<JsonRecord | undefined> {
+  async #ask(
+    url: URL,
+    what: string,
+    signal: AbortSignal,
+    mayBeMissing: boolean,
+  ): Promise<{ answer: JsonRecord; bytes: number } | undefined> {
     const { status, body } = await callCloud({
       clock: this.#context.clock,
       signal,
@@ -143,7 +157,7 @@ export class AzureApi {
     if (status !== 200) throw new Error(`could not get ${what}: HTTP ${status}: ${shortenBody(body)}`)
     const answer = parseJson(body, what)
     if (!isRecord(answer)) throw new Error(`cannot read ${what}: want a JSON object`)
-    return answer
+    return { answer, bytes: body.length }
   }
 }
 

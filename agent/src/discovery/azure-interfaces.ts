@@ -21,6 +21,9 @@ export interface AzureInterfacesOptions {
 /** Interfaces kept; those found longest ago go first. */
 export const interfacesMax = 20_000
 
+/** An address is shorter, with a zone too. */
+const addressLengthMax = 64
+
 interface Kept {
   readonly found: AzureInterface
   readonly untilMs: number
@@ -70,7 +73,14 @@ function readInterface(fields: JsonRecord): AzureInterface {
   const address = recordField(listField(properties, 'ipConfigurations').filter(isRecord)[0] ?? {}, 'properties')
   return {
     isPrimary: typeof primary === 'boolean' ? primary : undefined,
-    privateIp: textField(address, 'privateIPAddress'),
-    publicIp: textField(recordField(recordField(address, 'publicIPAddress'), 'properties'), 'ipAddress'),
+    privateIp: readAddress(address, 'privateIPAddress'),
+    publicIp: readAddress(recordField(recordField(address, 'publicIPAddress'), 'properties'), 'ipAddress'),
   }
+}
+
+function readAddress(fields: JsonRecord, name: string): string {
+  const address = textField(fields, name)
+  if (address.length > addressLengthMax)
+    throw new Error(`cannot read an Azure network interface: want ${name} of at most ${addressLengthMax} characters, got ${address.length}`)
+  return address
 }

@@ -5,6 +5,7 @@ import { Secret } from '@narthex/config/secret'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { FakeClock } from '../scrape/testkit/fake-clock.ts'
 import { findAzureEndpoints } from './azure-api.ts'
+import { machinesMax } from './cloud-requests.ts'
 import { AzureInterfaces, interfacesMax } from './azure-interfaces.ts'
 import { createAzureDiscoverer } from './azure.ts'
 import { RecordedDiscovery } from './testkit/recorded-discovery.ts'
@@ -145,6 +146,35 @@ describe('azure_sd_configs', () => {
     await until(() => recorded.updates === 1)
     expect(recorded.addresses()).toEqual([0, 1, 2, 3, 4].map((i) => `10.0.0.${i}:9100`))
     expect(tokenRequests()).toBe(1)
+  })
+
+  test('takes as many machines and scale sets in all as it may, and refuses one more', async () => {
+    put([machine('vm', ['a'])], { a: nic('10.0.0.1') })
+    const setId = `${group}/Microsoft.Compute/virtualMachineScaleSets/set`
+    resources.set('/subscriptions/sub/providers/Microsoft.Compute/virtualMachineScaleSets', [{ id: setId, name: 'set' }])
+    let ofSet = machinesMax - 2
+    override = ({ url }) =>
+      url.pathname === `${setId}/virtualMachines`
+        ? { body: JSON.stringify({ value: Array.from({ length: ofSet }, () => ({ properties: {} })) }) }
+        : undefined
+    start()
+    await until(() => recorded.updates === 1)
+    expect(recorded.addresses()).toEqual(['10.0.0.1:9100'])
+    ofSet++
+    await recorded.clock.advance(300_000)
+    await until(() => failures() === 1)
+    expect(recorded.lines.join('')).toContain('cannot list the machines of an Azure scale set: want at most 100000 machines, got more')
+    expect(recorded.addresses()).toEqual(['10.0.0.1:9100'])
+  })
+
+  test('takes an address as long as one may be, and refuses a longer one', async () => {
+    put([machine('vm', ['a'])], { a: nic('1'.repeat(64)) })
+    start()
+    await until(() => recorded.updates === 1)
+    put([machine('vm', ['b'])], { b: nic('1'.repeat(65)) })
+    await recorded.clock.advance(300_000)
+    await until(() => failures() === 1)
+    expect(recorded.lines.join('')).toContain('want privateIPAddress of at most 64 characters, got 65')
   })
 
   test('looks into one resource group only when it is told to', async () => {

@@ -1,6 +1,7 @@
 import type { AzureDiscovery } from '@narthex/config/cloud-discovery-machines'
 import { AzureApi, findAzureEndpoints, type AzureEndpoints } from './azure-api.ts'
 import { AzureInterfaces } from './azure-interfaces.ts'
+import { ListBounds } from './cloud-requests.ts'
 import { joinHostPort } from './host-port.ts'
 import { isRecord, listField, recordField, textField, textPairs, type JsonRecord } from './json-fields.ts'
 import { sanitizeLabelName } from './label-name.ts'
@@ -13,10 +14,13 @@ type Labels = Record<string, string>
 /** Machines described at the same time: each may need a request of its own. */
 const machinesAtOnce = 8
 
+/** What is kept of a machine until all are listed. */
 interface Machine {
-  readonly fields: JsonRecord
-  /** Undefined for a machine on its own. */
-  readonly scaleSet: string | undefined
+  readonly name: string
+  /** Without those of its network. */
+  readonly labels: Labels
+  readonly interfaceIds: readonly string[]
+  readonly isOfScaleSet: boolean
 }
 
 /** azure_sd_configs: the machines of a subscription, on their own and in scale sets. All or nothing: one failed request fails the refresh. */
@@ -34,22 +38,22 @@ export function createAzureDiscoverer(
   })
 
   async function listMachines(signal: AbortSignal): Promise<Machine[]> {
-    const [single, scaleSets] = await Promise.all([api.listMachines(signal), api.listScaleSets(signal)])
-    const machines: Machine[] = single.map((fields) => ({ fields, scaleSet: undefined }))
-    for (const scaleSet of scaleSets) {
-      const name = textField(scaleSet, 'name')
-      for (const fields of await api.listScaleSetMachines(textField(scaleSet, 'id'), signal)) machines.push({ fields, scaleSet: name })
-    }
+    const bounds = new ListBounds()
+    const machines: Machine[] = []
+    const scaleSets: { readonly id: string; readonly name: string }[] = []
+    await Promise.all([
+      api.listMachines({ bounds, signal, take: (fields) => void machines.push(readMachine(fields, undefined, config)) }),
+      api.listScaleSets({ bounds, signal, take: (set) => void scaleSets.push({ id: textField(set, 'id'), name: textField(set, 'name') }) }),
+    ])
+    for (const { id, name } of scaleSets)
+      await api.listScaleSetMachines(id, { bounds, signal, take: (fields) => void machines.push(readMachine(fields, name, config)) })
     return machines
   }
 
   /** Undefined for a machine that has no address now. */
-  async function describeMachine({ fields, scaleSet }: Machine, signal: AbortSignal): Promise<Labels | undefined> {
-    const labels = describeFields(fields, scaleSet, config)
-    const network = recordField(recordField(fields, 'properties'), 'networkProfile')
-    for (const reference of listField(network, 'networkInterfaces').filter(isRecord)) {
-      const id = textField(reference, 'id')
-      const found = await interfaces.find(id, scaleSet !== undefined, signal)
+  async function describeMachine({ name, labels, interfaceIds, isOfScaleSet }: Machine, signal: AbortSignal): Promise<Labels | undefined> {
+    for (const id of interfaceIds) {
+      const found = await interfaces.find(id, isOfScaleSet, signal)
       if (found === undefined) {
         context.log.warn('Network interface does not exist', { name: id })
         return undefined
@@ -57,7 +61,7 @@ export function createAzureDiscoverer(
       // A machine that has been given back does not know which of its interfaces is the first.
       if (found.isPrimary === undefined) return undefined
       if (!found.isPrimary) continue
-      if (found.privateIp === '') throw new Error(`unable to find a private IP for VM ${textField(fields, 'name')}`)
+      if (found.privateIp === '') throw new Error(`unable to find a private IP for VM ${name}`)
       if (found.publicIp !== '') labels['__meta_azure_machine_public_ip'] = found.publicIp
       labels['__meta_azure_machine_private_ip'] = found.privateIp
       labels['__address__'] = joinHostPort(found.privateIp, config.port)
@@ -86,6 +90,18 @@ export function createAzureDiscoverer(
   }
 
   return new RefreshDiscoverer({ mechanism: 'azure', intervalMs: config.refreshIntervalMs, refresh, close: () => api.close() }, context)
+}
+
+function readMachine(fields: JsonRecord, scaleSet: string | undefined, config: AzureDiscovery): Machine {
+  const network = recordField(recordField(fields, 'properties'), 'networkProfile')
+  return {
+    name: textField(fields, 'name'),
+    labels: describeFields(fields, scaleSet, config),
+    interfaceIds: listField(network, 'networkInterfaces')
+      .filter(isRecord)
+      .map((reference) => textField(reference, 'id')),
+    isOfScaleSet: scaleSet !== undefined,
+  }
 }
 
 function describeFields(machine: JsonRecord, scaleSet: string | undefined, config: AzureDiscovery): Labels {

@@ -4,6 +4,9 @@ import type { Clock } from '../clock.ts'
 /** A page of machines is at most this long. */
 export const pageBytesMax = 64 * 2 ** 20
 const pagesMax = 1_000
+/** What one refresh may list over all its pages: machines (groups of them too) and bytes. */
+export const machinesMax = 100_000
+export const listBytesMax = 512 * 2 ** 20
 const attemptsMax = 4
 const firstDelayMs = 1_000
 const delayMsMax = 30_000
@@ -48,6 +51,20 @@ export async function eachPage(what: string, fetchPage: (name: string | undefine
     if (seen.has(name)) throw new Error(`cannot list ${what}: the service names the same page again`)
     if (seen.size + 1 >= pagesMax) throw new Error(`cannot list ${what}: want at most ${pagesMax} pages`)
     seen.add(name)
+  }
+}
+
+/** Counts what one refresh lists, so that a service that never ends does not fill the memory. */
+export class ListBounds {
+  #machines = 0
+  #bytes = 0
+
+  /** Throws when the pages of this refresh hold too much. */
+  takePage(what: string, machines: number, bytes: number): void {
+    this.#machines += machines
+    this.#bytes += bytes
+    if (this.#machines > machinesMax) throw new Error(`cannot list ${what}: want at most ${machinesMax} machines, got more`)
+    if (this.#bytes > listBytesMax) throw new Error(`cannot list ${what}: want at most ${listBytesMax} bytes in all pages, got more`)
   }
 }
 

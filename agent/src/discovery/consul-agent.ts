@@ -1,10 +1,14 @@
 import type { ConsulDiscovery } from '@narthex/config/consul-discovery'
+import { consulInstancesMax } from './consul-bounds.ts'
 import type { ConsulClient } from './consul-client.ts'
 import { isWantedService, readDatacenter, toTarget } from './consul-targets.ts'
 import { isRecord, recordField, textField, textsField, type JsonRecord } from './json-fields.ts'
 import type { DiscoveryContext } from './mechanisms.ts'
 import { RefreshDiscoverer } from './refresh.ts'
 import type { TargetGroup } from './target-groups.ts'
+
+/** All of them are read for each service. */
+export const nodeChecksMax = 1_000
 
 /**
  * consul_sd_configs with `agent: true`: the services that are registered with one agent, asked every refresh interval (an agent has no
@@ -37,14 +41,19 @@ function groupServices(config: ConsulDiscovery, self: JsonRecord, services: Json
   const node = describeNode(self)
   const nodeMeta = recordField(node, 'Meta')
   if (Object.entries(config.nodeMeta).some(([name, value]) => nodeMeta[name] !== value)) return []
-  const allChecks = Object.values(checks).filter(isRecord)
+  const ownChecks = Map.groupBy(Object.values(checks).filter(isRecord), (check) => textField(check, 'ServiceID'))
+  // Checks without a service are the node's.
+  const nodeChecks = ownChecks.get('') ?? []
+  if (nodeChecks.length > nodeChecksMax)
+    throw new Error(`cannot read checks: want at most ${nodeChecksMax} of the node, got ${nodeChecks.length}`)
+  const found = Object.values(services).filter(isRecord)
+  if (found.length > consulInstancesMax) throw new Error(`cannot read services: want at most ${consulInstancesMax}, got ${found.length}`)
   const targetsByName = new Map<string, Record<string, string>[]>()
-  for (const service of Object.values(services).filter(isRecord)) {
+  for (const service of found) {
     const name = textField(service, 'Service')
     if (!isWantedService(config, name, textsField(service, 'Tags'))) continue
     const id = textField(service, 'ID')
-    // Checks without a service are the node's.
-    const own = allChecks.filter((check) => [id, ''].includes(textField(check, 'ServiceID')))
+    const own = [...nodeChecks, ...(id === '' ? [] : (ownChecks.get(id) ?? []))]
     const targets = targetsByName.get(name) ?? []
     targets.push(toTarget({ node, service, checks: own }, config.tagSeparator))
     targetsByName.set(name, targets)

@@ -1,5 +1,6 @@
 import type { ConsulDiscovery } from '@narthex/config/consul-discovery'
 import type { Timer } from '../clock.ts'
+import { checkServiceCount, ConsulBounds } from './consul-bounds.ts'
 import type { ConsulClient } from './consul-client.ts'
 import { isWantedService, readDatacenter, readHealthEntries, readServiceNames, toTarget } from './consul-targets.ts'
 import { ConsulWatch, retryIntervalMs } from './consul-watch.ts'
@@ -13,6 +14,7 @@ export class ConsulCatalogDiscoverer implements Discoverer {
   readonly #context: DiscoveryContext
   readonly #abort = new AbortController()
   readonly #serviceWatches = new Map<string, ConsulWatch>()
+  readonly #bounds = new ConsulBounds()
   #listWatch: ConsulWatch | undefined
   #retry: Timer | undefined
   #update: (groups: readonly TargetGroup[]) => void = () => {}
@@ -79,15 +81,16 @@ export class ConsulCatalogDiscoverer implements Discoverer {
   }
 
   #takeList(services: ReadonlyMap<string, readonly string[]>, datacenter: string): void {
-    for (const [name, tags] of services) {
-      if (isWantedService(this.#config, name, tags) && !this.#serviceWatches.has(name)) this.#watchService(name, datacenter)
-    }
+    const wanted = [...services].filter(([name, tags]) => isWantedService(this.#config, name, tags)).map(([name]) => name)
+    checkServiceCount(wanted.length)
+    for (const name of wanted) if (!this.#serviceWatches.has(name)) this.#watchService(name, datacenter)
     const ended: TargetGroup[] = []
     for (const [name, watch] of this.#serviceWatches) {
       const tags = services.get(name)
       if (tags !== undefined && isWantedService(this.#config, name, tags)) continue
       watch.stop()
       this.#serviceWatches.delete(name)
+      this.#bounds.forget(name)
       ended.push({ source: name, targets: [], labels: {} })
     }
     if (ended.length > 0) this.#update(ended)
@@ -107,8 +110,10 @@ export class ConsulCatalogDiscoverer implements Discoverer {
           parameters: [...this.#commonParameters(), ['filter', healthFilter], ...tags.map((tag): [string, string] => ['tag', tag])],
         },
         intervalMs: refreshIntervalMs,
-        take: (content) => {
-          const targets = readHealthEntries(content).map((instance) => toTarget(instance, tagSeparator))
+        take: (content, bytes) => {
+          const instances = readHealthEntries(content)
+          this.#bounds.take(name, { instances: instances.length, bytes })
+          const targets = instances.map((instance) => toTarget(instance, tagSeparator))
           this.#update([{ source: name, targets, labels }])
         },
         failed: (error) => log.error('Error refreshing service', { service: name, tags: tags.join(','), err: error }),

@@ -29,6 +29,8 @@ export interface ConsulAnswer {
   readonly content: unknown
   /** X-Consul-Index; 0 if the server does not tell. */
   readonly index: number
+  /** Length of the answer. */
+  readonly bytes: number
 }
 
 export interface ConsulClient {
@@ -71,7 +73,7 @@ export function createConsulClient(config: ConsulDiscovery, context: DiscoveryCo
     })
     metrics.consulDuration.observe((clock.elapsed() - started) / 1000, endpoint, call)
     if (status !== 200) throw new Error(`Unexpected response code: ${status} (${errorText(body)})`)
-    return { content: parseJson(body, `answer of ${url.pathname}`), index: readIndex(headers['x-consul-index']) }
+    return { content: parseJson(body, `answer of ${url.pathname}`), index: readIndex(headers['x-consul-index']), bytes: body.length }
   }
 
   return { ask, close: () => client.close() }

@@ -10,7 +10,7 @@ export interface ConsulWatchOptions {
   /** Least time from one question to the next. */
   readonly intervalMs: number
   /** Takes what changed; a throw counts as a failed question. */
-  take(content: unknown): void
+  take(content: unknown, bytes: number): void
   /** Told of each failure, after it was counted. */
   failed(error: unknown): void
 }
@@ -47,10 +47,10 @@ export class ConsulWatch {
     const started = clock.elapsed()
     let waitMs = intervalMs
     try {
-      const { content, index } = await client.ask({ ...query, index: this.#index, signal })
+      const { content, index, bytes } = await client.ask({ ...query, index: this.#index, signal })
       if (signal.aborted) return
       // The same index: the wait is over and nothing happened.
-      if (index === 0 || index !== this.#index) take.call(this.#options, content)
+      if (index === 0 || index !== this.#index) take.call(this.#options, content, bytes)
       this.#index = index < this.#index ? 0 : index
       waitMs = intervalMs - (clock.elapsed() - started)
     } catch (error) {

@@ -7,6 +7,8 @@ import { defaultHttpClientConfig } from '@narthex/config/http-client-config'
 import { Secret } from '@narthex/config/secret'
 import { FakeClock } from '../scrape/testkit/fake-clock.ts'
 import { toTarget } from './consul-targets.ts'
+import { nodeChecksMax } from './consul-agent.ts'
+import { consulInstancesMax, consulServicesMax } from './consul-bounds.ts'
 import { createConsulDiscoverer } from './consul.ts'
 import { RecordedDiscovery } from './testkit/recorded-discovery.ts'
 import { instance, StubConsul } from './testkit/stub-consul.ts'
@@ -166,6 +168,19 @@ describe('the catalog', () => {
     expect(recorded.addresses()).toHaveLength(2)
   })
 
+  test('more instances or services than it may hold are a failure and change nothing', async () => {
+    start()
+    await until(() => recorded.groups.size === 1)
+    await untilAllWait()
+    const crowd = Array.from({ length: consulInstancesMax + 1 }, () => ({}))
+    const names = Object.fromEntries(Array.from({ length: consulServicesMax + 1 }, (_, i) => [`s${i}`, []]))
+    consul.change({ [webPath]: crowd, [listPath]: names })
+    await until(() => failures() === 2)
+    expect(recorded.addresses()).toHaveLength(2)
+    expect(recorded.lines.join('')).toContain('want at most 100000 of all services, got 100001')
+    expect(recorded.lines.join('')).toContain('cannot watch services: want at most 10000, got 10001')
+  })
+
   test('asks for the datacenter again until it is told', async () => {
     consul.failure = 'starting'
     start()
@@ -314,6 +329,23 @@ describe('a local agent', () => {
     await recorded.clock.advance(30_000)
     await until(() => recorded.updates === 2)
     expect(recorded.addresses()).toEqual(['10.0.0.7:3307'])
+  })
+
+  test('refuses more services or checks of the node than it may hold', async () => {
+    const some = (count: number, what: object): object => Object.fromEntries(Array.from({ length: count }, (_, i) => [`x${i}`, what]))
+    consul.contents['/v1/agent/services'] = some(consulInstancesMax, {})
+    consul.contents['/v1/agent/checks'] = some(nodeChecksMax, { CheckID: 'c', ServiceID: '', Status: 'passing' })
+    start({ agent: true, services: ['web'] })
+    await until(() => recorded.updates === 1)
+    consul.contents['/v1/agent/services'] = some(consulInstancesMax + 1, {})
+    await recorded.clock.advance(30_000)
+    await until(() => failures() === 1)
+    expect(recorded.lines.join('')).toContain('cannot read services: want at most 100000, got 100001')
+    consul.contents['/v1/agent/services'] = {}
+    consul.contents['/v1/agent/checks'] = some(nodeChecksMax + 1, { CheckID: 'c', ServiceID: '', Status: 'passing' })
+    await recorded.clock.advance(30_000)
+    await until(() => failures() === 2)
+    expect(recorded.lines.join('')).toContain('cannot read checks: want at most 1000 of the node, got 1001')
   })
 
   test('another node`s metadata is no match', async () => {

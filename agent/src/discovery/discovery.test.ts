@@ -6,7 +6,7 @@ import type { DiscoveryConfig } from '@narthex/config/discovery-config'
 import { createLogger } from '@narthex/service/logger'
 import { Registry } from '@narthex/service/metrics'
 import { FakeClock } from '../scrape/testkit/fake-clock.ts'
-import { parseTargetGroups } from './file.ts'
+import { FileDiscoverer, parseTargetGroups } from './file.ts'
 import { DiscoveryManager } from './manager.ts'
 
 let directory: string
@@ -40,11 +40,14 @@ afterEach(() => {
 const file = (name: string): DiscoveryConfig => ({ mechanism: 'file', files: [join(directory, name)], refreshIntervalMs: 60_000 })
 const write = (name: string, content: string): void => writeFileSync(join(directory, name), content)
 
+/** The system tells of changed files when it likes. */
 async function untilUpdates(count: number): Promise<void> {
-  for (let i = 0; i < 300 && updates.length < count; i++) {
-    await new Promise((resolve) => setTimeout(resolve, 5))
-    await clock.advance(100)
-  }
+  await expect
+    .poll(async () => {
+      await clock.advance(500)
+      return updates.length
+    })
+    .toBeGreaterThanOrEqual(count)
 }
 
 describe('DiscoveryManager', () => {
@@ -85,6 +88,36 @@ describe('DiscoveryManager', () => {
     expect(lines).toHaveLength(1)
     expect(lines[0]).toContain('vultr_sd_configs is not built yet')
   })
+})
+
+test('files are read up to a size, and up to a size of all together', async () => {
+  const list = (address: string, bytes: number): string => `[{"targets": ["${address}"]}]`.padEnd(bytes)
+  const log = createLogger({ write: (line) => void lines.push(line) })
+  const events = { onReadError: () => undefined, onWatchError: () => undefined, onScan: () => undefined }
+  const config = { mechanism: 'file' as const, files: [join(directory, '*.json')], refreshIntervalMs: 60_000 }
+  const discoverer = new FileDiscoverer(config, log, clock, events, { fileBytesMax: 1000, allBytesMax: 3000 })
+  const found = new Map<string, number>()
+  for (const name of ['a', 'b', 'c']) write(`${name}.json`, list(`${name}:1`, 1000))
+  discoverer.start((groups) => {
+    for (const { source, targets } of groups) found.set(source.replace(`${directory}/`, ''), targets.length)
+  })
+  expect([...found.entries()].sort()).toEqual([
+    ['a.json:0', 1],
+    ['b.json:0', 1],
+    ['c.json:0', 1],
+  ])
+  expect(lines).toEqual([])
+  write('d.json', list('d:1', 30))
+  write('a.json', list('z:1', 1001))
+  await clock.advance(60_000)
+  expect(lines.join('')).toContain('want at most 3000 bytes in all files, got 3030')
+  expect(lines.join('')).toContain('want at most 1000 bytes, got 1001')
+  expect(found.has('d.json:0')).toBe(false)
+  // What is gone makes room.
+  unlinkSync(join(directory, 'b.json'))
+  await clock.advance(120_000)
+  expect([found.get('b.json:0'), found.get('d.json:0')]).toEqual([0, 1])
+  discoverer.stop()
 })
 
 describe('parseTargetGroups', () => {

@@ -6,6 +6,9 @@ import { sanitizeLabelName } from './label-name.ts'
 type Labels = Readonly<Record<string, string>>
 type Settings = Pick<DockerDiscovery, 'port' | 'hostNetworkingHost' | 'matchFirstNetwork'>
 
+export const dockerTargetsMax = 100_000
+const dockerLabelsMax = 4_000_000
+
 /** A container's way to the network of another: `container:ID`. */
 const sharedNetwork = /^container:(.+)$/
 
@@ -15,42 +18,73 @@ export function readNetworks(content: unknown): Map<string, Labels> {
   return new Map(networks.map((network) => [textField(network, 'Id'), labelsOfNetwork(network)]))
 }
 
-/** Targets of an answer of `/containers/json`: one per network and TCP port of each container, one per network without such a port. */
-export function readContainers(content: unknown, networks: ReadonlyMap<string, Labels>, settings: Settings): Record<string, string>[] {
+/**
+ * Targets of an answer of `/containers/json`: one per network and TCP port of each container, one per network without such a port. Throws when they
+ * are too many: a short answer may stand for very many, as each port of a container is one in each of its networks.
+ */
+export function readContainers(
+  content: unknown,
+  networks: ReadonlyMap<string, Labels>,
+  settings: Settings,
+  labelsMax = dockerLabelsMax,
+): Record<string, string>[] {
   const containers = readRecords(content, 'containers')
   const byId = new Map(containers.map((container) => [textField(container, 'Id'), container]))
-  return containers.flatMap((container) => {
-    if (textsField(container, 'Names').length === 0) return []
+  const found = new FoundTargets(labelsMax)
+  for (const container of containers) {
+    if (textsField(container, 'Names').length === 0) continue
     const common = labelsOfContainer(container)
     const { endpoints, isHost } = findEndpoints(container, byId, settings.matchFirstNetwork)
-    return endpoints.flatMap((endpoint) => {
+    for (const endpoint of endpoints) {
       const labels = { ...common, ...networks.get(textField(endpoint, 'NetworkID')) }
       const ip = textField(endpoint, 'IPAddress') || textField(endpoint, 'GlobalIPv6Address')
-      if (ip !== '') return targetsAt(ip, container, labels, settings.port)
+      if (ip !== '') addTargetsAt(found, ip, container, labels, settings.port)
       // No address of its own: it is the host's, or nobody can reach it.
-      return isHost ? [{ ...labels, __address__: settings.hostNetworkingHost }] : []
-    })
-  })
+      else if (isHost) found.add(labels, { __address__: settings.hostNetworkingHost })
+    }
+  }
+  return found.targets
 }
 
-function targetsAt(ip: string, container: JsonRecord, labels: Labels, fallbackPort: number): Record<string, string>[] {
+/** Targets until there are too many of them, or of their labels. */
+class FoundTargets {
+  readonly targets: Record<string, string>[] = []
+  readonly #labelsMax: number
+  #labels = 0
+
+  constructor(labelsMax: number) {
+    this.#labelsMax = labelsMax
+  }
+
+  add(labels: Labels, own: Labels): void {
+    const target = { ...labels, ...own }
+    this.targets.push(target)
+    if (this.targets.length > dockerTargetsMax)
+      throw new Error(`cannot read containers: want at most ${dockerTargetsMax} targets, got more`)
+    for (const _name in target) this.#labels++
+    if (this.#labels > this.#labelsMax) throw new Error(`cannot read containers: want at most ${this.#labelsMax} labels in all, got more`)
+  }
+}
+
+function addTargetsAt(found: FoundTargets, ip: string, container: JsonRecord, labels: Labels, fallbackPort: number): void {
   const withIp = { ...labels, __meta_docker_network_ip: ip }
-  const ports = listField(container, 'Ports').filter((port): port is JsonRecord => isRecord(port) && port['Type'] === 'tcp')
-  if (ports.length === 0) return [{ ...withIp, __address__: joinHostPort(ip, fallbackPort) }]
-  return ports.map((port) => {
+  let hasPort = false
+  for (const port of listField(container, 'Ports')) {
+    if (!isRecord(port) || port['Type'] !== 'tcp') continue
+    hasPort = true
     const privatePort = numberField(port, 'PrivatePort')
     const publicPort = numberField(port, 'PublicPort')
-    const target: Record<string, string> = {
-      ...withIp,
+    const own: Record<string, string> = {
       __address__: joinHostPort(ip, privatePort),
       __meta_docker_port_private: String(privatePort),
     }
     if (publicPort > 0) {
-      target['__meta_docker_port_public'] = String(publicPort)
-      target['__meta_docker_port_public_ip'] = textField(port, 'IP')
+      own['__meta_docker_port_public'] = String(publicPort)
+      own['__meta_docker_port_public_ip'] = textField(port, 'IP')
     }
-    return target
-  })
+    found.add(withIp, own)
+  }
+  if (!hasPort) found.add(withIp, { __address__: joinHostPort(ip, fallbackPort) })
 }
 
 interface Endpoints {

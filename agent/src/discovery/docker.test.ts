@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { DockerDiscovery } from '@narthex/config/discovery-config'
 import { defaultHttpClientConfig } from '@narthex/config/http-client-config'
 import { FakeClock } from '../scrape/testkit/fake-clock.ts'
+import { dockerTargetsMax, readContainers } from './docker-targets.ts'
 import { createDockerDiscoverer } from './docker.ts'
 import { RecordedDiscovery } from './testkit/recorded-discovery.ts'
 import { answerJson, startStubServer, until, type StubServer } from './testkit/stub-server.ts'
@@ -186,6 +187,30 @@ describe('docker_sd_configs', () => {
     networks = [null, {}]
     await start()
     expect([recorded.addresses(), recorded.lines]).toEqual([[], []])
+  })
+
+  test('takes as many targets as it may, and refuses one more', async () => {
+    const web = container('web', 'a', {
+      Networks: { a: endpoint('net-a', '10.0.0.2'), b: endpoint('net-b', '10.0.0.3') },
+      Ports: Array.from({ length: dockerTargetsMax / 2 }, () => ({ Type: 'tcp', PrivatePort: 1 })),
+    })
+    containers = [web]
+    await start({ matchFirstNetwork: false })
+    expect(recorded.addresses()).toHaveLength(dockerTargetsMax)
+    containers = [web, container('one', 'a', { Networks: { a: endpoint('net-a', '10.0.0.4') } })]
+    await recorded.clock.advance(60_000)
+    await until(() => recorded.lines.length > 0)
+    expect(recorded.lines.join('')).toContain('cannot read containers: want at most 100000 targets, got more')
+    expect(recorded.groups.get('Docker')!.targets).toHaveLength(dockerTargetsMax)
+  })
+
+  test('takes as many labels in all as it may, and refuses one more', () => {
+    const settings = { port: 80, hostNetworkingHost: 'localhost', matchFirstNetwork: true }
+    const crowd = ['web', 'db'].map((name) => container(name, 'a', { Networks: { a: endpoint('net-a', '10.0.0.2') } }))
+    const read = (labelsMax: number) => readContainers(crowd, new Map(), settings, labelsMax)
+    const labels = read(Infinity).reduce((sum, target) => sum + Object.keys(target).length, 0)
+    expect(read(labels)).toHaveLength(2)
+    expect(() => read(labels - 1)).toThrow(`cannot read containers: want at most ${labels - 1} labels in all, got more`)
   })
 
   test('speaks to a daemon over TCP', async () => {

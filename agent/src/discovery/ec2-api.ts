@@ -5,7 +5,7 @@ import { AwsAccount } from '@narthex/http/sigv4-credentials'
 import { awsDomain } from '@narthex/http/sigv4-sts'
 import { withoutCredentials } from '@narthex/http/token-transport'
 import { findChild, parseXml, readText, XmlError, type XmlElement } from '@narthex/http/xml-reader'
-import { callCloud, eachPage, pageBytesMax, shortenBody } from './cloud-requests.ts'
+import { callCloud, eachPage, ListBounds, pageBytesMax, shortenBody } from './cloud-requests.ts'
 import type { DiscoveryContext } from './mechanisms.ts'
 
 const apiVersion = '2016-11-15'
@@ -44,8 +44,11 @@ export class Ec2Api {
       parameters[`Filter.${i + 1}.Name`] = name
       for (const [j, value] of values.entries()) parameters[`Filter.${i + 1}.Value.${j + 1}`] = value
     }
+    const bounds = new ListBounds()
     await eachPage('EC2 instances', async (token) => {
-      const page = await this.#call('DescribeInstances', token === undefined ? parameters : { ...parameters, NextToken: token }, signal)
+      const pageParameters = token === undefined ? parameters : { ...parameters, NextToken: token }
+      const { root: page, bytes } = await this.#call('DescribeInstances', pageParameters, signal)
+      bounds.takePage('EC2 instances', countInstances(page), bytes)
       take(page)
       return readText(page, 'nextToken')
     })
@@ -53,7 +56,7 @@ export class Ec2Api {
 
   /** Name → id of the region's availability zones. */
   async describeZones(signal: AbortSignal): Promise<Map<string, string>> {
-    const answer = await this.#call('DescribeAvailabilityZones', {}, signal)
+    const { root: answer } = await this.#call('DescribeAvailabilityZones', {}, signal)
     const zones = new Map<string, string>()
     for (const zone of findChild(answer, 'availabilityZoneInfo')?.children ?? []) {
       const name = readText(zone, 'zoneName')
@@ -67,7 +70,11 @@ export class Ec2Api {
     await Promise.all([this.#account.close(), this.#client.close()])
   }
 
-  async #call(action: string, parameters: Readonly<Record<string, string>>, signal: AbortSignal): Promise<XmlElement> {
+  async #call(
+    action: string,
+    parameters: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<{ root: XmlElement; bytes: number }> {
     const region = await this.region()
     const url = new URL(this.#endpoint(region))
     const body = new URLSearchParams({ Action: action, Version: apiVersion, ...parameters }).toString()
@@ -89,7 +96,7 @@ export class Ec2Api {
     if (answer.status !== 200) throw new Error(`could not describe: ${action} answered ${answer.status}: ${describeError(answer)}`)
     const root = parseXml(answer.body)
     if (root.name !== `${action}Response`) throw new Error(`cannot read EC2's answer: want ${action}Response, got ${root.name}`)
-    return root
+    return { root, bytes: answer.body.length }
   }
 
   #endpoint(region: string): string {
@@ -98,6 +105,15 @@ export class Ec2Api {
     if (given === undefined || given === '') return `https://ec2.${region}.${awsDomain(region)}/`
     return given.includes('://') ? given : `https://${given}`
   }
+}
+
+// <reservationSet><item><instancesSet><item/>…
+function countInstances(page: XmlElement): number {
+  let count = 0
+  for (const reservation of findChild(page, 'reservationSet')?.children ?? []) {
+    count += findChild(reservation, 'instancesSet')?.children.length ?? 0
+  }
+  return count
 }
 
 // <Response><Errors><Error><Code/><Message/></Error></Errors></Response>

@@ -5,7 +5,7 @@ import { signRequest } from '@narthex/http/sigv4'
 import type { StubAnswer } from '@narthex/http/testkit/stub-server'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { FakeClock } from '../scrape/testkit/fake-clock.ts'
-import { pageBytesMax } from './cloud-requests.ts'
+import { machinesMax, pageBytesMax } from './cloud-requests.ts'
 import { createEc2Discoverer } from './ec2.ts'
 import { RecordedDiscovery } from './testkit/recorded-discovery.ts'
 import { errorXml, fullInstance, startStubEc2, type StubEc2 } from './testkit/stub-ec2.ts'
@@ -114,6 +114,23 @@ test('ends when the service names the same page for ever', async () => {
   start()
   await until(() => failures() === 1)
   expect(recorded.lines.join('')).toContain('cannot list EC2 instances: the service names the same page again')
+})
+
+test('takes as many machines over all pages as it may, and refuses one more', async () => {
+  const page = (count: number, next: string): StubAnswer => ({
+    body: `<DescribeInstancesResponse><reservationSet>${'<item><instancesSet><item/><item/></instancesSet></item>'.repeat(count / 2)}</reservationSet>${next}</DescribeInstancesResponse>`,
+  })
+  let last = 2
+  ec2.override = (form) => {
+    if (form.get('Action') !== 'DescribeInstances') return undefined
+    return form.get('NextToken') === null ? page(machinesMax - 2, '<nextToken>2</nextToken>') : page(last, '')
+  }
+  start()
+  await until(() => recorded.updates === 1)
+  last = 4
+  await recorded.clock.advance(60_000)
+  await until(() => failures() === 1)
+  expect(recorded.lines.join('')).toContain('cannot list EC2 instances: want at most 100000 machines, got more')
 })
 
 test('signs each request with its body', async () => {

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, watch } from 'node:fs'
+import { readdirSync, readFileSync, statSync, watch } from 'node:fs'
 import type { FSWatcher } from 'node:fs'
 import { basename, dirname, extname, join } from 'node:path'
 import type { FileDiscovery } from '@narthex/config/discovery-config'
@@ -9,7 +9,16 @@ import { endGroups, readTargetGroups } from './read-target-groups.ts'
 import type { Discoverer, TargetGroup } from './target-groups.ts'
 
 /** Larger files are refused: they are lists of targets, not data. */
-export const targetFileBytesMax = 64 * 2 ** 20
+const targetFileBytesMax = 64 * 2 ** 20
+/** What all files of one entry may hold together. */
+const targetFilesBytesMax = 256 * 2 ** 20
+
+export interface TargetFileLimits {
+  readonly fileBytesMax: number
+  readonly allBytesMax: number
+}
+
+export const targetFileLimits: TargetFileLimits = { fileBytesMax: targetFileBytesMax, allBytesMax: targetFilesBytesMax }
 
 export interface FileDiscoveryEvents {
   onReadError(): void
@@ -30,19 +39,22 @@ export class FileDiscoverer implements Discoverer {
   readonly #log: Logger
   readonly #clock: Clock
   readonly #events: FileDiscoveryEvents
+  readonly #limits: TargetFileLimits
   #update: (groups: readonly TargetGroup[]) => void = () => {}
   #groupCounts = new Map<string, number>()
-  #contents = new Map<string, string>()
+  #contents = new Map<string, { readonly text: string; readonly bytes: number }>()
+  #bytes = 0
   #watchers = new Map<string, FSWatcher>()
   #refresh: Timer | undefined
   #settle: Timer | undefined
   #stopped = false
 
-  constructor(config: FileDiscovery, log: Logger, clock: Clock, events: FileDiscoveryEvents) {
+  constructor(config: FileDiscovery, log: Logger, clock: Clock, events: FileDiscoveryEvents, limits = targetFileLimits) {
     this.#config = config
     this.#log = log
     this.#clock = clock
     this.#events = events
+    this.#limits = limits
   }
 
   start(update: (groups: readonly TargetGroup[]) => void): void {
@@ -78,17 +90,29 @@ export class FileDiscoverer implements Discoverer {
 
   #readFile(path: string): void {
     try {
+      this.#checkSize(statSync(path).size)
       const content = readFileSync(path)
-      if (content.length > targetFileBytesMax) throw new Error(`want at most ${targetFileBytesMax} bytes, got ${content.length}`)
+      const bytes = content.length
+      this.#checkSize(bytes)
       const text = content.toString('utf8')
-      if (this.#contents.get(path) === text) return
+      const before = this.#contents.get(path)
+      if (before?.text === text) return
+      const allBytes = this.#bytes - (before?.bytes ?? 0) + bytes
+      const { allBytesMax } = this.#limits
+      if (allBytes > allBytesMax) throw new Error(`want at most ${allBytesMax} bytes in all files, got ${allBytes}`)
       const groups = parseTargetGroups(text, path)
-      this.#contents.set(path, text)
+      this.#contents.set(path, { text, bytes })
+      this.#bytes = allBytes
       this.#publish(path, groups)
     } catch (error) {
       this.#events.onReadError()
       this.#log.error('Error reading file', { path, err: error })
     }
+  }
+
+  #checkSize(bytes: number): void {
+    const { fileBytesMax } = this.#limits
+    if (bytes > fileBytesMax) throw new Error(`want at most ${fileBytesMax} bytes, got ${bytes}`)
   }
 
   /** Groups that the file does not have any more are published empty. */
@@ -101,6 +125,7 @@ export class FileDiscoverer implements Discoverer {
   #endFile(path: string): void {
     this.#publish(path, [])
     this.#groupCounts.delete(path)
+    this.#bytes -= this.#contents.get(path)?.bytes ?? 0
     this.#contents.delete(path)
   }
 

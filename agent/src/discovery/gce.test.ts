@@ -2,6 +2,7 @@ import { startStub, type StubAnswer, type StubServer } from '@narthex/http/testk
 import type { GceDiscovery } from '@narthex/config/cloud-discovery-machines'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { FakeClock } from '../scrape/testkit/fake-clock.ts'
+import { machinesMax } from './cloud-requests.ts'
 import { createGceDiscoverer } from './gce.ts'
 import { RecordedDiscovery } from './testkit/recorded-discovery.ts'
 import { until } from './testkit/stub-server.ts'
@@ -120,6 +121,20 @@ test('reads all pages with the filter in each, and one token for all', async () 
   ])
   expect(listRequests()[0]!.pathname).toBe('/compute/v1/projects/my%20project/zones/europe-west1-b/instances')
   expect(tokenRequests()).toBe(1)
+})
+
+test('takes as many machines over all pages as it may, and refuses one more', async () => {
+  items = Array.from({ length: machinesMax }, () => ({}))
+  items[0] = instance('vm', '10.0.0.1')
+  pageSize = machinesMax / 2
+  start()
+  await until(() => recorded.updates === 1)
+  expect(recorded.addresses()).toEqual(['10.0.0.1:9100'])
+  items.push({})
+  await recorded.clock.advance(60_000)
+  await until(() => failures() === 1)
+  expect(recorded.lines.join('')).toContain('cannot list GCE instances: want at most 100000 machines, got more')
+  expect(recorded.addresses()).toEqual(['10.0.0.1:9100'])
 })
 
 test('asks again with another token when the old one is refused', async () => {

@@ -2,7 +2,7 @@ import type { GceDiscovery } from '@narthex/config/cloud-discovery-machines'
 import { createHttpClient } from '@narthex/http/client'
 import { GoogleTokens } from '@narthex/http/google-auth'
 import { cloudTransport } from '@narthex/http/token-transport'
-import { callCloud, eachPage, pageBytesMax, shortenBody } from './cloud-requests.ts'
+import { callCloud, eachPage, ListBounds, pageBytesMax, shortenBody } from './cloud-requests.ts'
 import { joinHostPort } from './host-port.ts'
 import { isRecord, listField, parseJson, recordField, textField, textPairs, textsField, type JsonRecord } from './json-fields.ts'
 import { sanitizeLabelName } from './label-name.ts'
@@ -23,7 +23,7 @@ export function createGceDiscoverer(config: GceDiscovery, context: DiscoveryCont
   const tokens = new GoogleTokens({ scope, http, userAgent, env, now: () => clock.now() })
   const client = createHttpClient(http, { userAgent, timeoutMs, bodyBytesMax: pageBytesMax })
 
-  async function fetchPage(token: string | undefined, signal: AbortSignal): Promise<JsonRecord> {
+  async function fetchPage(token: string | undefined, signal: AbortSignal, bounds: ListBounds): Promise<JsonRecord> {
     const path = `/compute/v1/projects/${encodeURIComponent(project)}/zones/${encodeURIComponent(zone)}/instances`
     const url = new URL(path, endpoint)
     url.searchParams.set('maxResults', String(instancesPerPage))
@@ -40,13 +40,15 @@ export function createGceDiscoverer(config: GceDiscovery, context: DiscoveryCont
     if (status !== 200) throw new Error(`error retrieving refresh targets from gce: HTTP ${status}: ${shortenBody(body)}`)
     const page = parseJson(body, 'the list of GCE instances')
     if (!isRecord(page)) throw new Error('cannot read the list of GCE instances: want a JSON object')
+    bounds.takePage('GCE instances', listField(page, 'items').length, body.length)
     return page
   }
 
   async function refresh(signal: AbortSignal): Promise<readonly TargetGroup[]> {
     const targets: Record<string, string>[] = []
+    const bounds = new ListBounds()
     await eachPage('GCE instances', async (token) => {
-      const page = await fetchPage(token, signal)
+      const page = await fetchPage(token, signal, bounds)
       for (const instance of listField(page, 'items')) {
         const labels = isRecord(instance) ? describeInstance(instance, config) : undefined
         if (labels !== undefined) targets.push(labels)

@@ -49,12 +49,14 @@ function addresses(groups: readonly TargetGroup[]): string[] {
   return groups.flatMap(({ targets }) => targets.map((target) => target['__address__']!)).sort()
 }
 
+/** The system tells of changed files when it likes. */
 async function untilUpdates(count: number): Promise<void> {
-  for (let i = 0; i < 300 && updates.length < count; i++) {
-    await new Promise((resolve) => setTimeout(resolve, 5))
-    await clock.advance(500)
-  }
-  expect(updates.length).toBeGreaterThanOrEqual(count)
+  await expect
+    .poll(async () => {
+      await clock.advance(500)
+      return updates.length
+    })
+    .toBeGreaterThanOrEqual(count)
 }
 
 describe('DiscoveryManager', () => {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { parsePrometheusConfig } from '@narthex/config/prometheus-config'
 import { createLogger, silentLogger } from '@narthex/service/logger'
 import { Registry } from '@narthex/service/metrics'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { inProcessKey, InProcessTargets } from '../scrape/in-process.ts'
 import { FakeClock } from '../scrape/testkit/fake-clock.ts'
 import { RecordingSink } from '../scrape/testkit/recording-sink.ts'
@@ -55,6 +55,10 @@ const attachment = (name: string, change: Partial<Attachment> = {}): Attachment 
   resolve: () => ({ address: 'r:6379' }),
   ...change,
 })
+afterEach(() => {
+  vi.useRealTimers()
+})
+
 const call = async (path: string, query = ''): Promise<string> => {
   const url = new URL(`http://localhost:80${path}${query}`)
   const target = inProcess.find(inProcessKey(url))
@@ -78,10 +82,12 @@ describe('an attached exporter', () => {
   })
 
   test('gets the query of the scrape and what is left of its time, but not which credentials to use', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
     const queries: string[] = []
     const names: string[] = []
     answer = ({ query, timeoutMs }) => {
-      queries.push(`${query} ${timeoutMs > 900 && timeoutMs <= 1000}`)
+      queries.push(`${query} ${timeoutMs}`)
+      vi.advanceTimersByTime(100)
       return Promise.resolve(body(''))
     }
     const resolve = (name: string) => {
@@ -91,7 +97,7 @@ describe('an attached exporter', () => {
     embedded.attach(attachment('a', { resolve }))
     await call(path, '?collect[]=x&credentials=c')
     await embedded.handle(path, new URLSearchParams('credentials=c&y=1'), 1000)
-    expect(queries).toEqual(['collect%5B%5D=x true', 'y=1 true'])
+    expect(queries).toEqual(['collect%5B%5D=x 1000', 'y=1 1000'])
     expect(names).toEqual(['c', ''])
   })
 
@@ -216,13 +222,15 @@ describe('the exporters section', () => {
     start('{redis: {address: "r1:6379", password_file: pw}}')
     await clock.advance(10_000)
     // Reading the file takes real time.
-    for (let i = 0; i < 200 && events.length < 1; i++) await new Promise((resolve) => setTimeout(resolve, 5))
+    await expect.poll(() => events.length).toBe(1)
     writeFileSync(join(directory, 'pw'), 'second\n')
     // The next scrape is due once the last one has ended, which takes real time as well.
-    for (let i = 0; i < 200 && events.length < 3; i++) {
-      await clock.advance(10_000)
-      await new Promise((resolve) => setTimeout(resolve, 5))
-    }
+    await expect
+      .poll(async () => {
+        await clock.advance(10_000)
+        return events.length
+      })
+      .toBe(3)
     expect(events).toEqual([
       'open {"address":"r1:6379","password":"first"} {}',
       'close',

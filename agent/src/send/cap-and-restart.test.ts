@@ -1,9 +1,10 @@
-import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { QueueConfig, RemoteWriteConfig } from '@narthex/config/remote-config'
 import { Labels } from '@narthex/model/labels'
+import type { Cursor } from '../store/cursor-file.ts'
 import type { SeriesLayout } from '../store/frame.ts'
 import { LayoutBuilder } from '../store/layout-builder.ts'
 import type { RemoteStorage, StorageLimits } from './remote-storage.ts'
@@ -58,6 +59,15 @@ function lost(storage: RemoteStorage): number {
   return Object.values(storage.status().remotes[0]!.lostSamples).reduce((sum, samples) => sum + samples, 0)
 }
 
+/** Frames that nobody waits for, as the stored cursor says. */
+function settledOnDisk(): number {
+  const directory = join(storages.directory, 'frames', 'cursors')
+  const name = existsSync(directory) ? readdirSync(directory).find((file) => file.endsWith('.cursor')) : undefined
+  if (name === undefined) return 0
+  const { next, settled = [] } = JSON.parse(readFileSync(join(directory, name), 'utf8')) as Cursor
+  return settled.reduce((sum, { first, end }) => sum + end - first, next - 1)
+}
+
 describe('samples that were on their way when the byte cap took their segment', () => {
   const total = 60
 
@@ -101,7 +111,7 @@ describe('samples that were on their way when the byte cap took their segment', 
   test('are told by the next run when the process died, the others are not told twice', async () => {
     const storage = await fill(new Map([[configOf(), deadRemote()]]))
     // Until the cursor says what is counted.
-    await new Promise((resolve) => setTimeout(resolve, 1100))
+    await expect.poll(() => settledOnDisk()).toBe(lost(storage) / seriesCount)
     const copy = mkdtempSync(join(tmpdir(), 'narthex-cap-'))
     try {
       cpSync(join(storages.directory, 'frames'), join(copy, 'frames'), { recursive: true })

@@ -75,6 +75,7 @@ describe('RemoteStorage.applyConfig', () => {
     await storages.close(storage, 0)
     await reload
     const requests = posters.flatMap((poster) => poster.requests).length
+    // Twenty times the batch deadline: what runs on would have asked by then. A busy machine cannot make this fail.
     await new Promise((resolve) => setTimeout(resolve, 100))
     expect(posters.flatMap((poster) => poster.requests)).toHaveLength(requests)
     // The directory is free for the next run, which has everything.
@@ -117,7 +118,8 @@ describe('metadata of remote write 1.0', () => {
       scrape(storage, i)
       await new Promise((resolve) => setTimeout(resolve, 15))
     }
+    await expect.poll(() => most).toBe(1)
+    await expect.poll(() => remote.stored.length).toBe(20)
     expect(most).toBe(1)
-    expect(remote.stored).toHaveLength(20)
   })
 })

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { RemoteWriteConfig } from '@narthex/config/remote-config'
 import { FamilyWriter } from '@narthex/exposition/family-writer'
 import { Labels } from '@narthex/model/labels'
@@ -20,7 +20,27 @@ beforeEach(() => {
   registry = new Registry()
 })
 
-afterEach(() => storages.end())
+afterEach(async () => {
+  vi.useRealTimers()
+  await storages.end()
+})
+
+/** Timers go on only by `pass`. */
+function holdTimers(): void {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'] })
+}
+
+const pass = (ms: number): Promise<unknown> => vi.advanceTimersByTimeAsync(ms)
+
+/** Lets the time pass, a millisecond after the other, until so many requests were made. */
+async function passUntilRequests(remote: FakeRemote, count: number): Promise<void> {
+  await expect
+    .poll(async () => {
+      await pass(1)
+      return remote.requests.length
+    })
+    .toBe(count)
+}
 
 function configOf({ queue, ...overrides }: RemoteOverrides = {}): RemoteWriteConfig {
   return remoteConfig({
@@ -167,27 +187,31 @@ describe('RemoteStorage', () => {
   })
 
   test('waits as long as Retry-After says after a 429', async () => {
+    holdTimers()
     const remote = new FakeRemote()
-    const times: number[] = []
-    remote.answer = (_request, attempt) => {
-      times.push(performance.now())
-      return attempt === 1 ? { status: 429, headers: { 'retry-after': '1' } } : {}
-    }
+    remote.answer = (_request, attempt) => (attempt === 1 ? { status: 429, headers: { 'retry-after': '1' } } : {})
     const storage = openStorage([[configOf(), remote]])
     scrape(storage, layoutOf(1, 1), 1000)
-    await expect.poll(() => remote.stored.length, { timeout: 3000 }).toBe(1)
-    expect(times[1]! - times[0]!).toBeGreaterThanOrEqual(999)
+    await passUntilRequests(remote, 1)
+    // Up to a millisecond of the second may have passed.
+    await pass(998)
+    expect(remote.requests).toHaveLength(1)
+    await passUntilRequests(remote, 2)
+    expect(remote.stored).toHaveLength(1)
   })
 
   test('holds on 403 and keeps the samples for the next start', async () => {
+    holdTimers()
     const remote = new FakeRemote()
     remote.answer = () => ({ status: 403 })
     const storage = openStorage([[configOf(), remote]])
     scrape(storage, layoutOf(1, 1), 1000)
+    await passUntilRequests(remote, 1)
     await expect.poll(() => metricValue('narthex_remote_storage_held')).toBe(1)
     scrape(storage, layoutOf(1, 1), 2000)
-    await new Promise((resolve) => setTimeout(resolve, 60))
+    await pass(1000)
     expect(remote.requests).toHaveLength(1)
+    vi.useRealTimers()
     await storages.close(storage, 0)
     const healthy = new FakeRemote()
     openStorage([[configOf(), healthy]])

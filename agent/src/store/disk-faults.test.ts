@@ -40,10 +40,18 @@ beforeEach(() => {
 })
 
 afterEach(async () => {
+  vi.useRealTimers()
   disk.failsWrite = () => false
   disk.failsOpen = undefined
   await logs.end()
 })
+
+/** The log's timers and its age of segments go on only by `pass`. */
+function holdTime(): void {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance'] })
+}
+
+const pass = (ms: number): Promise<unknown> => vi.advanceTimersByTimeAsync(ms)
 
 function layoutOf(target: number, seriesCount: number): SeriesLayout {
   const builder = new LayoutBuilder()
@@ -77,27 +85,33 @@ describe('FrameLog on a disk that fails', () => {
   })
 
   test('a segment that was given up in the middle grows old as the others do', async () => {
+    holdTime()
     const log = logs.open({ ageMaxMs: 200 })
     append(log, layoutOf(1, 3))
     disk.failsWrite = () => true
     append(log, layoutOf(1, 3))
     disk.failsWrite = () => false
-    await expect.poll(() => log.isWriting).toBe(true)
-    expect(log.segmentCount).toBe(2)
-    await expect.poll(() => logs.losses).toEqual([['a', 'storage_age', 1, 3]])
-    expect(log.segmentCount).toBe(1)
+    await pass(20)
+    expect(log.isWriting).toBe(true)
+    await pass(180)
+    expect([log.segmentCount, logs.losses]).toEqual([2, []])
+    await pass(40)
+    expect([log.segmentCount, logs.losses]).toEqual([1, [['a', 'storage_age', 1, 3]]])
   })
 
   test('a full disk gets room from what is delivered, the last segment included', async () => {
+    holdTime()
     const log = logs.open()
     append(log, layoutOf(1, 3))
     disk.failsWrite = () => existsSync(join(logs.directory, `${'1'.padStart(16, '0')}.frames`))
     append(log, layoutOf(1, 3))
     expect(log.isWriting).toBe(false)
-    await new Promise((resolve) => setTimeout(resolve, 60))
+    await pass(60)
     expect(log.isWriting).toBe(false)
     log.acknowledge('a', 2)
-    await expect.poll(() => log.isWriting).toBe(true)
+    await pass(20)
+    expect(log.isWriting).toBe(true)
+    vi.useRealTimers()
     await logs.close(log)
     expect(await readSequences(logs.open())).toEqual([2])
     expect(logs.losses).toEqual([])

@@ -90,6 +90,20 @@ export function readHeader(bytes: Uint8Array, at: number, end: number, header: F
   return header.payloadBytes <= payloadBytesMax
 }
 
+/** The first of the two bytes behind `columns`, which readers pass over. */
+const packedSegmentAt = 18
+
+/** Notes in the first frame of a segment that all its frames were packed, as far as that makes them shorter. */
+export function markPackedSegment(bytes: Uint8Array, at: number): void {
+  bytes[at + packedSegmentAt] = 1
+  viewOf(bytes).setUint32(at + 4, crc32c(bytes, at + 8, at + headerBytes), true)
+}
+
+/** Whether a segment whose first header, read already, lies at `at` was packed. Those of before there was a mark show it by the frame itself, mostly. */
+export function isOfPackedSegment(bytes: Uint8Array, at: number, header: FrameHeader): boolean {
+  return bytes[at + packedSegmentAt] === 1 || (header.columns & isPacked) !== 0
+}
+
 /** Whether the payload behind a header lies before `end` and is undamaged. */
 export function isPayloadWhole(bytes: Uint8Array, at: number, end: number, header: FrameHeader): boolean {
   const start = at + headerBytes

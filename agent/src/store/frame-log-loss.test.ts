@@ -18,6 +18,13 @@ afterEach(async () => {
   await logs.end()
 })
 
+/** The log's timers go on only by `pass`; files take the time they take. */
+function holdTimers(): void {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'] })
+}
+
+const pass = (ms: number): Promise<unknown> => vi.advanceTimersByTimeAsync(ms)
+
 const builder = new LayoutBuilder()
 for (let i = 0; i < 3; i++) builder.addPairs(['__name__', `m${i}`])
 const layout = builder.build(1)
@@ -73,21 +80,25 @@ describe('the age cap', () => {
     expect(await readSequences(log)).toHaveLength(9)
     await logs.close(log)
     for (const path of paths) setAge(path, 2 * hourMs)
+    holdTimers()
     const again = logs.open({ ageMaxMs: hourMs })
     again.reader('a').skipTo(3)
-    await expect.poll(() => again.segmentCount).toBe(1)
-    expect(logs.losses).toEqual([['a', 'storage_age', 2, 6]])
-    await new Promise((resolve) => setTimeout(resolve, 60))
+    await pass(20)
     expect(again.segmentCount).toBe(1)
+    expect(logs.losses).toEqual([['a', 'storage_age', 2, 6]])
+    await pass(60)
+    expect(again.segmentCount).toBe(1)
+    vi.useRealTimers()
     expect(await readSequences(again)).toEqual([5, 6, 7, 8, 9])
   })
 
   test('goes by how long it was, not by a wall clock that was set', async () => {
     await writeSegments(4, 5)
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'Date'] })
     const log = logs.open({ ageMaxMs: hourMs })
     append(log, 1)
-    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 24 * hourMs })
-    await new Promise((resolve) => setTimeout(resolve, 60))
+    vi.setSystemTime(Date.now() + 24 * hourMs)
+    await pass(60)
     expect(log.segmentCount).toBe(3)
     expect(logs.losses).toEqual([])
   })
@@ -95,8 +106,9 @@ describe('the age cap', () => {
   test('a file from the future is taken for new', async () => {
     const paths = await writeSegments(4, 5)
     setAge(paths[0]!, -24 * hourMs)
+    holdTimers()
     const log = logs.open({ ageMaxMs: hourMs })
-    await new Promise((resolve) => setTimeout(resolve, 60))
+    await pass(60)
     expect(log.segmentCount).toBe(2)
   })
 })
@@ -187,10 +199,12 @@ describe('cursors', () => {
   })
 
   test('get on in a run that does not last for an interval', async () => {
+    holdTimers()
     const log = logs.open({ cursorIntervalMs: 1000 })
     append(log, 5)
     log.acknowledge('a', 4)
-    await expect.poll(() => existsSync(join(logs.directory, 'cursors', 'a.cursor')), { timeout: 500 }).toBe(true)
+    await pass(999)
+    await expect.poll(() => existsSync(join(logs.directory, 'cursors', 'a.cursor'))).toBe(true)
     expect(JSON.parse(readFileSync(join(logs.directory, 'cursors', 'a.cursor'), 'utf8'))).toMatchObject({ next: 4 })
   })
 

@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -205,7 +205,9 @@ describe('FrameLog', () => {
     const count = log.segmentCount
     await readAll(log, 'a')
     log.acknowledge('a', log.nextSequence)
-    await new Promise((resolve) => setTimeout(resolve, 60))
+    // The cursor of the one is on disk, and nothing has gone.
+    await expect.poll(() => existsSync(join(logs.directory, 'cursors', 'a.cursor'))).toBe(true)
+    await expect.poll(() => readFileSync(join(logs.directory, 'cursors', 'a.cursor'), 'utf8')).toContain(String(log.nextSequence))
     expect(log.segmentCount).toBe(count)
     log.acknowledge('b', log.nextSequence)
     await expect.poll(() => log.segmentCount).toBe(1)

@@ -1,6 +1,7 @@
 import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import type * as fsPromises from 'node:fs/promises'
 import { join } from 'node:path'
+import { crc32c } from '@narthex/bytes/crc32c'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { headerBytes, isPacked } from './frame-header.ts'
@@ -90,6 +91,48 @@ describe('packing a segment', () => {
     const once = readFileSync(path)
     await pack(path)
     expect(readFileSync(path).equals(once)).toBe(true)
+  })
+
+  test('a segment that is packed already is not written once more, whatever its first frame is', async () => {
+    // The first frame of a segment is a layout: one of a single short series gets no shorter.
+    builder.addPairs(['__name__', 'm'])
+    const short = builder.build(2)
+    for (const isShort of [true, false, true, false, false]) {
+      const log = logs.open()
+      if (isShort) log.append({ layout: short, indexes: undefined, times: 1, words: new Uint32Array(2), count: 1 })
+      append(log, 30)
+      await logs.close(log)
+    }
+    const paths = logs.segmentNames().map((name) => join(logs.directory, name))
+    const toPack = paths.slice(2, 4)
+    const before = logs.open()
+    const frames = await readAll(before)
+    await logs.close(before)
+    for (const path of toPack) await pack(path)
+    expect(toPack.map((path) => readFileSync(path)[17]! & isPacked)).toEqual([0, isPacked])
+    expect(toPack.map((path) => readFileSync(path)[18])).toEqual([1, 1])
+    const inodes = toPack.map((path) => statSync(path).ino)
+
+    const renamed: string[] = []
+    beforeRename = (path) => Promise.resolve(void renamed.push(path))
+    const log = logs.open({ packAfterMs: 0 })
+    const bytesBefore = log.bytes
+    // They are looked at in order, so the last one comes when the others were passed over.
+    await expect.poll(() => renamed).toEqual([paths[1], paths[4]])
+    await expect.poll(() => log.bytes).toBeLessThan(bytesBefore)
+    expect(toPack.map((path) => statSync(path).ino)).toEqual(inodes)
+    expect(await readAll(log)).toEqual(frames)
+  })
+
+  test('one that was packed before there was a mark is known by its first frame', async () => {
+    const { path } = await writeSegments()
+    await pack(path)
+    const unmarked = Uint8Array.from(readFileSync(path))
+    unmarked[18] = 0
+    new DataView(unmarked.buffer).setUint32(4, crc32c(unmarked, 8, headerBytes), true)
+    writeFileSync(path, unmarked)
+    expect(await pack(path)).toBe(unmarked.length)
+    expect(readFileSync(path).equals(unmarked)).toBe(true)
   })
 
   test('a death at any byte before the rename leaves the segment, and nothing beside it', async () => {

@@ -2,7 +2,16 @@ import { open, rename, rm } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { syncDirectory } from './cursor-file.ts'
-import { createHeader, headerBytes, isPacked, isPayloadWhole, putHeader, readHeader } from './frame-header.ts'
+import {
+  createHeader,
+  headerBytes,
+  isOfPackedSegment,
+  isPacked,
+  isPayloadWhole,
+  markPackedSegment,
+  putHeader,
+  readHeader,
+} from './frame-header.ts'
 import { packPayload } from './packed-payload.ts'
 
 /** Read at a time; a larger frame gets a buffer of its own. */
@@ -13,13 +22,15 @@ export const packedSuffix = '.packing'
 
 /**
  * Writes a finished segment anew with every payload compressed, frame by frame, so that damage stays as local as before, and puts it in the
- * old one's place; returns its new size. Undefined: it was left as it is, because a frame in it is damaged or `isWanted` said no meanwhile.
+ * old one's place; returns its new size. One that is packed already is not touched. Undefined: it was left as it is, because a frame in it is
+ * damaged or `isWanted` said no meanwhile.
  * Memory: two buffers of 256 KiB and a frame. Throws what the file system says.
  */
 export async function packSegment(path: string, bytes: number, isWanted: () => boolean): Promise<number | undefined> {
   const temporary = `${path}${packedSuffix}`
   const from = await open(path, 'r')
   try {
+    if (await isSegmentPacked(from)) return bytes
     const to = await open(temporary, 'w', 0o640)
     let packedBytes: number | undefined
     try {
@@ -45,6 +56,14 @@ export async function packSegment(path: string, bytes: number, isWanted: () => b
   } finally {
     await from.close()
   }
+}
+
+// A segment is packed whole or not at all, so its first frame speaks for all: nobody but us writes packed frames.
+async function isSegmentPacked(from: FileHandle): Promise<boolean> {
+  const first = Buffer.alloc(headerBytes)
+  const { bytesRead } = await from.read(first, 0, headerBytes, 0)
+  const header = createHeader()
+  return readHeader(first, 0, bytesRead, header) && isOfPackedSegment(first, 0, header)
 }
 
 async function packFrames(from: FileHandle, to: FileHandle, bytes: number, isWanted: () => boolean): Promise<number | undefined> {
@@ -76,14 +95,15 @@ async function packFrames(from: FileHandle, to: FileHandle, bytes: number, isWan
     const end = offset + needed
     if (!isPayloadWhole(window, offset, end, header) || !isWanted()) return undefined
     const packed = (header.columns & isPacked) === 0 ? await packPayload(window.subarray(offset + headerBytes, end)) : undefined
-    if (packed === undefined) await out.add(window.subarray(offset, end))
-    else {
-      const frame = new Uint8Array(headerBytes + packed.length)
+    let frame: Uint8Array = window.subarray(offset, end)
+    if (packed !== undefined) {
+      frame = new Uint8Array(headerBytes + packed.length)
       frame.set(packed, headerBytes)
       header.columns |= isPacked
       putHeader(frame, 0, frame.length, header)
-      await out.add(frame)
     }
+    if (at === 0) markPackedSegment(frame, 0)
+    await out.add(frame)
     at += needed
   }
   await out.flush()

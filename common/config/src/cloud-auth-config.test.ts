@@ -76,3 +76,34 @@ describe('cloud authentication of remote_write', () => {
     expect(failure(auth)).toContain(text)
   })
 })
+
+describe('sigv4 of an alertmanager', () => {
+  const ofAlertmanager = (keys: string): string => `alerting:\n  alertmanagers:\n  - static_configs: [{targets: ['a:1']}]\n    ${keys}\n`
+  const read = (text: string): PrometheusConfig => parsePrometheusConfig(text, { path: '/etc/p/p.yml', mode: 'server' })
+  const problem = (keys: string): string | undefined => checkPrometheusConfig(ofAlertmanager(keys), 'p.yml', 'server').error?.message
+
+  it('is read, has effect, and is printed without its secret', () => {
+    const config = read(ofAlertmanager('sigv4: {region: r, access_key: a, secret_key: hunter2, service_name: aps}'))
+    expect(config.notYet).toEqual([])
+    const { secretKey, ...sigv4 } = config.alerting.alertmanagers[0]!.sigv4!
+    expect(sigv4).toEqual({ region: 'r', accessKey: 'a', serviceName: 'aps', useFipsStsEndpoint: false })
+    expect(secretKey!.reveal()).toBe('hunter2')
+    expect(config.redactedYaml()).not.toContain('hunter2')
+    expect(read(config.redactedYaml()).redactedYaml()).toBe(config.redactedYaml())
+  })
+
+  it('may be empty: the account is AWS` own, and absent', () => {
+    expect(read(ofAlertmanager('sigv4: {}')).alerting.alertmanagers[0]!.sigv4).toEqual({ useFipsStsEndpoint: false })
+    expect(read(ofAlertmanager('scheme: http')).alerting.alertmanagers[0]!.sigv4).toBeUndefined()
+  })
+
+  it.each([
+    ['sigv4: {secret_key: a}', 'must provide a AWS SigV4 Access key and Secret Key if credentials are specified in the SigV4 config'],
+    ['sigv4: {regio: a}', 'field regio not found in type sigv4.plain'],
+    ['azuread: {}', 'field azuread not found in type config.AlertmanagerConfig'],
+    ['sigv4: {}\n    basic_auth: {username: u}', 'at most one of basic_auth, authorization, oauth2, & sigv4 must be configured'],
+    ['sigv4: {}\n    authorization: {credentials: u}', 'at most one of basic_auth, authorization, oauth2, & sigv4 must be configured'],
+  ])('refuses %s', (keys, text) => {
+    expect(problem(keys)).toContain(text)
+  })
+})

@@ -65,7 +65,7 @@ function checkRole(
   missingText: string,
 ): void {
   const role = config['role']
-  if (!isSet(role)) fail(missingText)
+  if (role === undefined) fail(missingText)
   if (!roles.includes(String(role))) fail(unknownText(String(role)), 'role')
 }
 
@@ -108,7 +108,7 @@ const all: readonly ObjectCodec<OtherDiscovery>[] = [
       check(config, checker) {
         if (!isSet(config['host'])) checker.fail('host missing')
         checkRole(
-          config,
+          { role: config['role'] || undefined },
           checker,
           ['services', 'nodes', 'tasks'],
           (role) => `invalid role ${role}, expected tasks, services, or nodes`,
@@ -132,10 +132,16 @@ const all: readonly ObjectCodec<OtherDiscovery>[] = [
   mechanism(
     'hetzner_sd_configs',
     'hetzner',
-    { refresh_interval: refresh, port, role: string, label_selector: string },
+    { refresh_interval: refresh, port, role: text, label_selector: string },
     {
       check: (config, checker) =>
-        checkRole(config, checker, ['robot', 'hcloud'], () => 'unknown role', 'role missing (one of: robot, hcloud)'),
+        checkRole(
+          config,
+          checker,
+          ['robot', 'hcloud'],
+          (role) => `unknown role ${JSON.stringify(role)}`,
+          'role missing (one of: robot, hcloud)',
+        ),
     },
   ),
   mechanism(
@@ -396,7 +402,7 @@ function openstackKeys(): Keys {
     application_credential_name: string,
     application_credential_id: string,
     application_credential_secret: secret,
-    role: string,
+    role: text,
     region: string,
     refresh_interval: refresh,
     port,

@@ -89,3 +89,21 @@ test('what is printed loads again to the same, without passwords', () => {
   expect(printed).not.toContain('hidden')
   expect(parse(printed).redactedYaml()).toBe(printed)
 })
+
+// As promtool answers.
+test.each([
+  ['hetzner_sd_configs', '{role: invalid}', 'p.yml:4:6: unknown role "invalid"'],
+  ['hetzner_sd_configs', '{role: ""}', 'p.yml:4:6: unknown role ""'],
+  ['hetzner_sd_configs', '{role: }', 'p.yml:4:5: role missing (one of: robot, hcloud)'],
+  ['hetzner_sd_configs', '{port: 1}', 'p.yml:4:5: role missing (one of: robot, hcloud)'],
+  ['scaleway_sd_configs', '{role: invalid}', 'p.yml:4:6: unknown role "invalid"'],
+  ['scaleway_sd_configs', '{role: ""}', 'p.yml:4:6: unknown role ""'],
+  ['scaleway_sd_configs', '{role: }', 'p.yml:4:5: role missing (one of: instance, baremetal)'],
+  ['openstack_sd_configs', '{role: invalid}', 'p.yml:4:6: unknown OpenStack SD role "invalid"'],
+  ['openstack_sd_configs', '{role: ""}', 'p.yml:4:6: unknown OpenStack SD role ""'],
+  ['openstack_sd_configs', '{role: }', 'p.yml:4:5: role missing (one of: instance, hypervisor, loadbalancer)'],
+  ['dockerswarm_sd_configs', '{host: x, role: invalid}', 'p.yml:4:15: invalid role invalid, expected tasks, services, or nodes'],
+  ['dockerswarm_sd_configs', '{host: x, role: ""}', 'p.yml:4:5: role missing (one of: tasks, services, nodes)'],
+])('the role of %s in %s is refused', (key, entry, text) => {
+  expect(failure(key, entry)).toBe(text)
+})

@@ -1,5 +1,6 @@
 import type { Labels } from '@narthex/model/labels'
 import type { RelabelRule } from '@narthex/relabel/relabel'
+import type { Sigv4Config } from './cloud-auth-config.ts'
 import { integer, list, string } from './codec.ts'
 import { ConfigError } from './config-error.ts'
 import type { DiscoveryConfig } from './discovery-config.ts'
@@ -64,6 +65,7 @@ export interface AlertmanagerTarget {
   readonly apiVersion: 'v2'
   readonly discovery: readonly DiscoveryConfig[]
   readonly http: HttpClientConfig
+  readonly sigv4?: Sigv4Config
   readonly relabelConfigs: readonly RelabelRule[]
   readonly alertRelabelConfigs: readonly RelabelRule[]
 }

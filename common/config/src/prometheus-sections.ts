@@ -1,3 +1,4 @@
+import { sigv4Config } from './cloud-auth-config.ts'
 import { boolean, choice, durationMs, float, integer, list, map, sizeBytes, string, text } from './codec.ts'
 import { checkStaticTargets, discoveries } from './discovery-config.ts'
 import { dropUndefined, httpClientConfig, tlsConfig } from './http-client-config.ts'
@@ -38,10 +39,15 @@ const alertmanagerTarget = object<AlertmanagerTarget>(
     apiVersion: field('api_version', apiVersion, 'v2'),
     relabelConfigs: field('relabel_configs', relabelRules('empty or null Alertmanager target relabeling rule'), []),
     alertRelabelConfigs: field('alert_relabel_configs', relabelRules('empty or null Alertmanager alert relabeling rule'), []),
+    sigv4: optional('sigv4', sigv4Config, { always: true }),
     discovery: inline(discoveries),
   },
   {
-    check({ relabelConfigs, discovery }, { fail }) {
+    check({ http, sigv4, relabelConfigs, discovery }, { fail }) {
+      const isKnownOtherwise = http.basicAuth !== undefined || http.authorization !== undefined || http.oauth2 !== undefined
+      if (sigv4 !== undefined && isKnownOtherwise) {
+        fail('at most one of basic_auth, authorization, oauth2, & sigv4 must be configured', 'sigv4')
+      }
       const problem = relabelConfigs.length === 0 ? checkStaticTargets(discovery) : undefined
       if (problem !== undefined) fail(problem, 'static_configs')
     },

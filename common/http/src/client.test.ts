@@ -7,7 +7,7 @@ import { createServer as createTlsServer } from 'node:https'
 import { connect, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { createHttpClient, type HttpClient } from './client.ts'
 import { BodyTooLargeError } from './client-errors.ts'
 
@@ -16,6 +16,7 @@ const clients: HttpClient[] = []
 const directories: string[] = []
 
 afterEach(async () => {
+  vi.useRealTimers()
   await Promise.all(clients.splice(0).map((client) => client.close()))
   for (const server of open.splice(0)) {
     server.closeAllConnections()
@@ -155,10 +156,9 @@ describe('a request', () => {
   })
 
   it('stops when the caller aborts', async () => {
-    const url = await serve(() => undefined)
     const abort = new AbortController()
+    const url = await serve(() => abort.abort())
     const answer = client(undefined).request({ url, signal: abort.signal })
-    setTimeout(() => abort.abort(), 20)
     await expect(answer).rejects.toThrow(/abort/i)
   })
 })
@@ -192,6 +192,7 @@ describe('authentication', () => {
   })
 
   it('reads a credentials file again when it changed', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] })
     const credentialsFile = join(directory(), 'token')
     writeFileSync(credentialsFile, 'one\n')
     const made = client({ ...defaultHttpClientConfig, authorization: { type: 'Bearer', credentialsFile } })
@@ -199,7 +200,8 @@ describe('authentication', () => {
     expect(text((await made.request({ url })).body)).toBe('Bearer one')
     writeFileSync(credentialsFile, 'second')
     utimesSync(credentialsFile, 1, 1)
-    await new Promise((resolve) => setTimeout(resolve, 1_050))
+    // Files are looked at once a second.
+    vi.setSystemTime(Date.now() + 1_000)
     expect(text((await made.request({ url })).body)).toBe('Bearer second')
   })
 

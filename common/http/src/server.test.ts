@@ -89,13 +89,21 @@ describe('listening', () => {
 
   it('answers what is running before it stops, and cuts what takes longer', async () => {
     let finish = (): void => undefined
+    const asked: (() => void)[] = []
+    const arrived = [0, 1].map(() => new Promise<void>((resolve) => asked.push(resolve)))
     const server = await createHttpServer({ listenAddress: ['127.0.0.1:0'], log, name: 'test' })
-    server.fastify.get('/slow', () => new Promise<string>((resolve) => (finish = () => resolve('done'))))
-    server.fastify.get('/never', () => new Promise<string>(() => undefined))
+    server.fastify.get('/slow', () => {
+      asked[0]!()
+      return new Promise<string>((resolve) => (finish = () => resolve('done')))
+    })
+    server.fastify.get('/never', () => {
+      asked[1]!()
+      return new Promise<string>(() => undefined)
+    })
     const [url] = await server.listen()
     const slow = call(`${url}/slow`)
     const never = call(`${url}/never`).catch((error: unknown) => String(error))
-    await new Promise((resolve) => setTimeout(resolve, 50))
+    await Promise.all(arrived)
     const stopped = server.close(300)
     finish()
     expect((await slow).body.toString()).toBe('done')

@@ -109,7 +109,8 @@ test('a server whose workers are stopped costs one deadline', async () => {
     for (const child of children) process.kill(child, 'SIGSTOP')
     const startMs = performance.now()
     expect(await ask()).toEqual(['nginx_up 0'])
-    expect(performance.now() - startMs).toBeLessThan(590)
+    // Its own limit is 5 s; that the answer comes before the client's is tested with a clock of the test's.
+    expect(performance.now() - startMs).toBeLessThan(4_500)
     for (const child of children) process.kill(child, 'SIGCONT')
     expect(await ask()).toContain('nginx_up 1')
   } finally {

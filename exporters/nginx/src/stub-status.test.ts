@@ -23,7 +23,8 @@ test.each([
 })
 
 test('a page of line feeds is refused at once', () => {
-  const startMs = performance.now()
+  // Processor time: a busy machine makes it no longer.
+  const before = process.cpuUsage()
   expect(() => parseStubStatus(`Active connections: 1${'\n'.repeat(60_000)}`)).toThrow('cannot read stub_status')
-  expect(performance.now() - startMs).toBeLessThan(200)
+  expect(process.cpuUsage(before).user / 1000).toBeLessThan(200)
 })

@@ -15,6 +15,19 @@ export interface AlertHttpClient {
   }): Promise<{ readonly status: number; readonly body: Uint8Array }>
 }
 
+/** The part of `@narthex/http/cloud-authorizer` that is used here. */
+export interface AlertAuthorizer {
+  /** The headers to add. */
+  authorize(request: {
+    readonly method: string
+    readonly url: URL
+    readonly headers: Readonly<Record<string, string>>
+    readonly body: Uint8Array
+  }): Promise<Record<string, string>>
+  /** The credentials were refused. */
+  forget(): void
+}
+
 export interface HttpDestinationOptions {
   /** Whole URL, for example `http://am:9093/api/v2/alerts`. */
   readonly url: string
@@ -22,6 +35,8 @@ export interface HttpDestinationOptions {
   readonly timeoutMs: number
   readonly relabelRules: readonly RelabelRule[]
   readonly userAgent: string
+  /** Makes each request one of a cloud account. */
+  readonly authorizer?: AlertAuthorizer
 }
 
 /** The URL alerts are posted to: scheme and address of a target, and the `path_prefix` of the configuration. */
@@ -32,22 +47,27 @@ export function alertsUrl(scheme: string, address: string, pathPrefix: string): 
 
 /** An alertmanager over HTTP. */
 export function createHttpDestination(options: HttpDestinationOptions): AlertDestination {
-  const { url, client, timeoutMs, relabelRules, userAgent } = options
+  const { url, client, timeoutMs, relabelRules, userAgent, authorizer } = options
   return {
     url,
     relabelRules,
     async send(alerts, signal) {
+      const method = 'POST'
       const headers = { 'content-type': 'application/json', 'user-agent': userAgent }
+      const body = JSON.stringify(alerts)
+      const added = (await authorizer?.authorize({ method, url: new URL(url), headers, body: Buffer.from(body) })) ?? {}
+      signal.throwIfAborted()
       // What an alertmanager answers is of no use; 64 KiB hold any error text.
       const answer = await client.request({
         url,
-        method: 'POST',
-        headers,
-        body: JSON.stringify(alerts),
+        method,
+        headers: { ...headers, ...added },
+        body,
         timeoutMs,
         bodyBytesMax: 65_536,
         signal,
       })
+      if (answer.status === 401 || answer.status === 403) authorizer?.forget()
       if (answer.status < 200 || answer.status > 299) throw new Error(`bad response status ${answer.status}`)
     },
   }

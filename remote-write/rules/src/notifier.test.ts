@@ -136,6 +136,37 @@ describe('destinations', () => {
   })
 })
 
+describe('alerts to an alertmanager of a cloud', () => {
+  test('bear what its account says, and a refusal forgets the credentials', async () => {
+    const asked: string[] = []
+    let forgotten = 0
+    let status = 200
+    const authorizer = {
+      authorize: ({ method, url, body }: { method: string; url: URL; body: Uint8Array }) => {
+        asked.push(`${method} ${url.pathname} ${Buffer.from(body).toString()}`)
+        return Promise.resolve({ authorization: 'signed' })
+      },
+      forget: () => void forgotten++,
+    }
+    const sent: Readonly<Record<string, string>>[] = []
+    const client = {
+      request: ({ headers }: { headers: Readonly<Record<string, string>> }) => {
+        sent.push(headers)
+        return Promise.resolve({ status, body: new Uint8Array(0) })
+      },
+    }
+    const url = 'http://am/api/v2/alerts'
+    const destination = createHttpDestination({ url, client, timeoutMs: 1000, relabelRules: [], userAgent: 'x', authorizer })
+    await destination.send([], new AbortController().signal)
+    expect([asked, sent[0]!['authorization'], forgotten]).toEqual([['POST /api/v2/alerts []'], 'signed', 0])
+    for (status of [401, 403, 500]) await expect(destination.send([], new AbortController().signal)).rejects.toThrow(`status ${status}`)
+    expect(forgotten).toBe(2)
+    // The rules end while the credentials are fetched.
+    await expect(destination.send([], AbortSignal.abort(new Error('stopped')))).rejects.toThrow('stopped')
+    expect(sent).toHaveLength(4)
+  })
+})
+
 function makeRelabelRule(rule: Partial<RelabelRule> & { readonly regexText?: string }): RelabelRule {
   const { regexText = '(.*)' } = rule
   const base = { sourceLabels: [], separator: ';', targetLabel: '', modulus: 0, replacement: '$1', action: 'replace' } as const

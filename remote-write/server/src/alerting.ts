@@ -5,11 +5,9 @@ import { builtinConfig as builtinAlertmanagerConfig } from '@narthex/alertmanage
 import { createHttpPoster } from '@narthex/alertmanager/notify/http-poster'
 import type { RuleFilter, RuleGroupsView } from '@narthex/api/backend'
 import { parseAlertmanagerConfig } from '@narthex/config/alertmanager-config'
-import type { HttpClientConfig } from '@narthex/config/http-client-config'
 import type { PrometheusConfig } from '@narthex/config/prometheus-config'
 import { parseRuleFile, type RuleGroupConfig } from '@narthex/config/rule-file'
-import { createHttpClient, type HttpClient } from '@narthex/http/client'
-import { alertsUrl, createDirectDestination, createHttpDestination } from '@narthex/rules/alert-destination'
+import { createDirectDestination } from '@narthex/rules/alert-destination'
 import { viewAlerts, viewRuleGroups } from '@narthex/rules/api-view'
 import { builtinRules, builtinRulesPath } from '@narthex/rules/builtin-rules'
 import { systemClock } from '@narthex/service/clock'
@@ -20,6 +18,7 @@ import type { Logger } from '@narthex/service/logger'
 import { Registry } from '@narthex/service/metrics'
 import { UserError } from '@narthex/service/user-error'
 import type { FastifyInstance } from 'fastify'
+import { noDestinations, openDestinations, type AlertDestinations } from './alert-destinations.ts'
 import { mountAlertmanager } from './alertmanager-routes.ts'
 import { toParseOptions } from './feature-flags.ts'
 import { createRuleChecks } from './rule-checks.ts'
@@ -50,8 +49,7 @@ export class AlertingParts {
   readonly #rules: RuleManager
   readonly #notifier: Notifier
   readonly #poster = createHttpPoster()
-  // One client a configuration object: it holds the connections. A reload brings new objects.
-  #clients: ReadonlyMap<HttpClientConfig, HttpClient> = new Map()
+  #destinations = noDestinations
   #embedded: Alertmanager | undefined
   // A new alertmanager registers its metrics anew.
   #alertmanagerRegistry = new Registry()
@@ -87,17 +85,10 @@ export class AlertingParts {
     const { settings } = this.#options
     const groups = this.#loadRules(config)
     const externalLabels = config.global.externalLabels.toRecord()
-    const clients = new Map<HttpClientConfig, HttpClient>()
-    let destinations: AlertDestination[]
-    try {
-      destinations = config.alerting.alertmanagers.length === 0 ? [await this.#useEmbedded()] : this.#makeDestinations(config, clients)
-    } catch (error) {
-      for (const client of clients.values()) await client.close()
-      throw error
-    }
-    const replaced = this.#clients
-    this.#clients = clients
-    this.#notifier.update({ externalLabels, relabelRules: config.alerting.alertRelabelConfigs, destinations })
+    const opened = await this.#openDestinations(config)
+    const replaced = this.#destinations
+    this.#destinations = opened
+    this.#notifier.update({ externalLabels, relabelRules: config.alerting.alertRelabelConfigs, destinations: opened.destinations })
     if (config.alerting.alertmanagers.length > 0) {
       await this.#embedded?.stop()
       this.#embedded = undefined
@@ -109,7 +100,7 @@ export class AlertingParts {
       externalLabels,
       externalUrl: settings.externalUrl,
     })
-    for (const client of replaced.values()) await client.close()
+    await replaced.close()
   }
 
   start(): void {
@@ -120,7 +111,7 @@ export class AlertingParts {
     await this.#rules.stop()
     await this.#notifier.stop(drainMs)
     await this.#embedded?.stop()
-    for (const client of this.#clients.values()) await client.close()
+    await this.#destinations.close()
     await this.#poster.close()
   }
 
@@ -162,27 +153,10 @@ export class AlertingParts {
     return groups
   }
 
-  #makeDestinations(config: PrometheusConfig, clients: Map<HttpClientConfig, HttpClient>): AlertDestination[] {
-    const destinations: AlertDestination[] = []
-    for (const target of config.alerting.alertmanagers) {
-      const client = clients.get(target.http) ?? createHttpClient(target.http)
-      clients.set(target.http, client)
-      for (const discovery of target.discovery) {
-        if (discovery.mechanism !== 'static') {
-          this.#options.log.warn(`alertmanagers found by ${discovery.mechanism}_sd_configs are not built yet; only static_configs are used`)
-          continue
-        }
-        for (const group of discovery.groups) {
-          for (const address of group.targets) {
-            const url = alertsUrl(target.scheme, address, target.pathPrefix)
-            const { timeoutMs, alertRelabelConfigs: relabelRules } = target
-            const userAgent = `Prometheus/${this.#options.settings.compatibleVersion}`
-            destinations.push(createHttpDestination({ url, client, timeoutMs, relabelRules, userAgent }))
-          }
-        }
-      }
-    }
-    return destinations
+  async #openDestinations({ alerting }: PrometheusConfig): Promise<AlertDestinations> {
+    const { log, settings } = this.#options
+    if (alerting.alertmanagers.length === 0) return { ...noDestinations, destinations: [await this.#useEmbedded()] }
+    return openDestinations(alerting, { log, userAgent: `Prometheus/${settings.compatibleVersion}` })
   }
 
   async #useEmbedded(): Promise<AlertDestination> {

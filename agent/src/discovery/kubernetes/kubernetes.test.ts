@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { StubApiServer } from './testkit/stub-api-server.ts'
 import { DiscoveryBench } from './testkit/discovery-bench.ts'
 import { owned, podAddress, realEndpoints, realNamespace, realNode, realPod, realService } from './testkit/objects.ts'
+import { watchFailuresMax } from './watch-list.ts'
 import { watchPoolOf } from './watch-pool.ts'
 
 let api: StubApiServer
@@ -138,15 +139,23 @@ describe('list and watch', () => {
   test('doubts its version after five failed watches, and asks for a list no older', async () => {
     api.set('pods', pod('a', '10.0.0.1'))
     bench.start({ apiServer })
-    await bench.until('watch', () => api.watchCount === 1)
-    api.refuse = ({ isWatch }) => (isWatch ? { status: 500, message: 'etcdserver: leader changed' } : undefined)
+    await bench.until('watch', () => api.watchCount === 1, 0)
+    let watchesBefore = 0
+    api.refuse = ({ isWatch }) => {
+      if (isWatch) return { status: 500, message: 'etcdserver: leader changed' }
+      watchesBefore ||= api.count('pods', true)
+      return undefined
+    }
     api.dropWatches()
+    // No time passes until the cut is noticed: a watch that lasted is a good one.
+    await bench.until('failure', () => bench.exposed('prometheus_sd_kubernetes_failures_total').join().endsWith(' 1'), 0)
     await bench.until('second list', () => api.count('pods', false) === 2, 1000)
     expect(api.requests.filter(({ isWatch }) => !isWatch)[1]!.query).toMatchObject({
       resourceVersion: '1001',
       resourceVersionMatch: 'NotOlderThan',
     })
-    expect(api.count('pods', true)).toBe(1 + 5)
+    // One was cut, four were refused.
+    expect(watchesBefore).toBe(watchFailuresMax)
   })
 
   test('does not doubt its version because quiet watches are cut again and again', async () => {

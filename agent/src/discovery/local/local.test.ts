@@ -121,8 +121,7 @@ function show(...processes: { pid: number; comm: string; port: number; environ?:
 
 /** Lets the I/O of a scan and its probes happen until the claim holds. */
 async function until(claim: () => boolean): Promise<void> {
-  for (let i = 0; i < 500 && !claim(); i++) await new Promise((resolve) => setTimeout(resolve, 2))
-  expect(claim()).toBe(true)
+  await expect.poll(claim, { interval: 2 }).toBe(true)
 }
 
 /** Moves to the next scan and waits until it is over. */

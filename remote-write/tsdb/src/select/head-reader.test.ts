@@ -165,7 +165,8 @@ describe('a reader in another thread', () => {
     const descriptor = head.descriptor()
     const worker = new Worker(new URL('./head-reader.test-worker.ts', import.meta.url), { workerData: descriptor })
     await once(worker, 'online')
-    await new Promise((resolve) => setTimeout(resolve, 50))
+    // Until it is seen in the middle of a query.
+    await expect.poll(() => Atomics.load(head.memory.control, 16 + descriptor.readerSlot), { interval: 1 }).not.toBe(0)
     await worker.terminate()
     head.releaseReader(descriptor)
     expect(head.descriptor().readerSlot).toBe(descriptor.readerSlot)
