@@ -106,29 +106,53 @@ export class Lane {
     while (!abort.aborted) {
       if (this.#wantedShards !== this.#shards.length) await this.#reshard()
       const frame = reader.tryNext()
-      if (frame !== undefined) await this.#enqueue(frame)
-      else if (reader.isBehind) await reader.load()
+      if (frame !== undefined) {
+        const waiting = this.#enqueue(frame)
+        if (waiting !== undefined) await waiting
+      } else if (reader.isBehind) await reader.load()
       else if (stopping.aborted || reader.isFinished) return this.flush()
       else await pulse.wait()
     }
   }
 
-  async #enqueue(frame: FrameRef): Promise<void> {
-    const { abort, pulse, stopping, onRead, onQueued } = this.#options
+  /** At once if there is room, as mostly; else a promise. */
+  #enqueue(frame: FrameRef): Promise<void> | undefined {
     // Before it is handed on: a frame that is read and not settled must hold the cursor back.
     this.#tracker.start(frame.sequence, frame.minTimeMs, frame.count)
     frame.chunk?.hold()
     // Frames of an earlier run may name targets by other numbers: they are finished before frames of this run begin.
-    if (this.#run !== undefined && frame.run !== this.#run) await this.#untilIdle()
+    if (this.#run !== undefined && frame.run !== this.#run) return this.#enqueueLater(frame)
     this.#run = frame.run
-    onRead(frame)
-    const shard = this.#shards[frame.layout.target % this.#shards.length]!
+    this.#options.onRead(frame)
+    const shard = this.#shardOf(frame)
+    if (!shard.hasRoom(frame.count)) return this.#enqueueWithRoom(shard, frame)
+    this.#queue(shard, frame, false)
+    return undefined
+  }
+
+  async #enqueueLater(frame: FrameRef): Promise<void> {
+    await this.#untilIdle()
+    this.#run = frame.run
+    this.#options.onRead(frame)
+    await this.#enqueueWithRoom(this.#shardOf(frame), frame)
+  }
+
+  async #enqueueWithRoom(shard: Shard, frame: FrameRef): Promise<void> {
+    const { abort, pulse } = this.#options
     const hadToWait = !shard.hasRoom(frame.count)
     while (!shard.hasRoom(frame.count) && !abort.aborted) await pulse.wait()
-    if (abort.aborted) return
+    if (!abort.aborted) this.#queue(shard, frame, hadToWait)
+  }
+
+  #queue(shard: Shard, frame: FrameRef, hadToWait: boolean): void {
+    const { onQueued, stopping } = this.#options
     shard.enqueue(frame)
     onQueued(frame, hadToWait)
     if (stopping.aborted) shard.flush()
+  }
+
+  #shardOf(frame: FrameRef): Shard {
+    return this.#shards[frame.layout.target % this.#shards.length]!
   }
 
   #setShards(): void {

@@ -102,16 +102,11 @@ export class RequestBuilder {
       if (version === 1) this.#addSlice1(slice, prepared, oldestMs)
       else this.#addSlice2(slice, prepared, oldestMs, metadata.isDue(frame) ? families : undefined)
     }
-    const bytes = writer.view()
-    // Nobody has the last body any more. Its memory goes back now: the collector sees only a small object, and would let megabytes a second
-    // pile up behind those.
-    this.#body?.transfer(0)
-    const body = compress(bytes)
-    this.#body = body.buffer
+    const uncompressedBytes = writer.length
     return {
       version,
-      body,
-      uncompressedBytes: bytes.length,
+      body: version === 1 ? this.#compress1() : this.#writer2.block(),
+      uncompressedBytes,
       items: { samples: writer.sampleCount, histograms: writer.histogramCount, exemplars: writer.exemplarCount },
       leftOut: {
         byRules: this.#byRules,
@@ -121,6 +116,15 @@ export class RequestBuilder {
       },
       maxTimeMs: this.#maxTimeMs,
     }
+  }
+
+  #compress1(): Uint8Array {
+    // Nobody has the last body any more. Its memory goes back now: the collector sees only a small object, and would let megabytes a second
+    // pile up behind those.
+    this.#body?.transfer(0)
+    const body = compress(this.#writer1.view())
+    this.#body = body.buffer
+    return body
   }
 
   #addSlice1(slice: FrameSlice, prepared: PreparedLayout, oldestMs: number): void {
@@ -178,7 +182,7 @@ export class RequestBuilder {
     }
     // What a target says that did not change its series: all of them in their order, at one time.
     if (places === undefined && families === undefined && !hasTimes && !this.#columns.hasIndexes && timeMs >= oldestMs) {
-      writer.seriesRun(seriesRefs, seriesRefOffsets, slice.from, slice.to, map, words)
+      writer.similarRun(seriesRefs, seriesRefOffsets, slice.from, slice.to, map, words)
       if (timeMs > this.#maxTimeMs) this.#maxTimeMs = timeMs
       return
     }

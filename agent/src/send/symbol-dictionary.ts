@@ -41,6 +41,8 @@ export class SymbolDictionary {
   // Per number: the request in which it was seen last, and its reference there.
   #seenIn = new Uint32Array(1024)
   #references = new Uint32Array(1024)
+  /** Per number: how many layouts have it, up to two. */
+  #layoutCounts = new Uint8Array(1024)
   #request = 0
 
   /** Requests are built one after the other; each one begins here. */
@@ -49,6 +51,7 @@ export class SymbolDictionary {
       this.#numbers = new Map()
       this.#generation++
       this.#seenIn.fill(0)
+      this.#layoutCounts.fill(0)
     }
     this.#request++
   }
@@ -69,14 +72,28 @@ export class SymbolDictionary {
     const request = this.#request
     const seenIn = this.#seenIn
     const references = this.#references
+    const layoutCounts = this.#layoutCounts
     symbols.request = request
+    let hasOwn = false
     for (let i = 0; i < numbers.length; i++) {
       const number = numbers[i]!
       if (seenIn[number] !== request) {
+        if (layoutCounts[number] === 1) {
+          hasOwn = true
+          continue
+        }
         seenIn[number] = request
         references[number] = writer.addSymbolField(symbolBytes, offsets[i]!, offsets[i + 1]!)
       }
       map[i + 1] = references[number]!
+    }
+    if (!hasOwn) return
+    // Last, so that they get references of the same length as those of the next layout: its series are written by these (`similarRun`).
+    for (let i = 0; i < numbers.length; i++) {
+      const number = numbers[i]!
+      if (seenIn[number] === request) continue
+      seenIn[number] = request
+      map[i + 1] = references[number] = writer.addSymbolField(symbolBytes, offsets[i]!, offsets[i + 1]!)
     }
   }
 
@@ -114,7 +131,11 @@ export class SymbolDictionary {
     if (symbolCount > sharedSymbolsMax) symbols = { kind: 'own', offsets, map, seenIn: new Uint32Array(symbolCount + 1) }
     else {
       const numbers = new Uint32Array(symbolCount)
-      for (let i = 0; i < symbolCount; i++) numbers[i] = this.#numberOf(symbolText(symbolBytes, offsets, i + 1))
+      for (let i = 0; i < symbolCount; i++) {
+        const number = this.#numberOf(symbolText(symbolBytes, offsets, i + 1))
+        numbers[i] = number
+        if (this.#layoutCounts[number]! < 2) this.#layoutCounts[number]!++
+      }
       symbols = { kind: 'shared', generation: this.#generation, numbers, offsets, map, request: 0 }
     }
     this.#layouts.set(layout, symbols)
@@ -129,6 +150,9 @@ export class SymbolDictionary {
     if (number >= this.#seenIn.length) {
       this.#seenIn = grow(this.#seenIn)
       this.#references = grow(this.#references)
+      const counts = new Uint8Array(this.#seenIn.length)
+      counts.set(this.#layoutCounts)
+      this.#layoutCounts = counts
     }
     return number
   }

@@ -49,6 +49,8 @@ export interface FrameLogOptions {
 
 export const defaultBytesMax = 4 * 2 ** 30
 const defaultTailBytesMax = 16 * 2 ** 20
+/** Of frames in memory this much stays for readers that are still behind them: they come from the disk, and read these there, too. */
+const tailBytesForLate = 2 ** 20
 const defaultRingBytesMax = 64 * 2 ** 20
 const complaintIntervalMs = 10_000
 /** A segment that cannot be read for want of something that others give back is tried again after this. */
@@ -393,13 +395,22 @@ export class FrameLog implements FrameSink {
   /** Frames leave memory when every reader has them, or when there are too many; what the disk has not taken stays longest. */
   #trimTail(): void {
     const tail = this.#tail
+    // The first frame that somebody gets from here next, and the first that somebody will get.
+    let wanted = this.#nextSequence
     let read = this.#nextSequence
-    for (const remote of this.#remotes.values()) read = Math.min(read, remote.position)
+    for (const { readers } of this.#remotes.values()) {
+      for (const { position, isFinished } of readers) {
+        if (isFinished) continue
+        read = Math.min(read, position)
+        if (position >= tail.firstSequence) wanted = Math.min(wanted, position)
+      }
+    }
+    const lateBytesMax = Math.min(tailBytesForLate, this.#tailBytesMax)
     for (;;) {
       const first = tail.firstSequence
       if (first === Infinity) return
       if (first < this.#unwritten) {
-        if (first >= read && tail.bytes <= this.#tailBytesMax) return
+        if (first >= read && tail.bytes <= (first >= wanted ? this.#tailBytesMax : lateBytesMax)) return
         tail.shift()
       } else {
         if (tail.bytes <= this.#ringBytesMax) return

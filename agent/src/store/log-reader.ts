@@ -180,7 +180,7 @@ export class LogReader {
       return true
     }
     // What this window knew, the next one may need.
-    this.#layouts = new Map([...this.#layouts, ...segment.layouts])
+    for (const [key, layout] of segment.layouts) this.#layouts.set(key, layout)
     this.#windowBytes = segment.needsWhole ? Infinity : segment.offset === 0 ? this.#windowBytes * 2 : windowBytes
     this.#windowStart += segment.offset
     segment.release()

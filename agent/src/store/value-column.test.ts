@@ -45,3 +45,10 @@ test.each([
 ])('stores %d in %d bytes', (value, bytes) => {
   expect(roundTrip(new Uint32Array(Float64Array.of(value).buffer)).bytes).toBe(bytes)
 })
+
+test('words that do not begin at a multiple of eight bytes are the same values', () => {
+  const all = new Uint32Array([0, ...new Uint32Array(Float64Array.of(1, -0.25, 3e300).buffer)])
+  const words = all.subarray(1)
+  expect(words.byteOffset % 8).toBe(4)
+  expect(roundTrip(words)).toEqual(roundTrip(words.slice()))
+})

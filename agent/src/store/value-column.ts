@@ -16,13 +16,14 @@ const billionthsMax = 2 ** 47
  * as eight bytes. Returns the offset behind the column; needs room for `valueBytesMax` a value.
  */
 export function putValues(bytes: Uint8Array, at: number, words: Uint32Array, count: number): number {
+  // Two halves stored and read as one number would wait for each other: that was a quarter of the time here.
+  const isAligned = words.byteOffset % 8 === 0
+  const values = isAligned ? new Float64Array(words.buffer, words.byteOffset, count) : new Float64Array(words.slice(0, 2 * count).buffer)
   let next = at
   for (let i = 0; i < count; i++) {
     const low = words[2 * i]!
     const high = words[2 * i + 1]!
-    scratchWords[0] = low
-    scratchWords[1] = high
-    const value = scratch[0]!
+    const value = values[i]!
     let whole = value
     let kind = 0
     if (Math.floor(value) !== value) {

@@ -1,4 +1,5 @@
 import { ByteWriter } from '@narthex/bytes/byte-writer'
+import type { RunPattern } from './run-pattern.ts'
 import {
   putExemplarValue,
   putInt64,
@@ -9,6 +10,10 @@ import {
   timestampBytesMax,
   uvarintBytes,
 } from './sample-field.ts'
+import type { TimeWords } from './sample-field.ts'
+import { appendElements, SimilarRuns } from './similar-runs.ts'
+import { copyDistanceMax } from './snappy-elements.ts'
+import { bodyBytesMax, SnappyError } from './snappy.ts'
 
 /**
  * Builds a remote-write 2.0 request (FORMAT.md, "2.0") from columns. Symbols come as whole tables in wire form, series as
@@ -16,7 +21,10 @@ import {
  */
 export class RemoteWrite2Writer {
   #symbols = new ByteWriter(16 * 1024)
+  /** Series behind those that are compressed already. */
   #series = new ByteWriter(64 * 1024)
+  readonly #similar = new SimilarRuns()
+  #block = new ByteWriter(0)
   #text = new ByteWriter(256)
   #sample = new SampleField()
   #symbolCount = 0
@@ -33,12 +41,13 @@ export class RemoteWrite2Writer {
 
   /** Uncompressed bytes so far. */
   get length(): number {
-    return this.#symbols.length + this.#series.length
+    return this.#symbols.length + this.#similar.length + this.#series.length
   }
 
   reset(): void {
     this.#symbols.reset()
     this.#series.reset()
+    this.#similar.reset()
     this.#symbols.u8(0x22)
     this.#symbols.u8(0)
     this.#symbolCount = 1
@@ -130,7 +139,60 @@ export class RemoteWrite2Writer {
    * words[2 * i] (low) and words[2 * i + 1].
    */
   seriesRun(refs: Uint8Array, offsets: Uint32Array, from: number, to: number, map: Uint32Array | undefined, words: Uint32Array): void {
+    this.#putRun(refs, offsets, from, to, map, words, this.#sample.timeWords, undefined)
+  }
+
+  /**
+   * As `seriesRun`, in a third of its time if the request has a layout with the same references already; such a request is to be had from `block`
+   * only, as most of its bytes are nowhere.
+   */
+  similarRun(refs: Uint8Array, offsets: Uint32Array, from: number, to: number, map: Uint32Array, words: Uint32Array): void {
     const time = this.#sample.timeWords
+    const similar = this.#similar
+    if (time.bytes === 0 || offsets[to]! - offsets[from]! > copyDistanceMax) {
+      this.#putRun(refs, offsets, from, to, map, words, time, undefined)
+      return
+    }
+    const pattern = similar.find(refs) ?? similar.begin(refs, offsets)
+    pattern.reserve(to)
+    const likeFrom = Math.min(to, Math.max(from, pattern.from))
+    const likeTo = Math.max(likeFrom, Math.min(to, pattern.to))
+    this.#putRun(refs, offsets, from, likeFrom, map, words, time, pattern)
+    if (likeFrom < likeTo && !this.#addSimilar(pattern, likeFrom, likeTo, map, words, time)) {
+      pattern.forgetPlan()
+      this.#putRun(refs, offsets, likeFrom, likeTo, map, words, time, pattern)
+    }
+    this.#putRun(refs, offsets, likeTo, to, map, words, time, pattern)
+    pattern.words.set(words.subarray(2 * from, 2 * to), 2 * from)
+    pattern.hold(from, to, map, time)
+  }
+
+  #addSimilar(pattern: RunPattern, from: number, to: number, map: Uint32Array, words: Uint32Array, time: TimeWords): boolean {
+    const similar = this.#similar
+    if (!similar.fits(pattern, from, to, map, time, similar.length + this.#series.length)) return false
+    this.#compressSeries()
+    if (!similar.add(pattern, from, to, map, words, time)) return false
+    this.sampleCount += to - from
+    return true
+  }
+
+  #compressSeries(): void {
+    this.#similar.addBytes(this.#series.bytes, 0, this.#series.length)
+    this.#series.reset()
+  }
+
+  /** Places are where each series begins, for the pattern. */
+  #putRun(
+    refs: Uint8Array,
+    offsets: Uint32Array,
+    from: number,
+    to: number,
+    map: Uint32Array | undefined,
+    words: Uint32Array,
+    time: TimeWords,
+    pattern: RunPattern | undefined,
+  ): void {
+    if (from === to) return
     if (time.bytes === 0) {
       for (let i = from; i < to; i++) this.seriesNow(refs, offsets[i]!, offsets[i + 1]!, map, words[2 * i]! | 0, words[2 * i + 1]! | 0)
       return
@@ -143,9 +205,12 @@ export class RemoteWrite2Writer {
     const timeLow = time.low
     const timeHigh = time.high
     const timeBytes = time.bytes
+    const places = pattern?.places
+    const before = this.#similar.length
     let at = out.length
     for (let i = from; i < to; i++) {
       const fieldStart = at
+      if (places !== undefined) places[i] = before + fieldStart
       const start = offsets[i]!
       const end = offsets[i + 1]!
       at += 2
@@ -242,7 +307,20 @@ export class RemoteWrite2Writer {
     out.length = closeField(bytes, this.#opened, next)
   }
 
-  /** The whole request, valid until the next call. */
+  /** The whole request as one snappy block, valid until the next call. Throws `SnappyError` if it is longer than `bodyBytesMax`. */
+  block(): Uint8Array {
+    const { length } = this
+    if (length > bodyBytesMax) throw new SnappyError(`snappy: cannot compress: want at most ${bodyBytesMax} bytes, got ${length}`)
+    const block = this.#block
+    block.reset()
+    block.uvarint(length)
+    appendElements(block, this.#symbols.bytes, 0, this.#symbols.length)
+    this.#compressSeries()
+    block.raw(this.#similar.elements)
+    return block.view()
+  }
+
+  /** The whole request, valid until the next call; without `similarRun`. */
   view(): Uint8Array {
     const body = this.#symbols
     const symbolBytes = body.length

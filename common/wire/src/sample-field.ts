@@ -3,6 +3,13 @@ import type { ByteWriter } from '@narthex/bytes/byte-writer'
 /** Longest `samples` field: tag, length, tag + 8 value bytes, tag + 10 time bytes. */
 export const sampleFieldBytesMax = 21
 
+/** A `timestamp` field: its first eight bytes as two words, low first, and how many of them are meant; 0 = it is longer. */
+export interface TimeWords {
+  readonly low: number
+  readonly high: number
+  readonly bytes: number
+}
+
 /** Writes the `samples` field of both remote-write versions; remembers the varint of the last time, which most samples share. */
 export class SampleField {
   #timeMs = NaN
@@ -16,8 +23,8 @@ export class SampleField {
     this.#timeLength = timeMs === 0 ? 0 : putInt64(this.#timeBytes, 0, timeMs)
   }
 
-  /** The `timestamp` field as it follows a value: its first eight bytes as two words, low first, and how many of them are meant; 0 = longer. */
-  get timeWords(): { readonly low: number; readonly high: number; readonly bytes: number } {
+  /** The `timestamp` field as it follows a value. */
+  get timeWords(): TimeWords {
     const bytes = this.#timeLength === 0 ? 0 : 1 + this.#timeLength
     if (bytes === 0 || bytes > 8) return { low: 0, high: 0, bytes: 0 }
     const field = new DataView(new ArrayBuffer(8))
