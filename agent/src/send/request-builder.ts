@@ -12,6 +12,7 @@ import type { FrameRef } from '../store/sample-frame.ts'
 import { createCounts } from './item-counts.ts'
 import type { ItemCounts } from './item-counts.ts'
 import type { LayoutPreparer, PreparedLayout } from './prepared-layout.ts'
+import { RunChoice } from './run-choice.ts'
 import type { MessageVersion } from './verdict.ts'
 
 /** The place of a sample that is left out for its age; -1 is one that a rule left out. */
@@ -73,6 +74,8 @@ export class RequestBuilder {
   /** References of exemplar labels in the 2.0 request being built. */
   #exemplarSymbols = new Map<string, number>()
   #maxTimeMs = 0
+  readonly #runChoice = new RunChoice()
+  #isSimilar = false
 
   constructor(preparer: LayoutPreparer, wanted: Wanted) {
     this.#preparer = preparer
@@ -89,6 +92,7 @@ export class RequestBuilder {
     this.#maxTimeMs = 0
     const writer = version === 1 ? this.#writer1 : this.#writer2
     writer.reset()
+    this.#isSimilar = this.#runChoice.next()
     this.#preparer.symbols.beginRequest()
     const families = new Map<FamilyMetadata, FamilyRefs>()
     for (const slice of slices) {
@@ -103,9 +107,11 @@ export class RequestBuilder {
       else this.#addSlice2(slice, prepared, oldestMs, metadata.isDue(frame) ? families : undefined)
     }
     const uncompressedBytes = writer.length
+    const body = version === 1 ? this.#compress1() : this.#writer2.block()
+    if (version === 2) this.#runChoice.take(this.#isSimilar, body.length, writer.sampleCount)
     return {
       version,
-      body: version === 1 ? this.#compress1() : this.#writer2.block(),
+      body,
       uncompressedBytes,
       items: { samples: writer.sampleCount, histograms: writer.histogramCount, exemplars: writer.exemplarCount },
       leftOut: {
@@ -182,7 +188,8 @@ export class RequestBuilder {
     }
     // What a target says that did not change its series: all of them in their order, at one time.
     if (places === undefined && families === undefined && !hasTimes && !this.#columns.hasIndexes && timeMs >= oldestMs) {
-      writer.similarRun(seriesRefs, seriesRefOffsets, slice.from, slice.to, map, words)
+      if (this.#isSimilar) writer.similarRun(seriesRefs, seriesRefOffsets, slice.from, slice.to, map, words)
+      else writer.seriesRun(seriesRefs, seriesRefOffsets, slice.from, slice.to, map, words)
       if (timeMs > this.#maxTimeMs) this.#maxTimeMs = timeMs
       return
     }
