@@ -5,6 +5,8 @@ const connectTimeoutMs = 10_000
 const sendBytesKept = 256 * 1024
 const readBytes = 64 * 1024
 const readersKept = 16
+/** A socket with much to read is read up to 32 times in a turn of the event loop; not when what is done with it takes longer than this. */
+const turnMsMax = 20
 
 /** Where a connection goes. */
 export interface Address {
@@ -54,14 +56,20 @@ export class Connection {
   #isKept = false
   #isReading = false
   #isGone = false
+  #turnMs = 0
+  #ownMs = 0
 
   constructor(host: string, { hostname, port, lookup }: Address, owner: ConnectionOwner) {
     this.host = host
     this.#owner = owner
     const buffer = sharedBuffer ?? new Uint8Array(readBytes)
     const callback = (length: number): boolean => {
+      const started = performance.now()
       this.#read(buffer.subarray(0, length))
-      return true
+      const spentMs = performance.now() - started
+      this.#turnMs += spentMs
+      this.#ownMs += spentMs
+      return this.#turnMs < turnMsMax || this.#pause()
     }
     this.#socket = connect({ host: hostname, port, noDelay: true, keepAlive: true, lookup, onread: { buffer, callback } })
     // Neither a timeout of the socket's nor an event of its own: each takes memory as long as the connection lives.
@@ -74,6 +82,8 @@ export class Connection {
   /** Sends `text`, Latin-1, and `body`, which may change when this returns, and reads the answer. */
   ask(user: ConnectionUser, text: string, body: Uint8Array | undefined): void {
     this.#hasAnswered = false
+    this.#turnMs = 0
+    this.#ownMs = 0
     this.#user = user
     this.#reader = idleReaders.pop() ?? new AnswerReader()
     this.#reader.begin(user)
@@ -103,6 +113,24 @@ export class Connection {
     this.#socket.write(buffer)
     // Still to be written, or too large to be kept.
     if (this.#socket.writableLength > 0 || sendBuffer.length > sendBytesKept) sendBuffer = new Uint8Array(0)
+  }
+
+  /** The rest is read in the next turn. */
+  #pause(): false {
+    const paused = performance.now()
+    setImmediate(() => {
+      this.#turnMs = 0
+      this.#ownMs += performance.now() - paused
+      if (!this.#isGone) this.#socket.resume()
+    })
+    return false
+  }
+
+  /** Milliseconds that the exchange took on this side since this was asked last: the other side is not to blame for them. */
+  takeOwnMs(): number {
+    const own = this.#ownMs
+    this.#ownMs = 0
+    return own
   }
 
   #read(bytes: Uint8Array): void {

@@ -174,3 +174,47 @@ it('leaves https to the general client', () => {
   expect(isDirect(undefined, new URL('https://a/'))).toBe(false)
   expect(isDirect(undefined, new URL('http://user:password@a/'))).toBe(false)
 })
+
+describe('a taker that needs its time', () => {
+  /** Reads a large answer, busy for `pieceMs` with each piece; resolves with the pieces and the error. */
+  async function read(url: URL, timeoutMs: number, pieceMs: number): Promise<{ pieces: number; error: unknown }> {
+    let pieces = 0
+    const ended = Promise.withResolvers<unknown>()
+    const taker: ExchangeTaker = {
+      bodyBytesMax: 2 ** 30,
+      wantsHeaders: false,
+      wantsBody: () => true,
+      open: () => ({
+        push() {
+          pieces++
+          const until = performance.now() + pieceMs
+          while (performance.now() < until);
+        },
+      }),
+      take: () => {},
+      onEnd: (error) => ended.resolve(error),
+    }
+    new Exchanger(client, timeoutMs, taker).start(prepareRequest('GET', url, {}), '', undefined)
+    return { error: await ended.promise, pieces }
+  }
+
+  it('does not use up the time of the other side, and lets others have their turn', async () => {
+    const body = Buffer.alloc(4 * 2 ** 20, 'x')
+    const url = await serve((_request, response) => response.end(body))
+    let turns = 0
+    const timer = setInterval(() => turns++, 1)
+    const { error, pieces } = await read(url, 500, 25)
+    clearInterval(timer)
+    expect(error).toBeUndefined()
+    // More than three times the timeout.
+    expect(pieces * 25).toBeGreaterThan(1500)
+    expect(turns).toBeGreaterThan(pieces / 4)
+  })
+
+  it('does not save one that stops in the middle', async () => {
+    const url = await serve((_request, response) => void response.write(Buffer.alloc(2 ** 20, 'x')))
+    const { error, pieces } = await read(url, 100, 5)
+    expect(String(error)).toContain('context deadline exceeded')
+    expect(pieces).toBeGreaterThan(1)
+  })
+})

@@ -211,8 +211,13 @@ export class Exchanger implements ConnectionUser {
     this.#connection?.close(reason instanceof Error ? reason : new Error('context canceled'))
   }
 
-  /** The deadline has passed. */
+  /** The deadline has passed: what reading the answer took here comes on top, as in Prometheus, which reads when all has come. */
   expire(): void {
+    const ownMs = this.#connection?.takeOwnMs() ?? 0
+    if (ownMs >= 1) {
+      this.#timer = setTimeout(onDeadline, ownMs, this)
+      return
+    }
     this.cancel(new HttpTimeoutError(this.#timeoutMs))
   }
 

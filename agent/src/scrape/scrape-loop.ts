@@ -17,6 +17,7 @@ import { TargetReading } from './target-reading.ts'
 import type { TargetShard } from './target-shard.ts'
 import { untilNextTurnMs } from './target.ts'
 import type { Target } from './target.ts'
+import { finishSteps } from './target-series.ts'
 import type { TargetSeries } from './target-series.ts'
 
 export type TargetHealth = 'unknown' | 'up' | 'down'
@@ -74,6 +75,8 @@ export class ScrapeLoop {
   #clockOffsetMs = 0
   #lastStartMs = 0
   readonly #reading: TargetReading
+  /** What is left to write of the scrape under way. */
+  #unwritten: Iterator<void> | undefined
 
   constructor(options: ScrapeLoopOptions) {
     this.config = options.config
@@ -124,9 +127,12 @@ export class ScrapeLoop {
     )
   }
 
-  /** Stops at once, a scrape under way included, and writes nothing more. */
+  /** Stops at once, a scrape under way included, and writes nothing more when it returns. */
   stop(): void {
     this.#stopped = true
+    // It was scraped, so it is kept.
+    if (this.#unwritten !== undefined) finishSteps(this.#unwritten)
+    this.#unwritten = undefined
     this.#reading.close()
     this.#fetcher.cancel(new Error('context canceled'))
     this.#context.clock.clearTimer(this.#timer)
@@ -196,7 +202,8 @@ export class ScrapeLoop {
     }
     if (this.#stopped) return
     const durationSeconds = (clock.elapsed() - started) / 1000
-    this.#write(timeMs, durationSeconds, bodyBytes, reading.hasRead, failure)
+    const writing = this.#write(timeMs, durationSeconds, bodyBytes, reading.hasRead, failure)
+    if (writing !== undefined) await writing
     this.#count(failure)
     this.health = failure === undefined ? 'up' : 'down'
     this.lastError = failure === undefined ? '' : messageOf(failure)
@@ -212,7 +219,7 @@ export class ScrapeLoop {
     if (scrapeFailureLogFile !== undefined) failureLogs.add(scrapeFailureLogFile, jobName, this.target.url, err)
   }
 
-  #write(timeMs: number, durationSeconds: number, bodyBytes: number, isRead: boolean, failure: unknown): void {
+  #write(timeMs: number, durationSeconds: number, bodyBytes: number, isRead: boolean, failure: unknown): Promise<void> | undefined {
     const { sink, clock } = this.#context
     const { counts } = this.series
     const report = [
@@ -226,8 +233,17 @@ export class ScrapeLoop {
       const isTooLarge = failure instanceof ScrapeError && failure.failure === 'body-size-limit'
       report.push(this.target.timeoutMs / 1000, this.config.sampleLimit, isTooLarge ? -1 : bodyBytes)
     }
-    if (failure === undefined) this.series.write(sink, timeMs, clock.now(), report)
-    else this.series.writeFailure(sink, timeMs, report)
+    if (failure !== undefined) this.series.writeFailure(sink, timeMs, report)
+    else if (this.series.layoutCount === 1) this.series.write(sink, timeMs, clock.now(), report)
+    else return this.#writeInTurns(this.series.writeSteps(sink, timeMs, clock.now(), report))
+    return undefined
+  }
+
+  /** A large target's frames, one in each turn of the event loop: other scrapes are due meanwhile. */
+  async #writeInTurns(steps: Iterator<void>): Promise<void> {
+    this.#unwritten = steps
+    while (this.#unwritten !== undefined && steps.next().done !== true) await nextTurn()
+    this.#unwritten = undefined
   }
 
   #count(failure: unknown): void {
@@ -259,6 +275,8 @@ export class ScrapeLoop {
     this.#lastStartMs = startedMs
   }
 }
+
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)

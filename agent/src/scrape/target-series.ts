@@ -181,7 +181,17 @@ export class TargetSeries {
 
   /** Writes what was read: every sample, stale markers for series that are gone, and the report series. */
   write(sink: FrameSink, timeMs: number, nowMs: number, report: readonly number[]): void {
-    this.#writer.write(sink, timeMs, nowMs, report, this.#answer)
+    finishSteps(this.writeSteps(sink, timeMs, nowMs, report))
+  }
+
+  /** As `write`, one step for each of the target's layouts. Everything else has to wait for the last one; `finishSteps` takes all at once. */
+  writeSteps(sink: FrameSink, timeMs: number, nowMs: number, report: readonly number[]): Iterator<void> {
+    return this.#writer.writeSteps(sink, timeMs, nowMs, report, this.#answer)
+  }
+
+  /** How many steps `writeSteps` has. */
+  get layoutCount(): number {
+    return this.#parts.parts.length
   }
 
   /** Writes the report series of a scrape that failed, and stale markers for all others if they have none yet. */
@@ -294,4 +304,8 @@ export class TargetSeries {
     else if (kind === entryHelp) families.set(parser.name(), { help: parser.text() })
     else families.set(parser.name(), { unit: parser.text() })
   }
+}
+
+export function finishSteps(steps: Iterator<void>): void {
+  while (steps.next().done !== true);
 }

@@ -55,8 +55,17 @@ export class TargetWriter {
     this.#before = before
   }
 
-  /** As TargetSeries': the samples are in the columns, what belongs to no series' column in `answer`. */
-  write(sink: FrameSink, timeMs: number, nowMs: number, report: readonly number[], answer: AnswerOutcome): void {
+  /**
+   * As TargetSeries': the samples are in the columns, what belongs to no series' column in `answer`. Each step writes one part; nothing may be read
+   * into the columns before the last.
+   */
+  *writeSteps(
+    sink: FrameSink,
+    timeMs: number,
+    nowMs: number,
+    report: readonly number[],
+    answer: AnswerOutcome,
+  ): Generator<void, void, void> {
     const columns = this.#columns
     for (let i = 0; i < this.#reportCount; i++) columns.setValue(i, report[i]!)
     this.#endBefore(sink, timeMs)
@@ -74,6 +83,7 @@ export class TargetWriter {
       if (isTimed) this.#writeTimed(sink, timeMs, nowMs, part, answer)
       else if (isRich) this.#writeRich(sink, timeMs, part, exemplars)
       else sink.append({ layout, indexes: undefined, times: timeMs, words: wordsFrom(columns.words, first), count: layout.seriesCount })
+      yield
     }
   }
 
