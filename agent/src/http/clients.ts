@@ -30,10 +30,6 @@ export function createClients(config: HttpClientConfig | undefined, defaults: Ht
 }
 
 /** True for an answer that sends us elsewhere: the general client asks again and follows, if the configuration wants that. */
-export function isRedirect(status: number, headers: Readonly<Record<string, string>>): boolean {
-  return headers['location'] !== undefined && isRedirectStatus(status)
-}
-
-export function isRedirectStatus(status: number): boolean {
-  return status === 301 || status === 302 || status === 303 || status === 307 || status === 308
+export function isRedirect(status: number, location: string | undefined): boolean {
+  return location !== undefined && [301, 302, 303, 307, 308].includes(status)
 }

@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http'
 import type { HttpRequest } from '@narthex/http/client'
 import { BodyTooLargeError } from '@narthex/http/client-errors'
-import { isRedirectStatus } from '../http/clients.ts'
+import { isRedirect } from '../http/clients.ts'
 import type { Clients } from '../http/clients.ts'
 import type { AnswerHead } from '../http/answer-head.ts'
 import type { PieceTaker } from '../http/answer-reader.ts'
@@ -192,7 +192,7 @@ class DirectAsk implements ExchangeTaker {
   }
 
   take(head: AnswerHead, body: Uint8Array, isStreamed: boolean): void {
-    this.#isRedirected = head.location !== undefined && isRedirectStatus(head.status)
+    this.#isRedirected = isRedirect(head.status, head.location)
     if (this.#isRedirected) return
     checkStatus(head.status)
     if (isStreamed) this.#intake.end()

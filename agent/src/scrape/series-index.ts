@@ -1,6 +1,8 @@
 import { ByteWriter } from '@narthex/bytes/byte-writer'
 import { SeededHash } from '@narthex/bytes/seeded-hash'
 import type { Labels } from '@narthex/model/labels'
+import { uvarintBytes } from '@narthex/wire/sample-field'
+import { locateSymbols } from '@narthex/wire/symbol-table'
 import type { SeriesLayout } from '../store/frame.ts'
 
 /** The part of a layout that says which series it has. */
@@ -148,24 +150,22 @@ function eachSeries(list: SeriesList, onSeries: (series: number) => void): void 
   const lows = new Int32Array(symbolCount + 1)
   const highs = new Int32Array(symbolCount + 1)
   const view = new DataView(symbolBytes.buffer, symbolBytes.byteOffset, symbolBytes.length)
-  let at = 0
+  const offsets = locateSymbols(symbolBytes, symbolCount)
   for (let ref = 1; ref <= symbolCount; ref++) {
-    at++
-    const length = varintAt(symbolBytes, at)
-    at += varintBytes(length)
-    hash.of(view, at, length)
+    const start = offsets[ref - 1]! + 1
+    const at = start + uvarintBytes(varintAt(symbolBytes, start))
+    hash.of(view, at, offsets[ref]! - at)
     lows[ref] = hash.low
     highs[ref] = hash.high
-    at += length
   }
   for (let series = 0; series < seriesCount; series++) {
     let i = seriesRefOffsets[series]! + 1
     const end = seriesRefOffsets[series + 1]!
-    i += varintBytes(varintAt(seriesRefs, i))
+    i += uvarintBytes(varintAt(seriesRefs, i))
     hash.begin()
     while (i < end) {
       const ref = varintAt(seriesRefs, i)
-      i += varintBytes(ref)
+      i += uvarintBytes(ref)
       hash.add(lows[ref]!, highs[ref]!)
     }
     onSeries(series)
@@ -179,10 +179,4 @@ function varintAt(bytes: Uint8Array, at: number): number {
     value |= (byte & 0x7f) << shift
     if (byte < 0x80) return value
   }
-}
-
-function varintBytes(value: number): number {
-  let bytes = 1
-  for (; value >= 0x80; value >>>= 7) bytes++
-  return bytes
 }

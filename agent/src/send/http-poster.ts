@@ -24,7 +24,7 @@ export function createPoster(clients: Clients, urlText: string, timeoutMs: numbe
       timeoutMs,
       bodyBytesMax: answerBytesMax,
       signal,
-      take: (head, bytes) => (isRedirect(head.status, head.headers) ? undefined : { ...head, body: bytes.slice() }),
+      take: (head, bytes) => (isRedirect(head.status, head.headers['location']) ? undefined : { ...head, body: bytes.slice() }),
     })
     if (answer !== undefined) return answer
     // A copy: this client may still be writing when it has the answer.

@@ -92,7 +92,7 @@ export class RequestBuilder {
     this.#maxTimeMs = 0
     const writer = version === 1 ? this.#writer1 : this.#writer2
     writer.reset()
-    this.#isSimilar = this.#runChoice.next()
+    this.#isSimilar = version === 2 && this.#runChoice.next()
     this.#preparer.symbols.beginRequest()
     const families = new Map<FamilyMetadata, FamilyRefs>()
     for (const slice of slices) {

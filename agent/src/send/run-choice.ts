@@ -8,8 +8,8 @@ const longerMax = 1.02
 const weight = 0.25
 
 /**
- * Chooses how the series of 2.0 requests are compressed: by what is known of other targets' series (`similarRun`), which takes less time and, while
- * values repeat between targets, fewer bytes; or as any bytes are, which takes fewer when they do not. The remote's own requests say which.
+ * Chooses between two ways to compress the series of 2.0 requests. `similarRun` knows what repeats between targets; it takes less time, and fewer
+ * bytes while values repeat, too. A search in all bytes takes fewer where they do not. What the requests of a remote measured decides.
  */
 export class RunChoice {
   // Bytes a sample by either way, 0 = not known.
