@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { FamilyInterner, FamilyTable } from '@narthex/agent/scrape/family-table'
 import { schemaMax } from '@narthex/agent/scrape/limit-histogram'
-import { makeSampleLabels } from '@narthex/agent/scrape/sample-labels'
+import { makeSampleLabels, onlyJoinedLabels } from '@narthex/agent/scrape/sample-labels'
 import { TargetSeries } from '@narthex/agent/scrape/target-series'
 import { OpenMetricsParser } from '@narthex/exposition/openmetrics-parser'
 import { entryEnd, type ExpositionParser } from '@narthex/exposition/parser'
@@ -85,6 +85,7 @@ function createSeries(): TargetSeries {
     histogramLimits: { bucketLimit: 0, schemaMax },
     startTimestamps: false,
     makeLabels: (scraped) => makeSampleLabels(scraped, rules),
+    joinedLabels: onlyJoinedLabels(rules),
   })
 }
 

@@ -1,3 +1,4 @@
+import { growInts } from '@narthex/bytes/grow'
 import { entryComment, entryEnd, entrySample, entryType } from '@narthex/exposition/parser'
 import type { ExpositionParser } from '@narthex/exposition/parser'
 import { ValueParser } from '@narthex/exposition/value-parser'
@@ -296,12 +297,6 @@ function reserveNext(lines: number): void {
   nextStarts = growInts(nextStarts, capacity)
   nextKeyBytes = growInts(nextKeyBytes, capacity)
   nextCodes = growInts(nextCodes, capacity)
-}
-
-function growInts(ints: Int32Array, capacity: number): Int32Array<ArrayBuffer> {
-  const grown = new Int32Array(capacity)
-  grown.set(ints)
-  return grown
 }
 
 function hashBytes(bytes: Uint8Array, start: number, length: number): number {

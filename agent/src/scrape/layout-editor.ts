@@ -1,24 +1,26 @@
 import { ByteReader } from '@narthex/bytes/byte-reader'
 import { ByteWriter } from '@narthex/bytes/byte-writer'
-import type { Labels } from '@narthex/model/labels'
+import { locateSymbols } from '@narthex/wire/symbol-table'
 import { nextLayoutId, noFamily } from '../store/frame.ts'
 import type { FamilyMetadata, SeriesLayout } from '../store/frame.ts'
-import { LayoutBuilder } from '../store/layout-builder.ts'
+import type { LabelTexts } from './label-texts.ts'
+import { LayoutSymbols } from './layout-symbols.ts'
 import type { SeriesList } from './series-index.ts'
 
-const symbolTag = 0x22
 const labelsRefsTag = 0x0a
 const packed = new ByteWriter(256)
-/** Texts go through here for their length in bytes: an encoder would make an array of each. */
-const textBytes = new ByteWriter(256)
 
 /** Where an edit is worked out; a finished one leaves it to the next. */
 class EditSpace {
-  readonly newSymbols = new ByteWriter(4096)
+  readonly symbols = new LayoutSymbols()
   readonly refs = new ByteWriter(4096)
   // Open addressing by the bytes of a series' references: slot → series + 1. Only `slotCount` are in use.
   slots = new Int32Array(1024)
   slotCount = 0
+
+  get byteLength(): number {
+    return this.refs.bytes.length + this.symbols.byteLength + this.slots.byteLength
+  }
 
   /** Empties the slots; there are at least four for each of so many series. */
   clearSlots(series: number): void {
@@ -41,36 +43,34 @@ export interface EditedLayout {
 
 /**
  * Makes a layout out of another by leaving series out and adding some. Kept series are copied as bytes with the symbol numbers they have, so
- * a target whose series come and go costs no strings but those of the newcomers. Made for one edit and of no use after `build`; the map of symbols lives only as long.
+ * a target whose series come and go costs little more than its newcomers. Made for one edit and of no use after `build`.
  */
 export class LayoutEditor {
   readonly #from: SeriesLayout | undefined
-  // Made when they are needed first: leaving series out needs neither.
-  #symbolMap: Map<string, number> | undefined
-  #hasSlots = false
   readonly #space: EditSpace
-  readonly #newSymbols: ByteWriter
   readonly #refs: ByteWriter
+  // Made when they are needed first: leaving series out needs neither.
+  #hasSymbols = false
+  #hasSlots = false
   readonly #offsets: number[]
   readonly #families: (FamilyMetadata | undefined)[] = []
-  // The labels that were asked for last; #found has their symbols, 0 for those not yet known.
-  #foundLabels: Labels | undefined
   readonly #found: number[] = []
 
   constructor(from: SeriesLayout | undefined) {
     this.#from = from
     this.#space = spare ?? new EditSpace()
     spare = undefined
-    this.#newSymbols = this.#space.newSymbols
     this.#refs = this.#space.refs
-    this.#newSymbols.reset()
     this.#refs.reset()
     this.#offsets = from === undefined ? [0] : Array.from(from.seriesRefOffsets.subarray(0, from.seriesCount + 1))
     if (from !== undefined) this.#refs.raw(from.seriesRefs)
   }
 
-  get #symbols(): Map<string, number> {
-    return (this.#symbolMap ??= this.#from === undefined ? new Map<string, number>() : readSymbols(this.#from))
+  get #symbols(): LayoutSymbols {
+    const { symbols } = this.#space
+    if (!this.#hasSymbols) symbols.reset(this.#from)
+    this.#hasSymbols = true
+    return symbols
   }
 
   /** Old and added series. */
@@ -79,21 +79,14 @@ export class LayoutEditor {
   }
 
   /** The number of the series with these labels, added ones included, or -1. */
-  find(labels: Labels): number {
+  find(texts: LabelTexts): number {
     if (!this.#hasSlots) this.#growSlots()
-    const { pairs } = labels
+    const { count } = texts
     const symbols = this.#symbols
     const found = this.#found
-    let isKnown = true
-    for (let i = 0; i < pairs.length; i++) {
-      const ref = symbols.get(pairs[i]!) ?? 0
-      found[i] = ref
-      if (ref === 0) isKnown = false
-    }
-    this.#foundLabels = labels
-    if (!isKnown) return -1
+    for (let i = 0; i < count; i++) if ((found[i] = symbols.find(texts, i)) === 0) return -1
     const start = this.#refs.length
-    this.#writeRefs(pairs.length)
+    this.#writeRefs(count)
     const { slots } = this.#space
     const series = slots[this.#slotOf(start, this.#refs.length)]! - 1
     this.#refs.length = start
@@ -101,13 +94,15 @@ export class LayoutEditor {
   }
 
   /** Adds a series that is not in it and returns its number. */
-  add(labels: Labels, family: FamilyMetadata | undefined): number {
-    const { pairs } = labels
+  add(texts: LabelTexts, family: FamilyMetadata | undefined): number {
+    const { count } = texts
+    const symbols = this.#symbols
     const found = this.#found
-    const wasSought = this.#foundLabels === labels
-    for (let i = 0; i < pairs.length; i++) if (!wasSought || found[i] === 0) found[i] = this.#intern(pairs[i]!)
-    this.#foundLabels = labels
-    this.#writeRefs(pairs.length)
+    for (let i = 0; i < count; i++) {
+      const known = symbols.find(texts, i)
+      found[i] = known === 0 ? symbols.add(texts, i) : known
+    }
+    this.#writeRefs(count)
     this.#offsets.push(this.#refs.length)
     this.#families[this.seriesCount - 1] = family
     if (!this.#hasSlots) return this.seriesCount - 1
@@ -118,7 +113,7 @@ export class LayoutEditor {
 
   /**
    * The layout of all series that `keeps`. `refresh` gives the metadata of today for a family of the old layout. With `compacts` the symbols
-   * that no series needs any more go too; that takes strings.
+   * that no series needs any more go too.
    */
   build(
     target: number,
@@ -130,9 +125,8 @@ export class LayoutEditor {
     const renumbered = new Int32Array(this.seriesCount)
     let kept = 0
     for (let series = 0; series < this.seriesCount; series++) renumbered[series] = keeps(series) ? kept++ : -1
-    const layout = compacts ? this.#buildCompact(target, renumbered, families) : this.#buildByCopy(target, renumbered, kept, families)
-    const { refs, newSymbols, slots } = this.#space
-    if (refs.bytes.length + newSymbols.bytes.length + slots.byteLength <= spareBytesMax) spare = this.#space
+    const layout = compacts ? this.#buildCompact(target, renumbered, kept, families) : this.#buildByCopy(target, renumbered, kept, families)
+    if (this.#space.byteLength <= spareBytesMax) spare = this.#space
     return { layout, renumbered }
   }
 
@@ -153,7 +147,7 @@ export class LayoutEditor {
       id: nextLayoutId(),
       target,
       symbolBytes: this.#allSymbols(),
-      symbolCount: this.#symbolMap?.size ?? this.#from?.symbolCount ?? 0,
+      symbolCount: this.#symbolCount,
       seriesRefs: refs,
       seriesRefOffsets: offsets,
       seriesCount: count,
@@ -166,20 +160,21 @@ export class LayoutEditor {
   list(): SeriesList {
     return {
       symbolBytes: this.#allSymbols(),
-      symbolCount: this.#symbols.size,
+      symbolCount: this.#symbolCount,
       seriesRefs: this.#refs.view(),
       seriesRefOffsets: Uint32Array.from(this.#offsets),
       seriesCount: this.seriesCount,
     }
   }
 
+  get #symbolCount(): number {
+    return this.#hasSymbols ? this.#space.symbols.count : (this.#from?.symbolCount ?? 0)
+  }
+
   #allSymbols(): Uint8Array {
-    const oldSymbols = this.#from?.symbolBytes ?? new Uint8Array(0)
-    if (this.#newSymbols.length === 0) return oldSymbols
-    const symbolBytes = new Uint8Array(oldSymbols.length + this.#newSymbols.length)
-    symbolBytes.set(oldSymbols)
-    symbolBytes.set(this.#newSymbols.view(), oldSymbols.length)
-    return symbolBytes
+    const from = this.#from
+    if (from !== undefined && this.#symbolCount === from.symbolCount) return from.symbolBytes
+    return this.#symbols.bytes.view().slice()
   }
 
   /** The references of the series that stay, copied in runs of neighbours. */
@@ -201,18 +196,38 @@ export class LayoutEditor {
     return refs
   }
 
-  #buildCompact(target: number, renumbered: Int32Array, families: readonly (FamilyMetadata | undefined)[]): SeriesLayout {
-    const symbols = ['', ...this.#symbols.keys()]
-    const builder = new LayoutBuilder()
-    for (let series = 0; series < renumbered.length; series++) {
-      if (renumbered[series]! < 0) continue
-      const reader = new ByteReader(this.#refs.bytes, this.#offsets[series]! + 1, this.#offsets[series + 1]!)
+  /** As `#buildByCopy`, with only those symbols that are referred to, numbered anew. */
+  #buildCompact(target: number, renumbered: Int32Array, count: number, families: readonly (FamilyMetadata | undefined)[]): SeriesLayout {
+    const layout = this.#buildByCopy(target, renumbered, count, families)
+    const { symbolBytes, symbolCount, seriesRefs, seriesRefOffsets } = layout
+    const offsets = locateSymbols(symbolBytes, symbolCount)
+    const newRefs = new Int32Array(symbolCount + 1)
+    const symbols = new ByteWriter(symbolBytes.length)
+    const refs = new ByteWriter(seriesRefs.length)
+    const refOffsets = new Uint32Array(count + 1)
+    let kept = 0
+    for (let series = 0; series < count; series++) {
+      const reader = new ByteReader(seriesRefs, seriesRefOffsets[series]! + 1, seriesRefOffsets[series + 1]!)
       reader.uvarint()
-      const pairs: string[] = []
-      while (reader.remaining > 0) pairs.push(symbols[reader.uvarint()]!)
-      builder.addPairs(pairs, families[series])
+      packed.reset()
+      while (reader.remaining > 0) {
+        const ref = reader.uvarint()
+        if (newRefs[ref] === 0) {
+          newRefs[ref] = ++kept
+          symbols.raw(symbolBytes, offsets[ref - 1], offsets[ref])
+        }
+        packed.uvarint(newRefs[ref]!)
+      }
+      writePacked(refs)
+      refOffsets[series + 1] = refs.length
     }
-    return builder.build(target)
+    return {
+      ...layout,
+      symbolBytes: symbols.view().slice(),
+      symbolCount: kept,
+      seriesRefs: refs.view().slice(),
+      seriesRefOffsets: refOffsets,
+    }
   }
 
   #resolveFamilies(refresh: (name: string) => FamilyMetadata | undefined): (FamilyMetadata | undefined)[] {
@@ -230,21 +245,7 @@ export class LayoutEditor {
   #writeRefs(count: number): void {
     packed.reset()
     for (let i = 0; i < count; i++) packed.uvarint(this.#found[i]!)
-    this.#refs.u8(labelsRefsTag)
-    this.#refs.uvarint(packed.length)
-    this.#refs.raw(packed.bytes, 0, packed.length)
-  }
-
-  #intern(text: string): number {
-    const known = this.#symbols.get(text)
-    if (known !== undefined) return known
-    const ref = this.#symbols.size + 1
-    this.#symbols.set(text, ref)
-    textBytes.reset()
-    this.#newSymbols.u8(symbolTag)
-    this.#newSymbols.uvarint(textBytes.utf8(text))
-    this.#newSymbols.raw(textBytes.bytes, 0, textBytes.length)
-    return ref
+    writePacked(this.#refs)
   }
 
   #growSlots(): void {
@@ -290,14 +291,8 @@ function indexOf(families: Map<FamilyMetadata, number>, family: FamilyMetadata |
   return index
 }
 
-function readSymbols(layout: SeriesLayout): Map<string, number> {
-  const symbols = new Map<string, number>()
-  const reader = new ByteReader(layout.symbolBytes)
-  for (let ref = 1; ref <= layout.symbolCount; ref++) {
-    reader.u8()
-    const length = reader.uvarint()
-    symbols.set(Buffer.from(layout.symbolBytes.buffer, layout.symbolBytes.byteOffset + reader.offset, length).toString('utf8'), ref)
-    reader.offset += length
-  }
-  return symbols
+function writePacked(refs: ByteWriter): void {
+  refs.u8(labelsRefsTag)
+  refs.uvarint(packed.length)
+  refs.raw(packed.bytes, 0, packed.length)
 }

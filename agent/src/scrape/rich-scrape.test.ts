@@ -30,6 +30,7 @@ class Fixture {
       histogramLimits: { bucketLimit: 0, schemaMax },
       startTimestamps: false,
       makeLabels: (scraped) => (scraped.get('__name__').startsWith('drop') ? undefined : scraped),
+      joinedLabels: undefined,
       ...options,
     })
   }

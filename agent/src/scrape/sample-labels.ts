@@ -31,6 +31,16 @@ export function makeSampleLabels(scraped: Labels, rules: SampleLabelRules): Labe
   return labels
 }
 
+/**
+ * The target's labels, if to join them in is all that `makeSampleLabels` does to a series of valid legacy names of which none is theirs;
+ * undefined if it looks at more.
+ */
+export function onlyJoinedLabels({ targetLabels, metricRelabelConfigs, limits }: SampleLabelRules): Labels | undefined {
+  const { labelLimit, labelNameLengthLimit, labelValueLengthLimit } = limits
+  const hasLimits = labelLimit > 0 || labelNameLengthLimit > 0 || labelValueLengthLimit > 0
+  return hasLimits || metricRelabelConfigs.length > 0 ? undefined : targetLabels
+}
+
 /** honor_labels: what the target says wins; even its empty value keeps the target label away, which Labels cannot tell from absent. */
 function joinHonoring(scraped: Labels, targetLabels: Labels): Labels {
   return Labels.join(targetLabels, scraped)

@@ -10,7 +10,7 @@ import { schemaOfFactor } from './limit-histogram.ts'
 import { makeScrapeUrl, populateLabels } from './populate-labels.ts'
 import { inProcessKey } from './in-process.ts'
 import { makeReportSeries } from './report-series.ts'
-import { makeSampleLabels } from './sample-labels.ts'
+import { makeSampleLabels, onlyJoinedLabels } from './sample-labels.ts'
 import { ScrapeLoop } from './scrape-loop.ts'
 import type { ScrapeContext } from './scrape-loop.ts'
 import { isOfShard, isOfThisMachine } from './target-shard.ts'
@@ -397,6 +397,7 @@ export class ScrapePool {
       },
       startTimestamps: this.#context.startTimestamps,
       makeLabels: (scraped) => makeSampleLabels(scraped, rules),
+      joinedLabels: onlyJoinedLabels(rules),
     }
     return new TargetSeries(options, before)
   }

@@ -8,7 +8,7 @@ import { Labels } from '@narthex/model/labels'
 import type { ScrapeBatch } from '../store/frame.ts'
 import { FamilyInterner, FamilyTable } from './family-table.ts'
 import { schemaMax } from './limit-histogram.ts'
-import { makeSampleLabels } from './sample-labels.ts'
+import { makeSampleLabels, onlyJoinedLabels } from './sample-labels.ts'
 import { TargetSeries } from './target-series.ts'
 
 const answersPerTarget = 12
@@ -52,6 +52,7 @@ function createTarget(target: number): TargetSeries {
     histogramLimits: { bucketLimit: 0, schemaMax },
     startTimestamps: false,
     makeLabels: (scraped) => makeSampleLabels(scraped, rules),
+    joinedLabels: onlyJoinedLabels(rules),
   })
 }
 

@@ -1,20 +1,14 @@
-import { ByteWriter } from '@narthex/bytes/byte-writer'
-import { SeededHash } from '@narthex/bytes/seeded-hash'
-import type { Labels } from '@narthex/model/labels'
+import { growInts } from '@narthex/bytes/grow'
 import { uvarintBytes } from '@narthex/wire/sample-field'
 import { locateSymbols } from '@narthex/wire/symbol-table'
 import type { SeriesLayout } from '../store/frame.ts'
+import { labelHash as hash } from './label-texts.ts'
+import type { LabelTexts } from './label-texts.ts'
 
 /** The part of a layout that says which series it has. */
 export type SeriesList = Pick<SeriesLayout, 'symbolBytes' | 'symbolCount' | 'seriesRefs' | 'seriesRefOffsets' | 'seriesCount'>
 
 const removed = -1
-const hash = new SeededHash()
-const text = new ByteWriter(256)
-let textView = new DataView(text.bytes.buffer)
-const partLows: number[] = []
-const partHighs: number[] = []
-
 /**
  * Finds the series of a target by their labels where they stand in several layouts, 16 to 20 bytes a series. What is compared is a seeded
  * 64-bit hash: two label sets are taken for one with a probability of about 2^-64.
@@ -26,32 +20,19 @@ export class SeriesIndex {
   // Open addressing by the low half: place → slot + 1, 0 for none, `removed` for none any more.
   #places = new Int32Array(1024)
   #used = 0
-  // The labels that were asked for last, which may be added next.
-  #sought: Labels | undefined
-  #soughtLow = 0
-  #soughtHigh = 0
 
   /** Adds all series of a layout: series i has the slot `first` + i. */
   addAll(list: SeriesList, first: number): void {
     eachSeries(list, (series) => this.#put(first + series, hash.low, hash.high))
   }
 
-  add(labels: Labels, slot: number): void {
-    if (this.#sought !== labels) this.#seek(labels)
-    this.#put(slot, this.#soughtLow, this.#soughtHigh)
+  add(texts: LabelTexts, slot: number): void {
+    this.#put(slot, texts.low, texts.high)
   }
 
   /** The slot of the series with these labels, or -1. */
-  find(labels: Labels): number {
-    this.#seek(labels)
-    return this.#find(this.#soughtLow, this.#soughtHigh)
-  }
-
-  #seek(labels: Labels): void {
-    hashLabels(labels)
-    this.#sought = labels
-    this.#soughtLow = hash.low
-    this.#soughtHigh = hash.high
+  find(texts: LabelTexts): number {
+    return this.#find(texts.low, texts.high)
   }
 
   /** Calls back with each series of the layout whose labels are not in here. */
@@ -95,8 +76,8 @@ export class SeriesIndex {
   #put(slot: number, low: number, high: number): void {
     if (slot >= this.#low.length) {
       const capacity = Math.max(slot + 1, this.#low.length + (this.#low.length >> 1), 1024)
-      this.#low = grow(this.#low, capacity)
-      this.#high = grow(this.#high, capacity)
+      this.#low = growInts(this.#low, capacity)
+      this.#high = growInts(this.#high, capacity)
     }
     this.#low[slot] = low
     this.#high[slot] = high
@@ -121,27 +102,6 @@ export class SeriesIndex {
     }
     this.#used = slots.length + 1
   }
-}
-
-function grow(ints: Int32Array, capacity: number): Int32Array<ArrayBuffer> {
-  const grown = new Int32Array(capacity)
-  grown.set(ints)
-  return grown
-}
-
-/** Leaves the result in `hash`. */
-function hashLabels({ pairs }: Labels): void {
-  const count = pairs.length
-  for (let i = 0; i < count; i++) {
-    text.reset()
-    const length = text.utf8(pairs[i]!)
-    if (textView.buffer !== text.bytes.buffer) textView = new DataView(text.bytes.buffer)
-    hash.of(textView, 0, length)
-    partLows[i] = hash.low
-    partHighs[i] = hash.high
-  }
-  hash.begin()
-  for (let i = 0; i < count; i++) hash.add(partLows[i]!, partHighs[i]!)
 }
 
 /** Calls back with the hash of each series in `hash`. No string is made: a symbol's bytes are hashed once, a series is made of its symbols'. */

@@ -1,6 +1,7 @@
 import type { Labels } from '@narthex/model/labels'
 import type { FamilyMetadata, SeriesLayout } from '../store/frame.ts'
 import type { FamilyTable } from './family-table.ts'
+import { LabelTexts } from './label-texts.ts'
 import { LayoutEditor } from './layout-editor.ts'
 import { SeriesIndex } from './series-index.ts'
 
@@ -26,6 +27,7 @@ interface Edits {
   readonly full: Map<number, SeriesLayout>
 }
 
+const reportTexts = new LabelTexts()
 const noneLeftOut: readonly number[] = []
 
 /**
@@ -59,7 +61,10 @@ export class SeriesParts {
     this.#families = families
     this.#partSize = partSize
     const editor = new LayoutEditor(undefined)
-    for (const { labels, family } of report) editor.add(labels, family)
+    for (const { labels, family } of report) {
+      reportTexts.take(labels)
+      editor.add(reportTexts, family)
+    }
     const { layout } = editor.build(
       target,
       () => true,
@@ -91,16 +96,16 @@ export class SeriesParts {
   }
 
   /** The slot of the series with these labels, or -1. */
-  find(labels: Labels): number {
-    if (this.#parts.length === 1 && this.#open <= 0) return this.#edit(0).find(labels)
-    return this.#needIndex().find(labels)
+  find(texts: LabelTexts): number {
+    if (this.#parts.length === 1 && this.#open <= 0) return this.#edit(0).find(texts)
+    return this.#needIndex().find(texts)
   }
 
   /** Adds a series that `find` does not know. */
-  add(labels: Labels, family: FamilyMetadata | undefined): number {
+  add(texts: LabelTexts, family: FamilyMetadata | undefined): number {
     const part = this.#openPart()
-    const slot = part * this.#partSize + this.#edit(part).add(labels, family)
-    this.#index?.add(labels, slot)
+    const slot = part * this.#partSize + this.#edit(part).add(texts, family)
+    this.#index?.add(texts, slot)
     this.#added++
     return slot
   }

@@ -34,6 +34,7 @@ class Fixture {
       histogramLimits: { bucketLimit: 0, schemaMax },
       startTimestamps: false,
       makeLabels: (scraped: Labels) => (scraped.get('__name__').startsWith('drop') ? undefined : makeSampleLabels(scraped, rules)),
+      joinedLabels: undefined,
       ...options,
     }
     this.series = new TargetSeries(all, before)

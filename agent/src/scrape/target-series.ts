@@ -1,7 +1,9 @@
 import { entryHelp, entryType } from '@narthex/exposition/parser'
 import type { ExpositionParser } from '@narthex/exposition/parser'
 import { parseSeriesText, SeriesTextError } from '@narthex/exposition/series-text'
+import { readText } from '@narthex/exposition/text-cache'
 import type { Labels } from '@narthex/model/labels'
+import type { MetricType } from '@narthex/model/metric-type'
 import type { NativeHistogram } from '@narthex/model/native-histogram'
 import type { FamilyMetadata, FrameSink } from '../store/frame.ts'
 import { AnswerCache } from './answer-cache.ts'
@@ -9,6 +11,8 @@ import type { AnswerOutcome, ReadOptions } from './answer-outcome.ts'
 import type { FamilyTable } from './family-table.ts'
 import { limitHistogram } from './limit-histogram.ts'
 import type { HistogramLimits } from './limit-histogram.ts'
+import { LabelTexts } from './label-texts.ts'
+import { PlainSeries } from './plain-series.ts'
 import { ScrapeError } from './scrape-error.ts'
 import { SeriesParts } from './series-parts.ts'
 import { StreamedAnswer } from './streamed-answer.ts'
@@ -16,6 +20,10 @@ import { scrapeTimeMark, TargetColumns } from './target-columns.ts'
 import type { ExemplarCounts } from './target-exemplars.ts'
 import { TargetWriter } from './target-writer.ts'
 import type { RefusedSamples } from './target-writer.ts'
+
+// Of the series being added, whichever target's it is.
+const newTexts = new LabelTexts()
+const plainSeries = new PlainSeries()
 
 export interface ReportSeries {
   readonly labels: Labels
@@ -37,6 +45,8 @@ export interface TargetSeriesOptions {
   readonly startTimestamps: boolean
   /** Scraped labels → labels to keep, undefined to drop; throws ScrapeError. */
   readonly makeLabels: (scraped: Labels) => Labels | undefined
+  /** What `onlyJoinedLabels` says of the same rules. */
+  readonly joinedLabels: Labels | undefined
   /** Most series of one layout; default `partSeriesMax`. */
   readonly partSize?: number
 }
@@ -220,20 +230,25 @@ export class TargetSeries {
     const count = pending.lines.length
     if (count === 0) return
     const resolved = answer.exemplars.length > 0 ? new Int32Array(count) : undefined
+    const { families, joinedLabels } = this.#options
+    if (joinedLabels !== undefined) plainSeries.begin(body, joinedLabels)
+    let lastMetric: string | undefined
+    let family: FamilyMetadata | undefined
     for (let i = 0; i < count; i++) {
       const { start, end } = answer.pendingRange(i, body)
-      const scraped = parseSeriesText(body, start, end, pending.types[i]!)
-      const labels = this.#options.makeLabels(scraped)
-      if (labels === undefined) {
+      const metric = this.#readLabels(body, start, end, pending.types[i]!)
+      if (metric === undefined) {
         answer.dropped++
         answer.resolve(i, undefined, false)
         if (resolved !== undefined) resolved[i] = -1
         continue
       }
-      let series = parts.find(labels)
+      let series = parts.find(newTexts)
       if (series < 0) {
-        series = parts.add(labels, this.#options.families.ofMetric(scraped.get('__name__')))
-        columns.reserve(parts.slotEnd)
+        if (metric !== lastMetric) family = families.ofMetric(metric)
+        lastMetric = metric
+        series = parts.add(newTexts, family)
+        columns.reserve(series + 1)
         columns.clear(series)
         this.counts.seriesAdded++
       }
@@ -244,8 +259,20 @@ export class TargetSeries {
       else if (isRepeated) this.#keepExtra(i, series)
       else this.#setPending(i, series)
     }
+    plainSeries.end()
     if (resolved !== undefined) answer.resolveExemplars(resolved)
     answer.forgetPending()
+  }
+
+  /** Fills `newTexts` with the labels of a series text and returns its metric's name, undefined when a rule drops it. */
+  #readLabels(body: Uint8Array, start: number, end: number, type: MetricType): string | undefined {
+    const { joinedLabels, makeLabels } = this.#options
+    if (joinedLabels !== undefined && plainSeries.read(start, end, type, newTexts)) return readText(body, start, plainSeries.nameEnd)
+    const scraped = parseSeriesText(body, start, end, type)
+    const labels = makeLabels(scraped)
+    if (labels === undefined) return undefined
+    newTexts.take(labels)
+    return scraped.get('__name__')
   }
 
   /** The sample of pending line `i` is the first of its series. */

@@ -38,7 +38,7 @@ export function parseSeriesText(bytes: Uint8Array, start: number, end: number, t
     }
     const valueStart = skipSeparators(bytes, i + 1, end)
     i = skipQuoted(bytes, valueStart, end, true)
-    pairs.push(name, normalizeValue(type, name, quotedText(bytes, valueStart, i)))
+    pairs.push(name, normalizeLabelValue(type, name, quotedText(bytes, valueStart, i)))
     i = skipSeparators(bytes, i, end)
   }
   checkUnique(pairs)
@@ -59,7 +59,8 @@ function quotedText(bytes: Uint8Array, start: number, end: number): string {
   return unescapeLabel(readText(bytes, start + 1, end - 1))
 }
 
-function normalizeValue(type: MetricType, name: string, value: string): string {
+/** A label's value as it is kept: numbers of `le` and `quantile` as OpenMetrics writes them. */
+export function normalizeLabelValue(type: MetricType, name: string, value: string): string {
   if ((type === 'summary' && name === 'quantile') || (type === 'histogram' && name === 'le')) {
     const number = parseGoFloat(value)
     if (number !== undefined) return formatOpenMetricsFloat(number)
