@@ -10,6 +10,8 @@ import { ensurePrograms } from '../kit/packages.ts'
 interface Trial {
   readonly what: string
   readonly count: number
+  /** Each takes a value, and may stand several times. */
+  readonly options: readonly string[]
   run(count: number, args: readonly string[]): boolean | Promise<boolean>
 }
 
@@ -22,13 +24,15 @@ function runTests(args: readonly string[], environment: Readonly<Record<string, 
 
 const trials: Readonly<Record<string, Trial>> = {
   agent: {
-    what: 'torture of an agent: kills, reloads, outages, full disks, refusals; --program narthex|prometheus|vmagent',
+    what: 'torture of an agent: kills, reloads, outages, full disks, refusals; of narthex, prometheus or vmagent',
     count: 200,
+    options: ['--program', '--only', '--seed'],
     run: tortureAgent,
   },
   'agent-kills': {
     what: 'SIGKILLs of the agent under load with a flaky receiver: no sample lost, every series in order',
     count: 200,
+    options: [],
     run: (count) =>
       runTests(['agent/src/send/crash.test.ts', '--testTimeout=3600000'], {
         NARTHEX_KILLS: String(count),
@@ -38,6 +42,7 @@ const trials: Readonly<Record<string, Trial>> = {
   'server-kills': {
     what: 'SIGKILLs of the server in mid-ingest: every acknowledged sample is found again',
     count: 20,
+    options: [],
     run(count) {
       for (let i = 0; i < count; i++) if (!runTests(['test/e2e/server.service.test.ts', '-t', 'SIGKILL'], {})) return false
       return true
@@ -55,6 +60,17 @@ async function tortureAgent(count: number, args: readonly string[]): Promise<boo
   return findings.every(({ ok }) => ok !== false)
 }
 
+/** What is wrong with the words behind a trial's name, undefined if nothing is. */
+function findWrongWord(trial: Trial, words: readonly string[]): string | undefined {
+  const rest = /^\d+$/.test(words[0] ?? '') ? words.slice(1) : words
+  for (let i = 0; i < rest.length; i++) {
+    const [option, value] = rest[i]!.split('=', 2)
+    if (!trial.options.includes(option!)) return `want ${['COUNT', ...trial.options].join(', ')}, got ${JSON.stringify(rest[i])}`
+    if (value === undefined && rest[++i] === undefined) return `want a value behind ${option}`
+  }
+  return undefined
+}
+
 function optionOf(args: readonly string[], name: string): string[] {
   return args.flatMap((arg, i) =>
     arg === name && args[i + 1] !== undefined ? [args[i + 1]!] : arg.startsWith(`${name}=`) ? [arg.slice(name.length + 1)] : [],
@@ -62,13 +78,20 @@ function optionOf(args: readonly string[], name: string): string[] {
 }
 
 const [name, ...args] = process.argv.slice(2)
-if (name === undefined) {
-  for (const [key, { what, count }] of Object.entries(trials)) console.log(`${key.padEnd(14)} ${what} (${count})`)
-} else if (!(name in trials)) {
+const trial = name === undefined ? undefined : Object.hasOwn(trials, name) ? trials[name] : undefined
+const wrongWord = trial === undefined ? undefined : findWrongWord(trial, args)
+if (name === undefined || name === '--help' || args.includes('--help')) {
+  console.log('npm run faults -- NAME [COUNT] [OPTION VALUE ...]\n')
+  for (const [key, { what, count, options }] of Object.entries(trials)) {
+    console.log(`${key.padEnd(14)} ${what} (COUNT ${count}${options.length === 0 ? '' : `; ${options.join(', ')}`})`)
+  }
+} else if (trial === undefined) {
   console.error(`cannot run trial ${JSON.stringify(name)}: want one of ${Object.keys(trials).join(', ')}`)
   process.exitCode = 1
+} else if (wrongWord !== undefined) {
+  console.error(`cannot run trial ${name}: ${wrongWord}`)
+  process.exitCode = 1
 } else {
-  const trial = trials[name]!
   const count = args[0] !== undefined && /^\d+$/.test(args[0]) ? Number(args[0]) : trial.count
   process.exitCode = (await trial.run(count, args)) ? 0 : 1
 }

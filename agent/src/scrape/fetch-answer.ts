@@ -33,6 +33,14 @@ export interface FetchOptions {
   readonly unpackers?: PieceUnpackers
 }
 
+/** Who waits for an answer: one of the two is called, once, and maybe before `ask` returns. */
+export interface AnswerWaiter {
+  /** The taker has it; so many bytes had its unpacked body. */
+  onAnswer(bytes: number): void
+  /** A ScrapeError, the client's error, what the taker threw, or the reason of `cancel`; an answer that was opened is not ended then. */
+  onFailure(error: unknown): void
+}
+
 /** Asks one target, again and again: one request at a time. */
 export class AnswerFetcher {
   readonly #url: string
@@ -45,7 +53,6 @@ export class AnswerFetcher {
   readonly #intake: AnswerIntake
   readonly #direct: DirectAsk | undefined
   readonly #fields: FieldsChoice | RequestFields
-  #signal: AbortSignal | undefined
   #generalAbort: AbortController | undefined
 
   constructor(options: FetchOptions) {
@@ -70,33 +77,20 @@ export class AnswerFetcher {
     }
   }
 
-  /**
-   * Asks for an answer, gives it to `taker` and resolves with the bytes of its unpacked body. Only status 200 is an answer. Rejects with a
-   * ScrapeError, the client's error, what the taker threw, or the reason of `signal`; an answer that was opened is not ended then.
-   */
-  ask(taker: AnswerTaker, signal?: AbortSignal): Promise<number> {
-    if (signal !== undefined && signal !== this.#signal) this.#follow(signal)
-    // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- as it was given
-    if (signal?.aborted === true) return Promise.reject(signal.reason)
+  /** Asks for an answer and gives it to `taker`. Only status 200 is an answer. */
+  ask(taker: AnswerTaker, waiter: AnswerWaiter): void {
     this.#intake.begin(taker)
     const target = this.#socketPath === undefined ? this.#inProcess.find(this.#inProcessKey) : undefined
-    if (target !== undefined) return this.#askInProcess(target)
-    return this.#direct?.run(this.#choose().text) ?? this.#askGenerally()
+    if (target !== undefined) tell(this.#askInProcess(target), waiter)
+    else if (this.#direct !== undefined) this.#direct.run(this.#choose().text, waiter)
+    else tell(this.#askGenerally(), waiter)
   }
 
-  /** Ends the request that runs: it rejects, and its taker is not called any more. */
+  /** Ends the request that runs: its taker is not called any more. */
   cancel(reason: unknown): void {
     this.#intake.cancel()
     this.#direct?.exchanger.cancel(reason)
     this.#generalAbort?.abort(reason)
-  }
-
-  /** For good: the loop that asks has one signal all its life. */
-  #follow(signal: AbortSignal): void {
-    this.#signal = signal
-    signal.addEventListener('abort', () => {
-      if (this.#signal === signal) this.cancel(signal.reason)
-    })
   }
 
   #choose(): RequestFields {
@@ -156,8 +150,7 @@ class DirectAsk implements ExchangeTaker {
   readonly #intake: AnswerIntake
   readonly #askGenerally: () => Promise<number>
   #isRedirected = false
-  #resolve: ((bytes: number | Promise<number>) => void) | undefined
-  #reject: ((error: unknown) => void) | undefined
+  #waiter: AnswerWaiter | undefined
 
   constructor(
     client: DirectClient,
@@ -174,13 +167,10 @@ class DirectAsk implements ExchangeTaker {
     this.#askGenerally = askGenerally
   }
 
-  run(fields: string): Promise<number> {
+  run(fields: string, waiter: AnswerWaiter): void {
     this.#isRedirected = false
-    return new Promise((resolve, reject) => {
-      this.#resolve = resolve
-      this.#reject = reject
-      this.exchanger.start(this.#request, fields, undefined)
-    })
+    this.#waiter = waiter
+    this.exchanger.start(this.#request, fields, undefined)
   }
 
   wantsBody(head: AnswerHead): boolean {
@@ -200,14 +190,22 @@ class DirectAsk implements ExchangeTaker {
   }
 
   onEnd(error: unknown): void {
-    const [resolve, reject] = [this.#resolve!, this.#reject!]
-    this.#resolve = this.#reject = undefined
-    if (error === undefined && this.#isRedirected) return resolve(this.#askGenerally())
+    const waiter = this.#waiter!
+    this.#waiter = undefined
+    if (error === undefined && this.#isRedirected) return tell(this.#askGenerally(), waiter)
     const { bytes } = this.#intake
     this.#intake.close()
-    if (error === undefined) resolve(bytes)
-    else reject(error instanceof BodyTooLargeError ? bodyTooLarge(error) : error)
+    if (error === undefined) waiter.onAnswer(bytes)
+    else waiter.onFailure(error instanceof BodyTooLargeError ? bodyTooLarge(error) : error)
   }
+}
+
+/** What the waiter throws is a bug of ours, and ends the process as one. */
+function tell(asked: Promise<number>, waiter: AnswerWaiter): void {
+  void asked.then(
+    (bytes) => waiter.onAnswer(bytes),
+    (error: unknown) => waiter.onFailure(error),
+  )
 }
 
 function checkStatus(status: number): void {

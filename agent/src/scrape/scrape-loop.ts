@@ -1,6 +1,7 @@
 import type { ScrapeConfig } from '@narthex/config/scrape-config'
 import { formatDuration } from '@narthex/model/duration'
 import type { Logger } from '@narthex/service/logger'
+import type { SummaryCell } from '@narthex/service/metrics'
 import type { Clock, Timer } from '../clock.ts'
 import type { Clients } from '../http/clients.ts'
 import type { FrameSink } from '../store/frame.ts'
@@ -10,9 +11,11 @@ import { makeAcceptHeader } from './content-type.ts'
 import type { FailureLogs } from './failure-logs.ts'
 import type { FamilyTable } from './family-table.ts'
 import { AnswerFetcher } from './fetch-answer.ts'
+import type { AnswerWaiter } from './fetch-answer.ts'
 import type { InProcessTargets } from './in-process.ts'
 import { ScrapeError } from './scrape-error.ts'
 import type { ScrapeMetrics } from './scrape-metrics.ts'
+import type { ScrapeSchedule, Scheduled } from './scrape-schedule.ts'
 import { TargetReading } from './target-reading.ts'
 import type { TargetShard } from './target-shard.ts'
 import { untilNextTurnMs } from './target.ts'
@@ -25,6 +28,7 @@ export type TargetHealth = 'unknown' | 'up' | 'down'
 /** What a loop needs from around it; one object for all loops of a pool. */
 export interface ScrapeContext {
   readonly clock: Clock
+  readonly schedule: ScrapeSchedule
   readonly log: Logger
   readonly sink: FrameSink
   readonly metrics: ScrapeMetrics
@@ -51,8 +55,12 @@ export interface ScrapeLoopOptions {
 /** A timestamp this close to its place in the schedule is put there: regular timestamps take less room in every storage. */
 const alignToleranceMs = 2
 
+// The report of the scrape being written, whichever target's it is.
+const report: number[] = []
+
 /** Scrapes one target on its schedule and writes what it finds. */
-export class ScrapeLoop {
+export class ScrapeLoop implements Scheduled, AnswerWaiter {
+  place = -1
   readonly config: ScrapeConfig
   readonly series: TargetSeries
   readonly families: FamilyTable
@@ -68,14 +76,17 @@ export class ScrapeLoop {
 
   readonly #context: ScrapeContext
   readonly #fetcher: AnswerFetcher
-  #timer: Timer | undefined
+  #endTimer: Timer | undefined
   #stopped = false
   #dueMs = 0
   // How far the wall clock was ahead of the steady one when #dueMs was set.
   #clockOffsetMs = 0
-  #lastStartMs = 0
+  // Of the scrape under way, or the last one: when it began by the steady clock, and the time of its samples.
+  #startMs = 0
+  #timeMs = 0
+  readonly #intervalLength: SummaryCell
   readonly #reading: TargetReading
-  /** What is left to write of the scrape under way. */
+  // What is left to write of the scrape under way.
   #unwritten: Iterator<void> | undefined
 
   constructor(options: ScrapeLoopOptions) {
@@ -84,6 +95,7 @@ export class ScrapeLoop {
     this.series = options.series
     this.families = options.families
     this.#context = options.context
+    this.#intervalLength = options.context.metrics.intervalLength.labels(formatDuration(options.target.intervalMs))
     const { nativeHistograms, alwaysClassic, convertClassic } = options.target.histograms
     const { startTimestamps } = options.context
     const bodyOptions = { nhcb: convertClassic, keepClassic: alwaysClassic, nativeHistograms, createdAsStart: startTimestamps }
@@ -112,19 +124,12 @@ export class ScrapeLoop {
     this.lastDurationSeconds = before.lastDurationSeconds
     this.#dueMs = before.#dueMs
     this.#clockOffsetMs = before.#clockOffsetMs
-    this.#lastStartMs = before.#lastStartMs
+    this.#startMs = before.#startMs
   }
 
   start(): void {
-    const { clock, offsetSeed, clockWatch } = this.#context
-    this.#timer = clock.setTimer(
-      () => {
-        this.#dueMs = clock.now()
-        this.#clockOffsetMs = clockWatch.offsetMs()
-        void this.#run()
-      },
-      untilNextTurnMs(this.target, offsetSeed, clock.now()),
-    )
+    const { clock, schedule, offsetSeed } = this.#context
+    schedule.set(this, untilNextTurnMs(this.target, offsetSeed, clock.now()))
   }
 
   /** Stops at once, a scrape under way included, and writes nothing more when it returns. */
@@ -135,8 +140,9 @@ export class ScrapeLoop {
     this.#unwritten = undefined
     this.#reading.close()
     this.#fetcher.cancel(new Error('context canceled'))
-    this.#context.clock.clearTimer(this.#timer)
-    this.#timer = undefined
+    this.#context.schedule.delete(this)
+    this.#context.clock.clearTimer(this.#endTimer)
+    this.#endTimer = undefined
   }
 
   /**
@@ -150,7 +156,7 @@ export class ScrapeLoop {
     const now = clock.now()
     const staleMs = this.#dueMs === 0 ? now : this.#dueMs + Math.max(1, Math.ceil((now - this.#dueMs) / intervalMs)) * intervalMs
     this.stop()
-    this.#timer = clock.setTimer(
+    this.#endTimer = clock.setTimer(
       () => {
         this.series.writeEnd(sink, staleMs)
         onDone()
@@ -159,22 +165,30 @@ export class ScrapeLoop {
     )
   }
 
-  async #run(): Promise<void> {
-    const { clock } = this.#context
+  onTurn(): void {
+    const { clock, clockWatch } = this.#context
     const { intervalMs } = this.target
+    if (this.#dueMs === 0) {
+      this.#dueMs = clock.now()
+      this.#clockOffsetMs = clockWatch.offsetMs()
+    }
     this.#followClock()
     const now = clock.now()
     // A millisecond early is on time: timers count in whole ones.
     const turns = Math.floor((now - this.#dueMs + 1) / intervalMs)
     if (turns > 0) this.#dueMs += turns * intervalMs
     const isOnTime = Math.abs(now - this.#dueMs) <= Math.min(alignToleranceMs, intervalMs / 100)
-    await this.#scrape(isOnTime ? this.#dueMs : now)
-    if (this.#stopped) return
+    this.#scrape(isOnTime ? this.#dueMs : now)
+  }
+
+  #setNextTurn(): void {
+    const { clock, schedule } = this.#context
+    const { intervalMs } = this.target
     this.#followClock()
     // The turn that came while the scrape ran is taken at once, earlier ones are left out.
     const late = Math.floor((clock.now() - this.#dueMs) / intervalMs)
     if (late > 1) this.#dueMs += (late - 1) * intervalMs
-    this.#timer = clock.setTimer(() => void this.#run(), this.#dueMs + intervalMs - clock.now())
+    schedule.set(this, this.#dueMs + intervalMs - clock.now())
   }
 
   /** When the clock is set, the schedule goes with it: the next scrape comes after the same time as if it had not been. */
@@ -186,30 +200,49 @@ export class ScrapeLoop {
     if (Math.abs(jumpMs) >= clockJumpMsMin) this.#dueMs += Math.round(jumpMs)
   }
 
-  async #scrape(timeMs: number): Promise<void> {
-    const { clock } = this.#context
-    const started = clock.elapsed()
-    this.#observeInterval(started)
-    const reading = this.#reading
-    let bodyBytes = 0
-    let failure: unknown
-    reading.begin()
-    try {
-      if (this.forcedError !== undefined) throw new ScrapeError('target-limit', this.forcedError)
-      bodyBytes = await this.#fetcher.ask(reading)
-    } catch (error) {
-      failure = error
-    }
+  #scrape(timeMs: number): void {
+    const startMs = this.#context.clock.elapsed()
+    if (this.#startMs > 0) this.#intervalLength.observe((startMs - this.#startMs) / 1000)
+    this.#startMs = startMs
+    this.#timeMs = timeMs
+    this.#reading.begin()
+    if (this.forcedError === undefined) this.#fetcher.ask(this.#reading, this)
+    else this.onFailure(new ScrapeError('target-limit', this.forcedError))
+  }
+
+  onAnswer(bodyBytes: number): void {
     if (this.#stopped) return
-    const durationSeconds = (clock.elapsed() - started) / 1000
-    const writing = this.#write(timeMs, durationSeconds, bodyBytes, reading.hasRead, failure)
-    if (writing !== undefined) await writing
+    const durationSeconds = this.#elapsedSeconds()
+    this.#makeReport(1, durationSeconds, bodyBytes)
+    if (this.series.layoutCount > 1) {
+      void this.#writeInTurns(durationSeconds)
+      return
+    }
+    this.series.write(this.#context.sink, this.#timeMs, this.#context.clock.now(), report)
+    this.#conclude(durationSeconds, undefined)
+  }
+
+  onFailure(failure: unknown): void {
+    if (this.#stopped) return
+    const durationSeconds = this.#elapsedSeconds()
+    const isTooLarge = failure instanceof ScrapeError && failure.failure === 'body-size-limit'
+    this.#makeReport(0, durationSeconds, isTooLarge ? -1 : 0)
+    this.series.writeFailure(this.#context.sink, this.#timeMs, report)
+    this.#conclude(durationSeconds, failure)
+    this.#logFailure(this.lastError)
+  }
+
+  #elapsedSeconds(): number {
+    return (this.#context.clock.elapsed() - this.#startMs) / 1000
+  }
+
+  #conclude(durationSeconds: number, failure: unknown): void {
     this.#count(failure)
     this.health = failure === undefined ? 'up' : 'down'
     this.lastError = failure === undefined ? '' : messageOf(failure)
-    this.lastScrapeMs = timeMs
+    this.lastScrapeMs = this.#timeMs
     this.lastDurationSeconds = durationSeconds
-    if (failure !== undefined) this.#logFailure(this.lastError)
+    this.#setNextTurn()
   }
 
   #logFailure(err: string): void {
@@ -219,31 +252,28 @@ export class ScrapeLoop {
     if (scrapeFailureLogFile !== undefined) failureLogs.add(scrapeFailureLogFile, jobName, this.target.url, err)
   }
 
-  #write(timeMs: number, durationSeconds: number, bodyBytes: number, isRead: boolean, failure: unknown): Promise<void> | undefined {
-    const { sink, clock } = this.#context
+  /** Of the series that tell of the scrape, in their order. */
+  #makeReport(up: number, durationSeconds: number, bodyBytes: number): void {
     const { counts } = this.series
-    const report = [
-      failure === undefined ? 1 : 0,
-      durationSeconds,
-      isRead ? counts.scraped : 0,
-      isRead ? counts.kept : 0,
-      isRead ? counts.seriesAdded : 0,
-    ]
-    if (this.config.extraScrapeMetrics) {
-      const isTooLarge = failure instanceof ScrapeError && failure.failure === 'body-size-limit'
-      report.push(this.target.timeoutMs / 1000, this.config.sampleLimit, isTooLarge ? -1 : bodyBytes)
-    }
-    if (failure !== undefined) this.series.writeFailure(sink, timeMs, report)
-    else if (this.series.layoutCount === 1) this.series.write(sink, timeMs, clock.now(), report)
-    else return this.#writeInTurns(this.series.writeSteps(sink, timeMs, clock.now(), report))
-    return undefined
+    const isRead = this.#reading.hasRead
+    report[0] = up
+    report[1] = durationSeconds
+    report[2] = isRead ? counts.scraped : 0
+    report[3] = isRead ? counts.kept : 0
+    report[4] = isRead ? counts.seriesAdded : 0
+    report[5] = this.target.timeoutMs / 1000
+    report[6] = this.config.sampleLimit
+    report[7] = bodyBytes
   }
 
   /** A large target's frames, one in each turn of the event loop: other scrapes are due meanwhile. */
-  async #writeInTurns(steps: Iterator<void>): Promise<void> {
+  async #writeInTurns(durationSeconds: number): Promise<void> {
+    const { sink, clock } = this.#context
+    const steps = this.series.writeSteps(sink, this.#timeMs, clock.now(), report)
     this.#unwritten = steps
     while (this.#unwritten !== undefined && steps.next().done !== true) await nextTurn()
     this.#unwritten = undefined
+    if (!this.#stopped) this.#conclude(durationSeconds, undefined)
   }
 
   #count(failure: unknown): void {
@@ -265,14 +295,6 @@ export class ScrapeLoop {
     metrics.exemplarsTooLong.inc(exemplarCounts.labelsTooLong)
     metrics.exemplarsInvalid.inc(exemplarCounts.invalid)
     exemplarCounts.outOfOrder = exemplarCounts.labelsTooLong = exemplarCounts.invalid = 0
-  }
-
-  #observeInterval(startedMs: number): void {
-    const { metrics } = this.#context
-    if (this.#lastStartMs > 0) {
-      metrics.intervalLength.observe((startedMs - this.#lastStartMs) / 1000, formatDuration(this.target.intervalMs))
-    }
-    this.#lastStartMs = startedMs
   }
 }
 

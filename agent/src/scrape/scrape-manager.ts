@@ -10,6 +10,7 @@ import { ClockWatch } from './clock-watch.ts'
 import { FailureLogs } from './failure-logs.ts'
 import type { InProcessTargets } from './in-process.ts'
 import type { ScrapeContext, TargetHealth } from './scrape-loop.ts'
+import { ScrapeSchedule } from './scrape-schedule.ts'
 import { createScrapeMetrics } from './scrape-metrics.ts'
 import { ScrapePool } from './scrape-pool.ts'
 import type { TargetShard } from './target-shard.ts'
@@ -68,6 +69,7 @@ export class ScrapeManager {
   readonly #options: ScrapeManagerOptions
   readonly #metrics: ReturnType<typeof createScrapeMetrics>
   readonly #clockWatch: ClockWatch
+  readonly #schedule: ScrapeSchedule
   readonly #failureLogs: FailureLogs
   #pools = new Map<string, ScrapePool>()
   /** Of jobs that are gone, until their series are ended. */
@@ -77,6 +79,7 @@ export class ScrapeManager {
     this.#options = options
     this.#metrics = createScrapeMetrics(options.registry)
     this.#clockWatch = new ClockWatch(options.clock, options.log)
+    this.#schedule = new ScrapeSchedule(options.clock)
     this.#failureLogs = new FailureLogs(options.log, () => options.clock.now())
     options.registry.onCollect(() => this.#collect())
   }
@@ -193,6 +196,7 @@ export class ScrapeManager {
     const offsetSeed = makeOffsetSeed(hostName ?? hostname(), externalLabels)
     const context: ScrapeContext = {
       clock,
+      schedule: this.#schedule,
       log,
       sink,
       metrics: this.#metrics,

@@ -121,6 +121,7 @@ export class SeriesParts {
    * undefined when everything is where it was.
    */
   commit(isSeen: ((slot: number) => boolean) | undefined): PartsUpdate | undefined {
+    if (isSeen === undefined && this.#edits === undefined && !this.#families.changed) return undefined
     const changed = this.#changedParts(isSeen)
     this.#families.changed = false
     const full = this.#edits?.full

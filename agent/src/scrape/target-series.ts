@@ -191,7 +191,7 @@ export class TargetSeries {
 
   /** Writes what was read: every sample, stale markers for series that are gone, and the report series. */
   write(sink: FrameSink, timeMs: number, nowMs: number, report: readonly number[]): void {
-    finishSteps(this.writeSteps(sink, timeMs, nowMs, report))
+    this.#writer.write(sink, timeMs, nowMs, report, this.#answer)
   }
 
   /** As `write`, one step for each of the target's layouts. Everything else has to wait for the last one; `finishSteps` takes all at once. */
@@ -312,8 +312,9 @@ export class TargetSeries {
     const answer: AnswerOutcome = this.#answer
     const { seenRounds, round } = columns
     this.#writer.takeVanished(answer.inOrder)
-    const isSeen = (slot: number): boolean => slot < this.#reportCount || seenRounds[slot] === round
-    const update = this.#parts.commit(answer.inOrder ? undefined : isSeen)
+    const update = answer.inOrder
+      ? this.#parts.commit(undefined)
+      : this.#parts.commit((slot) => slot < this.#reportCount || seenRounds[slot] === round)
     if (update === undefined) return undefined
     const { renumbered, freed } = update
     columns.compact(renumbered, renumbered.length)

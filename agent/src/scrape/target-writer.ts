@@ -55,10 +55,13 @@ export class TargetWriter {
     this.#before = before
   }
 
-  /**
-   * As TargetSeries': the samples are in the columns, what belongs to no series' column in `answer`. Each step writes one part; nothing may be read
-   * into the columns before the last.
-   */
+  /** As TargetSeries': the samples are in the columns, what belongs to no series' column in `answer`. */
+  write(sink: FrameSink, timeMs: number, nowMs: number, report: readonly number[], answer: AnswerOutcome): void {
+    this.#beginAnswer(sink, timeMs, report, answer)
+    for (const part of this.#parts.parts) this.#writePart(sink, timeMs, nowMs, part, answer)
+  }
+
+  /** As `write`; each step writes one part. Nothing may be read into the columns before the last. */
   *writeSteps(
     sink: FrameSink,
     timeMs: number,
@@ -66,6 +69,14 @@ export class TargetWriter {
     report: readonly number[],
     answer: AnswerOutcome,
   ): Generator<void, void, void> {
+    this.#beginAnswer(sink, timeMs, report, answer)
+    for (const part of this.#parts.parts) {
+      this.#writePart(sink, timeMs, nowMs, part, answer)
+      yield
+    }
+  }
+
+  #beginAnswer(sink: FrameSink, timeMs: number, report: readonly number[], { exemplars }: AnswerOutcome): void {
     const columns = this.#columns
     for (let i = 0; i < this.#reportCount; i++) columns.setValue(i, report[i]!)
     this.#endBefore(sink, timeMs)
@@ -73,18 +84,17 @@ export class TargetWriter {
     this.#vanished = noneVanished
     this.#allStale = false
     this.#wroteReport = true
-    const { extras, exemplars } = answer
     if (exemplars.length > 1) exemplars.sort((a, b) => a.series - b.series)
-    const isTimed = columns.times !== undefined || extras.series.length > 0
-    const isRich = columns.startTimes !== undefined || columns.histograms !== undefined || exemplars.length > 0
-    for (const part of this.#parts.parts) {
-      const { layout, first } = part
-      if (layout.seriesCount === 0) continue
-      if (isTimed) this.#writeTimed(sink, timeMs, nowMs, part, answer)
-      else if (isRich) this.#writeRich(sink, timeMs, part, exemplars)
-      else sink.append({ layout, indexes: undefined, times: timeMs, words: wordsFrom(columns.words, first), count: layout.seriesCount })
-      yield
-    }
+  }
+
+  #writePart(sink: FrameSink, timeMs: number, nowMs: number, part: SeriesPart, answer: AnswerOutcome): void {
+    const { layout, first } = part
+    const { times, startTimes, histograms, words } = this.#columns
+    if (layout.seriesCount === 0) return
+    if (times !== undefined || answer.extras.series.length > 0) this.#writeTimed(sink, timeMs, nowMs, part, answer)
+    else if (startTimes !== undefined || histograms !== undefined || answer.exemplars.length > 0)
+      this.#writeRich(sink, timeMs, part, answer.exemplars)
+    else sink.append({ layout, indexes: undefined, times: timeMs, words: wordsFrom(words, first), count: layout.seriesCount })
   }
 
   /** Writes the report series of a scrape that failed, and stale markers for all others if they have none yet. */
