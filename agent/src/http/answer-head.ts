@@ -60,7 +60,9 @@ export class AnswerHead {
   #readStatusLine(bytes: Uint8Array, start: number, end: number): void {
     const isKnown = end - start >= 12 && isText(bytes, start, start + 7, 'http/1.') && bytes[start + 8] === space
     const minor = bytes[start + 7]! - 48
-    const [first, second, third] = [bytes[start + 9]! - 48, bytes[start + 10]! - 48, bytes[start + 11]! - 48]
+    const first = bytes[start + 9]! - 48
+    const second = bytes[start + 10]! - 48
+    const third = bytes[start + 11]! - 48
     const isStatus = first >= 1 && first <= 5 && second >= 0 && second <= 9 && third >= 0 && third <= 9
     const isUpper = bytes[start] === 72 && bytes[start + 1] === 84 && bytes[start + 2] === 84 && bytes[start + 3] === 80
     if (!isKnown || !isUpper || (minor !== 0 && minor !== 1) || !isStatus || (end > start + 12 && bytes[start + 12] !== space)) {

@@ -80,8 +80,9 @@ export function formatFields(headers: Readonly<Record<string, string>>): string 
 
 /** Keeps the connections of one configuration: one per request at once and address, idle ones for 5 to 6 minutes. */
 export class DirectClient implements ConnectionOwner {
-  // By host: the one that was used last, which knows the others.
-  readonly #idle = new Map<string, Connection>()
+  // By host: the one that was used last, which knows the others. Undefined for hosts that have one in use: to take the entry out and put it back
+  // for each request makes the map anew all the time.
+  readonly #idle = new Map<string, Connection | undefined>()
   readonly #all = new Set<Connection>()
   readonly #lookup: LookupFunction
   #sweep: NodeJS.Timeout | undefined
@@ -128,8 +129,7 @@ export class DirectClient implements ConnectionOwner {
     const { host } = request
     const idle = this.#idle.get(host)
     if (idle === undefined) return this.#connect(request)
-    if (idle.next === undefined) this.#idle.delete(host)
-    else this.#idle.set(host, idle.next)
+    this.#idle.set(host, idle.next)
     idle.next = undefined
     return idle
   }
@@ -167,7 +167,8 @@ export class DirectClient implements ConnectionOwner {
   #closeIdle(): void {
     this.#sweep = undefined
     const before = performance.now() - idleMsMax
-    for (const first of [...this.#idle.values()]) {
+    for (const [host, first] of [...this.#idle]) {
+      if (first === undefined) this.#idle.delete(host)
       for (let connection: Connection | undefined = first; connection !== undefined;) {
         const { next }: Connection = connection
         if (connection.idleSinceMs <= before) connection.close(new Error('idle for too long'))

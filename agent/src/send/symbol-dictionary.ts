@@ -97,9 +97,15 @@ export class SymbolDictionary {
     }
   }
 
+  /** Symbols that are neighbours in the layout, as most newcomers of a large target are, are added as one. */
   #addOwn(writer: RemoteWrite2Writer, layout: SeriesLayout, { offsets, map, seenIn }: OwnSymbols, from: number, to: number): void {
     const { symbolBytes, seriesRefs, seriesRefOffsets } = layout
     const request = this.#request
+    let next = writer.nextSymbol
+    // Fields that are not added yet.
+    let runStart = 0
+    let runEnd = 0
+    let runCount = 0
     for (let series = from; series < to; series++) {
       const end = seriesRefOffsets[series + 1]!
       let at = seriesRefOffsets[series]! + 1
@@ -116,9 +122,18 @@ export class SymbolDictionary {
         }
         if (ref === 0 || seenIn[ref] === request) continue
         seenIn[ref] = request
-        map[ref] = writer.addSymbolField(symbolBytes, offsets[ref - 1]!, offsets[ref]!)
+        map[ref] = next++
+        const start = offsets[ref - 1]!
+        if (start !== runEnd) {
+          if (runCount > 0) writer.addSymbolFields(symbolBytes, runStart, runEnd, runCount)
+          runStart = start
+          runCount = 0
+        }
+        runEnd = offsets[ref]!
+        runCount++
       }
     }
+    if (runCount > 0) writer.addSymbolFields(symbolBytes, runStart, runEnd, runCount)
   }
 
   #symbolsOf(layout: SeriesLayout): SharedSymbols | OwnSymbols {

@@ -100,6 +100,45 @@ describe('a request', () => {
     expect(error).toMatchObject({ isTimeout: true })
   })
 
+  describe('with a sink that needs its time', () => {
+    /** Busy for `chunkMs` with each chunk. */
+    async function read(url: string, timeoutMs: number, chunkMs: number): Promise<{ chunks: number; error: unknown }> {
+      let chunks = 0
+      const onData = (): void => {
+        chunks++
+        const until = performance.now() + chunkMs
+        while (performance.now() < until);
+      }
+      const error = await client(undefined)
+        .requestStream({ url, timeoutMs, bodyBytesMax: 2 ** 30 }, { onData })
+        .then(
+          () => undefined,
+          (reason: unknown) => reason,
+        )
+      return { chunks, error }
+    }
+
+    it('does not use up the time of the other side, and lets others have their turn', async () => {
+      const body = Buffer.alloc(4 * 2 ** 20, 'x')
+      const url = await serve((_request, response) => response.end(body))
+      let turns = 0
+      const timer = setInterval(() => turns++, 1)
+      const { chunks, error } = await read(url, 500, 25)
+      clearInterval(timer)
+      expect(error).toBeUndefined()
+      // More than three times the timeout.
+      expect(chunks * 25).toBeGreaterThan(1500)
+      expect(turns).toBeGreaterThan(chunks / 4)
+    })
+
+    it('does not save an answer that stops in the middle', async () => {
+      const url = await serve((_request, response) => void response.write(Buffer.alloc(2 ** 20, 'x')))
+      const { chunks, error } = await read(url, 100, 5)
+      expect(String(error)).toContain('context deadline exceeded')
+      expect(chunks).toBeGreaterThan(1)
+    })
+  })
+
   it('accepts a body of exactly the limit and refuses one byte more, declared or not', async () => {
     const url = await serve((request, response) => {
       const size = Number(request.url!.slice(2))

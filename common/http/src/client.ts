@@ -11,7 +11,7 @@ export interface HttpRequest {
   readonly method?: string
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: Uint8Array | string
-  /** From the call to the last byte of the answer, redirects included. */
+  /** From the call to the last byte of the answer, redirects included; what the sink takes for its bytes comes on top. */
   readonly timeoutMs?: number
   /** A longer answer ends the request with `BodyTooLargeError`. */
   readonly bodyBytesMax?: number
@@ -66,6 +66,8 @@ export interface HttpClientDefaults {
 
 /** As Go's client. */
 const redirectsMax = 10
+/** A sink that has taken longer than this gets its next bytes in another turn of the event loop. */
+const turnMsMax = 20
 
 /**
  * A client that does all that one `http_config` says. Make one per config and keep it: it holds the connections. Files of secrets and
@@ -215,7 +217,7 @@ function exchangeOnce(
         if (failure !== undefined) return
         receivedBytes += chunk.length
         if (receivedBytes > exchange.bodyBytesMax) return fail(new BodyTooLargeError(exchange.bodyBytesMax))
-        if (!skipped) callSink(() => sink.onData(chunk))
+        if (!skipped) giveToSink(chunk)
       },
       onResponseEnd() {
         // After undici has put the connection back, which it does in an immediate: a request sent before would open another.
@@ -235,6 +237,23 @@ function exchangeOnce(
     }
   }
 
+  let turnMs = 0
+  function giveToSink(chunk: Uint8Array): void {
+    const startedMs = performance.now()
+    callSink(() => sink.onData(chunk))
+    const spentMs = performance.now() - startedMs
+    deadline.extend(spentMs)
+    turnMs += spentMs
+    if (turnMs < turnMsMax || failure !== undefined) return
+    turnMs = 0
+    const pausedMs = performance.now()
+    controller!.pause()
+    setImmediate(() => {
+      deadline.extend(performance.now() - pausedMs)
+      if (failure === undefined) controller!.resume()
+    })
+  }
+
   return promise.finally(release)
 }
 
@@ -243,6 +262,8 @@ interface Deadline {
   /** Calls back once when time is up or the caller gave up; the returned function takes the callback off. */
   onOver(callback: (reason: Error) => void): () => void
   race<T>(work: T | Promise<T>): T | Promise<T>
+  /** Milliseconds for which the other side is not to blame: the time is up so much later. */
+  extend(ms: number): void
   clear(): void
 }
 
@@ -254,7 +275,14 @@ function createDeadline(timeoutMs: number, signal: AbortSignal | undefined): Dea
     for (const callback of callbacks) callback(reason)
     callbacks.clear()
   }
-  const timer = setTimeout(() => end(new HttpTimeoutError(timeoutMs)), timeoutMs)
+  let ownMs = 0
+  const onTime = (): void => {
+    const more = ownMs
+    ownMs = 0
+    if (more >= 1) timer = setTimeout(onTime, more)
+    else end(new HttpTimeoutError(timeoutMs))
+  }
+  let timer = setTimeout(onTime, timeoutMs)
   const onAbort = (): void => end(signal?.reason instanceof Error ? signal.reason : new Error('context canceled'))
   if (signal?.aborted === true) onAbort()
   signal?.addEventListener('abort', onAbort, { once: true })
@@ -272,6 +300,9 @@ function createDeadline(timeoutMs: number, signal: AbortSignal | undefined): Dea
       const over = Promise.withResolvers<never>()
       const release = onOver(over.reject)
       return Promise.race([work, over.promise]).finally(release)
+    },
+    extend(ms) {
+      ownMs += ms
     },
     clear() {
       clearTimeout(timer)

@@ -73,6 +73,19 @@ export class RemoteWrite2Writer {
     return this.#symbolCount++
   }
 
+  /** As `addSymbolField`, of `count` fields one behind the other. Returns the reference of the first. */
+  addSymbolFields(bytes: Uint8Array, start: number, end: number, count: number): number {
+    this.#symbols.raw(bytes, start, end)
+    const first = this.#symbolCount
+    this.#symbolCount += count
+    return first
+  }
+
+  /** The reference that the next symbol gets. */
+  get nextSymbol(): number {
+    return this.#symbolCount
+  }
+
   /** As `addSymbol`, of UTF-8 bytes with their uvarint length before them. */
   addSymbolText(bytes: Uint8Array, start: number, end: number): number {
     if (end - start === 1) return 0

@@ -15,22 +15,32 @@ export class SampleField {
   #timeMs = NaN
   #timeBytes = new Uint8Array(10)
   #timeLength = 0
+  #timeWords: TimeWords | undefined
 
   /** The time of the samples put from now on. Not an argument of `put`: V8 would make an object of it for every call. */
   setTime(timeMs: number): void {
     if (timeMs === this.#timeMs) return
     this.#timeMs = timeMs
+    this.#timeWords = undefined
     this.#timeLength = timeMs === 0 ? 0 : putInt64(this.#timeBytes, 0, timeMs)
   }
 
   /** The `timestamp` field as it follows a value. */
   get timeWords(): TimeWords {
-    const bytes = this.#timeLength === 0 ? 0 : 1 + this.#timeLength
-    if (bytes === 0 || bytes > 8) return { low: 0, high: 0, bytes: 0 }
-    const field = new DataView(new ArrayBuffer(8))
-    field.setUint8(0, 0x10)
-    for (let i = 0; i < this.#timeLength; i++) field.setUint8(1 + i, this.#timeBytes[i]!)
-    return { low: field.getInt32(0, true), high: field.getInt32(4, true), bytes }
+    return (this.#timeWords ??= this.#makeTimeWords())
+  }
+
+  #makeTimeWords(): TimeWords {
+    const time = this.#timeBytes
+    const length = this.#timeLength
+    if (length === 0 || length > 7) return { low: 0, high: 0, bytes: 0 }
+    let low = 0x10
+    let high = 0
+    for (let i = 0; i < length; i++) {
+      if (i < 3) low |= time[i]! << (8 * i + 8)
+      else high |= time[i]! << (8 * i - 24)
+    }
+    return { low, high, bytes: 1 + length }
   }
 
   /** Puts one sample at `at` of `bytes` (room for `sampleFieldBytesMax`) and returns the offset behind it. */
