@@ -25,8 +25,8 @@ await build({
   minifyWhitespace: true,
   minifySyntax: true,
   legalComments: 'none',
-  // Loaded by the first request or connection that needs them, from beside this script; most agents never do.
-  external: ['undici', 'mysql2'],
+  // Loaded by the first request or connection that needs them, from beside this script; most agents never do, and none the rest.
+  external: ['undici', 'mysql2', '@fastify/ajv-compiler', '@fastify/fast-json-stringify-compiler', 'light-my-request'],
   logLevel: 'warning',
   plugins: [
     {

@@ -83,6 +83,8 @@ function buildServer(options: HttpServerOptions): HttpServer {
     exposeHeadRoutes: true,
     routerOptions: { ignoreTrailingSlash: false, maxParamLength: 4096 },
     return503OnClosing: false,
+    // No route has a schema; what would check one takes 2 MB to load.
+    schemaController: { compilersFactory: { buildValidator: refuseSchemas, buildSerializer: refuseSchemas } },
     serverFactory(dispatch) {
       handler = (request, response) => {
         for (const [name, value] of Object.entries(webConfig.headers)) response.setHeader(name, value)
@@ -227,4 +229,8 @@ async function closeServers(servers: readonly Server[], graceMs: number): Promis
   await Promise.all(closed)
   clearTimeout(cut)
   clearInterval(sweep)
+}
+
+function refuseSchemas(): never {
+  throw new Error('cannot check a request or an answer by a schema: routes check what they are given themselves')
 }

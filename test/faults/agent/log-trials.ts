@@ -97,6 +97,7 @@ const agentRuntimeFlags = [
   '--optimize-for-size',
   '--max-inlined-bytecode-size=460',
   '--max-inlined-bytecode-size-cumulative=920',
+  '--no-maglev',
 ]
 const agentRuntimeEnvironment = { MALLOC_ARENA_MAX: '1', MALLOC_TRIM_THRESHOLD_: '131072' }
 
