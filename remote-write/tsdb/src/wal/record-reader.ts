@@ -1,8 +1,21 @@
-import { ByteReader } from '@narthex/bytes/byte-reader'
 import type { Head } from '../head/head.ts'
-import { labelsPerSeriesMax } from '../head/series-creator.ts'
+import type { RecordEntries } from './record-entries.ts'
 import type { SeriesMap } from './series-map.ts'
-import { CorruptionError } from './wal-format.ts'
+import {
+  customFloatHistogramSamplesRecord,
+  customHistogramSamplesRecord,
+  exemplarsRecord,
+  floatHistogramSamplesRecord,
+  floatHistogramSamplesV2Record,
+  highestReferenceRecord,
+  histogramSamplesRecord,
+  histogramSamplesV2Record,
+  metadataRecord,
+  samplesRecord,
+  samplesV2Record,
+  seriesRecord,
+  tombstonesRecord,
+} from './wal-format.ts'
 
 /** What became of the records that were read. */
 export interface RecordCounts {
@@ -10,7 +23,7 @@ export interface RecordCounts {
   samples: number
   /** Series the head refused, for its memory ceiling or broken labels. */
   seriesRefused: number
-  /** Samples of series that were refused or whose record is missing. */
+  /** Samples of series that were refused or whose record is missing; also histograms, exemplars, tombstones and metadata of such. */
   samplesUnknown: number
   /** Samples that are not newer than their series' last. */
   samplesOutOfOrder: number
@@ -18,103 +31,51 @@ export interface RecordCounts {
   samplesRefused: number
 }
 
+/**
+ * Takes what a log has beside series and floats. `entries.refs` are the head's references; entries of unknown series have been
+ * taken out. `record` has the payloads. A method that is missing leaves its records unread, which is counted.
+ */
+export interface RecordTarget {
+  /** Types 7 to 10, 12 and 13. */
+  histograms?(type: number, record: Uint8Array, entries: RecordEntries): void
+  exemplars?(record: Uint8Array, entries: RecordEntries): void
+  tombstones?(entries: RecordEntries): void
+  metadata?(record: Uint8Array, entries: RecordEntries): void
+}
+
 // Samples per commit while a log is read.
 const commitEvery = 8192
 
-/** Puts the series and samples of log records into a head. A record that ends early is damage: `CorruptionError`. */
+/** Puts what log records have into a head and a target. */
 export class RecordReader {
   readonly #head: Head
   readonly #map: SeriesMap
   readonly #counts: RecordCounts
+  readonly #target: RecordTarget
+  /** Records by type that nobody took. */
+  readonly unread = new Map<number, number>()
+  /** The highest mark of references; see `highestReferenceRecord`. */
+  highestMark = 0
   #symbols = new Uint32Array(128)
   #pending = 0
 
-  constructor(head: Head, map: SeriesMap, counts: RecordCounts) {
+  constructor(head: Head, map: SeriesMap, counts: RecordCounts, target: RecordTarget = {}) {
     this.#head = head
     this.#map = map
     this.#counts = counts
+    this.#target = target
   }
 
-  /** A record of type 1, its type byte included. */
-  readSeries(record: Uint8Array): void {
-    const reader = this.#begin(record)
-    while (reader.remaining > 0) {
-      const logRef = reader.u64be()
-      const labelCount = reader.uvarint()
-      if (labelCount > Math.min(labelsPerSeriesMax, reader.remaining))
-        throw new CorruptionError(`cannot read series ${logRef}: want ${labelCount} labels in ${reader.remaining} bytes`)
-      if (labelCount * 2 > this.#symbols.length) this.#symbols = new Uint32Array(labelCount * 4)
-      for (let i = 0; i < labelCount * 2; i++) {
-        const length = reader.uvarint()
-        const start = reader.offset
-        if (length > reader.remaining)
-          throw new CorruptionError(`cannot read series ${logRef}: want ${length} bytes, got ${reader.remaining}`)
-        reader.offset = start + length
-        this.#symbols[i] = this.#head.internSymbol(record, start, start + length)
-      }
-      const ref = this.#head.refBySymbols(this.#symbols, labelCount)
-      if (ref > 0) {
-        this.#map.set(logRef, ref)
-        this.#counts.series++
-      } else {
-        this.#map.set(logRef, 0)
-        this.#counts.seriesRefused++
-      }
-    }
-  }
-
-  /** A record of type 2, its type byte included. */
-  readSamples(record: Uint8Array): void {
-    const reader = this.#begin(record)
-    if (reader.remaining === 0) return
-    const baseRef = reader.u64be()
-    reader.words64be()
-    const baseTimeMs = (reader.high | 0) * 0x1_0000_0000 + reader.low
-    const head = this.#head
-    const map = this.#map
-    const counts = this.#counts
-    const view = new DataView(record.buffer, record.byteOffset, record.byteLength)
-    const end = record.length
-    // Every sample of the log passes here: short deltas are read in place, long ones by the reader.
-    let at = reader.offset
-    while (at < end) {
-      let refDelta = record[at]!
-      if (refDelta < 0x80) at++
-      else if (at + 1 < end && record[at + 1]! < 0x80) {
-        refDelta = (refDelta & 0x7f) | (record[at + 1]! << 7)
-        at += 2
-      } else refDelta = -1
-      let timeDelta = 0
-      if (refDelta >= 0 && at < end && record[at]! < 0x80) {
-        refDelta = (refDelta & 1) === 0 ? refDelta >>> 1 : -((refDelta + 1) >>> 1)
-        timeDelta = (record[at]! & 1) === 0 ? record[at]! >>> 1 : -((record[at]! + 1) >>> 1)
-        at++
-      } else {
-        if (refDelta >= 0) refDelta = (refDelta & 1) === 0 ? refDelta >>> 1 : -((refDelta + 1) >>> 1)
-        else {
-          reader.offset = at
-          refDelta = readVarint(reader)
-          at = reader.offset
-        }
-        reader.offset = at
-        timeDelta = readVarint(reader)
-        at = reader.offset
-      }
-      if (at + 8 > end) throw new CorruptionError(`cannot read sample at byte ${at} of the record: want 8 bytes of value, got ${end - at}`)
-      const high = view.getUint32(at)
-      const low = view.getUint32(at + 4)
-      at += 8
-      const ref = map.get(baseRef + refDelta)
-      if (ref === 0) {
-        counts.samplesUnknown++
-        continue
-      }
-      const result = head.append(ref, baseTimeMs + timeDelta, low, high)
-      if (result === 0) counts.samples++
-      else if (result === 7) counts.samplesRefused++
-      else counts.samplesOutOfOrder++
-      if (++this.#pending >= commitEvery) this.commit()
-    }
+  take(type: number, record: Uint8Array, entries: RecordEntries): void {
+    const target = this.#target
+    if (type === samplesRecord || type === samplesV2Record) this.#takeSamples(entries)
+    else if (type === seriesRecord) this.#takeSeries(record, entries)
+    else if (type === highestReferenceRecord) this.highestMark = Math.max(this.highestMark, entries.refs[0] ?? 0)
+    else if (isHistograms(type) && target.histograms !== undefined) target.histograms(type, record, this.#toHead(entries))
+    else if (type === exemplarsRecord && target.exemplars !== undefined) target.exemplars(record, this.#toHead(entries))
+    else if (type === tombstonesRecord && target.tombstones !== undefined) target.tombstones(this.#toHead(entries))
+    else if (type === metadataRecord && target.metadata !== undefined) target.metadata(record, this.#toHead(entries))
+    else this.unread.set(type, (this.unread.get(type) ?? 0) + 1)
   }
 
   commit(): void {
@@ -122,15 +83,85 @@ export class RecordReader {
     this.#head.commit()
   }
 
-  #begin(record: Uint8Array): ByteReader {
-    return new ByteReader(record, 1)
+  #takeSeries(record: Uint8Array, entries: RecordEntries): void {
+    for (let i = 0; i < entries.length; i++) {
+      const labelCount = this.#internLabels(record, entries.starts[i]!)
+      const ref = this.#head.refBySymbols(this.#symbols, labelCount)
+      this.#map.set(entries.refs[i]!, Math.max(0, ref))
+      if (ref > 0) this.#counts.series++
+      else this.#counts.seriesRefused++
+    }
+  }
+
+  /** The lengths were checked when the record was taken apart. */
+  #internLabels(record: Uint8Array, start: number): number {
+    let at = start
+    const uvarint = (): number => {
+      let value = 0
+      for (let unit = 1; ; unit *= 128) {
+        const byte = record[at++]!
+        value += (byte & 0x7f) * unit
+        if (byte < 0x80) return value
+      }
+    }
+    const labelCount = uvarint()
+    if (labelCount * 2 > this.#symbols.length) this.#symbols = new Uint32Array(labelCount * 4)
+    for (let i = 0; i < labelCount * 2; i++) {
+      const length = uvarint()
+      this.#symbols[i] = this.#head.internSymbol(record, at, at + length)
+      at += length
+    }
+    return labelCount
+  }
+
+  #takeSamples(entries: RecordEntries): void {
+    const head = this.#head
+    const map = this.#map
+    const counts = this.#counts
+    const { refs, times, words, length } = entries
+    for (let i = 0; i < length; i++) {
+      const ref = map.get(refs[i]!)
+      if (ref === 0) {
+        counts.samplesUnknown++
+        continue
+      }
+      const result = head.append(ref, times[i]!, words[2 * i]!, words[2 * i + 1]!)
+      if (result === 0) counts.samples++
+      else if (result === 7) counts.samplesRefused++
+      else counts.samplesOutOfOrder++
+      if (++this.#pending >= commitEvery) this.commit()
+    }
+  }
+
+  #toHead(entries: RecordEntries): RecordEntries {
+    const { refs, times, secondTimes, words, starts, ends } = entries
+    let kept = 0
+    for (let i = 0; i < entries.length; i++) {
+      const ref = this.#map.get(refs[i]!)
+      if (ref === 0) {
+        this.#counts.samplesUnknown++
+        continue
+      }
+      refs[kept] = ref
+      times[kept] = times[i]!
+      secondTimes[kept] = secondTimes[i]!
+      words[2 * kept] = words[2 * i]!
+      words[2 * kept + 1] = words[2 * i + 1]!
+      starts[kept] = starts[i]!
+      ends[kept] = ends[i]!
+      kept++
+    }
+    entries.length = kept
+    return entries
   }
 }
 
-function readVarint(reader: ByteReader): number {
-  try {
-    return reader.varint()
-  } catch (cause) {
-    throw new CorruptionError('cannot read delta in samples record', { cause })
-  }
+export function isHistograms(type: number): boolean {
+  return (
+    (type >= histogramSamplesRecord && type <= floatHistogramSamplesRecord) ||
+    type === customHistogramSamplesRecord ||
+    type === customFloatHistogramSamplesRecord ||
+    type === histogramSamplesV2Record ||
+    type === floatHistogramSamplesV2Record
+  )
 }

@@ -12,14 +12,13 @@ import {
   middleFragment,
   pageBytes,
   pageEnd,
+  recordBytesMax,
   segmentBytesMax,
   snappyFlag,
   zstdFlag,
 } from './wal-format.ts'
 
 const bufferBytes = 32 * pageBytes
-/** A record longer than this uncompressed is taken for damage. */
-const recordBytesMax = 32 * 1024 * 1024
 
 /**
  * Reads the records of one segment in order, in 1 MiB steps. `next` throws `CorruptionError` at the first bytes that disagree
@@ -28,16 +27,17 @@ const recordBytesMax = 32 * 1024 * 1024
 export class SegmentReader {
   readonly #fd: number
   readonly #size: number
-  readonly #buffer = new Uint8Array(bufferBytes)
+  readonly #buffer: Uint8Array
   #bufferStart = 0
   #bufferLength = 0
   #offset = 0
-  #record = new Uint8Array(256 * 1024)
+  #record = new Uint8Array(0)
   recordOffset = 0
 
   constructor(path: string) {
     this.#fd = openSync(path, 'r')
     this.#size = Math.min(fstatSync(this.#fd).size, segmentBytesMax * 2)
+    this.#buffer = new Uint8Array(Math.min(bufferBytes, Math.ceil(this.#size / pageBytes) * pageBytes))
   }
 
   get size(): number {
@@ -115,12 +115,12 @@ export class SegmentReader {
     if (this.#offset >= this.#bufferStart && this.#offset < this.#bufferStart + this.#bufferLength) return
     this.#bufferStart = this.#offset - (this.#offset % pageBytes)
     this.#bufferLength = 0
-    while (this.#bufferLength < bufferBytes) {
+    while (this.#bufferLength < this.#buffer.length) {
       const count = readSync(
         this.#fd,
         this.#buffer,
         this.#bufferLength,
-        bufferBytes - this.#bufferLength,
+        this.#buffer.length - this.#bufferLength,
         this.#bufferStart + this.#bufferLength,
       )
       if (count === 0) break
@@ -132,7 +132,8 @@ export class SegmentReader {
     const type = kind & fragmentKindMask
     const isStart = type === fullFragment || type === firstFragment
     const isKnown = isStart || type === middleFragment || type === lastFragment
-    if (!isKnown || (kind & ~(fragmentKindMask | snappyFlag | zstdFlag)) !== 0 || isStart !== (fragments === 0)) {
+    const flags = kind & ~fragmentKindMask
+    if (!isKnown || (flags !== 0 && flags !== snappyFlag && flags !== zstdFlag) || isStart !== (fragments === 0)) {
       throw new CorruptionError(`cannot read fragment at offset ${this.#offset}: unexpected kind ${kind} as fragment ${fragments}`)
     }
   }
@@ -151,7 +152,7 @@ export class SegmentReader {
     if (needed > recordBytesMax)
       throw new CorruptionError(`cannot read record at offset ${this.recordOffset}: more than ${recordBytesMax} bytes`)
     if (needed <= this.#record.length) return
-    const larger = new Uint8Array(Math.max(needed, this.#record.length * 2))
+    const larger = new Uint8Array(Math.max(needed, this.#record.length * 2, 4 * pageBytes))
     larger.set(this.#record.subarray(0, kept))
     this.#record = larger
   }

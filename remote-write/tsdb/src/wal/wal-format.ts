@@ -2,6 +2,8 @@
 
 export const pageBytes = 32 * 1024
 export const segmentBytesMax = 128 * 1024 * 1024
+/** A record longer than this uncompressed is taken for damage. */
+export const recordBytesMax = 32 * 1024 * 1024
 
 // ┌ kind 1 B ┬ length 2 B ┬ crc32c 4 B ┬ data ┐  big endian; a record is one full fragment, or first, middle…, last
 export const fragmentHeaderBytes = 7
@@ -21,13 +23,22 @@ export const seriesRecord = 1
 export const samplesRecord = 2
 export const tombstonesRecord = 3
 export const exemplarsRecord = 4
+/** Only in the log of out-of-order samples. */
 export const mmapMarkersRecord = 5
 export const metadataRecord = 6
 export const histogramSamplesRecord = 7
 export const floatHistogramSamplesRecord = 8
 export const customHistogramSamplesRecord = 9
 export const customFloatHistogramSamplesRecord = 10
+// With start times:
 export const samplesV2Record = 11
+export const histogramSamplesV2Record = 12
+export const floatHistogramSamplesV2Record = 13
+/** Ours: the highest reference given out before this segment. Prometheus passes over types that it does not know. */
+export const highestReferenceRecord = 128
+
+/** References of series stay below 2^40, as the index of Prometheus' head wants. */
+export const referenceMax = 2 ** 40 - 1
 
 /** Thrown when bytes of the log disagree with the format; the caller decides what to keep. */
 export class CorruptionError extends Error {
@@ -36,4 +47,9 @@ export class CorruptionError extends Error {
 
 export function segmentName(index: number): string {
   return String(index).padStart(8, '0')
+}
+
+/** Whether the entries of this type have histograms of floats. */
+export function hasFloatHistograms(type: number): boolean {
+  return type === floatHistogramSamplesRecord || type === customFloatHistogramSamplesRecord || type === floatHistogramSamplesV2Record
 }

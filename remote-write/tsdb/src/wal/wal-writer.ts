@@ -1,21 +1,11 @@
 import { closeSync, fdatasync, fsync, ftruncateSync, openSync, writeSync, close as closeFile } from 'node:fs'
 import { join } from 'node:path'
-import { crc32c } from '@narthex/bytes/crc32c'
-import { compress } from '@narthex/wire/snappy'
 import type { CommitLog, Head } from '../head/head.ts'
 import type { PendingSamples } from '../head/pending-samples.ts'
+import { FragmentWriter } from './fragment-writer.ts'
+import { RecordBuilder } from './record-builder.ts'
 import { RecordWriter } from './record-writer.ts'
-import {
-  firstFragment,
-  fragmentHeaderBytes,
-  fullFragment,
-  lastFragment,
-  middleFragment,
-  pageBytes,
-  segmentBytesMax,
-  segmentName,
-  snappyFlag,
-} from './wal-format.ts'
+import { highestReferenceRecord, referenceMax, segmentBytesMax, segmentName } from './wal-format.ts'
 
 export interface WalWriterOptions {
   /** The `wal` directory; exists. */
@@ -29,13 +19,13 @@ export interface WalWriterOptions {
   /** A failed fsync: what was written since the last good one may be lost in a power failure. */
   readonly onSyncError?: (cause: Error) => void
   readonly segmentBytes?: number
+  /** Highest reference that the older segments may have given out. */
+  readonly highestReference?: number
 }
 
 /** Samples of one record; a record is compressed and checked as a whole, so it stays near 90 KB. */
 const samplesPerRecord = 8192
 const seriesRecordBytes = 64 * 1024
-const outBytes = 256 * 1024
-const outBytesKept = 4 * 1024 * 1024
 
 /**
  * Appends commits to segments of Prometheus' log. `writeCommit` returns when the system has the bytes (write(2)): they survive
@@ -44,13 +34,10 @@ const outBytesKept = 4 * 1024 * 1024
 export class WalWriter implements CommitLog {
   readonly #options: WalWriterOptions
   readonly #records = new RecordWriter()
-  readonly #segmentBytes: number
+  readonly #mark = new RecordBuilder()
+  readonly #out: FragmentWriter
   #segment: number
   #fd: number
-  /** Bytes of the segment that are written, and of the commit that is being put together in `#out`. */
-  #written = 0
-  #out = new Uint8Array(outBytes)
-  #outLength = 0
   #timer: NodeJS.Timeout | undefined
   #syncing: Promise<void> | undefined
   #isDirty = false
@@ -59,17 +46,20 @@ export class WalWriter implements CommitLog {
   readonly #directoryFd: number | undefined
   /** Added to every reference, so that none means another series in the older segments. */
   refBase = 0
+  /** The highest reference that this and the older segments have given out; every later segment begins with it. */
+  highestReference: number
   bytesWritten = 0
-  pagesCompleted = 0
   flushes = 0
   writesFailed = 0
 
   constructor(options: WalWriterOptions) {
     this.#options = options
     this.#segment = options.firstSegment
-    this.#segmentBytes = options.segmentBytes ?? segmentBytesMax
+    this.#out = new FragmentWriter(options.segmentBytes ?? segmentBytesMax, options.compresses)
+    this.highestReference = options.highestReference ?? 0
     this.#directoryFd = process.platform === 'win32' ? undefined : openSync(options.directory, 'r')
     this.#fd = this.#openSegment(this.#segment)
+    this.#putMark()
   }
 
   /** Index of the segment being written. */
@@ -77,31 +67,42 @@ export class WalWriter implements CommitLog {
     return this.#segment
   }
 
+  get pagesCompleted(): number {
+    return this.#out.pagesCompleted
+  }
+
   writeCommit(head: Head, pending: PendingSamples, firstRef: number, lastRef: number): void {
-    if (this.#isClosed) throw new Error('cannot write to the log: it is closed')
-    const { segment, written } = { segment: this.#segment, written: this.#written }
-    try {
+    this.#write(() => {
+      if (lastRef + this.refBase > referenceMax) throw new Error(`no series reference is left below 2^40: ${lastRef} + ${this.refBase}`)
+      // Before the records, as they may begin a segment.
+      if (lastRef >= firstRef) this.highestReference = Math.max(this.highestReference, lastRef + this.refBase)
       for (let ref = firstRef; ref <= lastRef;) {
         ref = this.#records.writeSeries(head, ref, lastRef, this.refBase, seriesRecordBytes)
-        this.#putRecord()
+        this.#putRecord(this.#records.bytes, this.#records.length)
       }
       for (let from = 0; from < pending.length; from += samplesPerRecord) {
         this.#records.writeSamples(pending, from, Math.min(pending.length, from + samplesPerRecord), this.refBase)
-        this.#putRecord()
+        this.#putRecord(this.#records.bytes, this.#records.length)
       }
-      this.#flush()
-    } catch (cause) {
-      this.writesFailed++
-      this.#outLength = 0
-      this.#restore(segment, written)
-      throw new Error(
-        `cannot write to the log segment ${segmentName(this.#segment)}: ${cause instanceof Error ? cause.message : String(cause)}`,
-        {
-          cause,
-        },
-      )
-    }
-    this.#scheduleSync()
+    })
+  }
+
+  /**
+   * Appends whole records, type byte first, as one commit. If it throws, none of them is in the segment being written; those that
+   * had filled the one before stay, so the caller may repeat all. Each is copied before the next is asked for. References are the
+   * log's (`refBase` is the caller's business).
+   */
+  writeRecords(records: Iterable<Uint8Array>): void {
+    this.#write(() => {
+      for (const record of records) this.#putRecord(record, record.length)
+    })
+  }
+
+  /** Goes on in a new segment, so that all older ones can be checkpointed or removed; gives its index. */
+  nextSegment(): number {
+    if (this.#isClosed) throw new Error('cannot begin a segment of the log: it is closed')
+    this.#rotate()
+    return this.#segment
   }
 
   /** Waits for the disk and closes. */
@@ -121,83 +122,57 @@ export class WalWriter implements CommitLog {
     if (this.#isDirty) await this.#sync(this.#fd)
   }
 
-  #putRecord(): void {
-    const { bytes, length } = this.#records
-    if (!this.#options.compresses) {
-      this.#putFragments(bytes, length, 0)
-      return
+  #write(putRecords: () => void): void {
+    if (this.#isClosed) throw new Error('cannot write to the log: it is closed')
+    const segment = this.#segment
+    const written = this.#out.start
+    try {
+      putRecords()
+      this.#flush()
+    } catch (cause) {
+      this.writesFailed++
+      this.#out.drop()
+      this.#restore(segment, written)
+      const reason = cause instanceof Error ? cause.message : String(cause)
+      throw new Error(`cannot write to the log segment ${segmentName(this.#segment)}: ${reason}`, { cause })
     }
-    const compressed = compress(bytes, 0, length)
-    if (compressed.length < length) this.#putFragments(compressed, compressed.length, snappyFlag)
-    else this.#putFragments(bytes, length, 0)
+    this.#scheduleSync()
   }
 
-  /** Cuts a record into fragments, none over the end of a page; goes to a new segment if this one cannot hold it whole. */
-  #putFragments(record: Uint8Array, length: number, flags: number): void {
-    if (length > this.#roomInSegment()) this.#rotate()
-    let from = 0
-    do {
-      let room = pageBytes - ((this.#written + this.#outLength) % pageBytes)
-      if (room < fragmentHeaderBytes) {
-        this.#reserveOut(room)
-        this.#out.fill(0, this.#outLength, this.#outLength + room)
-        this.#outLength += room
-        this.pagesCompleted++
-        room = pageBytes
-      }
-      const end = Math.min(length, from + room - fragmentHeaderBytes)
-      const kind = from === 0 ? (end === length ? fullFragment : firstFragment) : end === length ? lastFragment : middleFragment
-      this.#putFragment(kind | flags, record, from, end)
-      from = end
-    } while (from < length)
+  /** Goes to a new segment if this one cannot hold the record whole. */
+  #putRecord(record: Uint8Array, length: number): void {
+    const stored = this.#out.prepare(record, length)
+    if (stored > this.#out.roomInSegment()) {
+      this.#rotate()
+      this.#out.prepare(record, length)
+    }
+    this.#out.put()
   }
 
-  #putFragment(kind: number, record: Uint8Array, from: number, end: number): void {
-    const count = end - from
-    this.#reserveOut(fragmentHeaderBytes + count)
-    const out = this.#out
-    const at = this.#outLength
-    const checksum = crc32c(record, from, end)
-    out[at] = kind
-    out[at + 1] = count >>> 8
-    out[at + 2] = count
-    out[at + 3] = checksum >>> 24
-    out[at + 4] = checksum >>> 16
-    out[at + 5] = checksum >>> 8
-    out[at + 6] = checksum
-    out.set(record.subarray(from, end), at + fragmentHeaderBytes)
-    this.#outLength = at + fragmentHeaderBytes + count
-  }
-
-  /** Data bytes that fit in what is left of the segment, the headers taken off. */
-  #roomInSegment(): number {
-    const used = this.#written + this.#outLength
-    const inPage = Math.max(0, pageBytes - (used % pageBytes) - fragmentHeaderBytes)
-    const pages = Math.floor((this.#segmentBytes - used) / pageBytes)
-    return inPage + Math.max(0, pages) * (pageBytes - fragmentHeaderBytes)
+  #putMark(): void {
+    if (this.highestReference === 0) return
+    this.#mark.begin(highestReferenceRecord)
+    this.#mark.addHighestReference(this.highestReference)
+    this.#out.prepare(this.#mark.view(), this.#mark.length)
+    this.#out.put()
+    this.#flush()
   }
 
   #rotate(): void {
+    this.#out.padPage()
     this.#flush()
-    // A segment ends with a full page.
-    const rest = pageBytes - (this.#written % pageBytes)
-    if (rest < pageBytes) {
-      this.#reserveOut(rest)
-      this.#out.fill(0, 0, rest)
-      this.#outLength = rest
-      this.#flush()
-    }
     const opened = this.#openSegment(this.#segment + 1)
     const full = this.#fd
     this.#fd = opened
     this.#segment++
-    this.#written = 0
+    this.#out.start = 0
     const before = this.#syncing
     this.#syncing = (async () => {
       await before
       await this.#syncFile(full, true)
       closeFile(full, () => {})
     })()
+    this.#putMark()
   }
 
   #openSegment(index: number): number {
@@ -211,13 +186,12 @@ export class WalWriter implements CommitLog {
   }
 
   #flush(): void {
-    for (let from = 0; from < this.#outLength;) from += writeSync(this.#fd, this.#out, from, this.#outLength - from, this.#written + from)
-    this.#written += this.#outLength
+    const { bytes, length, start } = this.#out
+    for (let from = 0; from < length;) from += writeSync(this.#fd, bytes, from, length - from, start + from)
+    this.#out.takenAway()
     this.flushes++
-    this.bytesWritten += this.#outLength
-    this.#outLength = 0
+    this.bytesWritten += length
     this.#isDirty = true
-    if (this.#out.length > outBytesKept) this.#out = new Uint8Array(outBytes)
   }
 
   /** Takes back what a failed commit has written, so that the next one follows a whole record. */
@@ -228,15 +202,7 @@ export class WalWriter implements CommitLog {
     } catch {
       // The next write starts at the same place and covers what is left.
     }
-    this.#written = written
-  }
-
-  #reserveOut(count: number): void {
-    const needed = this.#outLength + count
-    if (needed <= this.#out.length) return
-    const larger = new Uint8Array(Math.max(needed, this.#out.length * 2))
-    larger.set(this.#out.subarray(0, this.#outLength))
-    this.#out = larger
+    this.#out.start = written
   }
 
   #scheduleSync(): void {

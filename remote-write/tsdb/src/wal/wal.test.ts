@@ -10,9 +10,14 @@ import { SampleColumns } from '@narthex/model/sample-columns'
 import { Head } from '../head/head.ts'
 import { HeadReader } from '../select/head-reader.ts'
 import { replayLog } from './replay.ts'
-import type { Damage, ReplayResult } from './replay.ts'
+import type { ReplayResult } from './replay.ts'
+import type { Damage } from './repair.ts'
+import { readHistogram } from './histogram-payload.ts'
+import { RecordBuilder } from './record-builder.ts'
+import { histogramOf } from './wal.test-histograms.ts'
+import { readLabels, readMetadata } from './text-payload.ts'
 import { SegmentReader } from './segment-reader.ts'
-import { pageBytes } from './wal-format.ts'
+import { hasFloatHistograms, pageBytes } from './wal-format.ts'
 import { WalWriter } from './wal-writer.ts'
 
 const nowMs = 1_800_000_000_000
@@ -144,6 +149,115 @@ describe('the log', () => {
         .flat()
         .map(([timeMs]) => timeMs),
     ).toEqual([-5_000_000_000_000, nowMs, 1])
+  })
+})
+
+describe('the mark of references', () => {
+  it('begins every segment but the first of a new log, and stays when the series are gone', async () => {
+    const head = createHead()
+    let writer = openWriter(head)
+    commitRound(head, 0, 5)
+    writer.nextSegment()
+    commitRound(head, 1, 5)
+    await writer.close()
+    expect([...readFileSync(join(directory, '00000001')).subarray(7, 16)]).toEqual([128, 0, 0, 0, 0, 0, 0, 0, 5])
+    // A checkpoint has dropped series 4 and 5.
+    rmSync(join(directory, '00000000'))
+    writer = new WalWriter({ directory, firstSegment: 2, compresses: false, highestReference: 5 })
+    const few = createHead()
+    few.startLogging(writer, false)
+    commitRound(few, 2, 3)
+    await writer.close()
+    const again = replay()
+    expect(again.result).toMatchObject({ series: 3, samplesUnknown: 5, highestReference: 5, refBase: 5, unreadRecords: new Map() })
+  })
+
+  it('alone makes new references go on above it', async () => {
+    const head = createHead()
+    const writer = new WalWriter({ directory, firstSegment: 0, compresses: false, highestReference: 9 })
+    head.startLogging(writer, false)
+    commitRound(head, 0, 3)
+    await writer.close()
+    expect(replay().result).toMatchObject({ series: 3, samples: 3, samplesUnknown: 0, highestReference: 9, refBase: 9 })
+  })
+
+  it('ends below 2^40: the last reference is given, the next is refused', async () => {
+    const head = createHead()
+    const writer = openWriter(head)
+    writer.refBase = 2 ** 40 - 1 - 3
+    commitRound(head, 0, 3)
+    expect(replay().result.highestReference).toBe(2 ** 40 - 1)
+    expect(() => commitRound(head, 1, 4)).toThrow(/no series reference is left below 2\^40/)
+    await writer.close()
+    expect(replay().result.samples).toBe(3)
+  })
+})
+
+describe('other records', () => {
+  it('are handed on with the references of the head, those of unknown series are counted', async () => {
+    const head = createHead()
+    const writer = openWriter(head)
+    commitRound(head, 0, 3)
+    const builder = new RecordBuilder()
+    const put = (type: number, add: () => void): void => {
+      builder.begin(type)
+      add()
+      writer.writeRecords([builder.view()])
+    }
+    put(1, () => builder.addSeries(1000, ['__name__', 'h']))
+    put(7, () => [1000, 77, 2].forEach((ref) => builder.addHistogram(ref, ref, histogramOf(false, { isStale: ref === 2 }))))
+    put(13, () => builder.addHistogram(1000, 9, histogramOf(true), 8))
+    put(4, () => builder.addExemplar(1000, 3, 4, 5, ['a', 'b']))
+    put(3, () => builder.addTombstone(1000, 1, 2))
+    put(6, () => builder.addMetadata(1000, { type: 'histogram', unit: '', help: 'H' }))
+    put(11, () => builder.addSample(1000, nowMs, 1, 2, nowMs - 10))
+    put(99, () => {})
+    await writer.close()
+    const told: unknown[] = []
+    const again = createHead()
+    const result = replayLog(directory, again, () => {}, Infinity, {
+      histograms: (type, record, { length, refs, times, secondTimes, starts, ends }) => {
+        for (let i = 0; i < length; i++) {
+          const logged = readHistogram(record, starts[i]!, ends[i]!, hasFloatHistograms(type))!
+          told.push([type, refs[i], times[i], secondTimes[i], logged.histogram.count, logged.sumLow])
+        }
+      },
+      exemplars: (record, { refs, starts, ends }) => told.push([refs[0], readLabels(record, starts[0]!, ends[0]!)]),
+      tombstones: ({ refs, times, secondTimes }) => told.push([refs[0], times[0], secondTimes[0]]),
+      metadata: (record, { refs, starts, ends }) => told.push([refs[0], readMetadata(record, starts[0]!, ends[0]!).help]),
+    })
+    expect(told).toEqual([
+      [7, 4, 1000, 0, 9, 0],
+      [7, 2, 2, 0, 9, 2],
+      [13, 4, 9, 8, 9, 0],
+      [4, ['a', 'b']],
+      [4, 1, 2],
+      [4, 'H'],
+    ])
+    expect(result).toMatchObject({ series: 4, samples: 4, samplesUnknown: 1, unreadRecords: new Map([[99, 1]]), damages: [] })
+    expect(result.headRefOf(1000)).toBe(4)
+    expect(result.headRefOf(77)).toBe(0)
+    expect(replay().result.unreadRecords).toEqual(new Map([7, 13, 4, 3, 6, 99].map((type) => [type, 1])))
+  })
+
+  it('are in the log together or not at all', async () => {
+    const head = createHead()
+    const writer = openWriter(head)
+    commitRound(head, 0)
+    const builder = new RecordBuilder()
+    expect(() =>
+      writer.writeRecords(
+        (function* () {
+          builder.begin(2)
+          builder.addSample(1, nowMs, 0, 0)
+          yield builder.view()
+          throw new Error('no more')
+        })(),
+      ),
+    ).toThrow(/cannot write to the log segment 00000000: no more/)
+    commitRound(head, 1)
+    await writer.close()
+    expect(replay().result).toMatchObject({ samples: 6, damages: [] })
   })
 })
 
