@@ -1,4 +1,5 @@
 import type { FuzzTarget } from './fuzz-target.ts'
+import { chunkTargets } from './targets/chunks.ts'
 import { cloudTargets } from './targets/clouds.ts'
 import { configTargets } from './targets/config.ts'
 import { etcdTargets } from './targets/etcd.ts'
@@ -30,4 +31,5 @@ export const fuzzTargets: readonly FuzzTarget[] = [
   ...logTargets,
   ...exporterTargets,
   ...mysqlTargets,
+  ...chunkTargets,
 ]

@@ -16,8 +16,7 @@ export function decodeXorChunk(bytes: Uint8Array, into: SampleColumns, minTimeMs
   const count = (bytes[0]! << 8) | bytes[1]!
   const dataBytes = bytes.length - sampleCountBytes
   if (dataBytes > wordsPerWindow * 4) throw new ChunkError(`cannot read chunk: want at most ${wordsPerWindow * 4} bytes, got ${dataBytes}`)
-  const words = new Uint32Array((dataBytes + 3) >>> 2)
-  for (let i = 0; i < dataBytes; i++) words[i >>> 2]! |= bytes[sampleCountBytes + i]! << (24 - 8 * (i & 3))
+  const words = readWords(bytes, sampleCountBytes, dataBytes)
   const decoder = new XorDecoder({ window: (index) => (index === 0 ? words : undefined) }, 0)
   const { length } = into
   decoder.decode(0, count, minTimeMs, maxTimeMs, into)
@@ -26,6 +25,17 @@ export function decodeXorChunk(bytes: Uint8Array, into: SampleColumns, minTimeMs
     into.length = length
     throw new ChunkError(`cannot read chunk: ${count} samples need more than ${bytes.length} bytes`)
   }
+}
+
+/** Bytes as words, most significant first; the last one is filled up with zeros. */
+function readWords(bytes: Uint8Array, start: number, byteCount: number): Uint32Array {
+  const words = new Uint32Array((byteCount + 3) >>> 2)
+  const whole = byteCount >>> 2
+  for (let i = 0, at = start; i < whole; i++, at += 4) {
+    words[i] = (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!
+  }
+  for (let i = whole * 4; i < byteCount; i++) words[whole]! |= bytes[start + i]! << (24 - 8 * (i & 3))
+  return words
 }
 
 /** The first `samples` samples of a chunk in shared memory, `byteCount` bytes in all, as they stand in a file. */
