@@ -39,6 +39,16 @@ const trials: Readonly<Record<string, Trial>> = {
         NARTHEX_SEED: String(Date.now() % 1_000_000),
       }),
   },
+  'compaction-kills': {
+    what: 'SIGKILLs of the storage while it cuts and merges blocks: every acknowledged sample is there, once, and promtool reads it',
+    count: 200,
+    options: [],
+    run: (count) =>
+      runTests(['remote-write/tsdb/src/compact/compactor.crash.test.ts', '--testTimeout=3600000'], {
+        NARTHEX_KILLS: String(count),
+        NARTHEX_SEED: String(Date.now() % 1_000_000),
+      }),
+  },
   'server-kills': {
     what: 'SIGKILLs of the server in mid-ingest: every acknowledged sample is found again',
     count: 20,

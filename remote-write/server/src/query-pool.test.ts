@@ -70,6 +70,7 @@ function createPool(overrides: Partial<QueryPoolOptions> = {}) {
     queueMax: 2,
     graceMs,
     idleMs,
+    listBlocks: () => [],
     log: { warn: (message, fields) => warnings.push(`${message}: ${String(fields?.['err'])}`) },
     ...overrides,
   })
@@ -119,6 +120,31 @@ describe('QueryPool', () => {
     await Promise.all(answers)
     expect(workers.length).toBe(2)
     expect(order).toEqual([1, 0, 2, 3])
+  })
+
+  test('a query whose block is gone is asked again with a list of now, three times at most', async () => {
+    let lists = 0
+    const { pool, workers } = createPool({ listBlocks: () => [{ directory: `list ${++lists}`, minTimeMs: 0, maxTimeMs: 1 }] })
+    const gone = { failure: { kind: 'gone', message: 'block is gone' } } as const
+    const answered = pool.run(request, 1_000)
+    workers[0]!.reply(gone)
+    workers[0]!.reply(gone)
+    expect(workers[0]!.call.blocks).toEqual([{ directory: 'list 3', minTimeMs: 0, maxTimeMs: 1 }])
+    workers[0]!.reply()
+    expect(await answered).toEqual(ok)
+    const failed = pool.run(request, 1_000)
+    for (let i = 0; i < 3; i++) workers[0]!.reply(gone)
+    await expect(failed).rejects.toMatchObject({ kind: 'execution', message: 'block is gone' })
+  })
+
+  test('a block that cannot be read is told once', async () => {
+    const { pool, workers, warnings } = createPool()
+    for (let i = 0; i < 2; i++) {
+      const answered = pool.run(request, 1_000)
+      workers[0]!.reply({ ...ok, brokenBlocks: [{ directory: '/data/A', reason: 'bad magic' }] })
+      await answered
+    }
+    expect(warnings).toEqual(['A block cannot be read; queries are answered without it: bad magic'])
   })
 
   test('a failure of the engine rejects with its kind and text', async () => {

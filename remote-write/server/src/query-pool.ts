@@ -1,8 +1,11 @@
 import type { Worker } from 'node:worker_threads'
+import type { ShelvedBlock } from '@narthex/tsdb/select/block-shelf'
 import type { LastColumns, QueryCall, QueryReply, QueryRequest, VectorColumns } from './query-protocol.ts'
 
 // Nobody waits for a cancelled query, so its thread is worth less than the time it would still take.
 const cancelGraceMsMax = 500
+/** A compaction replaces blocks every few minutes at most, so a second list is good. */
+const attemptsMax = 3
 
 /** A query that did not give a result; `kind` is the errorType of Prometheus' API. */
 export class QueryFailure extends Error {
@@ -26,6 +29,8 @@ export interface QueryPoolOptions {
   graceMs: number
   /** An idle worker ends after this time and gives its memory back. */
   idleMs: number
+  /** The blocks of the storage as they are now. */
+  listBlocks(): readonly ShelvedBlock[]
   log: { warn(message: string, fields?: Record<string, unknown>): void }
 }
 
@@ -33,7 +38,9 @@ export type EncodedReply = { readonly status: number; readonly body: Uint8Array 
 export type PoolReply = EncodedReply | VectorColumns | LastColumns
 
 interface Job {
-  readonly call: QueryCall
+  call: QueryCall
+  /** How often it was given to a thread. */
+  attempts: number
   readonly signal: AbortSignal | undefined
   resolve(reply: PoolReply): void
   reject(error: QueryFailure): void
@@ -61,6 +68,8 @@ export class QueryPool {
   readonly #options: QueryPoolOptions
   readonly #slots = new Set<Slot>()
   readonly #waiting: Job[] = []
+  /** Those that were told. */
+  readonly #brokenBlocks = new Set<string>()
   #nextId = 1
   #closed = false
 
@@ -76,9 +85,10 @@ export class QueryPool {
       if (this.#waiting.length >= this.#options.queueMax) {
         return reject(new QueryFailure('timeout', `cannot queue a query: ${this.#waiting.length} are waiting already, the limit`))
       }
-      const call: QueryCall = { id: this.#nextId++, request, deadlineMs: Date.now() + timeoutMs, cancel: new SharedArrayBuffer(4) }
+      const cancel = new SharedArrayBuffer(4)
+      const call: QueryCall = { id: this.#nextId++, request, deadlineMs: Date.now() + timeoutMs, cancel, blocks: [] }
       const onAbort = () => this.#cancel(job)
-      const job: Job = { call, signal, resolve, reject, onAbort, isCanceled: false, slot: undefined, timer: undefined }
+      const job: Job = { call, attempts: 0, signal, resolve, reject, onAbort, isCanceled: false, slot: undefined, timer: undefined }
       signal?.addEventListener('abort', onAbort, { once: true })
       job.timer = setTimeout(() => this.#expire(job), timeoutMs)
       this.#waiting.push(job)
@@ -119,6 +129,8 @@ export class QueryPool {
       job.timer = setTimeout(() => this.#expire(job), Math.max(0, job.call.deadlineMs - Date.now()) + this.#options.graceMs)
       slot.job = job
       job.slot = slot
+      job.attempts++
+      job.call = { ...job.call, blocks: this.#options.listBlocks() }
       slot.worker.postMessage(job.call)
     }
   }
@@ -155,15 +167,29 @@ export class QueryPool {
     // Nothing from a thread that was given up.
     if (!this.#slots.has(slot) || job?.call.id !== reply.id) return
     slot.job = undefined
+    for (const { directory, reason } of reply.brokenBlocks ?? []) this.#onBrokenBlock(directory, reason)
+    if ('failure' in reply && reply.failure.kind === 'gone' && job.attempts < attemptsMax && !job.isCanceled) {
+      job.slot = undefined
+      this.#waiting.unshift(job)
+      return this.#dispatch()
+    }
     this.#settle(job)
-    if ('failure' in reply) job.reject(new QueryFailure(reply.failure.kind, reply.failure.message))
-    else if ('vector' in reply) job.resolve(reply.vector)
+    if ('failure' in reply) {
+      const { kind, message } = reply.failure
+      job.reject(new QueryFailure(kind === 'gone' ? 'execution' : kind, message))
+    } else if ('vector' in reply) job.resolve(reply.vector)
     else if ('last' in reply) job.resolve(reply.last)
     else job.resolve({ status: reply.status, body: reply.body })
     if (reply.retires) return this.#endSlot(slot)
     slot.idleTimer = setTimeout(() => this.#endSlot(slot), this.#options.idleMs)
     slot.idleTimer.unref()
     this.#dispatch()
+  }
+
+  #onBrokenBlock(directory: string, reason: string): void {
+    if (this.#brokenBlocks.has(directory)) return
+    this.#brokenBlocks.add(directory)
+    this.#options.log.warn('A block cannot be read; queries are answered without it', { block: directory, err: reason })
   }
 
   // After an 'error' the thread ends by itself; an answer that cannot be read is the end of a query that would wait for it.

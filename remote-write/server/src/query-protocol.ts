@@ -1,3 +1,5 @@
+import type { ShelvedBlock } from '@narthex/tsdb/select/block-shelf'
+
 /** What the main thread and a query worker say to each other. All plain data: it crosses by structured clone. */
 
 export type QueryRequest =
@@ -54,10 +56,16 @@ export interface QueryCall {
   readonly deadlineMs: number
   /** One Int32: 1 = the caller no longer wants the answer. */
   readonly cancel: SharedArrayBuffer
+  /** The blocks of the storage when the query was given to the thread. */
+  readonly blocks: readonly ShelvedBlock[]
 }
 
-/** `retires`: the thread holds so much memory now that it should end instead of taking another query. */
-export type QueryReply = QueryOutcome & { readonly retires?: boolean }
+export type QueryReply = QueryOutcome & {
+  /** The thread holds so much memory now that it should end instead of taking another query. */
+  readonly retires?: boolean
+  /** Blocks that cannot be read, each told once by a thread; the answer is without them. */
+  readonly brokenBlocks?: readonly { readonly directory: string; readonly reason: string }[]
+}
 
 export type QueryOutcome =
   | { readonly id: number; readonly status: number; readonly body: Uint8Array }
@@ -65,7 +73,8 @@ export type QueryOutcome =
   | { readonly id: number; readonly last: LastColumns }
   | {
       readonly id: number
-      readonly failure: { readonly kind: 'bad_data' | 'execution' | 'timeout' | 'canceled' | 'internal'; readonly message: string }
+      /** `gone`: a block was listed that is there no more; the query is to be asked again with a list of now. */
+      readonly failure: { readonly kind: 'bad_data' | 'execution' | 'timeout' | 'canceled' | 'internal' | 'gone'; readonly message: string }
     }
 
 /** An instant vector (or a scalar: one entry without labels) as columns. */

@@ -10,8 +10,12 @@ import type { AbortFlag } from '@narthex/promql/query-context'
 import { QueryError } from '@narthex/promql/query-error'
 import type { QueryResult } from '@narthex/promql/query-result'
 import type { Matcher } from '@narthex/model/matcher'
+import { BlockError } from '@narthex/tsdb/block/block-error'
 import type { HeadDescriptor } from '@narthex/tsdb/head/head-memory'
+import { BlockGoneError } from '@narthex/tsdb/select/block-shelf'
 import { HeadReader } from '@narthex/tsdb/select/head-reader'
+import type { Queryable } from '@narthex/tsdb/select/queryable'
+import { QueryStorage } from './query-storage.ts'
 import { toParseOptions } from './feature-flags.ts'
 import type {
   LastColumns,
@@ -24,7 +28,7 @@ import type {
   VectorColumns,
 } from './query-protocol.ts'
 
-// A thread that evaluates queries over the shared head, one at a time, and encodes its own answers.
+// A thread that evaluates queries over the shared head and the blocks, one at a time, and encodes its own answers.
 
 // Queries yield to ingestion: on Linux the call sets this thread alone.
 const workerNice = 10
@@ -40,11 +44,16 @@ const port = parentPort
 if (port) {
   setThreadPriority()
   const { head, options } = workerData as QueryWorkerData
-  const reader = new HeadReader(head as HeadDescriptor)
+  const storage = new QueryStorage(new HeadReader(head as HeadDescriptor))
   const engine = toEngineOptions(options)
   port.on('message', (call: QueryCall) => {
-    const outcome = answer(call, reader, engine)
-    const reply: QueryReply = measureMemory() > keptMemoryBytesMax ? { ...outcome, retires: true } : outcome
+    const outcome = answer(call, storage, engine)
+    const brokenBlocks = storage.takeBroken()
+    const reply: QueryReply = {
+      ...outcome,
+      ...(brokenBlocks.length === 0 ? {} : { brokenBlocks }),
+      ...(measureMemory() > keptMemoryBytesMax ? { retires: true } : {}),
+    }
     try {
       port.postMessage(reply, transferable(reply))
     } catch (error) {
@@ -67,11 +76,13 @@ function measureMemory(): number {
   return heapUsed + arrayBuffers
 }
 
-function answer(call: QueryCall, reader: HeadReader, engine: EngineOptions): QueryOutcome {
+function answer(call: QueryCall, storage: QueryStorage, engine: EngineOptions): QueryOutcome {
   const signal = watchCancel(call)
-  reader.onProgress = () => checkAlive(signal, call.deadlineMs)
+  const reader = storage.open(call.blocks, () => checkAlive(signal, call.deadlineMs))
   try {
     const { request } = call
+    if (request.kind === 'headStatistics')
+      return { id: call.id, status: 200, body: encoder.encode(answerHeadStatistics(request, storage.head)) }
     if (request.kind === 'vector') return { id: call.id, vector: toColumns(evaluate(request, call.deadlineMs, signal, reader, engine)) }
     if (request.kind === 'lastSamples') return { id: call.id, last: readLastSamples(request, reader) }
     if (request.kind === 'instant' || request.kind === 'range') {
@@ -79,10 +90,12 @@ function answer(call: QueryCall, reader: HeadReader, engine: EngineOptions): Que
     }
     return { id: call.id, status: 200, body: encoder.encode(answerMetadata(request, reader)) }
   } catch (error) {
+    if (error instanceof BlockGoneError) return { id: call.id, failure: { kind: 'gone', message: error.message } }
+    if (error instanceof BlockError) return { id: call.id, failure: { kind: 'execution', message: error.message } }
     if (error instanceof QueryError) return { id: call.id, failure: { kind: error.kind, message: error.message } }
     return { id: call.id, failure: { kind: 'internal', message: bugText(error) } }
   } finally {
-    reader.release()
+    storage.head.release()
     if (buffer.bytes.length > keptBytesMax) buffer = new ByteWriter(64 * 1024)
   }
 }
@@ -129,7 +142,7 @@ function checkAlive(signal: AbortFlag, deadlineMs: number): void {
 
 type EngineRequest = Extract<QueryRequest, { kind: 'instant' | 'range' | 'vector' }>
 
-function evaluate(request: EngineRequest, deadlineMs: number, signal: AbortFlag, reader: HeadReader, engine: EngineOptions): QueryResult {
+function evaluate(request: EngineRequest, deadlineMs: number, signal: AbortFlag, reader: Queryable, engine: EngineOptions): QueryResult {
   const lookbackMs = request.kind === 'vector' ? undefined : request.lookbackMs
   const options: EngineOptions = {
     ...engine,
@@ -203,7 +216,7 @@ function parseMatchers(selector: string): readonly Matcher[] {
   }
 }
 
-function readLastSamples(request: { selector: string; startMs: number; endMs: number }, reader: HeadReader): LastColumns {
+function readLastSamples(request: { selector: string; startMs: number; endMs: number }, reader: Queryable): LastColumns {
   const set = reader.select(parseMatchers(request.selector), request.startMs, request.endMs)
   const labels: (readonly string[])[] = []
   const times: number[] = []
@@ -221,10 +234,13 @@ function readLastSamples(request: { selector: string; startMs: number; endMs: nu
   return { labels, times: Float64Array.from(times), words: Uint32Array.from(words) }
 }
 
-type MetadataRequest = Extract<QueryRequest, { kind: 'series' | 'labelNames' | 'labelValues' | 'headStatistics' }>
+type MetadataRequest = Extract<QueryRequest, { kind: 'series' | 'labelNames' | 'labelValues' }>
 
-function answerMetadata(request: MetadataRequest, reader: HeadReader): string {
-  if (request.kind === 'headStatistics') return writeEmptyHeadTimes(envelope(viewHeadStatus(reader, request.limit), false))
+function answerHeadStatistics({ limit }: { limit: number }, head: HeadReader): string {
+  return writeEmptyHeadTimes(envelope(viewHeadStatus(head, limit), false))
+}
+
+function answerMetadata(request: MetadataRequest, reader: Queryable): string {
   const { matchers, startMs, endMs, limit } = request
   const sets = matchers.map(parseMatchers)
   if (request.kind === 'series') {

@@ -233,6 +233,7 @@ function createPool(parts: ServerParts, store: Store): QueryPool {
       const worker = spawnWorker('query-worker', new URL('./query-worker.ts', import.meta.url), { workerData: data })
       return { worker, release: () => store.head.releaseReader(head) }
     },
+    listBlocks: () => store.blocks.shelf,
     workersMax: Math.min(settings.queryConcurrency, queryThreadsMax),
     queueMax: 1_000,
     graceMs: workerGraceMs,

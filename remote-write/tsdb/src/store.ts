@@ -1,7 +1,12 @@
+import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { makeDirectory } from '@narthex/service/make-directory'
 import type { Logger } from '@narthex/service/logger'
 import type { Registry, SummaryCell } from '@narthex/service/metrics'
+import { BlockSet } from './compact/block-set.ts'
+import { CompactionThread } from './compact/compaction-thread.ts'
+import { Compactor } from './compact/compactor.ts'
+import { defaultChunkRangeMs } from './head/chunk-time.ts'
 import { Head } from './head/head.ts'
 import { lockDirectory } from '@narthex/service/directory-lock'
 import type { DirectoryLock } from '@narthex/service/directory-lock'
@@ -9,62 +14,66 @@ import { defaultMemoryBytesMax } from './memory-ceiling.ts'
 import { registerStoreMetrics } from './store-metrics.ts'
 import { WalWriter } from './wal/wal-writer.ts'
 import { replayLog } from './wal/replay.ts'
-import type { Damage, ReplayResult } from './wal/replay.ts'
+import type { Damage } from './wal/repair.ts'
+import type { ReplayResult } from './wal/replay.ts'
 
 export interface StoreOptions {
   /** A Prometheus data directory; made if it is missing. */
   readonly directory: string
-  /** Samples this much older than the newest are dropped, chunk by chunk. Default 15 days. */
+  /** Blocks that ended this much before the newest one's end go. Default 15 days. */
   readonly retentionMs?: number
+  /** Most bytes of blocks, log and head chunks: the oldest blocks go. Default 0: no limit. */
+  readonly retentionBytesMax?: number
   /** Ceiling of the head's own memory. Default: by `defaultMemoryBytesMax`. */
   readonly memoryBytesMax?: number
   /** Whether records are compressed by snappy. Default true. */
   readonly walCompression?: boolean
   /** Block range, default two hours (`--storage.tsdb.min-block-duration`). */
   readonly chunkRangeMs?: number
+  /** The longest range of a block (`--storage.tsdb.max-block-duration`); default a tenth of the retention, 31 days at most. */
+  readonly maxBlockRangeMs?: number
   readonly log: Logger
   readonly registry?: Registry
   readonly now?: () => number
 }
 
 const defaultRetentionMs = 15 * 24 * 3600 * 1000
-const retentionEveryMs = 60_000
-// Series looked at in one turn of the loop: below a millisecond.
-const seriesPerSweep = 10_000
+const compactionEveryMs = 60_000
+const maxBlockRangeMsMax = 31 * 24 * 3600 * 1000
+
+/** What a store is made of; it owns all of it. */
+export interface StoreParts {
+  readonly head: Head
+  readonly wal: WalWriter
+  readonly replay: ReplayResult
+  readonly lock: DirectoryLock
+  readonly blocks: BlockSet
+  readonly compactor: Compactor
+}
 
 /**
- * The head with its log on disk. Commits are in the log before they are visible; a new process reads the log again. Until blocks
- * are built the log is the only truth, so no part of it is ever removed: it grows until the directory is given up.
+ * The head with its log on disk, and the blocks that were made of it. Commits are in the log before they are visible; a new process reads the
+ * log again. Every minute the compactor looks for what there is to do.
  */
 export class Store {
   readonly head: Head
   readonly wal: WalWriter
   readonly replay: ReplayResult
+  readonly blocks: BlockSet
+  readonly compactor: Compactor
   readonly #lock: DirectoryLock
-  readonly #retentionMs: number
-  #timer: NodeJS.Timeout
-  #sweep: NodeJS.Immediate | undefined
+  readonly #timer: NodeJS.Timeout
   #closed: Promise<void> | undefined
 
-  constructor(head: Head, wal: WalWriter, replay: ReplayResult, lock: DirectoryLock, retentionMs: number) {
+  constructor({ head, wal, replay, lock, blocks, compactor }: StoreParts) {
     this.head = head
     this.wal = wal
     this.replay = replay
+    this.blocks = blocks
+    this.compactor = compactor
     this.#lock = lock
-    this.#retentionMs = retentionMs
-    this.#timer = setInterval(() => this.dropOldChunks(), retentionEveryMs)
+    this.#timer = setInterval(() => void compactor.run(), compactionEveryMs)
     this.#timer.unref()
-  }
-
-  /** Drops chunks that are out of the retention, counted from the newest sample, in slices between other work. */
-  dropOldChunks(): void {
-    const cutoffMs = this.head.memory.maxTime - this.#retentionMs
-    if (this.#sweep !== undefined || this.head.memory.minTime >= cutoffMs) return
-    const sweep = (ref: number): void => {
-      const next = this.head.dropBefore(cutoffMs, ref, seriesPerSweep)
-      this.#sweep = next === 0 ? undefined : setImmediate(sweep, next)
-    }
-    sweep(1)
   }
 
   /** Waits until everything acknowledged is on the disk, then gives the directory back. Commits fail from here on. */
@@ -75,7 +84,7 @@ export class Store {
 
   async #close(): Promise<void> {
     clearInterval(this.#timer)
-    clearImmediate(this.#sweep)
+    await this.compactor.stop()
     await this.wal.close()
     this.#lock.release()
   }
@@ -107,6 +116,10 @@ function openLocked(options: StoreOptions, lock: DirectoryLock): Store {
     ...(options.now === undefined ? {} : { now: options.now }),
     ...(options.chunkRangeMs === undefined ? {} : { chunkRangeMs: options.chunkRangeMs }),
   })
+  const blocks = BlockSet.load(directory, (broken) => {
+    log.error('A block cannot be used; it is left where it is', { block: broken.directory, err: broken.reason })
+  })
+  head.refuseBefore(blocks.maxTimeMs)
   const retentionMs = options.retentionMs ?? defaultRetentionMs
   const replay = replayLog(walDirectory, head, (damage) => logDamage(log, damage), retentionMs)
   logReplay(log, replay)
@@ -114,6 +127,7 @@ function openLocked(options: StoreOptions, lock: DirectoryLock): Store {
   const wal = new WalWriter({
     directory: walDirectory,
     firstSegment: replay.nextSegment,
+    highestReference: replay.highestReference,
     compresses: options.walCompression ?? true,
     onSync: (seconds) => syncSeconds?.observe(seconds),
     onSyncError: (cause) => log.error('Syncing the write-ahead log failed', { dir: walDirectory, err: cause.message }),
@@ -124,7 +138,33 @@ function openLocked(options: StoreOptions, lock: DirectoryLock): Store {
   if (options.registry !== undefined) {
     syncSeconds = registerStoreMetrics(options.registry, { head, wal, replay, wasLeftBehind: lock.wasLeftBehind, memoryBytesMax })
   }
-  return new Store(head, wal, replay, lock, retentionMs)
+  const compactor = new Compactor({
+    head,
+    blocks,
+    log,
+    minRangeMs: options.chunkRangeMs ?? defaultChunkRangeMs,
+    maxRangeMs: options.maxBlockRangeMs ?? Math.min(maxBlockRangeMsMax, retentionMs / 10),
+    retention: { timeMs: retentionMs, bytesMax: options.retentionBytesMax ?? 0 },
+    otherBytes: () => measureFiles(walDirectory) + measureFiles(join(directory, 'chunks_head')),
+    beginCheckpoint: () => ({ directory: walDirectory, activeSegment: wal.nextSegment(), compresses: options.walCompression ?? true }),
+    thread: new CompactionThread(),
+    now: options.now ?? Date.now,
+  })
+  return new Store({ head, wal, replay, lock, blocks, compactor })
+}
+
+/** Bytes of a directory's files, checkpoints in it included; 0 without it. */
+function measureFiles(directory: string): number {
+  try {
+    let bytes = 0
+    for (const entry of readdirSync(directory, { withFileTypes: true, recursive: true })) {
+      if (entry.isFile()) bytes += statSync(join(entry.parentPath, entry.name)).size
+    }
+    return bytes
+  } catch {
+    // not there, or a file went meanwhile: the next look counts again
+    return 0
+  }
 }
 
 function logDamage(log: Logger, damage: Damage): void {

@@ -86,6 +86,8 @@ export class Head {
   #pendingMax = -1
   #minValidMs = 0
   #maxValidMs = 0
+  /** Older samples are in blocks. */
+  #refusedBeforeMs = -timeMsMax
   #replaying = false
   readonly #recordWords: Uint32Array[]
   readonly #recordDoubles: Float64Array[]
@@ -118,6 +120,12 @@ export class Head {
   /** While old logs are read, samples are only checked for their order within the series. */
   startReplay(): void {
     this.#replaying = true
+  }
+
+  /** From now on samples before this time are out of bounds, those of an old log too: they are in blocks. */
+  refuseBefore(timeMs: number): void {
+    this.#refusedBeforeMs = Math.max(this.#refusedBeforeMs, timeMs)
+    if (this.#pending.length === 0) this.#pendingMax = -1
   }
 
   get seriesCount(): number {
@@ -368,7 +376,7 @@ export class Head {
     if (this.#pendingMax < 0) {
       const { maxTime } = this.memory
       const inOrderMs = maxTime === -Infinity ? -timeMsMax : maxTime - this.#chunkRangeMs / 2
-      this.#minValidMs = this.#replaying ? -timeMsMax : Math.max(-timeMsMax, inOrderMs)
+      this.#minValidMs = Math.max(this.#refusedBeforeMs, this.#replaying ? -timeMsMax : inOrderMs)
       this.#maxValidMs = this.#replaying ? timeMsMax : Math.min(timeMsMax, this.#now() + futureMsMax)
     } else if (pending.length === pending.capacity) {
       pending.grow()

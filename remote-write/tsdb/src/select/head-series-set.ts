@@ -28,11 +28,18 @@ export class PinnedChunks {
 
   /** Appends the samples in [minTimeMs, maxTimeMs] among the first `total` of the series whose newest chunk is `chunk`. */
   read(chunk: number, total: number, minTimeMs: number, maxTimeMs: number, into: SampleColumns): void {
-    const count = this.#find(chunk, total, minTimeMs, maxTimeMs, false)
-    for (let i = count - 1; i >= 0; i--) {
-      const tail = this.#found[2 * i]! + firstDataField
-      this.#decoder.decode(tail, this.#found[2 * i + 1]!, minTimeMs, maxTimeMs, into)
-    }
+    const count = this.find(chunk, total, minTimeMs, maxTimeMs)
+    for (let i = count - 1; i >= 0; i--) this.readFound(i, minTimeMs, maxTimeMs, into)
+  }
+
+  /** As `read`, without reading: how many chunks have them. `readFound` reads one by one, 0 the newest, until the next call of another method. */
+  find(chunk: number, total: number, minTimeMs: number, maxTimeMs: number): number {
+    return this.#find(chunk, total, minTimeMs, maxTimeMs, false)
+  }
+
+  readFound(i: number, minTimeMs: number, maxTimeMs: number, into: SampleColumns): void {
+    const tail = this.#found[2 * i]! + firstDataField
+    this.#decoder.decode(tail, this.#found[2 * i + 1]!, minTimeMs, maxTimeMs, into)
   }
 
   #find(newest: number, total: number, minTimeMs: number, maxTimeMs: number, one: boolean): number {

@@ -1,0 +1,108 @@
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { ByteReader } from '@narthex/bytes/byte-reader'
+import { crc32c } from '@narthex/bytes/crc32c'
+import { isKnownEncoding } from '../chunk/chunk-encoding.ts'
+import { BlockError, asBlockError } from './block-error.ts'
+import { BlockFile } from './block-file.ts'
+import { readU32 } from './byte-order.ts'
+import { copyBytes } from './byte-slab.ts'
+import { chunkBytesMax, chunkFileHeaderBytes, chunkFileMagic, chunkFileName, chunkFileSpan, chunkFileVersion } from './chunk-format.ts'
+import { crcBytes } from './index-format.ts'
+import type { PageCache } from './page-cache.ts'
+
+const lengthBytesMax = 5
+const encodingBytes = 1
+const fileNamePattern = /^0*[1-9]\d{0,8}$/
+
+/** The bytes of one chunk, without length and checksum. */
+export interface ChunkData {
+  /** 1 to 6. */
+  readonly encoding: number
+  /** Its ArrayBuffer is not this chunk's alone. */
+  readonly data: Uint8Array
+}
+
+/** The files below `chunks/`, by their numbers. */
+export class ChunkFiles {
+  readonly directory: string
+  /** The first has number 0. */
+  readonly #files = new Map<number, BlockFile>()
+
+  private constructor(directory: string) {
+    this.directory = directory
+  }
+
+  static open(directory: string, cache: PageCache): ChunkFiles {
+    const chunks = new ChunkFiles(directory)
+    try {
+      for (const name of readdirSync(directory)) {
+        if (!fileNamePattern.test(name)) continue
+        const file = BlockFile.open(join(directory, name), cache)
+        chunks.#files.set(Number(name) - 1, file)
+        checkHeader(file)
+      }
+    } catch (cause) {
+      chunks.close()
+      throw asBlockError(directory, 0, cause)
+    }
+    return chunks
+  }
+
+  close(): void {
+    for (const file of this.#files.values()) file.close()
+    this.#files.clear()
+  }
+
+  /** Bytes of all files. */
+  get byteLength(): number {
+    let total = 0
+    for (const { size } of this.#files.values()) total += size
+    return total
+  }
+
+  /** The chunk of this reference, the caller's own bytes; their checksum was right. */
+  read(reference: number): ChunkData {
+    const file = this.#file(Math.floor(reference / chunkFileSpan))
+    const offset = reference % chunkFileSpan
+    try {
+      if (offset < chunkFileHeaderBytes) throw BlockError.damage(file.path, offset, `want a chunk at ${chunkFileHeaderBytes} or later`)
+      const page = file.viewRest(offset, lengthBytesMax)
+      const head = new ByteReader(page)
+      const length = head.uvarint()
+      if (length < 1 || length > chunkBytesMax) {
+        throw BlockError.damage(file.path, offset, `want a chunk of 1 to ${chunkBytesMax} bytes, got ${length}`)
+      }
+      const end = head.offset + encodingBytes + length + crcBytes
+      return readChunk(file.path, offset, end <= page.length ? page : file.view(offset, end), head.offset, end)
+    } catch (cause) {
+      throw asBlockError(file.path, offset, cause)
+    }
+  }
+
+  #file(number: number): BlockFile {
+    const file = this.#files.get(number)
+    if (file !== undefined) return file
+    throw BlockError.damage(join(this.directory, chunkFileName(number)), 0, 'want a file of chunks, got none')
+  }
+}
+
+/** From ┌ encoding ┬ data ┬ crc32c ┐ in `bytes[start, end)`. */
+function readChunk(path: string, offset: number, bytes: Uint8Array, start: number, end: number): ChunkData {
+  const dataEnd = end - crcBytes
+  const stored = readU32(bytes, dataEnd)
+  const sum = crc32c(bytes, start, dataEnd)
+  if (sum !== stored) throw BlockError.damage(path, offset, `chunk: want checksum ${stored}, got ${sum}`)
+  const encoding = bytes[start]!
+  if (!isKnownEncoding(encoding)) throw BlockError.damage(path, offset, `chunk: want encoding 1 to 6, got ${encoding}`)
+  return { encoding, data: copyBytes(bytes, start + encodingBytes, dataEnd) }
+}
+
+function checkHeader(file: BlockFile): void {
+  const header = new ByteReader(file.view(0, chunkFileHeaderBytes))
+  const magic = header.u32be()
+  if (magic !== chunkFileMagic)
+    throw BlockError.damage(file.path, 0, `want magic ${chunkFileMagic.toString(16)}, got ${magic.toString(16)}`)
+  const version = header.u8()
+  if (version !== chunkFileVersion) throw BlockError.damage(file.path, 4, `want version ${chunkFileVersion}, got ${version}`)
+}

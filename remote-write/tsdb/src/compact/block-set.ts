@@ -1,0 +1,125 @@
+import { readdirSync, statSync } from 'node:fs'
+import { rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { readBlockMeta, writeBlockMeta } from '../block/block-meta.ts'
+import type { BlockMeta } from '../block/block-meta.ts'
+import { syncDirectory } from '../block/output-file.ts'
+import { isUlid } from '../block/ulid.ts'
+import type { ShelvedBlock } from '../select/block-shelf.ts'
+
+const deletionSuffix = '.tmp-for-deletion'
+/** What a Prometheus or we left when a block was being made or deleted; `.tmp` is of old versions. */
+const temporarySuffixes = ['.tmp-for-creation', deletionSuffix, '.tmp']
+
+export interface LoadedBlock {
+  readonly meta: BlockMeta
+  /** Bytes of its files. */
+  readonly bytes: number
+}
+
+/** A block that is there and cannot be used. */
+export interface BrokenBlock {
+  readonly directory: string
+  readonly reason: string
+}
+
+/** The blocks of a data directory, by their meta.json: what is open where is not its business. Used by one thread. */
+export class BlockSet {
+  readonly directory: string
+  #blocks: readonly LoadedBlock[] = []
+  /** Directories that a crash left, and blocks that others replace. */
+  #leftovers: string[] = []
+
+  private constructor(directory: string) {
+    this.directory = directory
+  }
+
+  /** Reads what is there; synchronous, for the start. Nothing is changed on the disk before `removeLeftovers`. */
+  static load(directory: string, onBroken: (block: BrokenBlock) => void): BlockSet {
+    const set = new BlockSet(directory)
+    const found: LoadedBlock[] = []
+    for (const entry of readdirSync(directory, { withFileTypes: true })) {
+      if (!entry.isDirectory()) continue
+      const path = join(directory, entry.name)
+      if (temporarySuffixes.some((suffix) => entry.name.endsWith(suffix) && isUlid(entry.name.slice(0, -suffix.length)))) {
+        set.#leftovers.push(path)
+      } else if (isUlid(entry.name)) {
+        try {
+          found.push({ meta: readBlockMeta(path), bytes: measureBlock(path) })
+        } catch (error) {
+          onBroken({ directory: path, reason: error instanceof Error ? error.message : String(error) })
+        }
+      }
+    }
+    const replaced = new Set(found.flatMap(({ meta }) => (meta.compaction.parents ?? []).map(({ ulid }) => ulid)))
+    const isGone = ({ meta }: LoadedBlock): boolean => replaced.has(meta.ulid) || meta.compaction.deletable === true
+    for (const { meta } of found.filter(isGone)) set.#leftovers.push(join(directory, meta.ulid))
+    set.#setBlocks(found.filter((block) => !isGone(block)))
+    return set
+  }
+
+  /** In the order of their times. */
+  get blocks(): readonly LoadedBlock[] {
+    return this.#blocks
+  }
+
+  /** For readers; the same array until the blocks change. */
+  shelf: readonly ShelvedBlock[] = []
+
+  /** Where the newest block ends (exclusive), -Infinity without blocks: what the head has from before is in blocks. */
+  get maxTimeMs(): number {
+    return this.#blocks.reduce((most, { meta }) => Math.max(most, meta.maxTime), -Infinity)
+  }
+
+  get bytes(): number {
+    return this.#blocks.reduce((sum, { bytes }) => sum + bytes, 0)
+  }
+
+  async removeLeftovers(): Promise<void> {
+    for (const path of this.#leftovers.splice(0)) await removeBlock(path)
+  }
+
+  /** A block that was written stands where its meta says; those of `replaced` are no longer used from now on, and then deleted. */
+  async add(meta: BlockMeta | undefined, replaced: readonly string[]): Promise<void> {
+    const kept = this.#blocks.filter((block) => !replaced.includes(block.meta.ulid))
+    if (meta !== undefined) kept.push({ meta, bytes: measureBlock(join(this.directory, meta.ulid)) })
+    this.#setBlocks(kept)
+    for (const ulid of replaced) await removeBlock(join(this.directory, ulid))
+  }
+
+  /** Notes in their meta.json that the blocks cannot be compacted: it is not tried again. */
+  async markFailed(ulids: readonly string[]): Promise<void> {
+    for (const { meta } of this.#blocks.filter((block) => ulids.includes(block.meta.ulid))) {
+      const failed: BlockMeta = { ...meta, compaction: { ...meta.compaction, failed: true } }
+      await writeBlockMeta(join(this.directory, meta.ulid), failed)
+      this.#setBlocks(this.#blocks.map((block) => (block.meta === meta ? { ...block, meta: failed } : block)))
+    }
+  }
+
+  #setBlocks(blocks: readonly LoadedBlock[]): void {
+    this.#blocks = blocks.toSorted((a, b) => a.meta.minTime - b.meta.minTime || a.meta.maxTime - b.meta.maxTime)
+    this.shelf = this.#blocks.map(({ meta: { ulid, minTime, maxTime } }) => {
+      return { directory: join(this.directory, ulid), minTimeMs: minTime, maxTimeMs: maxTime }
+    })
+  }
+}
+
+/** In two steps: a directory under a block's name is a whole block, also after a crash in between. Who has it open can go on reading. */
+async function removeBlock(path: string): Promise<void> {
+  const isTemporary = temporarySuffixes.some((suffix) => path.endsWith(suffix))
+  const dying = isTemporary ? path : path + deletionSuffix
+  if (!isTemporary) {
+    await rm(dying, { recursive: true, force: true })
+    await rename(path, dying)
+    await syncDirectory(join(path, '..'))
+  }
+  await rm(dying, { recursive: true, force: true })
+}
+
+function measureBlock(path: string): number {
+  let bytes = 0
+  for (const entry of readdirSync(path, { withFileTypes: true, recursive: true })) {
+    if (entry.isFile()) bytes += statSync(join(entry.parentPath, entry.name)).size
+  }
+  return bytes
+}

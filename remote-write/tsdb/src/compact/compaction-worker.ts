@@ -1,0 +1,44 @@
+import { setPriority } from 'node:os'
+import { parentPort } from 'node:worker_threads'
+import { BlockError } from '../block/block-error.ts'
+import { PageCache } from '../block/page-cache.ts'
+import type { CompactionAnswer, CompactionTask } from './compaction-protocol.ts'
+import { createCheckpoint } from '../wal/checkpoint.ts'
+import { writeHeadBlock } from './head-block.ts'
+import { mergeBlocks } from './merge-blocks.ts'
+
+// A thread that writes blocks and checkpoints, one after the other. It ends with its last task.
+
+// Yields to ingestion and to queries: on Linux the call sets this thread alone.
+const workerNice = 15
+const cacheBytesMax = 16 * 1024 * 1024
+
+const port = parentPort
+if (port) {
+  try {
+    setPriority(workerNice)
+  } catch {
+    // not allowed here: it then competes as an equal
+  }
+  port.on('message', (task: CompactionTask) => {
+    void work(task).then((answer) => port.postMessage(answer))
+  })
+}
+
+async function work(task: CompactionTask): Promise<CompactionAnswer> {
+  try {
+    // Series all stay: the head names them by their references as long as it lives.
+    if (task.kind === 'checkpoint') return { kind: 'checkpointed', result: await createCheckpoint({ ...task.request, keeps: () => true }) }
+    const meta =
+      task.kind === 'cut' ? await writeHeadBlock(task.head, task.request) : await mergeBlocks(task.request, new PageCache(cacheBytesMax))
+    return { kind: 'done', meta }
+  } catch (error) {
+    if (error instanceof BlockError) return { kind: 'failed', reason: error.message, isDamage: isDamage(error) }
+    return { kind: 'failed', reason: error instanceof Error ? (error.stack ?? error.message) : String(error), isDamage: false }
+  }
+}
+
+/** Bytes that disagree with the format, and not a disk that could not be read or written. */
+function isDamage({ message, cause }: BlockError): boolean {
+  return message.startsWith('cannot read') && !(cause instanceof Error && 'code' in cause)
+}

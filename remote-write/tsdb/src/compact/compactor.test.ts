@@ -1,0 +1,195 @@
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { Labels } from '@narthex/model/labels'
+import { Matcher } from '@narthex/model/matcher'
+import { SampleColumns } from '@narthex/model/sample-columns'
+import { createLogger, silentLogger } from '@narthex/service/logger'
+import { isUlid } from '../block/ulid.ts'
+import { BlockShelf } from '../select/block-shelf.ts'
+import { HeadReader } from '../select/head-reader.ts'
+import { MergedQueryable } from '../select/merged-queryable.ts'
+import { openStore } from '../store.ts'
+import type { Store } from '../store.ts'
+
+const rangeMs = 10_000
+let directory = ''
+let store: Store
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'narthex-compactor-'))
+})
+afterEach(async () => {
+  await store.close()
+  rmSync(directory, { recursive: true, force: true })
+})
+
+function open(options: { retentionMs?: number; retentionBytesMax?: number; lines?: string[] } = {}): void {
+  const { lines, ...rest } = options
+  const log = lines === undefined ? silentLogger : createLogger({ level: 'info', format: 'logfmt', write: (line) => void lines.push(line) })
+  store = openStore({
+    directory,
+    chunkRangeMs: rangeMs,
+    maxBlockRangeMs: 9 * rangeMs,
+    memoryBytesMax: 64 * 2 ** 20,
+    now: () => 1e9,
+    log,
+    ...rest,
+  })
+}
+
+/** A sample of each of three series every second. */
+function write(fromSecond: number, toSecond: number): void {
+  const { head } = store
+  const words = new Uint32Array(2)
+  for (let second = fromSecond; second < toSecond; second++) {
+    new Float64Array(words.buffer)[0] = second
+    for (const a of ['1', '2', 'é']) {
+      expect(head.append(head.refByLabels(Labels.from({ __name__: 'm', a })), second * 1000, words[0]!, words[1]!)).toBe(0)
+    }
+    head.commit()
+  }
+}
+
+/** By series, the seconds of its samples, whose values are right. */
+function read(): Record<string, number[]> {
+  const descriptor = store.head.descriptor()
+  const head = new HeadReader(descriptor)
+  const broken: string[] = []
+  const shelf = new BlockShelf(2 ** 20, (path) => broken.push(path))
+  shelf.list(store.blocks.shelf)
+  const found: Record<string, number[]> = {}
+  const merged = new MergedQueryable([...shelf.queryables(), head])
+  for (const set = merged.select([new Matcher('=', '__name__', 'm')], -Infinity, Infinity); set.next();) {
+    const columns = new SampleColumns()
+    set.samples(columns)
+    const seconds = Array.from(columns.times.subarray(0, columns.length), (time) => time / 1000)
+    expect(Array.from(columns.values.subarray(0, columns.length))).toEqual(seconds)
+    found[set.labels().get('a')] = seconds
+  }
+  head.release()
+  store.head.releaseReader(descriptor)
+  shelf.close()
+  expect(broken).toEqual([])
+  return found
+}
+
+function seconds(from: number, to: number): number[] {
+  return Array.from({ length: to - from }, (_, i) => from + i)
+}
+
+function blockDirectories(): string[] {
+  return readdirSync(directory).filter(isUlid)
+}
+
+/** Of the blocks, in seconds. */
+function ranges(): string[] {
+  return store.blocks.blocks.map(({ meta }) => `${meta.minTime / 1000}-${meta.maxTime / 1000}`)
+}
+
+test('the head is cut when it has more than one and a half ranges, not before', async () => {
+  open()
+  write(0, 16)
+  await store.compactor.run()
+  expect(blockDirectories()).toEqual([])
+  write(16, 17)
+  await store.compactor.run()
+  expect(ranges()).toEqual(['0-10'])
+  expect(store.head.memory.minTime).toBe(10_000)
+  expect(read()).toEqual({ '1': seconds(0, 17), '2': seconds(0, 17), é: seconds(0, 17) })
+})
+
+test('blocks become longer ones, and no sample is lost or doubled', async () => {
+  open()
+  for (let second = 0; second < 100; second += 20) {
+    write(second, second + 20)
+    await store.compactor.run()
+  }
+  expect(ranges()).toEqual(['0-30', '30-60', '60-70', '70-80', '80-90'])
+  expect(store.blocks.blocks[0]!.meta.compaction).toMatchObject({ level: 2, sources: { length: 3 }, parents: { length: 3 } })
+  expect(blockDirectories()).toHaveLength(5)
+  expect(read()['é']).toEqual(seconds(0, 100))
+})
+
+test('samples of before a block are refused, in the head and when the log is read', async () => {
+  open()
+  write(0, 40)
+  await store.compactor.run()
+  const { head } = store
+  const ref = head.refByLabels(Labels.from({ __name__: 'new' }))
+  expect(head.append(ref, 29_999, 0, 0)).not.toBe(0)
+  head.rollback()
+  await store.close()
+  open()
+  expect(ranges()).toEqual(['0-10', '10-20', '20-30'])
+  expect(store.head.memory.minTime).toBe(30_000)
+  expect(read()['1']).toEqual(seconds(0, 40))
+})
+
+test('the log is cut down to a checkpoint, and a start has all of it again', async () => {
+  open()
+  for (let second = 0; second < 200; second += 20) {
+    write(second, second + 20)
+    await store.compactor.run()
+  }
+  const names = readdirSync(join(directory, 'wal'))
+  expect(names.filter((name) => name.startsWith('checkpoint.'))).toHaveLength(1)
+  expect(names).not.toContain('00000000')
+  await store.close()
+  open()
+  write(200, 201)
+  expect(read()).toEqual({ '1': seconds(0, 201), '2': seconds(0, 201), é: seconds(0, 201) })
+})
+
+test('blocks out of the retention go', async () => {
+  open({ retentionMs: 30_000 })
+  for (let second = 0; second < 100; second += 20) {
+    write(second, second + 20)
+    await store.compactor.run()
+  }
+  // Whole blocks: the newest ends at 90.
+  expect(ranges()).toEqual(['60-70', '70-80', '80-90'])
+  expect(blockDirectories()).toHaveLength(3)
+  expect(read()['2']).toEqual(seconds(60, 100))
+})
+
+test('a start removes what a crash left, and blocks that another replaces', async () => {
+  open()
+  write(0, 60)
+  await store.compactor.run()
+  const [first] = store.blocks.blocks
+  const [parent] = first!.meta.compaction.parents!
+  await store.close()
+  // As if the blocks that were merged had not been deleted, and another one not been finished.
+  const { ulid } = parent!
+  mkdirSync(join(directory, ulid, 'chunks'), { recursive: true })
+  const meta = { ...first!.meta, ulid, compaction: { level: 1, sources: [ulid] } }
+  const { writeBlockMeta } = await import('../block/block-meta.ts')
+  await writeBlockMeta(join(directory, ulid), meta)
+  mkdirSync(join(directory, `${ulid.slice(0, -1)}0.tmp-for-creation`))
+  open()
+  expect(ranges()).not.toContain(`${parent!.minTime / 1000}-${parent!.maxTime / 1000}`)
+  await store.compactor.run()
+  expect(existsSync(join(directory, ulid))).toBe(false)
+  expect(readdirSync(directory).filter((name) => name.includes('tmp'))).toEqual([])
+  expect(read()['1']).toEqual(seconds(0, 60))
+})
+
+test('a block that is damaged is told once, not tried again, and the others go on', async () => {
+  const lines: string[] = []
+  open({ lines })
+  write(0, 40)
+  // Two of three blocks, so that none are merged yet.
+  await store.compactor.run()
+  await store.close()
+  const [damaged] = blockDirectories()
+  truncateSync(join(directory, damaged!, 'index'), 100)
+  open({ lines })
+  write(40, 80)
+  await store.compactor.run()
+  await store.compactor.run()
+  expect(lines.filter((line) => line.includes('Writing a block failed'))).toHaveLength(1)
+  expect(JSON.parse(readFileSync(join(directory, damaged!, 'meta.json'), 'utf8'))).toMatchObject({ compaction: { failed: true } })
+  expect(ranges()).toContain('60-70')
+})

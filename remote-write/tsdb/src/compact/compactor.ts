@@ -1,0 +1,215 @@
+import { join } from 'node:path'
+import type { Logger } from '@narthex/service/logger'
+import type { BlockMeta } from '../block/block-meta.ts'
+import { makeUlid } from '../block/ulid.ts'
+import type { Head } from '../head/head.ts'
+import { findExpired } from './block-retention.ts'
+import type { Retention } from './block-retention.ts'
+import type { BlockSet } from './block-set.ts'
+import { blockRanges, planCompaction } from './compaction-plan.ts'
+import type { PlannedBlock } from './compaction-plan.ts'
+import type { CheckpointRequest, CompactionAnswer, CompactionTask } from './compaction-protocol.ts'
+
+/** The head is cut when it has this many ranges: samples half a range late are still taken. */
+const headRangesMax = 1.5
+// Series looked at in one turn of the loop: below a millisecond.
+const seriesPerSweep = 10_000
+
+export interface CompactorOptions {
+  readonly head: Head
+  readonly blocks: BlockSet
+  readonly log: Logger
+  /** Range of the blocks that are cut from the head, and the longest of those that are made of them. */
+  readonly minRangeMs: number
+  readonly maxRangeMs: number
+  readonly retention: Retention
+  /** Bytes of the data directory that are not in blocks. */
+  otherBytes(): number
+  /** Begins a new segment of the log: all older ones may go into a checkpoint, of which the compactor says the rest. */
+  beginCheckpoint(): Omit<CheckpointRequest, 'minTimeMs'>
+  readonly thread: { run(task: CompactionTask): Promise<CompactionAnswer>; end(): Promise<void> }
+  readonly now: () => number
+}
+
+/** Figures of what was done, for metrics. */
+export interface CompactionCounts {
+  triggered: number
+  cuts: number
+  merges: number
+  failed: number
+  expired: number
+}
+
+/**
+ * Moves samples out of the head into blocks, merges blocks into longer ones and deletes those that are out of the retention: one thing after
+ * the other, all heavy work in a thread. Each step leaves a directory that is whole at any moment: a block is written under another name, synced
+ * and renamed before the head, the log or other blocks let go of what is in it.
+ */
+export class Compactor {
+  readonly counts: CompactionCounts = { triggered: 0, cuts: 0, merges: 0, failed: 0, expired: 0 }
+  readonly #options: CompactorOptions
+  readonly #ranges: readonly number[]
+  #running: Promise<void> | undefined
+  #isStopping = false
+
+  constructor(options: CompactorOptions) {
+    this.#options = options
+    this.#ranges = blockRanges(options.minRangeMs, options.maxRangeMs)
+  }
+
+  /** Does what there is to do; a run that is under way is the answer. Never rejects: failures are logged and tried again by the next run. */
+  run(): Promise<void> {
+    this.#running ??= this.#run().finally(() => (this.#running = undefined))
+    return this.#running
+  }
+
+  /** Ends a run under way: a block that is not whole is left for the next start to delete. */
+  async stop(): Promise<void> {
+    this.#isStopping = true
+    await this.#options.thread.end()
+    await this.#running
+  }
+
+  async #run(): Promise<void> {
+    const { blocks, thread, log } = this.#options
+    this.counts.triggered++
+    try {
+      await blocks.removeLeftovers()
+      while (!this.#isStopping && (await this.#cutHead()));
+      while (!this.#isStopping && (await this.#merge()));
+      if (!this.#isStopping) await this.#expire()
+    } catch (error) {
+      this.counts.failed++
+      log.error('Compaction failed', { err: error instanceof Error ? error.message : String(error) })
+    } finally {
+      await thread.end()
+    }
+  }
+
+  /** Writes the oldest range of the head as a block and lets go of it; false if there is nothing to do or it failed. */
+  async #cutHead(): Promise<boolean> {
+    const { head, blocks, minRangeMs, now } = this.#options
+    const { minTime, maxTime } = head.memory
+    if (!(maxTime - minTime > headRangesMax * minRangeMs)) return false
+    const maxTimeMs = (Math.floor(minTime / minRangeMs) + 1) * minRangeMs
+    // No sample may come any more into what is written.
+    head.refuseBefore(maxTimeMs)
+    const request = { directory: blocks.directory, ulid: makeUlid(now()), minTimeMs: Math.floor(minTime), maxTimeMs }
+    const descriptor = head.descriptor()
+    let meta: BlockMeta | undefined
+    try {
+      const answer = await this.#write({ kind: 'cut', head: descriptor, request })
+      if (answer === undefined) return false
+      ;({ meta } = answer)
+    } finally {
+      head.releaseReader(descriptor)
+    }
+    if (meta !== undefined) {
+      await blocks.add(meta, [])
+      this.counts.cuts++
+      this.#tell('Head block written', meta)
+    }
+    await this.#dropFromHead(maxTimeMs)
+    await this.#checkpoint(maxTimeMs)
+    // A head that still begins where it did would be cut for ever.
+    return head.memory.minTime > minTime
+  }
+
+  async #dropFromHead(beforeMs: number): Promise<void> {
+    const { head } = this.#options
+    for (let next = 1; next !== 0;) {
+      next = head.dropBefore(beforeMs, next, seriesPerSweep)
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+  }
+
+  async #merge(): Promise<boolean> {
+    const { blocks, now } = this.#options
+    const plan = planCompaction(
+      blocks.blocks.map(({ meta }) => toPlanned(meta)),
+      this.#ranges,
+    )
+    if (plan.length === 0) return false
+    const ulids = plan.map(({ ulid }) => ulid)
+    const answer = await this.#write(
+      { kind: 'merge', request: { directory: blocks.directory, blocks: ulids, ulid: makeUlid(now()) } },
+      ulids,
+    )
+    if (answer === undefined) return false
+    await blocks.add(answer.meta, ulids)
+    this.counts.merges++
+    if (answer.meta !== undefined) this.#tell('Blocks compacted', answer.meta)
+    return true
+  }
+
+  /** What the head had before this time is in blocks: of the log's older segments what is newer becomes a checkpoint. */
+  async #checkpoint(minTimeMs: number): Promise<void> {
+    const { beginCheckpoint, thread, log } = this.#options
+    const answer = await thread.run({ kind: 'checkpoint', request: { ...beginCheckpoint(), minTimeMs } })
+    if (answer.kind === 'failed') return this.#fail('checkpoint', [], answer.reason)
+    if (answer.kind !== 'checkpointed' || answer.result === undefined) return
+    const { lastSegment, segments, bytesRead, bytesWritten, seconds } = answer.result
+    log.info('WAL checkpoint complete', { last: lastSegment, segments, bytesRead, bytesWritten, duration: `${seconds.toFixed(3)}s` })
+  }
+
+  /** Undefined after a failure, which is logged; blocks that are damaged are not tried again. */
+  async #write(task: CompactionTask, ulids: readonly string[] = []): Promise<{ readonly meta: BlockMeta | undefined } | undefined> {
+    const answer = await this.#options.thread.run(task)
+    if (answer.kind === 'done') return answer
+    if (answer.kind !== 'failed') throw new Error(`cannot ${task.kind}: the thread did something else`)
+    this.#fail(task.kind, ulids, answer.reason)
+    if (answer.isDamage && !this.#isStopping) await this.#options.blocks.markFailed(ulids)
+    return undefined
+  }
+
+  /** A thread that was ended for a stop has not failed. */
+  #fail(task: string, blocks: readonly string[], err: string): void {
+    if (this.#isStopping) return
+    this.counts.failed++
+    this.#options.log.error(task === 'checkpoint' ? 'Creating checkpoint failed' : 'Writing a block failed', { task, blocks, err })
+  }
+
+  async #expire(): Promise<void> {
+    const { blocks, retention, log, otherBytes } = this.#options
+    const known = blocks.blocks.map(({ meta, bytes }) => ({ ulid: meta.ulid, maxTimeMs: meta.maxTime, bytes }))
+    const expired = findExpired(known, retention, otherBytes())
+    if (expired.length === 0) return
+    for (const { ulid } of expired) log.info('Deleting a block that is out of the retention', { block: join(blocks.directory, ulid) })
+    await blocks.add(
+      undefined,
+      expired.map(({ ulid }) => ulid),
+    )
+    this.counts.expired += expired.length
+  }
+
+  #tell(message: string, meta: BlockMeta): void {
+    const { ulid, minTime, maxTime, stats, compaction } = meta
+    const { numSamples, numSeries, numChunks } = stats ?? {}
+    this.#options.log.info(message, {
+      ulid,
+      minTime,
+      maxTime,
+      level: compaction.level,
+      samples: numSamples,
+      series: numSeries,
+      chunks: numChunks,
+    })
+  }
+}
+
+function toPlanned({ ulid, minTime, maxTime, stats, compaction }: BlockMeta): PlannedBlock {
+  const hints = compaction.hints ?? []
+  return {
+    ulid,
+    minTimeMs: minTime,
+    maxTimeMs: maxTime,
+    series: stats?.numSeries ?? 0,
+    tombstones: stats?.numTombstones ?? 0,
+    hasFailed: compaction.failed === true,
+    // Blocks that were cut early are kept apart by it; those from out of order samples are merged into the others.
+    kind: hints
+      .filter((hint) => hint !== 'from-out-of-order')
+      .toSorted()
+      .join(),
+  }
+}
