@@ -27,6 +27,9 @@ export async function openInProcessServer(queryConcurrency: number): Promise<InP
     settings: {
       directory: temporary.path,
       retentionMs: 15 * 24 * 3_600_000,
+      retentionBytesMax: 0,
+      minBlockRangeMs: 7_200_000,
+      maxBlockRangeMs: undefined,
       memoryBytesMax: 512 * 1024 * 1024,
       walCompression: true,
       lookbackMs: 300_000,

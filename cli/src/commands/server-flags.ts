@@ -75,31 +75,11 @@ export const sharedWithoutEffect = {
 
 /** Accepted so that existing command lines start; each one that is given prints a warning. */
 const withoutEffect = {
-  retentionSize: flag.optionalBytes('storage.tsdb.retention.size', 'Most bytes to keep (no effect until blocks are built).', {
-    group: storage,
-  }),
   noLockfile: flag.boolean('storage.tsdb.no-lockfile', 'Do not create a lockfile in the data directory (no effect).', { group: storage }),
   walSegmentSize: flag.optionalBytes('storage.tsdb.wal-segment-size', 'Size at which to split log segment files (no effect yet).', {
     group: storage,
     hidden: true,
   }),
-  minBlockDuration: flag.durationMs(
-    'storage.tsdb.min-block-duration',
-    'Least duration of a block (no effect until blocks are built).',
-    '2h',
-    {
-      group: storage,
-      hidden: true,
-    },
-  ),
-  maxBlockDuration: flag.optionalDurationMs(
-    'storage.tsdb.max-block-duration',
-    'Most duration of a block (no effect until blocks are built).',
-    {
-      group: storage,
-      hidden: true,
-    },
-  ),
   remoteReadSampleLimit: flag.integer('storage.remote.read-sample-limit', 'Most samples of one remote read (not built yet).', 5e7, {
     group: storage,
   }),
@@ -123,7 +103,7 @@ const withoutEffect = {
   }),
   blockChunkSegmentSize: flag.optionalBytes(
     'storage.tsdb.max-block-chunk-segment-size',
-    'Most bytes of one chunk segment of a block (no effect until blocks are built).',
+    'Most bytes of one chunk segment of a block (no effect: 512MB).',
     {
       group: storage,
       hidden: true,
@@ -167,6 +147,17 @@ export const serverFlags = {
   corsOrigin: flag.text('web.cors.origin', 'Regex for CORS origin. It is fully anchored.', '.*', { group: web }),
   storagePath: flag.text('storage.tsdb.path', 'Base path for metrics storage.', 'data/', { group: storage }),
   retentionMs: flag.durationMs('storage.tsdb.retention.time', 'How long to keep samples.', '15d', { group: storage }),
+  retentionBytes: flag.optionalBytes('storage.tsdb.retention.size', 'Most bytes of blocks and log to keep; alone it replaces the 15d.', {
+    group: storage,
+  }),
+  minBlockMs: flag.durationMs('storage.tsdb.min-block-duration', 'Range of the blocks that are cut from memory.', '2h', {
+    group: storage,
+    hidden: true,
+  }),
+  maxBlockMs: flag.optionalDurationMs('storage.tsdb.max-block-duration', 'Longest range of a block. Default: a tenth of the retention.', {
+    group: storage,
+    hidden: true,
+  }),
   walCompression: flag.boolean('storage.tsdb.wal-compression', 'Compress the write-ahead log.', { group: storage, default: true }),
   outageToleranceMs: flag.durationMs(
     'rules.alert.for-outage-tolerance',

@@ -128,13 +128,17 @@ export function warnOfFlags({ given, values }: ServerFlags, log: Logger): void {
 }
 
 export function toServerSettings(
-  { values, effective }: ServerFlags,
+  { values, given, effective }: ServerFlags,
   derived: { readonly receiverRefusal: string | undefined; readonly externalUrl: string },
 ): ServerSettings {
   const alertmanagerPath = values.alertmanagerStoragePath === '' ? join(values.storagePath, 'alertmanager') : values.alertmanagerStoragePath
   return {
     directory: values.storagePath,
-    retentionMs: values.retentionMs,
+    // As in Prometheus: a size alone keeps samples for as long as it takes to fill it.
+    retentionMs: values.retentionBytes !== undefined && !given.has('storage.tsdb.retention.time') ? 0 : values.retentionMs,
+    retentionBytesMax: values.retentionBytes ?? 0,
+    minBlockRangeMs: values.minBlockMs,
+    maxBlockRangeMs: values.maxBlockMs,
     memoryBytesMax: values.memoryMaxBytes,
     walCompression: values.walCompression,
     lookbackMs: values.lookbackMs,

@@ -1,3 +1,4 @@
+import { formatByteSize } from '@narthex/config/byte-size'
 import { hostname } from 'node:os'
 import type { MetadataEntry, RuleFilter, RuleGroupsView, StateBackend } from '@narthex/api/backend'
 import type { PrometheusConfig } from '@narthex/config/prometheus-config'
@@ -112,7 +113,7 @@ export class ServerState implements StateBackend {
       GOMEMLIMIT: settings.memoryBytesMax ?? 0,
       GOGC: '',
       GODEBUG: '',
-      storageRetention: formatDuration(settings.retentionMs),
+      storageRetention: formatRetention(settings.retentionMs, settings.retentionBytesMax),
     }
   }
 
@@ -146,4 +147,10 @@ export class ServerState implements StateBackend {
       api: { remote_write_receiver: this.#parts.settings.receiverRefusal === undefined, lifecycle: this.#parts.settings.enableLifecycle },
     }
   }
+}
+
+/** `15d`, `10GB`, or both with `or`, as Prometheus shows it. */
+function formatRetention(timeMs: number, bytesMax: number): string {
+  const parts = [...(timeMs > 0 ? [formatDuration(timeMs)] : []), ...(bytesMax > 0 ? [formatByteSize(bytesMax)] : [])]
+  return parts.join(' or ')
 }

@@ -25,7 +25,13 @@ import { ServerState, type ScrapeView } from './server-state.ts'
 export interface ServerSettings {
   /** Data directory, in Prometheus' form. */
   readonly directory: string
+  /** 0 = no limit. */
   readonly retentionMs: number
+  /** 0 = no limit. */
+  readonly retentionBytesMax: number
+  readonly minBlockRangeMs: number
+  /** Undefined: by the retention. */
+  readonly maxBlockRangeMs: number | undefined
   readonly memoryBytesMax: number | undefined
   readonly walCompression: boolean
   readonly lookbackMs: number
@@ -113,6 +119,9 @@ export class Server {
     const store = openStore({
       directory: settings.directory,
       retentionMs: settings.retentionMs,
+      retentionBytesMax: settings.retentionBytesMax,
+      chunkRangeMs: settings.minBlockRangeMs,
+      ...(settings.maxBlockRangeMs === undefined ? {} : { maxBlockRangeMs: settings.maxBlockRangeMs }),
       walCompression: settings.walCompression,
       log,
       registry,

@@ -1,4 +1,6 @@
 import type { Registry, SummaryCell } from '@narthex/service/metrics'
+import type { BlockSet } from './compact/block-set.ts'
+import type { Compactor } from './compact/compactor.ts'
 import type { Head } from './head/head.ts'
 import type { WalWriter } from './wal/wal-writer.ts'
 import type { ReplayResult } from './wal/replay.ts'
@@ -13,6 +15,8 @@ export interface StoreState {
   readonly replay: ReplayResult
   readonly wasLeftBehind: boolean
   readonly memoryBytesMax: number
+  readonly blocks: BlockSet
+  readonly compactor: Compactor
 }
 
 /** The store's metrics under Prometheus' names, and ours; gives the cell for fsync durations. */
@@ -79,6 +83,8 @@ export function registerStoreMetrics(registry: Registry, state: StoreState): Sum
   counter('prometheus_tsdb_wal_page_flushes_total', 'Total number of page flushes.', () => wal.flushes)
   counter('prometheus_tsdb_wal_writes_failed_total', 'Total number of write log writes that failed.', () => wal.writesFailed)
 
+  registerBlockMetrics(state, gauge, counter)
+
   gauge('narthex_tsdb_head_memory_bytes', 'Memory of the head: series, labels, postings, chunks and tables.', () => head.usedBytes)
   gauge('narthex_tsdb_head_memory_ceiling_bytes', 'Ceiling of the memory of the head.', () => state.memoryBytesMax)
   counter(
@@ -93,4 +99,46 @@ export function registerStoreMetrics(registry: Registry, state: StoreState): Sum
     () => head.counters.duplicates,
   )
   return registry.summary('prometheus_tsdb_wal_fsync_duration_seconds', 'Duration of write log fsync.', [], [0.5, 0.9, 0.99]).labels()
+}
+
+type Register = (name: string, help: string, read: () => number) => void
+
+function registerBlockMetrics({ blocks, compactor }: StoreState, gauge: Register, counter: Register): void {
+  const { counts, retention } = compactor
+  gauge('prometheus_tsdb_blocks_loaded', 'Number of currently loaded data blocks', () => blocks.blocks.length)
+  gauge(
+    'prometheus_tsdb_storage_blocks_bytes',
+    'The number of bytes that are currently used for local storage by all blocks.',
+    () => blocks.bytes,
+  )
+  gauge(
+    'prometheus_tsdb_retention_limit_bytes',
+    'Max number of bytes to be retained in the tsdb blocks, configured 0 means disabled',
+    () => retention.bytesMax,
+  )
+  gauge('prometheus_tsdb_retention_limit_seconds', 'How long to retain samples in storage.', () => retention.timeMs / 1000)
+  counter('prometheus_tsdb_compactions_triggered_total', 'Total number of triggered compactions for the partition.', () => counts.triggered)
+  counter(
+    'prometheus_tsdb_compactions_total',
+    'Total number of compactions that were executed for the partition.',
+    () => counts.cuts + counts.merges,
+  )
+  counter('prometheus_tsdb_compactions_failed_total', 'Total number of compactions that failed for the partition.', () => counts.failed)
+  counter('prometheus_tsdb_head_truncations_total', 'Total number of head truncations attempted.', () => counts.truncations)
+  counter('prometheus_tsdb_checkpoint_creations_total', 'Total number of checkpoint creations attempted.', () => counts.checkpoints)
+  counter(
+    'prometheus_tsdb_checkpoint_creations_failed_total',
+    'Total number of checkpoint creations that failed.',
+    () => counts.checkpointsFailed,
+  )
+  counter(
+    'prometheus_tsdb_time_retentions_total',
+    'The number of times that blocks were deleted because the maximum time limit was exceeded.',
+    () => counts.timeRetentions,
+  )
+  counter(
+    'prometheus_tsdb_size_retentions_total',
+    'The number of times that blocks were deleted because the maximum number of bytes was exceeded.',
+    () => counts.sizeRetentions,
+  )
 }

@@ -20,7 +20,7 @@ import type { ReplayResult } from './wal/replay.ts'
 export interface StoreOptions {
   /** A Prometheus data directory; made if it is missing. */
   readonly directory: string
-  /** Blocks that ended this much before the newest one's end go. Default 15 days. */
+  /** Blocks that ended this much before the newest one's end go. Default 15 days, 0 = no limit. */
   readonly retentionMs?: number
   /** Most bytes of blocks, log and head chunks: the oldest blocks go. Default 0: no limit. */
   readonly retentionBytesMax?: number
@@ -121,7 +121,7 @@ function openLocked(options: StoreOptions, lock: DirectoryLock): Store {
   })
   head.refuseBefore(blocks.maxTimeMs)
   const retentionMs = options.retentionMs ?? defaultRetentionMs
-  const replay = replayLog(walDirectory, head, (damage) => logDamage(log, damage), retentionMs)
+  const replay = replayLog(walDirectory, head, (damage) => logDamage(log, damage), retentionMs || Infinity)
   logReplay(log, replay)
   let syncSeconds: SummaryCell | undefined
   const wal = new WalWriter({
@@ -135,21 +135,29 @@ function openLocked(options: StoreOptions, lock: DirectoryLock): Store {
   wal.refBase = replay.refBase
   head.startLogging(wal, replay.refBase > 0)
   if (replay.refBase > 0) head.commit()
-  if (options.registry !== undefined) {
-    syncSeconds = registerStoreMetrics(options.registry, { head, wal, replay, wasLeftBehind: lock.wasLeftBehind, memoryBytesMax })
-  }
   const compactor = new Compactor({
     head,
     blocks,
     log,
     minRangeMs: options.chunkRangeMs ?? defaultChunkRangeMs,
-    maxRangeMs: options.maxBlockRangeMs ?? Math.min(maxBlockRangeMsMax, retentionMs / 10),
+    maxRangeMs: options.maxBlockRangeMs ?? Math.min(maxBlockRangeMsMax, (retentionMs || Infinity) / 10),
     retention: { timeMs: retentionMs, bytesMax: options.retentionBytesMax ?? 0 },
     otherBytes: () => measureFiles(walDirectory) + measureFiles(join(directory, 'chunks_head')),
     beginCheckpoint: () => ({ directory: walDirectory, activeSegment: wal.nextSegment(), compresses: options.walCompression ?? true }),
     thread: new CompactionThread(),
     now: options.now ?? Date.now,
   })
+  if (options.registry !== undefined) {
+    syncSeconds = registerStoreMetrics(options.registry, {
+      head,
+      wal,
+      replay,
+      wasLeftBehind: lock.wasLeftBehind,
+      memoryBytesMax,
+      blocks,
+      compactor,
+    })
+  }
   return new Store({ head, wal, replay, lock, blocks, compactor })
 }
 

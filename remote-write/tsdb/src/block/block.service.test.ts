@@ -10,14 +10,17 @@ import { Matcher } from '@narthex/model/matcher'
 import { formatFloatG } from '@narthex/model/number'
 import { SampleColumns } from '@narthex/model/sample-columns'
 import { findFreePort, startProcess, waitFor } from '@narthex/test/kit/process'
+import { HistogramChunkAppender } from '../chunk/histogram-chunk-appender.ts'
 import { decodeXorChunk } from '../chunk/xor-chunk.ts'
 import { BlockReader } from './block-reader.ts'
 import { BlockWriter } from './block-writer.ts'
+import type { BlockChunk } from './block-writer.ts'
 import { readLines, writeBlock } from './block.test-blocks.ts'
 import type { Sample, TestSeries } from './block.test-blocks.ts'
 import { PageCache } from './page-cache.ts'
 import { BlockSeries } from './series-entry.ts'
 import { Tombstones } from './tombstones.ts'
+import { makeUlid } from './ulid.ts'
 
 const run = promisify(execFile)
 const startMs = 1_700_006_400_000
@@ -70,6 +73,59 @@ function ourDump(block: BlockReader): string[] {
   return lines
 }
 
+/** Prometheus on the directory, ready; `count` gives the first value of a query two hours after the start of the blocks. */
+async function serve(...args: string[]) {
+  const port = await findFreePort()
+  const url = `http://127.0.0.1:${port}`
+  writeFileSync(join(data, 'prometheus.yml'), '')
+  const prometheus = startProcess('prometheus', [
+    `--config.file=${join(data, 'prometheus.yml')}`,
+    `--storage.tsdb.path=${data}`,
+    `--web.listen-address=127.0.0.1:${port}`,
+    '--storage.tsdb.retention.time=100y',
+    ...args,
+  ])
+  const ask = async (path: string, parameters: Record<string, string>, method = 'GET'): Promise<unknown> => {
+    const response = await fetch(`${url}/api/v1/${path}?${new URLSearchParams(parameters)}`, { method })
+    return response.status === 204 ? undefined : ((await response.json()) as { data: unknown }).data
+  }
+  const count = async (query: string): Promise<unknown> => {
+    const answer = (await ask('query', { query, time: String(startMs / 1000 + 7200) })) as { result: { value: [number, string] }[] }
+    return answer.result[0]?.value[1]
+  }
+  try {
+    await waitFor('prometheus', async () => (await fetch(`${url}/-/ready`)).ok, { process: prometheus })
+  } catch (error) {
+    await prometheus.stop()
+    throw error
+  }
+  return { prometheus, ask, count }
+}
+
+/** A chunk of 20 histograms of one bucket each side of 1, whose counts are 2, 4, 6 … */
+function histogramChunk(isFloat: boolean): BlockChunk {
+  const chunk = new HistogramChunkAppender(isFloat)
+  for (let i = 1; i <= 20; i++) {
+    const buckets = isFloat ? { positiveCounts: [i, i], positiveDeltas: [] } : { positiveCounts: [], positiveDeltas: [i, 0] }
+    chunk.append(startMs + i * 60_000, {
+      schema: 0,
+      isFloat,
+      count: 2 * i,
+      sum: i * 1.5,
+      zeroThreshold: 0.001,
+      zeroCount: 0,
+      positiveSpans: [{ offset: 0, length: 2 }],
+      negativeSpans: [],
+      negativeDeltas: [],
+      negativeCounts: [],
+      customValues: [],
+      isGauge: false,
+      ...buckets,
+    })
+  }
+  return { encoding: chunk.encoding, minTimeMs: startMs + 60_000, maxTimeMs: startMs + 1_200_000, data: chunk.bytes() }
+}
+
 function openBlock(directory: string): BlockReader {
   return BlockReader.open(directory, new PageCache())
 }
@@ -103,26 +159,8 @@ describe('our block', () => {
 
   it('is served by prometheus, and what is deleted there is deleted for us', async () => {
     const directory = await writeBlock(data, someSeries())
-    const port = await findFreePort()
-    const url = `http://127.0.0.1:${port}/api/v1`
-    writeFileSync(join(data, 'prometheus.yml'), '')
-    const prometheus = startProcess('prometheus', [
-      `--config.file=${join(data, 'prometheus.yml')}`,
-      `--storage.tsdb.path=${data}`,
-      `--web.listen-address=127.0.0.1:${port}`,
-      '--storage.tsdb.retention.time=100y',
-      '--web.enable-admin-api',
-    ])
-    const ask = async (path: string, parameters: Record<string, string>, method = 'GET'): Promise<unknown> => {
-      const response = await fetch(`${url}/${path}?${new URLSearchParams(parameters)}`, { method })
-      return response.status === 204 ? undefined : ((await response.json()) as { data: unknown }).data
-    }
-    const count = async (query: string): Promise<unknown> => {
-      const answer = (await ask('query', { query, time: String(startMs / 1000 + 7200) })) as { result: { value: [number, string] }[] }
-      return answer.result[0]?.value[1]
-    }
+    const { prometheus, ask, count } = await serve('--web.enable-admin-api')
     try {
-      await waitFor('prometheus', async () => (await fetch(`http://127.0.0.1:${port}/-/ready`)).ok, { process: prometheus })
       expect(await count('sum(count_over_time({__name__=~"metric_.*"}[3h]))')).toBe('14400')
       expect(await count('sum(count_over_time({text="\u{1f525}"}[3h]))')).toBe('2400')
       expect(await count('count(last_over_time(metric_0{text=""}[3h]))')).toBe('20')
@@ -137,6 +175,34 @@ describe('our block', () => {
       expect(ourDump(block).filter((line) => line.includes('metric_2'))).toHaveLength(4800 - 40 * 10)
       expect(await count('sum(count_over_time(metric_2[3h]))')).toBe(String(4800 - 40 * 10))
       block.close()
+    } finally {
+      await prometheus.stop()
+    }
+  })
+})
+
+describe('our block of native histograms', () => {
+  it('is served by prometheus', async () => {
+    const writer = new BlockWriter(data, makeUlid(Date.now()))
+    writer.symbols(['__name__', 'floats', 'integers'])
+    writer.addSeries(['__name__', 'floats'], [histogramChunk(true)])
+    writer.addSeries(['__name__', 'integers'], [histogramChunk(false)])
+    const meta = await writer.finish({
+      minTimeMs: startMs,
+      maxTimeMs: startMs + 7_200_000,
+      compaction: { level: 1, sources: [writer.ulid] },
+    })
+    expect(meta.stats).toEqual({ numSamples: 40, numHistogramSamples: 40, numSeries: 2, numChunks: 2 })
+    const block = openBlock(writer.directory)
+    expect(block.verify()).toEqual([])
+    block.close()
+    const { prometheus, count } = await serve('--enable-feature=native-histograms')
+    try {
+      for (const name of ['integers', 'floats']) {
+        expect(await count(`count_over_time(${name}[2h])`)).toBe('20')
+        expect(await count(`histogram_count(${name} offset 98m)`)).toBe('40')
+        expect(await count(`histogram_sum(${name} offset 98m)`)).toBe('30')
+      }
     } finally {
       await prometheus.stop()
     }

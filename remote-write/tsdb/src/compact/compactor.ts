@@ -36,8 +36,14 @@ export interface CompactionCounts {
   triggered: number
   cuts: number
   merges: number
+  /** Cuts and merges that failed, and runs that ended for another reason. */
   failed: number
-  expired: number
+  truncations: number
+  checkpoints: number
+  checkpointsFailed: number
+  /** Times that blocks were deleted. */
+  timeRetentions: number
+  sizeRetentions: number
 }
 
 /**
@@ -46,7 +52,17 @@ export interface CompactionCounts {
  * and renamed before the head, the log or other blocks let go of what is in it.
  */
 export class Compactor {
-  readonly counts: CompactionCounts = { triggered: 0, cuts: 0, merges: 0, failed: 0, expired: 0 }
+  readonly counts: CompactionCounts = {
+    triggered: 0,
+    cuts: 0,
+    merges: 0,
+    failed: 0,
+    truncations: 0,
+    checkpoints: 0,
+    checkpointsFailed: 0,
+    timeRetentions: 0,
+    sizeRetentions: 0,
+  }
   readonly #options: CompactorOptions
   readonly #ranges: readonly number[]
   #running: Promise<void> | undefined
@@ -55,6 +71,10 @@ export class Compactor {
   constructor(options: CompactorOptions) {
     this.#options = options
     this.#ranges = blockRanges(options.minRangeMs, options.maxRangeMs)
+  }
+
+  get retention(): Retention {
+    return this.#options.retention
   }
 
   /** Does what there is to do; a run that is under way is the answer. Never rejects: failures are logged and tried again by the next run. */
@@ -117,6 +137,7 @@ export class Compactor {
 
   async #dropFromHead(beforeMs: number): Promise<void> {
     const { head } = this.#options
+    this.counts.truncations++
     for (let next = 1; next !== 0;) {
       next = head.dropBefore(beforeMs, next, seriesPerSweep)
       await new Promise((resolve) => setImmediate(resolve))
@@ -145,8 +166,13 @@ export class Compactor {
   /** What the head had before this time is in blocks: of the log's older segments what is newer becomes a checkpoint. */
   async #checkpoint(minTimeMs: number): Promise<void> {
     const { beginCheckpoint, thread, log } = this.#options
+    this.counts.checkpoints++
     const answer = await thread.run({ kind: 'checkpoint', request: { ...beginCheckpoint(), minTimeMs } })
-    if (answer.kind === 'failed') return this.#fail('checkpoint', [], answer.reason)
+    if (answer.kind === 'failed') {
+      if (this.#isStopping) return
+      this.counts.checkpointsFailed++
+      log.error('Creating checkpoint failed', { err: answer.reason })
+    }
     if (answer.kind !== 'checkpointed' || answer.result === undefined) return
     const { lastSegment, segments, bytesRead, bytesWritten, seconds } = answer.result
     log.info('WAL checkpoint complete', { last: lastSegment, segments, bytesRead, bytesWritten, duration: `${seconds.toFixed(3)}s` })
@@ -157,16 +183,12 @@ export class Compactor {
     const answer = await this.#options.thread.run(task)
     if (answer.kind === 'done') return answer
     if (answer.kind !== 'failed') throw new Error(`cannot ${task.kind}: the thread did something else`)
-    this.#fail(task.kind, ulids, answer.reason)
-    if (answer.isDamage && !this.#isStopping) await this.#options.blocks.markFailed(ulids)
-    return undefined
-  }
-
-  /** A thread that was ended for a stop has not failed. */
-  #fail(task: string, blocks: readonly string[], err: string): void {
-    if (this.#isStopping) return
+    // A thread that was ended for a stop has not failed.
+    if (this.#isStopping) return undefined
     this.counts.failed++
-    this.#options.log.error(task === 'checkpoint' ? 'Creating checkpoint failed' : 'Writing a block failed', { task, blocks, err })
+    this.#options.log.error('Writing a block failed', { task: task.kind, blocks: ulids, err: answer.reason })
+    if (answer.isDamage) await this.#options.blocks.markFailed(ulids)
+    return undefined
   }
 
   async #expire(): Promise<void> {
@@ -179,7 +201,8 @@ export class Compactor {
       undefined,
       expired.map(({ ulid }) => ulid),
     )
-    this.counts.expired += expired.length
+    if (findExpired(known, { ...retention, bytesMax: 0 }, 0).length > 0) this.counts.timeRetentions++
+    if (findExpired(known, { ...retention, timeMs: 0 }, otherBytes()).length > 0) this.counts.sizeRetentions++
   }
 
   #tell(message: string, meta: BlockMeta): void {
