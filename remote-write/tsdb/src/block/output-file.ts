@@ -67,11 +67,12 @@ export class OutputFile {
 
   /** When it resolves the file's bytes survive a power cut; its name does once the directory is synced too. Nothing may follow. */
   async finish(): Promise<void> {
-    this.flush()
     this.#isOpen = false
     try {
+      this.flush()
       await syncFile(this.#fd)
     } catch (cause) {
+      if (cause instanceof BlockError) throw cause
       throw new BlockError('write', this.path, this.position, 'fsync failed', { cause })
     } finally {
       await closeFile(this.#fd)

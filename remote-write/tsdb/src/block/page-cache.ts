@@ -3,7 +3,7 @@ import { readvSync } from 'node:fs'
 export const pageBytes = 16 * 1024
 export const cacheBytesDefault = 64 * 1024 * 1024
 
-// One read of neighbouring pages fetches at most so many; twice as many are the least a cache may have.
+// One read of neighbouring pages fetches at most so many; a cache has room for several reads, so that one never pushes out its own pages.
 const pagesPerReadMax = 16
 const cachePagesMin = 4 * pagesPerReadMax
 // Pages that are fetched at once when a file is read in order.
@@ -20,8 +20,8 @@ export interface CachedFile {
 }
 
 /**
- * Pages of 16 KiB of any number of open files, at most `bytesMax` of them (and what `pagesMin` needs), filled by synchronous reads: one per thread, in
- * threads that may wait for the disk. Which page goes is decided by a clock: those used since the hand last came by stay.
+ * Pages of 16 KiB of any number of open files, at most `bytesMax` of them (but not below 1 MiB), filled by synchronous reads: one per
+ * thread, in threads that may wait for the disk. Which page goes is decided by a clock: those used since the hand last came by stay.
  */
 export class PageCache {
   readonly bytesMax: number
@@ -38,6 +38,7 @@ export class PageCache {
   reads = 0
   lookups = 0
 
+  /** The memory is taken as it is needed, and kept. */
   constructor(bytesMax = cacheBytesDefault) {
     this.#pagesMax = Math.max(cachePagesMin, Math.floor(bytesMax / pageBytes))
     this.bytesMax = this.#pagesMax * pageBytes

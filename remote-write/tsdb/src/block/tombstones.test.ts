@@ -7,6 +7,10 @@ const anyStone = fc
   .tuple(fc.integer({ min: 0, max: 5 }), fc.integer({ min: -40, max: 40 }), fc.nat(10))
   .map(([reference, first, length]) => [reference, first, first + length] as const)
 
+function isWithin(intervals: readonly number[], time: number): boolean {
+  return intervals.some((first, i) => i % 2 === 0 && first <= time && time <= intervals[i + 1]!)
+}
+
 describe('tombstones', () => {
   it('are the times that were added, each interval apart from the next by more than 1 ms', () => {
     fc.assert(
@@ -18,7 +22,7 @@ describe('tombstones', () => {
           for (let i = 2; i < intervals.length; i += 2) expect(intervals[i]! - intervals[i - 1]!).toBeGreaterThan(1)
           const times = Array.from({ length: 121 }, (_, i) => i - 60)
           const deleted = times.filter((time) => added.some(([other, first, last]) => other === reference && first <= time && time <= last))
-          expect(times.filter((time) => stones.covers(reference, time, time))).toEqual(deleted)
+          expect(times.filter((time) => isWithin(intervals, time))).toEqual(deleted)
         }
         const read = Tombstones.decode(stones.encode().slice(), 'tombstones')
         expect(read.references()).toEqual(stones.references())

@@ -60,14 +60,6 @@ export class Tombstones {
     intervals.splice(from, to - from, joinedFirst, joinedLast)
   }
 
-  /** Whether all of [firstMs, lastMs] is deleted. */
-  covers(reference: number, firstMs: number, lastMs: number): boolean {
-    const intervals = this.#stones.get(reference)
-    if (intervals === undefined) return false
-    for (let i = 0; i < intervals.length; i += 2) if (intervals[i]! <= firstMs && lastMs <= intervals[i + 1]!) return true
-    return false
-  }
-
   /** Takes the deleted samples of a series out of `samples` from position `from` on; bits are kept. */
   apply(reference: number, samples: SampleColumns, from = 0): void {
     const intervals = this.#stones.get(reference)

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { isUlid, makeUlid, readUlidTime } from './ulid.ts'
+import { isUlid, makeUlid } from './ulid.ts'
 
 it('has the digits of its time and of the random bytes', () => {
   expect(makeUlid(0, new Uint8Array(16))).toBe('00000000000000000000000000')
@@ -9,12 +9,12 @@ it('has the digits of its time and of the random bytes', () => {
   expect(() => makeUlid(-1)).toThrow('got -1')
 })
 
-it('gives its time back, is valid, and differs each time', () => {
+it('is valid, and differs from others of the same time in its last 16 digits', () => {
   const ulids = Array.from({ length: 100 }, () => makeUlid(1_700_000_000_123))
   expect(new Set(ulids).size).toBe(100)
   for (const ulid of ulids) {
     expect(isUlid(ulid)).toBe(true)
-    expect(readUlidTime(ulid)).toBe(1_700_000_000_123)
+    expect(ulid.slice(0, 10)).toBe(ulids[0]!.slice(0, 10))
   }
 })
 

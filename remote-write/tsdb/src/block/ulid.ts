@@ -25,10 +25,3 @@ export function makeUlid(timeMs: number, random: Uint8Array = randomFillSync(new
 export function isUlid(text: string): boolean {
   return ulidPattern.test(text)
 }
-
-/** The time in ms at which the identifier was made. */
-export function readUlidTime(ulid: string): number {
-  let timeMs = 0
-  for (const digit of ulid.slice(0, timeLength).toUpperCase()) timeMs = timeMs * 32 + alphabet.indexOf(digit)
-  return timeMs
-}

@@ -15,22 +15,23 @@ export class BlockQueryable implements Queryable {
   /** Called every few milliseconds of a selection; may throw to end it. */
   onProgress: () => void = () => {}
   readonly #block: BlockReader
+  readonly #check = (): void => this.onProgress()
 
   constructor(block: BlockReader) {
     this.#block = block
   }
 
   select(matchers: readonly Matcher[], minTimeMs: number, maxTimeMs: number): SeriesSet {
-    const selected = this.#overlaps(minTimeMs, maxTimeMs) ? this.#block.select(matchers) : new Uint32Array(0)
-    return new BlockSeriesSet(this.#block, selected, minTimeMs, maxTimeMs, () => this.onProgress())
+    const selected = this.#overlaps(minTimeMs, maxTimeMs) ? this.#block.select(matchers, this.#check) : new Uint32Array(0)
+    return new BlockSeriesSet(this.#block, selected, minTimeMs, maxTimeMs, this.#check)
   }
 
   labelNames(matchers: readonly Matcher[], minTimeMs: number, maxTimeMs: number): string[] {
-    return this.#overlaps(minTimeMs, maxTimeMs) ? this.#block.labelNames(matchers) : []
+    return this.#overlaps(minTimeMs, maxTimeMs) ? this.#block.labelNames(matchers, this.#check) : []
   }
 
   labelValues(name: string, matchers: readonly Matcher[], minTimeMs: number, maxTimeMs: number): string[] {
-    return this.#overlaps(minTimeMs, maxTimeMs) ? this.#block.labelValues(name, matchers) : []
+    return this.#overlaps(minTimeMs, maxTimeMs) ? this.#block.labelValues(name, matchers, this.#check) : []
   }
 
   #overlaps(minTimeMs: number, maxTimeMs: number): boolean {
