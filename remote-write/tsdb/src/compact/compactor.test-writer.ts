@@ -22,6 +22,6 @@ for (let timeMs = Number(first); ; timeMs++) {
   for (const ref of refs) store.head.append(ref, timeMs, words[0]!, words[1]!)
   store.head.commit()
   process.stdout.write(`${timeMs}\n`)
-  if (timeMs % 20 === 0) await new Promise((resolve) => setImmediate(resolve))
+  if (timeMs % 20 === 0) await new Promise((resolve) => setTimeout(resolve, 2))
   if (timeMs % (crashChunkRangeMs / 4) === 0) void store.compactor.run()
 }
