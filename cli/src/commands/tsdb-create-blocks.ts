@@ -11,7 +11,7 @@ import { createBlocks } from '@narthex/tsdb/tools/create-blocks'
 import { measureBlock } from '@narthex/tsdb/tools/open-blocks'
 import { versionText } from '../version.ts'
 import { processOutput } from './check-output.ts'
-import { defaultDirectory, expandShortFlags, runTool } from './tsdb-output.ts'
+import { defaultDirectory, runTool } from './tsdb-output.ts'
 
 /** Of the machine's memory, for the samples of one block. */
 const memoryShareMax = 0.5
@@ -42,7 +42,7 @@ export async function runTsdbCreateBlocks(argv: readonly string[]): Promise<void
         { name: 'output directory', help: `Output directory for generated blocks (default is ${defaultDirectory}).`, isOptional: true },
       ],
     },
-    expandShortFlags(argv, { '-r': '--human-readable', '-q': '--quiet' }),
+    argv,
   )
   const [kind, inputPath, outputDirectory = defaultDirectory] = positional
   if (kind === 'rules') throw new UserError('narthex tsdb create-blocks-from: rules is not built yet')

@@ -4,7 +4,7 @@ import { PageCache } from '@narthex/tsdb/block/page-cache'
 import { formatBlockTable } from '@narthex/tsdb/tools/block-table'
 import { closeBlocks, measureBlock, openBlocks } from '@narthex/tsdb/tools/open-blocks'
 import { versionText } from '../version.ts'
-import { defaultDirectory, expandShortFlags, runTool, writeText } from './tsdb-output.ts'
+import { defaultDirectory, runTool, writeText } from './tsdb-output.ts'
 
 /** narthex tsdb list [-r] [db path] */
 export async function runTsdbList(argv: readonly string[]): Promise<void> {
@@ -16,7 +16,7 @@ export async function runTsdbList(argv: readonly string[]): Promise<void> {
       flags: { isHumanReadable: flag.boolean('human-readable', 'Print human readable values.', { short: 'r' }) },
       arguments: [{ name: 'db path', help: `Database path (default is ${defaultDirectory}).`, isOptional: true }],
     },
-    expandShortFlags(argv, { '-r': '--human-readable' }),
+    argv,
   )
   await runTool(async () => {
     const blocks = openBlocks(positional[0] ?? defaultDirectory, new PageCache())

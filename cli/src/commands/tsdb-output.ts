@@ -7,12 +7,6 @@ import { ToolError } from '@narthex/tsdb/tools/open-blocks'
 /** Where promtool looks if no directory is given. */
 export const defaultDirectory = 'data/'
 
-/** `-r` → `--human-readable`: a short flag must not take the next argument for its value. */
-export function expandShortFlags(argv: readonly string[], names: Readonly<Record<string, string>>): string[] {
-  const end = argv.indexOf('--')
-  return argv.map((token, i) => (Object.hasOwn(names, token) && (end < 0 || i < end) ? names[token]! : token))
-}
-
 /** Writes pieces of text as fast as the reader takes them. A reader that has gone (`| head`) ends the program, without a word. */
 export async function writeText(texts: Iterable<string | Uint8Array>, output: Writable = process.stdout): Promise<void> {
   let failure: Error | undefined

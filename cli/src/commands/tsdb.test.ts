@@ -4,7 +4,7 @@ import { Writable } from 'node:stream'
 import { makeTemporaryDirectory } from '@narthex/test/kit/process'
 import { PrintAndExit, UserError } from '@narthex/service/user-error'
 import { afterAll, describe, expect, test } from 'vitest'
-import { expandShortFlags, writeText } from './tsdb-output.ts'
+import { writeText } from './tsdb-output.ts'
 import { everySeries, parseSelectors } from './tsdb-selectors.ts'
 import { runTsdb } from './tsdb.ts'
 
@@ -55,10 +55,6 @@ test('a selector may match everything, and the default does', () => {
     ['a=~".*"'],
     ['__name__="up"'],
   ])
-})
-
-test('short flags become long ones up to --', () => {
-  expect(expandShortFlags(['-r', 'x', '--', '-r'], { '-r': '--human-readable' })).toEqual(['--human-readable', 'x', '--', '-r'])
 })
 
 describe('output', () => {

@@ -103,7 +103,7 @@ function tokenize(program: Program<FlagSpecs>, flags: readonly Flag<unknown>[], 
     throw error ?? usageError(program, message ?? 'cannot parse arguments')
   })
   checkTokens(program, flags, tokens)
-  const parsed: Record<string, unknown> = { ...parser.parseSync(tokens.map((token) => protectBoolean(token, booleans))) }
+  const parsed: Record<string, unknown> = { ...parser.parseSync(protectBooleans(tokens, flags)) }
   return { ...parsed, _: Array.isArray(parsed['_']) ? parsed['_'].map(String) : [] }
 }
 
@@ -133,10 +133,15 @@ function checkTokens(program: Program<FlagSpecs>, flags: readonly Flag<unknown>[
   }
 }
 
-// A bare `--flag` must not take the next word as its value.
-function protectBoolean(token: string, booleans: readonly string[]): string {
-  const name = token.startsWith('--no-') ? token.slice(5) : token.slice(2)
-  return token.startsWith('--') && booleans.includes(name) ? `${token}=true` : token
+// A bare `--flag` or `-f` must not take the next word as its value.
+function protectBooleans(tokens: readonly string[], flags: readonly Flag<unknown>[]): string[] {
+  const bare = new Set(
+    flags.flatMap(({ isBoolean, name, short }) =>
+      isBoolean ? [`--${name}`, `--no-${name}`, ...(short === undefined ? [] : [`-${short}`])] : [],
+    ),
+  )
+  const end = tokens.indexOf('--')
+  return tokens.map((token, i) => (bare.has(token) && (end < 0 || i < end) ? `${token}=true` : token))
 }
 
 /** What the command line or the environment says; undefined when neither speaks. */
