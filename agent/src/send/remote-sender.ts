@@ -15,6 +15,7 @@ import { noItems, subtractCounts } from './item-counts.ts'
 import { Lane } from './lane.ts'
 import { LayoutPreparer } from './prepared-layout.ts'
 import { Pulse } from './pulse.ts'
+import { KeptBody } from './kept-body.ts'
 import { RequestBuilder } from './request-builder.ts'
 import type { BuiltRequest, FrameSlice } from './request-builder.ts'
 import { Shard } from './shard.ts'
@@ -62,7 +63,7 @@ export class RemoteSender {
   readonly #options: RemoteSenderOptions
   readonly #now: () => number
   readonly #delivery: Delivery
-  readonly #preparer: LayoutPreparer
+  readonly #builder: RequestBuilder
   readonly #metadata: MetadataSchedule
   readonly #shardCount: ShardCount
   readonly #stopping = new AbortController()
@@ -90,7 +91,8 @@ export class RemoteSender {
     const { queue, metadata } = config
     this.#options = options
     this.#now = options.now ?? Date.now
-    this.#preparer = new LayoutPreparer(options.externalLabels, config.writeRelabelConfigs)
+    const wanted = { exemplars: config.sendExemplars, histograms: config.sendNativeHistograms }
+    this.#builder = new RequestBuilder(new LayoutPreparer(options.externalLabels, config.writeRelabelConfigs), wanted)
     this.#metadata = new MetadataSchedule(metadata.send ? metadata.sendIntervalMs : Infinity, this.#now)
     this.#shardCount = new ShardCount(queue.minShards, queue.maxShards)
     this.#samplesPerSend = queue.maxSamplesPerSend
@@ -155,7 +157,6 @@ export class RemoteSender {
 
   #createLane(reader: LogReader, shards: number): Lane {
     const { config } = this.#options
-    const wanted = { exemplars: config.sendExemplars, histograms: config.sendNativeHistograms }
     return new Lane(
       {
         reader,
@@ -166,12 +167,12 @@ export class RemoteSender {
         onQueued: (frame, hadToWait) => this.#countQueued(frame, hadToWait),
         onFinished: (frame) => this.#finish(frame),
         createShard: (finish) => {
-          const builder = new RequestBuilder(this.#preparer, wanted)
+          const body = new KeptBody()
           return new Shard({
             capacity: config.queue.capacity,
             samplesMax: () => this.#samplesPerSend,
             batchDeadlineMs: config.queue.batchSendDeadlineMs,
-            send: (slices, samples) => this.#send(builder, slices, samples),
+            send: (slices, samples) => this.#send(body, slices, samples),
             finish,
             onProgress: () => this.#onProgress(),
           })
@@ -263,13 +264,13 @@ export class RemoteSender {
   }
 
   /** Settles a batch; false if it was aborted. */
-  async #send(builder: RequestBuilder, slices: readonly FrameSlice[], samples: number): Promise<boolean> {
+  async #send(body: KeptBody, slices: readonly FrameSlice[], samples: number): Promise<boolean> {
     const { metrics } = this.#options
     let built: BuiltRequest | undefined
     let result
     const startMs = performance.now()
     try {
-      const build = (version: MessageVersion): BuiltRequest => (built = this.#build(builder, slices, version))
+      const build = (version: MessageVersion): BuiltRequest => (built = this.#build(body, slices, version))
       result = await this.#delivery.deliver({ build }, this.#abort.signal)
     } catch (error) {
       if (!(error instanceof FrameError) && !(error instanceof SnappyError)) throw error
@@ -286,10 +287,11 @@ export class RemoteSender {
     return true
   }
 
-  #build(builder: RequestBuilder, slices: readonly FrameSlice[], version: MessageVersion): BuiltRequest {
+  #build(body: KeptBody, slices: readonly FrameSlice[], version: MessageVersion): BuiltRequest {
     const { sampleAgeLimitMs } = this.#options.config.queue
     const oldestMs = sampleAgeLimitMs > 0 ? this.#now() - sampleAgeLimitMs : -Infinity
-    return builder.build(slices, version, oldestMs, this.#metadata)
+    const built = this.#builder.build(slices, version, oldestMs, this.#metadata)
+    return { ...built, body: body.keep(built.body) }
   }
 
   #countResult(result: Exclude<Awaited<ReturnType<Delivery['deliver']>>, { kind: 'aborted' }>, built: BuiltRequest): void {

@@ -56,7 +56,7 @@ export interface MetadataPlan {
   isDue(frame: FrameRef): boolean
 }
 
-/** Builds requests out of frames without an object per sample. One per shard. */
+/** Builds requests out of frames without an object per sample. One per remote: its buffers, and what it knows of layouts, take megabytes. */
 export class RequestBuilder {
   readonly #preparer: LayoutPreparer
   readonly #wanted: Wanted

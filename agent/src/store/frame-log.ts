@@ -77,7 +77,7 @@ export class FrameLog implements FrameSink {
   readonly #run = randomBytes(4).readUInt32LE()
   readonly #remotes = new Map<string, RemotePlace>()
   readonly #tail = new FrameTail()
-  readonly #windows = new ChunkPool(windowBytes, 4)
+  readonly #windows = new ChunkPool(windowBytes, 2)
   readonly #timers: NodeJS.Timeout[] = []
   /** Oldest first; the writer's segment is the last one. */
   #segments: Segment[]

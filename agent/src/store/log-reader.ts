@@ -6,7 +6,7 @@ import { SegmentReader } from './segment-reader.ts'
 import type { LayoutCache, SegmentWindow } from './segment-reader.ts'
 
 /** Read at a time. */
-export const windowBytes = 512 * 1024
+export const windowBytes = 256 * 1024
 
 export interface LogSource {
   nextSequence(): number
