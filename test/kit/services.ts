@@ -67,11 +67,13 @@ export interface PrometheusOptions {
   config: string
   args?: readonly string[]
   agent?: boolean
+  /** A data directory that is there; default: an empty one. */
+  data?: string
   /** Further files for the data directory's parent: name → text. */
   files?: Readonly<Record<string, string>>
 }
 
-/** Debian's Prometheus, remote-write receiver on; data under `directory/data`. */
+/** Debian's Prometheus, remote-write receiver on; data under `directory/data` unless a directory is given. */
 export function startPrometheus(options: PrometheusOptions): Promise<Service> {
   return startService({
     name: options.agent ? 'prometheus-agent' : 'prometheus',
@@ -81,7 +83,7 @@ export function startPrometheus(options: PrometheusOptions): Promise<Service> {
       for (const [name, text] of Object.entries(options.files ?? {})) writeFileSync(join(directory, name), text)
       const storage = options.agent
         ? ['--enable-feature=agent', `--storage.agent.path=${directory}/data`]
-        : [`--storage.tsdb.path=${directory}/data`, '--web.enable-remote-write-receiver', '--web.enable-lifecycle']
+        : [`--storage.tsdb.path=${options.data ?? join(directory, 'data')}`, '--web.enable-remote-write-receiver', '--web.enable-lifecycle']
       const listen = [`--config.file=${directory}/prometheus.yml`, `--web.listen-address=127.0.0.1:${port}`]
       return [...listen, ...storage, ...(options.args ?? [])]
     },

@@ -1,3 +1,4 @@
+import { syncDirectory } from '@narthex/service/sync-directory'
 import { readdirSync, readFileSync, rmSync } from 'node:fs'
 import { open, rename } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -122,15 +123,4 @@ export function addRange(ranges: readonly FrameRange[] = [], { first, end }: Fra
   const grown = { first: Math.min(first, touched[0]?.first ?? first), end: Math.max(end, touched.at(-1)?.end ?? end) }
   const all = [...before, grown, ...behind]
   return all.length > settledRangesMax ? all.slice(1) : all
-}
-
-/** Makes renames and new files in a directory survive a power cut. Windows cannot open directories and needs it not. */
-export async function syncDirectory(directory: string): Promise<void> {
-  if (process.platform === 'win32') return
-  const handle = await open(directory, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
 }

@@ -1,7 +1,7 @@
 import { open, rename, rm } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { syncDirectory } from './cursor-file.ts'
+import { syncDirectory } from '@narthex/service/sync-directory'
 import {
   createHeader,
   headerBytes,

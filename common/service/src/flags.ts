@@ -112,11 +112,7 @@ function checkTokens(program: Program<FlagSpecs>, flags: readonly Flag<unknown>[
   const valued = new Set(
     flags.flatMap(({ isBoolean, name, short }) => (isBoolean ? [] : [`--${name}`, ...(short === undefined ? [] : [`-${short}`])])),
   )
-  const bare = new Set(
-    flags.flatMap(({ isBoolean, name, short }) =>
-      isBoolean ? [`--${name}`, `--no-${name}`, ...(short === undefined ? [] : [`-${short}`])] : [],
-    ),
-  )
+  const bare = bareTokens(flags)
   for (const name of ['--help', '--no-help', '--version', '--no-version', '-h']) bare.add(name)
   for (let i = 0; i < tokens.length; i++) {
     const token = tokens[i]!
@@ -133,13 +129,18 @@ function checkTokens(program: Program<FlagSpecs>, flags: readonly Flag<unknown>[
   }
 }
 
-// A bare `--flag` or `-f` must not take the next word as its value.
-function protectBooleans(tokens: readonly string[], flags: readonly Flag<unknown>[]): string[] {
-  const bare = new Set(
+/** How boolean flags stand on a command line without a value. */
+function bareTokens(flags: readonly Flag<unknown>[]): Set<string> {
+  return new Set(
     flags.flatMap(({ isBoolean, name, short }) =>
       isBoolean ? [`--${name}`, `--no-${name}`, ...(short === undefined ? [] : [`-${short}`])] : [],
     ),
   )
+}
+
+// A bare `--flag` or `-f` must not take the next word as its value.
+function protectBooleans(tokens: readonly string[], flags: readonly Flag<unknown>[]): string[] {
+  const bare = bareTokens(flags)
   const end = tokens.indexOf('--')
   return tokens.map((token, i) => (bare.has(token) && (end < 0 || i < end) ? `${token}=true` : token))
 }

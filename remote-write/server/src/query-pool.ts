@@ -171,8 +171,14 @@ export class QueryPool {
     if ('failure' in reply && reply.failure.kind === 'gone' && job.attempts < attemptsMax && !job.isCanceled) {
       job.slot = undefined
       this.#waiting.unshift(job)
-      return this.#dispatch()
-    }
+    } else this.#finish(job, reply)
+    if (reply.retires) return this.#endSlot(slot)
+    slot.idleTimer = setTimeout(() => this.#endSlot(slot), this.#options.idleMs)
+    slot.idleTimer.unref()
+    this.#dispatch()
+  }
+
+  #finish(job: Job, reply: QueryReply): void {
     this.#settle(job)
     if ('failure' in reply) {
       const { kind, message } = reply.failure
@@ -180,10 +186,6 @@ export class QueryPool {
     } else if ('vector' in reply) job.resolve(reply.vector)
     else if ('last' in reply) job.resolve(reply.last)
     else job.resolve({ status: reply.status, body: reply.body })
-    if (reply.retires) return this.#endSlot(slot)
-    slot.idleTimer = setTimeout(() => this.#endSlot(slot), this.#options.idleMs)
-    slot.idleTimer.unref()
-    this.#dispatch()
   }
 
   #onBrokenBlock(directory: string, reason: string): void {

@@ -1,4 +1,3 @@
-import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { makeDirectory } from '@narthex/service/make-directory'
 import type { Logger } from '@narthex/service/logger'
@@ -6,12 +5,14 @@ import type { Registry, SummaryCell } from '@narthex/service/metrics'
 import { BlockSet } from './compact/block-set.ts'
 import { CompactionThread } from './compact/compaction-thread.ts'
 import { Compactor } from './compact/compactor.ts'
+import { directoryBytes } from './directory-bytes.ts'
 import { defaultChunkRangeMs } from './head/chunk-time.ts'
 import { Head } from './head/head.ts'
 import { lockDirectory } from '@narthex/service/directory-lock'
 import type { DirectoryLock } from '@narthex/service/directory-lock'
 import { defaultMemoryBytesMax } from './memory-ceiling.ts'
 import { registerStoreMetrics } from './store-metrics.ts'
+import { exemplarsRecord, metadataRecord } from './wal/wal-format.ts'
 import { WalWriter } from './wal/wal-writer.ts'
 import { replayLog } from './wal/replay.ts'
 import type { Damage } from './wal/repair.ts'
@@ -142,8 +143,12 @@ function openLocked(options: StoreOptions, lock: DirectoryLock): Store {
     minRangeMs: options.chunkRangeMs ?? defaultChunkRangeMs,
     maxRangeMs: options.maxBlockRangeMs ?? Math.min(maxBlockRangeMsMax, (retentionMs || Infinity) / 10),
     retention: { timeMs: retentionMs, bytesMax: options.retentionBytesMax ?? 0 },
-    otherBytes: () => measureFiles(walDirectory) + measureFiles(join(directory, 'chunks_head')),
-    beginCheckpoint: () => ({ directory: walDirectory, activeSegment: wal.nextSegment(), compresses: options.walCompression ?? true }),
+    otherBytes: () => bytesIfThere(walDirectory) + bytesIfThere(join(directory, 'chunks_head')),
+    // A checkpoint keeps of them only what is newer than the blocks, and the blocks would not have them.
+    beginCheckpoint: () =>
+      hasUnreadData(replay)
+        ? undefined
+        : { directory: walDirectory, activeSegment: wal.nextSegment(), compresses: options.walCompression ?? true },
     thread: new CompactionThread(),
     now: options.now ?? Date.now,
   })
@@ -161,16 +166,11 @@ function openLocked(options: StoreOptions, lock: DirectoryLock): Store {
   return new Store({ head, wal, replay, lock, blocks, compactor })
 }
 
-/** Bytes of a directory's files, checkpoints in it included; 0 without it. */
-function measureFiles(directory: string): number {
+/** Of a directory that may be missing, and of which files may go meanwhile: the next look counts again. */
+function bytesIfThere(directory: string): number {
   try {
-    let bytes = 0
-    for (const entry of readdirSync(directory, { withFileTypes: true, recursive: true })) {
-      if (entry.isFile()) bytes += statSync(join(entry.parentPath, entry.name)).size
-    }
-    return bytes
+    return directoryBytes(directory)
   } catch {
-    // not there, or a file went meanwhile: the next look counts again
     return 0
   }
 }
@@ -194,4 +194,10 @@ function logReplay(log: Logger, replay: ReplayResult): void {
   for (const [type, count] of replay.unreadRecords) {
     log.warn('Records of the write-ahead log that are not read yet stay in the log', { type, count })
   }
+  if (hasUnreadData(replay)) log.warn('The write-ahead log has histograms or deletions, which are not read yet: it is not cut down')
+}
+
+/** Whether the log has what no block would get. Exemplars and metadata leave Prometheus' log with a checkpoint, too. */
+function hasUnreadData({ unreadRecords }: ReplayResult): boolean {
+  return [...unreadRecords.keys()].some((type) => type !== exemplarsRecord && type !== metadataRecord)
 }

@@ -1,5 +1,5 @@
 import type { Matcher } from '@narthex/model/matcher'
-import type { Expression } from './ast.ts'
+import type { Expression, VectorSelector } from './ast.ts'
 import { checkExpression } from './check.ts'
 import { Parser } from './parser.ts'
 import { ParseError } from './parse-error.ts'
@@ -23,12 +23,22 @@ export function parseExpression(text: string, options: ParseOptions = {}): Expre
 
 /** Parses a series selector as in `match[]`: no offset, no @, no range. Returns its matchers, that of the name last. */
 export function parseMetricSelector(text: string): readonly Matcher[] {
+  const selector = parseSelector(text)
+  checkExpression(selector, text)
+  return selector.matchers
+}
+
+/** As `parseMetricSelector`, also one that matches everything. */
+export function parseAnySelector(text: string): readonly Matcher[] {
+  return parseSelector(text).matchers
+}
+
+function parseSelector(text: string): VectorSelector {
   const expression = new Parser(text, {}).parseWhole()
   if (expression.kind !== 'vectorSelector')
     throw new ParseError('unexpected expression, expected a series selector', text, expression.start)
   const { offsetMs, offsetExpression, atMs, atPreprocessor } = expression
   if (offsetMs !== 0 || offsetExpression !== undefined) throw new ParseError('unexpected <offset>', text, expression.start)
   if (atMs !== undefined || atPreprocessor !== undefined) throw new ParseError('unexpected <op:@>', text, expression.start)
-  checkExpression(expression, text)
-  return expression.matchers
+  return expression
 }

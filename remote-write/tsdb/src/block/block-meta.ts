@@ -2,7 +2,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { open, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { BlockError, asBlockError } from './block-error.ts'
-import { syncDirectory } from './output-file.ts'
+import { syncBlockDirectory } from './output-file.ts'
 import { isUlid } from './ulid.ts'
 
 export const metaFileName = 'meta.json'
@@ -94,7 +94,7 @@ export async function writeBlockMeta(directory: string, meta: BlockMeta): Promis
   } catch (cause) {
     throw new BlockError('write', path, 0, cause instanceof Error ? cause.message : String(cause), { cause })
   }
-  await syncDirectory(directory)
+  await syncBlockDirectory(directory)
 }
 
 /** Indented by tabs, as Prometheus writes it. */

@@ -9,7 +9,7 @@ import type { BlockCompaction, BlockMeta } from './block-meta.ts'
 import { readChunkSampleCount } from './chunk-format.ts'
 import { ChunkFileWriter } from './chunk-file-writer.ts'
 import { IndexWriter } from './index-writer.ts'
-import { syncDirectory } from './output-file.ts'
+import { syncBlockDirectory } from './output-file.ts'
 import { Tombstones } from './tombstones.ts'
 import { isUlid } from './ulid.ts'
 
@@ -134,7 +134,7 @@ export class BlockWriter {
     await this.#chunks.finish()
     await this.#index.finish()
     await this.#writeTombstones()
-    await syncDirectory(join(this.#temporary, 'chunks'))
+    await syncBlockDirectory(join(this.#temporary, 'chunks'))
     // Syncs the directory as well.
     await writeBlockMeta(this.#temporary, meta)
     try {
@@ -142,7 +142,7 @@ export class BlockWriter {
     } catch (cause) {
       throw new BlockError('write', this.directory, 0, cause instanceof Error ? cause.message : String(cause), { cause })
     }
-    await syncDirectory(this.#parent)
+    await syncBlockDirectory(this.#parent)
     return meta
   }
 

@@ -1,6 +1,6 @@
 import { close, closeSync, fsync, openSync, readSync, writeSync } from 'node:fs'
-import { open } from 'node:fs/promises'
 import { promisify } from 'node:util'
+import { syncDirectory } from '@narthex/service/sync-directory'
 import { BlockError, asBlockError } from './block-error.ts'
 
 export const outputBufferBytes = 1024 * 1024
@@ -103,14 +103,9 @@ export class OutputFile {
 }
 
 /** When it resolves the names in the directory survive a power cut. */
-export async function syncDirectory(directory: string): Promise<void> {
+export async function syncBlockDirectory(directory: string): Promise<void> {
   try {
-    const handle = await open(directory, 'r')
-    try {
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
+    await syncDirectory(directory)
   } catch (cause) {
     throw asBlockError(directory, 0, cause)
   }

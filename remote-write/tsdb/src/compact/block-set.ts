@@ -1,10 +1,11 @@
-import { readdirSync, statSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { readBlockMeta, writeBlockMeta } from '../block/block-meta.ts'
 import type { BlockMeta } from '../block/block-meta.ts'
-import { syncDirectory } from '../block/output-file.ts'
+import { syncDirectory } from '@narthex/service/sync-directory'
 import { isUlid } from '../block/ulid.ts'
+import { directoryBytes } from '../directory-bytes.ts'
 import type { ShelvedBlock } from '../select/block-shelf.ts'
 
 const deletionSuffix = '.tmp-for-deletion'
@@ -45,7 +46,7 @@ export class BlockSet {
         set.#leftovers.push(path)
       } else if (isUlid(entry.name)) {
         try {
-          found.push({ meta: readBlockMeta(path), bytes: measureBlock(path) })
+          found.push({ meta: readBlockMeta(path), bytes: directoryBytes(path) })
         } catch (error) {
           onBroken({ directory: path, reason: error instanceof Error ? error.message : String(error) })
         }
@@ -82,7 +83,7 @@ export class BlockSet {
   /** A block that was written stands where its meta says; those of `replaced` are no longer used from now on, and then deleted. */
   async add(meta: BlockMeta | undefined, replaced: readonly string[]): Promise<void> {
     const kept = this.#blocks.filter((block) => !replaced.includes(block.meta.ulid))
-    if (meta !== undefined) kept.push({ meta, bytes: measureBlock(join(this.directory, meta.ulid)) })
+    if (meta !== undefined) kept.push({ meta, bytes: directoryBytes(join(this.directory, meta.ulid)) })
     this.#setBlocks(kept)
     for (const ulid of replaced) await removeBlock(join(this.directory, ulid))
   }
@@ -114,12 +115,4 @@ async function removeBlock(path: string): Promise<void> {
     await syncDirectory(join(path, '..'))
   }
   await rm(dying, { recursive: true, force: true })
-}
-
-function measureBlock(path: string): number {
-  let bytes = 0
-  for (const entry of readdirSync(path, { withFileTypes: true, recursive: true })) {
-    if (entry.isFile()) bytes += statSync(join(entry.parentPath, entry.name)).size
-  }
-  return bytes
 }

@@ -1,15 +1,13 @@
 // Against Debian's prometheus and promtool: what the compactor leaves in a data directory.
-import { execFile, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
+import { execFile } from 'node:child_process'
+import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { Labels } from '@narthex/model/labels'
 import { silentLogger } from '@narthex/service/logger'
+import { startPrometheus } from '@narthex/test/kit/services'
 import { openStore } from '../store.ts'
 
 const run = promisify(execFile)
@@ -51,15 +49,6 @@ async function fill(data: string, hours: number): Promise<{ firstMs: number; las
   return { firstMs, lastMs }
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
-
 test('promtool finds every sample of blocks and log once', async () => {
   const { firstMs, lastMs } = await fill(directory, 20)
   const { stdout } = await run('promtool', ['tsdb', 'dump', directory], { maxBuffer: 2 ** 28 })
@@ -82,15 +71,9 @@ test('prometheus takes the directory over and answers with every sample', async 
   const copy = join(directory, 'copy')
   cpSync(data, copy, { recursive: true })
   rmSync(join(copy, 'lock'), { force: true })
-  const config = join(directory, 'prometheus.yml')
-  writeFileSync(config, 'scrape_configs: []\n')
-  const port = await freePort()
-  const flags = [`--config.file=${config}`, `--storage.tsdb.path=${copy}`, `--web.listen-address=127.0.0.1:${port}`]
-  const child = spawn('prometheus', flags, { stdio: ['ignore', 'ignore', 'pipe'] })
-  let errors = ''
-  child.stderr.on('data', (text: Buffer) => (errors += text.toString()))
+  const prometheus = await startPrometheus({ config: 'scrape_configs: []\n', data: copy })
   try {
-    const url = `http://127.0.0.1:${port}/api/v1/query?time=${lastMs / 1000}&query=`
+    const url = `${prometheus.url}/api/v1/query?time=${lastMs / 1000}&query=`
     const query = async (expression: string): Promise<number> => {
       const answer = (await (await fetch(url + encodeURIComponent(expression))).json()) as {
         data: { result: { value: [number, string] }[] }
@@ -102,9 +85,8 @@ test('prometheus takes the directory over and answers with every sample', async 
     let sum = 0
     for (let timeMs = firstMs; timeMs <= lastMs; timeMs += stepMs) sum += valueOf(8, timeMs)
     expect(await query('sum_over_time(m{i="8"}[30h])')).toBe(sum)
-    expect(errors).not.toMatch(/level=(error|warn)/)
+    expect(prometheus.process.output()).not.toMatch(/level=(error|warn)/)
   } finally {
-    child.kill('SIGKILL')
-    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
+    await prometheus.stop()
   }
 })

@@ -10,6 +10,7 @@ import { isUlid } from '../block/ulid.ts'
 import { BlockShelf } from '../select/block-shelf.ts'
 import { HeadReader } from '../select/head-reader.ts'
 import { MergedQueryable } from '../select/merged-queryable.ts'
+import { RecordBuilder } from '../wal/record-builder.ts'
 import { openStore } from '../store.ts'
 import type { Store } from '../store.ts'
 
@@ -140,6 +141,27 @@ test('the log is cut down to a checkpoint, and a start has all of it again', asy
   open()
   write(200, 201)
   expect(read()).toEqual({ '1': seconds(0, 201), '2': seconds(0, 201), é: seconds(0, 201) })
+})
+
+test.each([
+  ['deletions', 3, (builder: RecordBuilder) => builder.addTombstone(1, 0, 10), false],
+  ['exemplars', 4, (builder: RecordBuilder) => builder.addExemplar(1, 0, 0, 0, ['trace', 'a']), true],
+] as const)('a log with %s of a Prometheus, which are not read: cut down %#', async (_what, type, add, isCut) => {
+  open()
+  write(0, 1)
+  const builder = new RecordBuilder()
+  builder.begin(type)
+  add(builder)
+  store.wal.writeRecords([builder.view()])
+  await store.close()
+  open()
+  for (let second = 1; second < 121; second += 20) {
+    write(second, second + 20)
+    await store.compactor.run()
+  }
+  expect(store.blocks.blocks.length).toBeGreaterThan(2)
+  const names = readdirSync(join(directory, 'wal'))
+  expect([names.includes('00000000'), names.some((name) => name.startsWith('checkpoint.'))]).toEqual([!isCut, isCut])
 })
 
 test('blocks out of the retention go', async () => {

@@ -25,8 +25,8 @@ export interface CompactorOptions {
   readonly retention: Retention
   /** Bytes of the data directory that are not in blocks. */
   otherBytes(): number
-  /** Begins a new segment of the log: all older ones may go into a checkpoint, of which the compactor says the rest. */
-  beginCheckpoint(): Omit<CheckpointRequest, 'minTimeMs'>
+  /** Begins a new segment of the log: all older ones may go into a checkpoint, of which the compactor says the rest. Undefined: the log stays. */
+  beginCheckpoint(): Omit<CheckpointRequest, 'minTimeMs'> | undefined
   readonly thread: { run(task: CompactionTask): Promise<CompactionAnswer>; end(): Promise<void> }
   readonly now: () => number
 }
@@ -166,8 +166,10 @@ export class Compactor {
   /** What the head had before this time is in blocks: of the log's older segments what is newer becomes a checkpoint. */
   async #checkpoint(minTimeMs: number): Promise<void> {
     const { beginCheckpoint, thread, log } = this.#options
+    const request = beginCheckpoint()
+    if (request === undefined) return
     this.counts.checkpoints++
-    const answer = await thread.run({ kind: 'checkpoint', request: { ...beginCheckpoint(), minTimeMs } })
+    const answer = await thread.run({ kind: 'checkpoint', request: { ...request, minTimeMs } })
     if (answer.kind === 'failed') {
       if (this.#isStopping) return
       this.counts.checkpointsFailed++
@@ -194,15 +196,16 @@ export class Compactor {
   async #expire(): Promise<void> {
     const { blocks, retention, log, otherBytes } = this.#options
     const known = blocks.blocks.map(({ meta, bytes }) => ({ ulid: meta.ulid, maxTimeMs: meta.maxTime, bytes }))
-    const expired = findExpired(known, retention, otherBytes())
+    const others = retention.bytesMax > 0 ? otherBytes() : 0
+    const expired = findExpired(known, retention, others)
     if (expired.length === 0) return
     for (const { ulid } of expired) log.info('Deleting a block that is out of the retention', { block: join(blocks.directory, ulid) })
     await blocks.add(
       undefined,
       expired.map(({ ulid }) => ulid),
     )
-    if (findExpired(known, { ...retention, bytesMax: 0 }, 0).length > 0) this.counts.timeRetentions++
-    if (findExpired(known, { ...retention, timeMs: 0 }, otherBytes()).length > 0) this.counts.sizeRetentions++
+    if (findExpired(known, { ...retention, bytesMax: 0 }, others).length > 0) this.counts.timeRetentions++
+    if (findExpired(known, { ...retention, timeMs: 0 }, others).length > 0) this.counts.sizeRetentions++
   }
 
   #tell(message: string, meta: BlockMeta): void {

@@ -1,3 +1,4 @@
+import { syncDirectory } from '@narthex/service/sync-directory'
 import { open, rm } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -193,16 +194,5 @@ export class HeadChunkWriter {
         await handle.close()
       }
     })()
-  }
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  // Directories cannot be opened there.
-  if (process.platform === 'win32') return
-  const directory = await open(path, 'r')
-  try {
-    await directory.sync()
-  } finally {
-    await directory.close()
   }
 }

@@ -1,3 +1,4 @@
+import { syncDirectory } from '@narthex/service/sync-directory'
 import { mkdir, open, rename, rm } from 'node:fs/promises'
 
 /** A new file that is written from its start to its end. */
@@ -34,16 +35,7 @@ export const checkpointFiles: CheckpointFiles = {
       close: () => file.close(),
     }
   },
-  async syncDirectory(path) {
-    // Directories cannot be opened there.
-    if (process.platform === 'win32') return
-    const directory = await open(path, 'r')
-    try {
-      await directory.sync()
-    } finally {
-      await directory.close()
-    }
-  },
+  syncDirectory,
   rename,
   remove: (path) => rm(path, { recursive: true, force: true }),
 }
