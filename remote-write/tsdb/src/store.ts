@@ -29,7 +29,7 @@ export interface StoreOptions {
   readonly memoryBytesMax?: number
   /** Whether records are compressed by snappy. Default true. */
   readonly walCompression?: boolean
-  /** Block range, default two hours (`--storage.tsdb.min-block-duration`). */
+  /** Block range, default two hours, as also for 0 (`--storage.tsdb.min-block-duration`). */
   readonly chunkRangeMs?: number
   /** The longest range of a block (`--storage.tsdb.max-block-duration`); default a tenth of the retention, 31 days at most. */
   readonly maxBlockRangeMs?: number
@@ -112,10 +112,12 @@ function openLocked(options: StoreOptions, lock: DirectoryLock): Store {
   const walDirectory = join(directory, 'wal')
   makeDirectory(walDirectory)
   const memoryBytesMax = options.memoryBytesMax ?? defaultMemoryBytesMax()
+  // As in Prometheus, 0 means the default.
+  const chunkRangeMs = options.chunkRangeMs !== undefined && options.chunkRangeMs > 0 ? options.chunkRangeMs : defaultChunkRangeMs
   const head = new Head({
     memoryBytesMax,
     ...(options.now === undefined ? {} : { now: options.now }),
-    ...(options.chunkRangeMs === undefined ? {} : { chunkRangeMs: options.chunkRangeMs }),
+    chunkRangeMs,
   })
   const blocks = BlockSet.load(directory, (broken) => {
     log.error('A block cannot be used; it is left where it is', { block: broken.directory, err: broken.reason })
@@ -140,7 +142,7 @@ function openLocked(options: StoreOptions, lock: DirectoryLock): Store {
     head,
     blocks,
     log,
-    minRangeMs: options.chunkRangeMs ?? defaultChunkRangeMs,
+    minRangeMs: chunkRangeMs,
     maxRangeMs: options.maxBlockRangeMs ?? Math.min(maxBlockRangeMsMax, (retentionMs || Infinity) / 10),
     retention: { timeMs: retentionMs, bytesMax: options.retentionBytesMax ?? 0 },
     otherBytes: () => bytesIfThere(walDirectory) + bytesIfThere(join(directory, 'chunks_head')),
