@@ -3,6 +3,7 @@ import { AnswerReader, type AnswerUse } from './answer-reader.ts'
 
 const connectTimeoutMs = 10_000
 const sendBytesKept = 256 * 1024
+const sendBuffersKept = 8
 const readBytes = 64 * 1024
 const readersKept = 16
 /** A socket with much to read is read up to 32 times in a turn of the event loop; not when what is done with it takes longer than this. */
@@ -38,8 +39,18 @@ const sharedBuffer = process.platform === 'win32' ? undefined : new Uint8Array(r
 // Idle connections need none.
 const idleReaders: AnswerReader[] = []
 
-// What a socket has handed to the kernel when `write` returns need not be kept, so all share one buffer here too.
-let sendBuffer: Uint8Array<ArrayBuffer> = new Uint8Array(0)
+// What a socket has handed to the kernel when `write` returns need not be kept, so one buffer mostly serves all. One that the kernel did not
+// take whole stays with its connection until the answer is there. As garbage they would be megabytes that the collector does not hurry for.
+const sendBuffers: Uint8Array<ArrayBuffer>[] = []
+
+function takeSendBuffer(length: number): Uint8Array<ArrayBuffer> {
+  const kept = sendBuffers.pop()
+  return kept !== undefined && kept.length >= length ? kept : new Uint8Array(length + (length >> 2))
+}
+
+function giveSendBuffer(buffer: Uint8Array<ArrayBuffer>): void {
+  if (buffer.length <= sendBytesKept && sendBuffers.length < sendBuffersKept) sendBuffers.push(buffer)
+}
 
 /** One TCP connection: one request after the other. */
 export class Connection {
@@ -54,6 +65,8 @@ export class Connection {
   #user: ConnectionUser | undefined
   #hasAnswered = false
   #isKept = false
+  /** What the socket has not handed to the kernel whole. */
+  #unsent: Uint8Array<ArrayBuffer> | undefined
   #isReading = false
   #isGone = false
   #turnMs = 0
@@ -106,13 +119,13 @@ export class Connection {
   /** Head and body as one buffer: one write, and nothing new to allocate. */
   #send(text: string, body: Uint8Array): void {
     const length = text.length + body.length
-    if (sendBuffer.length < length) sendBuffer = new Uint8Array(length + (length >> 2))
+    const sendBuffer = takeSendBuffer(length)
     const buffer = Buffer.from(sendBuffer.buffer, 0, length)
     buffer.write(text, 'latin1')
     buffer.set(body, text.length)
     this.#socket.write(buffer)
-    // Still to be written, or too large to be kept.
-    if (this.#socket.writableLength > 0 || sendBuffer.length > sendBytesKept) sendBuffer = new Uint8Array(0)
+    if (this.#socket.writableLength > 0) this.#unsent = sendBuffer
+    else giveSendBuffer(sendBuffer)
   }
 
   /** The rest is read in the next turn. */
@@ -158,7 +171,10 @@ export class Connection {
     this.#user = undefined
     this.#reader = undefined
     // An answer before all of the request was taken: the rest would stand before the next one.
-    const keepsOpen = reader.keepsOpen && this.#socket.writableLength === 0
+    const isSent = this.#socket.writableLength === 0
+    const keepsOpen = reader.keepsOpen && isSent
+    if (isSent && this.#unsent !== undefined) giveSendBuffer(this.#unsent)
+    this.#unsent = undefined
     try {
       user.onWhole(reader)
     } finally {

@@ -22,7 +22,11 @@ export function unpackPayload(bytes: Uint8Array, start: number, end: number): Ui
   const length = end - start < 4 ? Infinity : new DataView(bytes.buffer, bytes.byteOffset + start, 4).getUint32(0, true)
   if (length > payloadBytesMax) throw new FrameError(`cannot unpack frame: want at most ${payloadBytesMax} bytes, got ${length}`)
   try {
-    const unpacked = zstdDecompressSync(bytes.subarray(start + 4, end), { maxOutputLength: Math.max(1, length) })
+    // A chunk a little larger than the answer is the answer: one buffer of its size, instead of the engine's default and a copy.
+    const unpacked = zstdDecompressSync(bytes.subarray(start + 4, end), {
+      maxOutputLength: Math.max(1, length),
+      chunkSize: Math.max(constants.Z_MIN_CHUNK, length + 1),
+    })
     if (unpacked.length !== length) throw new Error(`want ${length} bytes, got ${unpacked.length}`)
     return unpacked
   } catch (cause) {
