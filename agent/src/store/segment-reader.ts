@@ -1,12 +1,17 @@
+import { ChunkPool } from './frame-chunk.ts'
 import type { Chunk } from './frame-chunk.ts'
 import { isPacked, layoutFrame, sampleFrame } from './frame-header.ts'
 import { FrameScanner } from './frame-scanner.ts'
 import type { DamageReport } from './frame-scanner.ts'
 import type { SeriesLayout } from './frame.ts'
 import { readLayout } from './layout-frame.ts'
-import { unpackPayload } from './packed-payload.ts'
+import { readUnpackedBytes, unpackPayload } from './packed-payload.ts'
 import { FrameError } from './sample-frame.ts'
 import type { FrameRef } from './sample-frame.ts'
+
+// Unpacked frames lie in chunks one behind the other, so that they are no garbage.
+const unpackedBytes = 64 * 1024
+const unpackedChunks = new ChunkPool(unpackedBytes, 16)
 
 /** Layouts by the run and number that sample frames name them with. */
 export type LayoutCache = Map<string, SeriesLayout>
@@ -30,6 +35,8 @@ export class SegmentReader {
   readonly #scanner: FrameScanner
   readonly #onDamage: (damage: DamageReport) => void
   readonly #known: LayoutCache
+  #unpacked: Chunk | undefined
+  #unpackedEnd = 0
   /** What this segment needed; handed to the reader of the next segment, which mostly needs the same. */
   readonly layouts: LayoutCache = new Map()
 
@@ -52,6 +59,8 @@ export class SegmentReader {
   /** Lets go of the window. */
   release(): void {
     this.#window.chunk.release()
+    this.#unpacked?.release()
+    this.#unpacked = undefined
   }
 
   /** The next undamaged frame with a sequence of at least `sequence`. */
@@ -112,13 +121,25 @@ export class SegmentReader {
     const { header, start, end } = scanner
     if ((header.columns & isPacked) === 0) return { bytes: this.#bytes, start, end, chunk: this.#window.chunk }
     try {
-      const bytes = unpackPayload(this.#bytes, start, end)
-      return { bytes, start: 0, end: bytes.length }
+      const length = readUnpackedBytes(this.#bytes, start, end)
+      const chunk = this.#roomFor(length)
+      const at = this.#unpackedEnd
+      unpackPayload(this.#bytes, start, end, length, chunk.bytes, at)
+      // As aligned as the beginning of a chunk.
+      this.#unpackedEnd = (at + length + 7) & ~7
+      return { bytes: chunk.bytes, start: at, end: at + length, chunk }
     } catch (error) {
       if (!(error instanceof FrameError)) throw error
       this.#onDamage({ offset: start, bytes: end - start, frame: { kind: header.kind, sequence: header.sequence, samples: header.count } })
       return undefined
     }
+  }
+
+  #roomFor(length: number): Chunk {
+    if (this.#unpacked !== undefined && this.#unpackedEnd + length <= this.#unpacked.bytes.length) return this.#unpacked
+    this.#unpacked?.release()
+    this.#unpackedEnd = 0
+    return (this.#unpacked = unpackedChunks.take(length))
   }
 
   #findLayout(key: string, from: number): SeriesLayout | undefined {

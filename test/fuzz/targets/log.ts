@@ -7,7 +7,7 @@ import { Chunk } from '@narthex/agent/store/frame-chunk'
 import { headerBytes } from '@narthex/agent/store/frame-header'
 import { FrameScanner } from '@narthex/agent/store/frame-scanner'
 import { inspectLog } from '@narthex/agent/store/log-inspection'
-import { unpackPayload } from '@narthex/agent/store/packed-payload'
+import { readUnpackedBytes, unpackPayload } from '@narthex/agent/store/packed-payload'
 import { FrameColumns } from '@narthex/agent/store/sample-frame'
 import { SegmentReader } from '@narthex/agent/store/segment-reader'
 import { ensureColumns, ensureLayout } from '../frame-checks.ts'
@@ -112,9 +112,15 @@ export const logTargets: readonly FuzzTarget[] = [
     seeds: [packedPayload],
     refusals: ['FrameError'],
     read(bytes) {
+      const length = readUnpackedBytes(bytes, 0, bytes.length)
       // Longer ones are refused by the length that they begin with; that much is not unpacked 300,000 times.
-      if (bytes.length >= 4 && new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true) > payloadBytesMax) return
-      ensure(unpackPayload(bytes, 0, bytes.length).length <= payloadBytesMax, 'more was unpacked than was said')
+      if (length > payloadBytesMax) return
+      const room = new Uint8Array(length + 8)
+      unpackPayload(bytes, 0, bytes.length, length, room, 0)
+      ensure(
+        room.subarray(length).every((byte) => byte === 0),
+        'more was unpacked than was said',
+      )
     },
   },
   {
