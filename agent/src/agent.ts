@@ -1,19 +1,14 @@
 import type { PrometheusConfig, ScrapeConfig } from '@narthex/config/prometheus-config'
-import type { RemoteWriteConfig } from '@narthex/config/remote-config'
-import { createCloudAuthorizer } from '@narthex/http/cloud-authorizer'
-import { createRandomLookup } from '@narthex/http/random-lookup'
 import type { Logger } from '@narthex/service/logger'
 import type { Registry } from '@narthex/service/metrics'
 import { createAgentMetrics } from './agent-metrics.ts'
 import type { Clock } from './clock.ts'
 import type { EmbeddedExporters } from './embedded/embedded-exporters.ts'
-import { createClients } from './http/clients.ts'
 import type { InProcessTargets } from './scrape/in-process.ts'
 import type { TargetShard } from './scrape/target-shard.ts'
 import type { TargetMetadata, TargetsStatus } from './scrape/scrape-manager.ts'
 import { createScraper } from './scraper.ts'
-import type { RemotePoster } from './send/delivery.ts'
-import { createPoster } from './send/http-poster.ts'
+import { openRemote } from './send/open-remote.ts'
 import { RemoteStorage } from './send/remote-storage.ts'
 import type { RemoteStorageStatus } from './send/remote-status.ts'
 import type { StorageLimits } from './send/remote-storage.ts'
@@ -115,11 +110,4 @@ export function createAgent(options: AgentOptions): Agent {
     metadata: () => scraper.metadata(),
     jobConfig: (jobName) => scraper.jobConfig(jobName),
   }
-}
-
-function openRemote({ http, url, remoteTimeoutMs, roundRobinDns, cloudAuth }: RemoteWriteConfig, userAgent: string): RemotePoster {
-  const lookup = roundRobinDns ? { lookup: createRandomLookup() } : {}
-  const clients = createClients(http, { userAgent, timeoutMs: remoteTimeoutMs, ...lookup })
-  const authorizer = cloudAuth === undefined ? undefined : createCloudAuthorizer(cloudAuth, { http, userAgent })
-  return createPoster(clients, url, remoteTimeoutMs, authorizer)
 }

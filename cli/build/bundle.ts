@@ -9,6 +9,7 @@ const repository = join(import.meta.dirname, '..', '..')
 export const entryPoints: Readonly<Record<string, string>> = {
   main: 'cli/src/main.ts',
   'query-worker': 'remote-write/server/src/query-worker.ts',
+  'send-worker': 'remote-write/server/src/send/send-worker.ts',
   'compaction-worker': 'remote-write/tsdb/src/compact/compaction-worker.ts',
   'password-worker': 'common/http/src/password-worker.ts',
 }

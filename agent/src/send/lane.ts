@@ -1,11 +1,11 @@
-import type { LogReader } from '../store/log-reader.ts'
 import { AckTracker } from './ack-tracker.ts'
 import type { FrameRef } from '../store/sample-frame.ts'
 import type { Pulse } from './pulse.ts'
+import type { FrameReader } from './sender-log.ts'
 import type { Shard } from './shard.ts'
 
 export interface LaneOptions {
-  readonly reader: LogReader
+  readonly reader: FrameReader
   /** Beats when anything changed that somebody may wait for. */
   readonly pulse: Pulse
   /** No new frames are waited for any more. */
@@ -23,7 +23,7 @@ export interface LaneOptions {
 
 /** One reader of the log and the shards that it feeds: in order per target. A remote has one, or one for the backlog and one for what is new. */
 export class Lane {
-  readonly reader: LogReader
+  readonly reader: FrameReader
   readonly #options: LaneOptions
   readonly #tracker = new AckTracker()
   #shards: Shard[] = []

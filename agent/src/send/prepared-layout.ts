@@ -35,8 +35,7 @@ export class LayoutPreparer {
 
   #build(layout: SeriesLayout): PreparedLayout {
     if (this.#rules.length === 0 && this.#externalLabels.size === 0) return { layout, places: undefined }
-    const offsets = locateSymbols(layout.symbolBytes, layout.symbolCount)
-    const texts = ['', ...Array.from({ length: layout.symbolCount }, (_, i) => symbolText(layout.symbolBytes, offsets, i + 1))]
+    const texts = readTexts(layout)
     const builder = new LayoutBuilder()
     const places = new Int32Array(layout.seriesCount).fill(-1)
     for (let i = 0; i < layout.seriesCount; i++) {
@@ -55,7 +54,14 @@ export class LayoutPreparer {
   }
 }
 
-function readPairs(layout: SeriesLayout, series: number, texts: readonly string[]): string[] {
+/** The symbols of a layout by reference; 0 is "". */
+export function readTexts({ symbolBytes, symbolCount }: SeriesLayout): string[] {
+  const offsets = locateSymbols(symbolBytes, symbolCount)
+  return ['', ...Array.from({ length: symbolCount }, (_, i) => symbolText(symbolBytes, offsets, i + 1))]
+}
+
+/** Labels of one series: name and value by turns. `texts` are the layout's symbols by reference. */
+export function readPairs(layout: SeriesLayout, series: number, texts: readonly string[]): string[] {
   const { seriesRefs, seriesRefOffsets } = layout
   const end = seriesRefOffsets[series + 1]!
   let at = seriesRefOffsets[series]! + 1

@@ -3,8 +3,6 @@ import type { Labels } from '@narthex/model/labels'
 import type { Logger } from '@narthex/service/logger'
 import { RemoteWrite1Writer } from '@narthex/wire/remote-write-1-writer'
 import { compress, SnappyError } from '@narthex/wire/snappy'
-import type { FrameLog } from '../store/frame-log.ts'
-import type { LogReader } from '../store/log-reader.ts'
 import { countRare, FrameError } from '../store/sample-frame.ts'
 import type { FrameRef } from '../store/sample-frame.ts'
 import type { DeadLetterFile } from './dead-letter-file.ts'
@@ -18,6 +16,7 @@ import { Pulse } from './pulse.ts'
 import { KeptBody } from './kept-body.ts'
 import { RequestBuilder } from './request-builder.ts'
 import type { BuiltRequest, FrameSlice } from './request-builder.ts'
+import type { FrameReader, SenderLog } from './sender-log.ts'
 import { Shard } from './shard.ts'
 import { ShardCount } from './shard-count.ts'
 import type { RemoteMetrics } from './send-metrics.ts'
@@ -39,7 +38,7 @@ export interface RemoteSenderOptions {
   readonly name: string
   readonly config: RemoteWriteConfig
   readonly externalLabels: Labels
-  readonly log: FrameLog
+  readonly log: SenderLog
   readonly poster: RemotePoster
   readonly metrics: RemoteMetrics
   readonly logger: Logger
@@ -155,7 +154,7 @@ export class RemoteSender {
     await this.#options.poster.close?.()
   }
 
-  #createLane(reader: LogReader, shards: number): Lane {
+  #createLane(reader: FrameReader, shards: number): Lane {
     const { config } = this.#options
     return new Lane(
       {

@@ -291,7 +291,7 @@ export function nameRemotes(remotes: readonly RemoteWriteConfig[]): string[] {
 }
 
 /** The URL as it may be shown: without a password. */
-function redactUrl(url: string): string {
+export function redactUrl(url: string): string {
   try {
     const parsed = new URL(url)
     if (parsed.password !== '') parsed.password = 'xxxxx'

@@ -114,6 +114,29 @@ function build(
 const series = (name: string) => `__name__=${name}`
 
 describe('RequestBuilder', () => {
+  test.each([1, 2] as const)('builds the same %d.0 request of a frame that never was bytes', (version) => {
+    const shuffled: ScrapeBatch = {
+      ...batch,
+      indexes: Uint32Array.of(0, 1, 2, 3),
+      times: Float64Array.of(nowMs, nowMs - 1, nowMs - 2, nowMs - 3),
+    }
+    for (const given of [batch, shuffled]) {
+      const stored = frameOf(given)
+      const noBytes = { bytes: new Uint8Array(0), start: 0, end: 0, columns: 0 }
+      const kept: FrameRef = { ...stored, ...noBytes, batch: given }
+      // Frames of both kinds may follow each other.
+      const slices = [kept, stored, kept].map((frame) => ({ frame, from: 0, to: 4 }))
+      const { request } = build(version, { slices })
+      const third = <Item>(items: readonly Item[], i: number): readonly Item[] =>
+        items.slice((i * items.length) / 3, ((i + 1) * items.length) / 3)
+      for (const items of [request.samples, request.histograms, request.exemplars]) {
+        expect(items.length).toBeGreaterThan(0)
+        expect(third<unknown>(items, 0)).toEqual(third<unknown>(items, 1))
+        expect(third<unknown>(items, 2)).toEqual(third<unknown>(items, 1))
+      }
+    }
+  })
+
   test('puts start timestamps, histograms and exemplars on their series in 2.0', () => {
     const { request, built } = build(2, { metadata: true })
     expect(request.samples).toEqual([

@@ -17,6 +17,9 @@ import type { MessageVersion } from './verdict.ts'
 
 /** The place of a sample that is left out for its age; -1 is one that a rule left out. */
 const tooOld = -2
+/** A slice of less than this part of its layout's series names its symbols one by one. */
+const sparseFactor = 4
+const noSymbols = new Uint32Array(0)
 
 /** A run of a frame's samples that goes into one request. */
 export interface FrameSlice {
@@ -215,10 +218,21 @@ export class RequestBuilder {
     const { symbols } = this.#preparer
     const { hasIndexes } = this.#columns
     if (!hasIndexes && places === undefined) return symbols.addTo(this.#writer2, layout, slice.from, slice.to)
+    if ((slice.to - slice.from) * sparseFactor < layout.seriesCount) return this.#addNamedSymbols(slice, layout, places)
     let map = symbols.addTo(this.#writer2, layout, 0, 0)
     for (let i = slice.from; i < slice.to; i++) {
       const series = this.#place(i, places, -Infinity)
       if (series >= 0) map = symbols.addTo(this.#writer2, layout, series, series + 1)
+    }
+    return map
+  }
+
+  /** Of a few series of a layout the request gets their symbols only. */
+  #addNamedSymbols(slice: FrameSlice, layout: SeriesLayout, places: Int32Array | undefined): Uint32Array {
+    let map: Uint32Array = noSymbols
+    for (let i = slice.from; i < slice.to; i++) {
+      const series = this.#place(i, places, -Infinity)
+      if (series >= 0) map = this.#preparer.symbols.addSeries(this.#writer2, layout, series)
     }
     return map
   }

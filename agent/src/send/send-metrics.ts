@@ -18,11 +18,13 @@ export type LostReason =
   | 'storage_age'
   | 'damaged'
   | 'disk_full'
+  | 'unknown_series'
 
 /** Reasons that Prometheus counts too, by its own names. */
 const prometheusReasons: Partial<Record<LostReason, string>> = {
   rule: 'dropped_series',
   too_old: 'too_old',
+  unknown_series: 'unintentionally_dropped_series',
   nhcb_in_rw1_not_supported: 'nhcb_in_rw1_not_supported',
 }
 

@@ -67,6 +67,48 @@ export class SymbolDictionary {
     return symbols.map
   }
 
+  /** As `addTo`, for single series of a layout: of a small layout too a request gets only what they name. */
+  addSeries(writer: RemoteWrite2Writer, layout: SeriesLayout, series: number): Uint32Array {
+    const symbols = this.#symbolsOf(layout)
+    if (symbols.kind === 'own') this.#addOwn(writer, layout, symbols, series, series + 1)
+    else if (symbols.request !== this.#request) this.#addNamed(writer, layout, symbols, series)
+    return symbols.map
+  }
+
+  /** `map` has garbage where no series of this request names a symbol. */
+  #addNamed(
+    writer: RemoteWrite2Writer,
+    { symbolBytes, seriesRefs, seriesRefOffsets }: SeriesLayout,
+    symbols: SharedSymbols,
+    series: number,
+  ): void {
+    const { numbers, offsets, map } = symbols
+    const request = this.#request
+    const seenIn = this.#seenIn
+    const references = this.#references
+    const end = seriesRefOffsets[series + 1]!
+    let at = seriesRefOffsets[series]! + 1
+    while (seriesRefs[at++]! >= 0x80);
+    while (at < end) {
+      let ref = seriesRefs[at++]!
+      if (ref >= 0x80) {
+        ref &= 0x7f
+        for (let shift = 7; ; shift += 7) {
+          const byte = seriesRefs[at++]!
+          ref |= (byte & 0x7f) << shift
+          if (byte < 0x80) break
+        }
+      }
+      if (ref === 0) continue
+      const number = numbers[ref - 1]!
+      if (seenIn[number] !== request) {
+        seenIn[number] = request
+        references[number] = writer.addSymbolField(symbolBytes, offsets[ref - 1]!, offsets[ref]!)
+      }
+      map[ref] = references[number]!
+    }
+  }
+
   #addShared(writer: RemoteWrite2Writer, { symbolBytes }: SeriesLayout, symbols: SharedSymbols): void {
     const { numbers, offsets, map } = symbols
     const request = this.#request

@@ -12,7 +12,7 @@ import {
   putHeader,
   sampleFrame,
 } from './frame-header.ts'
-import type { ScrapeBatch, SeriesLayout } from './frame.ts'
+import type { ExemplarColumn, HistogramColumn, ScrapeBatch, SeriesLayout } from './frame.ts'
 import { FrameHistograms, histogramColumnBytesMax, putHistograms } from './histogram-column.ts'
 import { putStartTimes, readStartTimes, startTimeBytesMax } from './start-time-column.ts'
 import { putValues, readValues, valueBytesMax } from './value-column.ts'
@@ -38,6 +38,8 @@ export interface FrameRef {
   readonly end: number
   /** The values as they were appended, while the frame is in memory: who sends it at once need not decode them. */
   readonly words?: Uint32Array
+  /** The columns themselves, of a frame that never was bytes: `bytes` and `columns` say nothing then. Nobody writes to them any more. */
+  readonly batch?: ScrapeBatch
   /** What the bytes lie in, when it is used again: who keeps the frame past the step in which it got it holds this, and lets go of it once. */
   readonly chunk?: FrameChunk
 }
@@ -149,6 +151,8 @@ const noneRare: RareCounts = { histograms: 0, exemplars: 0 }
 
 /** The counts of a frame, without reading its columns. Throws `FrameError` if they are not there. */
 export function countRare(frame: FrameRef): RareCounts {
+  const { batch } = frame
+  if (batch !== undefined) return { histograms: batch.histograms?.count ?? 0, exemplars: batch.exemplars?.count ?? 0 }
   return (frame.columns & (hasHistograms | hasExemplars)) === 0 ? noneRare : readCounts(frame).counts
 }
 
@@ -166,26 +170,34 @@ function readCounts({ columns, bytes, start, end, sequence }: FrameRef): { count
 /** The columns of a frame, decoded into arrays that are reused. */
 export class FrameColumns {
   count = 0
-  /** Valid if `hasIndexes`. */
-  indexes: Uint32Array = new Uint32Array(1024)
+  /** Valid if `hasIndexes`. As all columns, not to be written to: they may be the frame's own. */
+  indexes: Uint32Array = new Uint32Array(0)
+  #ownIndexes = new Uint32Array(1024)
   hasIndexes = false
   /** Valid if `hasTimes`; else all samples have `timeMs`. */
   times: Float64Array = new Float64Array(0)
+  #ownTimes = new Float64Array(0)
   hasTimes = false
   timeMs = 0
-  /** Not to be written to: they may be the frame's own. */
   words: Uint32Array = new Uint32Array(0)
   #ownWords = new Uint32Array(2048)
   /** Valid if `hasStartTimes`; 0 = none. */
   startTimes: Float64Array = new Float64Array(0)
+  #ownStartTimes = new Float64Array(0)
   hasStartTimes = false
+  readonly #ownHistograms = new FrameHistograms()
+  readonly #ownExemplars = new FrameExemplars()
   /** Samples at their positions are histograms: their words say nothing. */
-  readonly histograms = new FrameHistograms()
-  readonly exemplars = new FrameExemplars()
+  histograms: HistogramColumn = this.#ownHistograms
+  exemplars: ExemplarColumn = this.#ownExemplars
 
   /** Throws `FrameError` if the columns are not as the header says. */
   read(frame: FrameRef): void {
     const { count, columns, bytes, end } = frame
+    if (frame.batch !== undefined) {
+      this.#take(frame.batch, frame.minTimeMs)
+      return
+    }
     // Every sample takes at least one byte, so a frame cannot make us take memory that it does not stand for.
     if (count > end - frame.start)
       throw new FrameError(`cannot read frame ${frame.sequence}: want ${count} samples in ${end - frame.start} bytes`)
@@ -196,16 +208,20 @@ export class FrameColumns {
     this.timeMs = frame.minTimeMs
     const isRare = (columns & rareColumns) !== 0
     this.hasStartTimes = false
-    this.histograms.clear()
-    this.exemplars.clear()
+    this.histograms = this.#ownHistograms
+    this.exemplars = this.#ownExemplars
+    this.#ownHistograms.clear()
+    this.#ownExemplars.clear()
     const { counts, offset } = isRare ? readCounts(frame) : { counts: noneRare, offset: frame.start }
     let at = offset
     if (this.hasIndexes) {
-      if (this.indexes.length < count) this.indexes = new Uint32Array(roomFor(count))
+      if (this.#ownIndexes.length < count) this.#ownIndexes = new Uint32Array(roomFor(count))
+      this.indexes = this.#ownIndexes
       at = readIndexes(bytes, at, end, this.indexes, count, frame.layout.seriesCount)
     } else if (count > frame.layout.seriesCount) throw new FrameError(`cannot read frame ${frame.sequence}: more samples than series`)
     if (this.hasTimes && at >= 0) {
-      if (this.times.length < count) this.times = new Float64Array(roomFor(count))
+      if (this.#ownTimes.length < count) this.#ownTimes = new Float64Array(roomFor(count))
+      this.times = this.#ownTimes
       at = readTimes(bytes, at, end, this.times, count, frame.minTimeMs)
     }
     if (frame.words !== undefined && !isRare) {
@@ -219,17 +235,34 @@ export class FrameColumns {
     if (at !== end) throw new FrameError(`cannot read frame ${frame.sequence}: its columns do not end where it does`)
   }
 
+  #take({ count, indexes, times, words, startTimes, histograms, exemplars }: ScrapeBatch, minTimeMs: number): void {
+    this.count = count
+    this.hasIndexes = indexes !== undefined
+    if (indexes !== undefined) this.indexes = indexes
+    this.hasTimes = typeof times !== 'number'
+    this.timeMs = minTimeMs
+    if (typeof times !== 'number') this.times = times
+    this.words = words
+    this.hasStartTimes = startTimes !== undefined
+    if (startTimes !== undefined) this.startTimes = startTimes
+    this.#ownHistograms.clear()
+    this.#ownExemplars.clear()
+    this.histograms = histograms ?? this.#ownHistograms
+    this.exemplars = exemplars ?? this.#ownExemplars
+  }
+
   /** Returns the offset behind the last column. */
   #readRare({ columns, count, bytes, end, minTimeMs, sequence }: FrameRef, at: number, counts: RareCounts): number {
     const reader = new ByteReader(bytes, at, end)
     try {
       if ((columns & hasStartTimes) !== 0) {
-        if (this.startTimes.length < count) this.startTimes = new Float64Array(roomFor(count))
+        if (this.#ownStartTimes.length < count) this.#ownStartTimes = new Float64Array(roomFor(count))
+        this.startTimes = this.#ownStartTimes
         readStartTimes(reader, this.startTimes, count, minTimeMs)
         this.hasStartTimes = true
       }
-      if ((columns & hasHistograms) !== 0) this.histograms.read(reader, counts.histograms, count)
-      if ((columns & hasExemplars) !== 0) this.exemplars.read(reader, counts.exemplars, count, minTimeMs)
+      if ((columns & hasHistograms) !== 0) this.#ownHistograms.read(reader, counts.histograms, count)
+      if ((columns & hasExemplars) !== 0) this.#ownExemplars.read(reader, counts.exemplars, count, minTimeMs)
     } catch (cause) {
       if (cause instanceof RangeError) throw new FrameError(`cannot read frame ${sequence}: ${cause.message}`, { cause })
       throw cause

@@ -26,7 +26,7 @@ const bufferBytes = 32 * pageBytes
  */
 export class SegmentReader {
   readonly #fd: number
-  readonly #size: number
+  #size: number
   readonly #buffer: Uint8Array
   #bufferStart = 0
   #bufferLength = 0
@@ -34,10 +34,34 @@ export class SegmentReader {
   #record = new Uint8Array(0)
   recordOffset = 0
 
-  constructor(path: string) {
+  /** `followFrom`: where a record begins, in a segment that may still grow (`refresh`). */
+  constructor(path: string, followFrom?: number) {
     this.#fd = openSync(path, 'r')
-    this.#size = Math.min(fstatSync(this.#fd).size, segmentBytesMax * 2)
-    this.#buffer = new Uint8Array(Math.min(bufferBytes, Math.ceil(this.#size / pageBytes) * pageBytes))
+    this.#size = this.#measure()
+    const wanted = followFrom === undefined ? Math.ceil(this.#size / pageBytes) * pageBytes : bufferBytes
+    this.#buffer = new Uint8Array(Math.min(bufferBytes, wanted))
+    this.#offset = this.recordOffset = followFrom ?? 0
+  }
+
+  /** Behind the record that `next` gave last. */
+  get offset(): number {
+    return this.#offset
+  }
+
+  /**
+   * Looks how long the file is now, and goes back to where `next` found no whole record, so that it can try again. Gives whether the file
+   * became longer.
+   */
+  refresh(): boolean {
+    const before = this.#size
+    this.#size = this.#measure()
+    this.#offset = this.recordOffset
+    this.#bufferLength = 0
+    return this.#size > before
+  }
+
+  #measure(): number {
+    return Math.min(fstatSync(this.#fd).size, segmentBytesMax * 2)
   }
 
   get size(): number {
@@ -48,8 +72,11 @@ export class SegmentReader {
     closeSync(this.#fd)
   }
 
-  /** The next record, uncompressed; valid until the next call. Undefined at the end of the segment. */
-  next(): Uint8Array | undefined {
+  /**
+   * The next record, uncompressed; valid until the next call. Undefined at the end of the segment. With `onlyType`, a record that is of
+   * another type may come as its first bytes alone, which are cheaper to have.
+   */
+  next(onlyType?: number): Uint8Array | undefined {
     this.recordOffset = this.#offset
     let length = 0
     let flags = 0
@@ -72,12 +99,59 @@ export class SegmentReader {
       const type = kind & fragmentKindMask
       if (fragments === 0) flags = kind
       this.#offset += fragmentHeaderBytes + count
-      if (type === fullFragment) return this.#uncompress(b.subarray(dataStart, dataStart + count), flags)
+      if (type === fullFragment) return this.#uncompress(b.subarray(dataStart, dataStart + count), flags, onlyType)
       this.#reserve(length + count, length)
       this.#record.set(b.subarray(dataStart, dataStart + count), length)
       length += count
-      if (type === lastFragment) return this.#uncompress(this.#record.subarray(0, length), flags)
+      if (type === lastFragment) return this.#uncompress(this.#record.subarray(0, length), flags, onlyType)
     }
+  }
+
+  /**
+   * After a `CorruptionError`: goes on to where the next whole fragment begins a record, and `offset` is there. False if none does. The damaged
+   * record ends where its length says, if a good fragment stands there; otherwise what is left of its page is lost.
+   */
+  skipDamage(): boolean {
+    const damaged = this.#offset
+    for (let at = damaged; at < this.#size;) {
+      const end = this.#endOfWholeFragment(at)
+      if (end === undefined) {
+        const claimed = at === damaged ? this.#endOfClaimedFragment(at) : undefined
+        const isBelieved = claimed !== undefined && this.#endOfWholeFragment(claimed) !== undefined
+        at = isBelieved ? claimed : (Math.floor(at / pageBytes) + 1) * pageBytes
+        continue
+      }
+      const type = this.#byteAt(at) & fragmentKindMask
+      if (type === fullFragment || type === firstFragment) {
+        this.#offset = at
+        return true
+      }
+      at = end
+    }
+    return false
+  }
+
+  /** Where the fragment that begins here ends, if its checksum is right. */
+  #endOfWholeFragment(at: number): number | undefined {
+    const end = this.#endOfClaimedFragment(at)
+    if (end === undefined || !isFragmentKind(this.#byteAt(at))) return undefined
+    const b = this.#buffer
+    const from = at - this.#bufferStart
+    const stored = ((b[from + 3]! << 24) | (b[from + 4]! << 16) | (b[from + 5]! << 8) | b[from + 6]!) >>> 0
+    return crc32c(b, from + fragmentHeaderBytes, end - this.#bufferStart) === stored ? end : undefined
+  }
+
+  /** Where the fragment that begins here ends, if that is in the page and the file; its page is in the buffer then. */
+  #endOfClaimedFragment(at: number): number | undefined {
+    const pageRest = pageBytes - (at % pageBytes)
+    if (Math.min(pageRest, this.#size - at) < fragmentHeaderBytes) return undefined
+    const end = at + fragmentHeaderBytes + ((this.#byteAt(at + 1) << 8) | this.#byteAt(at + 2))
+    return end <= at + pageRest && end <= this.#size ? end : undefined
+  }
+
+  #byteAt(offset: number): number {
+    this.#loadAt(offset)
+    return this.#buffer[offset - this.#bufferStart]!
   }
 
   /** Passes ends of pages; loads the page of the next fragment. False at the end of the file. */
@@ -112,8 +186,13 @@ export class SegmentReader {
   }
 
   #load(): void {
-    if (this.#offset >= this.#bufferStart && this.#offset < this.#bufferStart + this.#bufferLength) return
-    this.#bufferStart = this.#offset - (this.#offset % pageBytes)
+    this.#loadAt(this.#offset)
+  }
+
+  /** Whole pages, of which the first is that of this offset. */
+  #loadAt(offset: number): void {
+    if (offset >= this.#bufferStart && offset < this.#bufferStart + this.#bufferLength) return
+    this.#bufferStart = offset - (offset % pageBytes)
     this.#bufferLength = 0
     while (this.#bufferLength < this.#buffer.length) {
       const count = readSync(
@@ -131,16 +210,17 @@ export class SegmentReader {
   #checkKind(kind: number, fragments: number): void {
     const type = kind & fragmentKindMask
     const isStart = type === fullFragment || type === firstFragment
-    const isKnown = isStart || type === middleFragment || type === lastFragment
-    const flags = kind & ~fragmentKindMask
-    if (!isKnown || (flags !== 0 && flags !== snappyFlag && flags !== zstdFlag) || isStart !== (fragments === 0)) {
+    if (!isFragmentKind(kind) || isStart !== (fragments === 0)) {
       throw new CorruptionError(`cannot read fragment at offset ${this.#offset}: unexpected kind ${kind} as fragment ${fragments}`)
     }
   }
 
-  #uncompress(record: Uint8Array, flags: number): Uint8Array {
+  #uncompress(record: Uint8Array, flags: number, onlyType: number | undefined): Uint8Array {
     try {
-      if ((flags & snappyFlag) !== 0) return uncompress(record, recordBytesMax)
+      if ((flags & snappyFlag) !== 0) {
+        const first = onlyType === undefined ? -1 : firstByteOf(record)
+        return first >= 0 && first !== onlyType ? Uint8Array.of(first) : uncompress(record, recordBytesMax)
+      }
       if ((flags & zstdFlag) !== 0) return zstdDecompressSync(record, { maxOutputLength: recordBytesMax })
     } catch (cause) {
       throw new CorruptionError(`cannot uncompress record at offset ${this.recordOffset}`, { cause })
@@ -156,4 +236,22 @@ export class SegmentReader {
     larger.set(this.#record.subarray(0, kept))
     this.#record = larger
   }
+}
+
+/** The first byte of what a snappy block holds: it begins with a literal. -1 if this one is malformed. */
+function firstByteOf(block: Uint8Array): number {
+  let at = 0
+  while (at < block.length && block[at]! >= 0x80) at++
+  const tag = block[++at]
+  if (tag === undefined || (tag & 3) !== 0) return -1
+  // Of 60 literals' length follows in 1 byte, of 61 in 2, …
+  const lengthBytes = Math.max(0, (tag >>> 2) - 59)
+  return block[at + 1 + lengthBytes] ?? -1
+}
+
+function isFragmentKind(kind: number): boolean {
+  const type = kind & fragmentKindMask
+  const isKnown = type === fullFragment || type === firstFragment || type === middleFragment || type === lastFragment
+  const flags = kind & ~fragmentKindMask
+  return isKnown && (flags === 0 || flags === snappyFlag || flags === zstdFlag)
 }
