@@ -1,13 +1,9 @@
-import { writeFileSync } from 'node:fs'
 import { Agent } from 'node:http'
-import { join } from 'node:path'
 import snappy from 'snappy'
-import { programVersion } from '../kit/packages.ts'
-import { findFreePort, makeTemporaryDirectory, startProcess, waitFor, answersOk, type RunningProcess } from '../kit/process.ts'
 import { post } from '../kit/remote-write.ts'
-import { startPrometheus, startVictoriaMetrics } from '../kit/services.ts'
 import { describeMachine, directoryBytes, readTreeUsage, watchPeakMemory } from './measure.ts'
 import { RemoteWriteLoad } from './remote-write-load.ts'
+import { BenchServer, serverContenders, type ServerContender } from './server-contenders.ts'
 import { formatBound, formatTable, type BenchRow } from './table.ts'
 
 // Remote-write 1.0: 100,000 series of 10 labels, 70 % counters and 30 % gauges, 15 s steps, 2,000 samples a request over
@@ -20,62 +16,6 @@ const warmUpRounds = 10
 const measuredRounds = 40
 const settleMs = 3_000
 
-interface Contender {
-  name: string
-  version: string
-  durability: string
-  start(): Promise<{ pid: number; url: string; dataDirectory: string; stop(): Promise<void> }>
-}
-
-const repository = join(import.meta.dirname, '..', '..')
-
-/** Starts `bin/narthex server` with default flags, but for where it listens and stores. */
-export async function startNarthexServer(config = 'scrape_configs: []\n') {
-  const temporary = makeTemporaryDirectory('narthex-bench-')
-  const port = await findFreePort()
-  writeFileSync(join(temporary.path, 'prometheus.yml'), config)
-  const flags = [`--config.file=${temporary.path}/prometheus.yml`, `--storage.tsdb.path=${temporary.path}/data`]
-  const running: RunningProcess = startProcess(join(repository, 'bin', 'narthex'), [
-    'server',
-    ...flags,
-    `--web.listen-address=127.0.0.1:${port}`,
-  ])
-  const url = `http://127.0.0.1:${port}`
-  await waitFor('narthex to be ready', () => answersOk(`${url}/-/ready`), { process: running, timeoutMs: 60_000 })
-  const stop = async () => {
-    await running.stop(10_000)
-    temporary.remove()
-  }
-  return { pid: running.pid, url, dataDirectory: join(temporary.path, 'data'), running, stop }
-}
-
-const contenders: Contender[] = [
-  {
-    name: 'Narthex server',
-    version: process.env['npm_package_version'] ?? '',
-    durability: '≤ 100 ms (log written before the answer, fsync every 100 ms)',
-    start: () => startNarthexServer(),
-  },
-  {
-    name: 'Prometheus',
-    version: programVersion('prometheus'),
-    durability: 'the log since the last 128 MiB segment (fsync only there)',
-    async start() {
-      const service = await startPrometheus({ config: 'scrape_configs: []\n' })
-      return { pid: service.process.pid, url: service.url, dataDirectory: join(service.directory, 'data'), stop: () => service.stop() }
-    },
-  },
-  {
-    name: 'VictoriaMetrics',
-    version: programVersion('victoria-metrics', ['-version']),
-    durability: 'the last seconds (no log; SIGKILL loses them too)',
-    async start() {
-      const service = await startVictoriaMetrics()
-      return { pid: service.process.pid, url: service.url, dataDirectory: join(service.directory, 'data'), stop: () => service.stop() }
-    },
-  },
-]
-
 export async function benchIngest(args: readonly string[]): Promise<boolean> {
   const only = args.find((argument) => !argument.startsWith('-'))
   console.log(describeMachine())
@@ -83,7 +23,7 @@ export async function benchIngest(args: readonly string[]): Promise<boolean> {
     `ingest: remote-write 1.0, ${seriesCount} series, ${samplesPerRequest} samples a request, ${connections} connections, ${warmUpRounds} + ${measuredRounds} rounds\n`,
   )
   const rows: BenchRow[] = []
-  for (const contender of contenders) {
+  for (const contender of Object.values(serverContenders)) {
     if (only && !contender.name.toLowerCase().includes(only.toLowerCase())) continue
     rows.push(await measure(contender))
     console.error(
@@ -103,8 +43,8 @@ export async function benchIngest(args: readonly string[]): Promise<boolean> {
   return bounds.every(([, value, most]) => value <= most)
 }
 
-async function measure(contender: Contender): Promise<BenchRow> {
-  const server = await contender.start()
+async function measure(contender: ServerContender): Promise<BenchRow> {
+  const server = await BenchServer.start(contender)
   const agent = new Agent({ keepAlive: true, maxSockets: connections })
   try {
     const load = new RemoteWriteLoad(seriesCount, samplesPerRequest, Date.now() - (warmUpRounds + measuredRounds) * 15_000)

@@ -1,37 +1,58 @@
+import { EncodedSeries } from './encoded-series.ts'
+import { encodeSymbols, MessageWriter, type WriteLoad, type WriteProtocol } from './write-message.ts'
+import { Xorshift } from './xorshift.ts'
+
+export interface RemoteWriteLoadOptions {
+  /** Between two steps; default 15 s. */
+  readonly stepMs?: number
+  readonly protocol?: WriteProtocol
+}
+
 /**
- * A stream of remote-write 1.0 requests: the same series in every round, each one step later. 70 % counters that grow by
+ * A stream of remote-write requests: the same series in every round, each one step later. 70 % counters that grow by
  * 0…49, 30 % gauges. Ten labels a series, as a Kubernetes scrape has them. The same seed gives the same bytes.
  */
-export class RemoteWriteLoad {
+export class RemoteWriteLoad implements WriteLoad {
   readonly requestCount: number
   readonly #samplesPerRequest: number
-  readonly #labels: Buffer[] = []
+  readonly #stepMs: number
+  readonly #series: EncodedSeries
+  readonly #symbols: Buffer[] = []
+  readonly #writer: MessageWriter
   readonly #values: Float64Array
-  readonly #isGauge: Uint8Array
+  readonly #random = new Xorshift()
   #timeMs: number
-  #random = 0x9e3779b9
-  #buffer = Buffer.alloc(4 * 1024 * 1024)
 
-  constructor(seriesCount: number, samplesPerRequest: number, startMs: number) {
+  constructor(seriesCount: number, samplesPerRequest: number, startMs: number, options: RemoteWriteLoadOptions = {}) {
+    const { stepMs = 15_000, protocol = 1 } = options
     this.#samplesPerRequest = samplesPerRequest
+    this.#stepMs = stepMs
     this.requestCount = Math.ceil(seriesCount / samplesPerRequest)
     this.#timeMs = startMs
     this.#values = new Float64Array(seriesCount)
-    this.#isGauge = new Uint8Array(seriesCount)
+    this.#series = new EncodedSeries(seriesCount)
+    this.#writer = new MessageWriter(protocol)
     for (let i = 0; i < seriesCount; i++) {
-      this.#labels.push(encodeLabels(seriesLabels(i)))
-      this.#isGauge[i] = i % 10 < 3 ? 1 : 0
-      this.#values[i] = this.#next() % 100_000
+      if (protocol === 1) this.#series.setLabels(i, seriesLabels(i))
+      this.#values[i] = this.#random.next() % 100_000
+    }
+    if (protocol === 1) return
+    for (let first = 0; first < seriesCount; first += samplesPerRequest) {
+      const length = Math.min(samplesPerRequest, seriesCount - first)
+      this.#symbols.push(
+        encodeSymbols(
+          this.#series,
+          first,
+          Array.from({ length }, (_, i) => seriesLabels(first + i)),
+        ),
+      )
     }
   }
 
-  /** Moves every series on by one step of 15 s. */
+  /** Moves every series on by one step. */
   step(): void {
-    this.#timeMs += 15_000
-    for (let i = 0; i < this.#values.length; i++) {
-      if (this.#isGauge[i]) this.#values[i] = (this.#next() % 1_000_000) / 1000
-      else this.#values[i]! += this.#next() % 50
-    }
+    this.#timeMs += this.#stepMs
+    moveValues(this.#values, this.#random)
   }
 
   get timeMs(): number {
@@ -42,47 +63,27 @@ export class RemoteWriteLoad {
     return this.#values[series]!
   }
 
-  /** Bytes of request `index` of the current step, not compressed. Valid until the next call. */
   encode(index: number): Buffer {
     const first = index * this.#samplesPerRequest
     const last = Math.min(first + this.#samplesPerRequest, this.#values.length)
-    let at = 0
-    for (let i = first; i < last; i++) {
-      const labels = this.#labels[i]!
-      // TimeSeries{labels…, samples[2]: Sample{value[1] double, timestamp[2] int64}}
-      const timeBytes = varintLength(this.#timeMs)
-      const sampleBytes = 9 + 1 + timeBytes
-      const bodyBytes = labels.length + 2 + sampleBytes
-      if (at + bodyBytes + 16 > this.#buffer.length) this.#buffer = Buffer.concat([this.#buffer, Buffer.alloc(this.#buffer.length)])
-      const buffer = this.#buffer
-      buffer[at++] = 0x0a
-      at = writeVarint(buffer, at, bodyBytes)
-      at += labels.copy(buffer, at)
-      buffer[at++] = 0x12
-      buffer[at++] = sampleBytes
-      buffer[at++] = 0x09
-      at = buffer.writeDoubleLE(this.#values[i]!, at)
-      buffer[at++] = 0x10
-      at = writeVarint(buffer, at, this.#timeMs)
-    }
-    return this.#buffer.subarray(0, at)
-  }
-
-  // xorshift32
-  #next(): number {
-    let x = this.#random
-    x ^= x << 13
-    x ^= x >>> 17
-    x ^= x << 5
-    this.#random = x >>> 0
-    return this.#random
+    return this.#writer.write(this.#series, first, last, this.#values, this.#timeMs, this.#symbols[index])
   }
 }
 
-/** Labels of series `i`, sorted by name: 200 metrics on 500 pods. */
+/** Counters grow by 0…49; three of ten are gauges of 0…1,000 with three decimals. */
+export function moveValues(values: Float64Array, random: Xorshift): void {
+  for (let i = 0; i < values.length; i++) {
+    if (i % 10 < 3) values[i] = (random.next() % 1_000_000) / 1000
+    else values[i]! += random.next() % 50
+  }
+}
+
+export const metricsPerPod = 200
+
+/** Labels of series `i`, sorted by name: 200 metrics on each pod, of which there are 500 in 100,000 series. */
 export function seriesLabels(i: number): [name: string, value: string][] {
-  const metric = i % 200
-  const pod = Math.floor(i / 200)
+  const metric = i % metricsPerPod
+  const pod = Math.floor(i / metricsPerPod)
   const hash = (Math.imul(pod + 1, 2654435761) >>> 0).toString(36).padStart(7, '0')
   return [
     ['__name__', `${metric % 10 < 3 ? 'app_worker_queue_depth' : 'app_http_requests_total'}_${String(metric).padStart(3, '0')}`],
@@ -96,33 +97,4 @@ export function seriesLabels(i: number): [name: string, value: string][] {
     ['node', `worker-node-${pod % 60}.example.internal`],
     ['pod', `service-${pod % 40}-${hash}-${(pod * 7919).toString(36)}`],
   ]
-}
-
-function encodeLabels(labels: readonly [string, string][]): Buffer {
-  const parts: Buffer[] = []
-  for (const [name, value] of labels) {
-    const n = Buffer.from(name)
-    const v = Buffer.from(value)
-    const inner = Buffer.concat([Buffer.from([0x0a, n.length]), n, Buffer.from([0x12, v.length]), v])
-    parts.push(Buffer.from([0x0a, inner.length]), inner)
-  }
-  return Buffer.concat(parts)
-}
-
-function varintLength(value: number): number {
-  let bytes = 1
-  while (value >= 128) {
-    value = Math.floor(value / 128)
-    bytes++
-  }
-  return bytes
-}
-
-function writeVarint(buffer: Buffer, at: number, value: number): number {
-  while (value >= 128) {
-    buffer[at++] = (value % 128) | 128
-    value = Math.floor(value / 128)
-  }
-  buffer[at++] = value
-  return at
 }

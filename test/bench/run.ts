@@ -1,7 +1,15 @@
 import { ensurePrograms } from '../kit/packages.ts'
+import { benchServerScrape } from './server-scrape.ts'
+import { benchRate } from './rate.ts'
+import { benchLifecycle } from './lifecycle.ts'
+import { benchHeld } from './held.ts'
+import { benchClients } from './clients.ts'
+import { benchChurn } from './churn.ts'
+import { benchAppendDelay } from './append-delay.ts'
 import { benchIngest } from './ingest.ts'
 import { benchDiscovery } from './discovery.ts'
 import { benchManyTargets } from './many-targets.ts'
+import { benchMillion } from './million.ts'
 import { benchParse } from './parse.ts'
 import { benchScrape } from './scrape.ts'
 
@@ -10,6 +18,14 @@ import { benchScrape } from './scrape.ts'
 const benches: Readonly<Record<string, { what: string; run: (args: readonly string[]) => Promise<boolean> }>> = {
   ingest: { what: 'remote-write ingest: our server, Prometheus, VictoriaMetrics', run: benchIngest },
   'many-targets': { what: '5,000 targets and one body of 50 MB: our agent, vmagent', run: benchManyTargets },
+  million: { what: 'a million new series, SIGKILL, restart: our server, Prometheus, VictoriaMetrics', run: benchMillion },
+  lifecycle: { what: 'six hours of 20,000 node_exporter series to blocks: our server, Prometheus, VictoriaMetrics', run: benchLifecycle },
+  held: { what: 'memory of 200,000 series × 480 samples: our server, VictoriaMetrics', run: benchHeld },
+  churn: { what: '100,000 active series, a fifth new every 10 minutes: our server, Prometheus', run: benchChurn },
+  clients: { what: '500 clients with TLS and passwords: our server, VictoriaMetrics', run: benchClients },
+  'server-scrape': { what: 'scrape to storage: our server, Prometheus, VictoriaMetrics', run: benchServerScrape },
+  rate: { what: 'highest sustained rate of remote write: our server, VictoriaMetrics', run: benchRate },
+  'append-delay': { what: 'append delay while blocks are cut and merged and dashboards refresh: our server', run: benchAppendDelay },
   parse: { what: 'exposition text into samples, one core', run: benchParse },
   discovery: { what: '10,000 discovered targets of which 1,000 change', run: benchDiscovery },
   scrape: { what: 'scrape to remote write: our agent, Prometheus agent, vmagent', run: benchScrape },

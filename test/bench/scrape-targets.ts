@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:http'
 import { gzipSync } from 'node:zlib'
-import { startNodeExporter } from '../kit/services.ts'
+import { recordNodeExporter } from './node-exporter-text.ts'
 
 // A process of its own: 100 targets on 127.0.0.N, one port, each answering 1,000 lines of real node_exporter text in which
 // a third of the values are new at every scrape. Prints `ready PORT` and, once told `count` on standard input, the number of answers given.
@@ -8,15 +8,6 @@ import { startNodeExporter } from '../kit/services.ts'
 const targetCount = Number(process.argv[2] ?? 100)
 const linesPerTarget = Number(process.argv[3] ?? 1000)
 const variantCount = 64
-
-async function recordLines(): Promise<string> {
-  const exporter = await startNodeExporter()
-  try {
-    return await (await fetch(`${exporter.url}/metrics`)).text()
-  } finally {
-    await exporter.stop()
-  }
-}
 
 /** Exactly `count` sample lines with their HELP and TYPE: real ones, then the same families once more under another device label. */
 function cutToLines(text: string, count: number): string[] {
@@ -95,7 +86,8 @@ async function listen(servers: readonly Server[]): Promise<number> {
   return port
 }
 
-const { servers, answers } = serve(makeVariants(cutToLines(await recordLines(), linesPerTarget)))
+const [text] = await recordNodeExporter()
+const { servers, answers } = serve(makeVariants(cutToLines(text!, linesPerTarget)))
 console.log(`ready ${await listen(servers)}`)
 process.stdin.on('data', () => console.log(`answers ${answers()}`))
 process.stdin.on('end', () => process.exit(0))

@@ -1,4 +1,4 @@
-import { truncateSync } from 'node:fs'
+import { closeSync, openSync, readSync, truncateSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { Labels } from '@narthex/model/labels'
@@ -9,6 +9,7 @@ import { openInProcessServer, type InProcessServer } from './in-process-server.t
 const hourMs = 3_600_000
 const stepMs = 30_000
 const hours = 12
+const samplesPerChunkMax = 240
 let running: InProcessServer
 let lastMs = 0
 
@@ -35,6 +36,14 @@ afterEach(() => running.remove())
 async function ask(path: string, parameters: Record<string, string>): Promise<{ status: string; error?: string; data: never }> {
   const response = await fetch(`${running.url}/api/v1/${path}?${new URLSearchParams(parameters).toString()}`)
   return (await response.json()) as { status: string; error?: string; data: never }
+}
+
+function flipByte(path: string, at: number): void {
+  const fd = openSync(path, 'r+')
+  const byte = Buffer.alloc(1)
+  readSync(fd, byte, 0, 1, at)
+  writeSync(fd, Buffer.of(byte[0]! ^ 1), 0, 1, at)
+  closeSync(fd)
 }
 
 async function countAll(): Promise<number> {
@@ -79,6 +88,30 @@ test('a block that cannot be read is named, and the rest answers', async () => {
   const samples = 20 * ((hours * hourMs) / stepMs + 1)
   expect(await countAll()).toBe(samples - first!.meta.stats!.numSamples!)
   expect(running.warnings.filter((line) => line.includes(first!.meta.ulid))).toHaveLength(1)
+})
+
+test('a block is read as far as it is whole, not at all if its index is damaged while it is open, and the answer says so', async () => {
+  const { store } = running.server
+  const [first, second] = store.blocks.blocks
+  const samples = 20 * ((hours * hourMs) / stepMs + 1)
+  flipByte(join(store.blocks.directory, first!.meta.ulid, 'chunks', '000001'), 100)
+  // Opens them; of the second the symbols are not read yet, nor any chunk.
+  await ask('labels', { start: String(lastMs / 1000 - hours * 3600), end: String(lastMs / 1000) })
+  truncateSync(join(store.blocks.directory, second!.meta.ulid, 'index'), 50)
+  const missing = samples - (await countAll())
+  expect(missing).toBeGreaterThan(second!.meta.stats!.numSamples!)
+  expect(missing).toBeLessThanOrEqual(second!.meta.stats!.numSamples! + samplesPerChunkMax)
+  const answer = await ask('query', { query: `sum(count_over_time(m[${hours + 1}h]))`, time: String(lastMs / 1000) })
+  expect((answer as unknown as { warnings: string[] }).warnings.toSorted()).toEqual(
+    [
+      `block ${first!.meta.ulid} is damaged: the result is without some of its samples`,
+      `block ${second!.meta.ulid} cannot be read: the result is without its samples`,
+    ].toSorted(),
+  )
+  expect(
+    running.warnings.filter((line) => line.startsWith('Part of a block cannot be read') && line.includes(first!.meta.ulid)),
+  ).toHaveLength(1)
+  expect(running.warnings.filter((line) => line.startsWith('A block cannot be read') && line.includes(second!.meta.ulid))).toHaveLength(1)
 })
 
 test('the metrics tell of blocks and compactions', async () => {

@@ -13,8 +13,11 @@ export interface InProcessServer {
   remove(): Promise<void>
 }
 
-/** The receiver in this process, for tests that reach into it where a user cannot. It listens on a free loopback port. */
-export async function openInProcessServer(queryConcurrency: number): Promise<InProcessServer> {
+/**
+ * The receiver in this process, for tests that reach into it where a user cannot. It listens on a free loopback port. A data directory that is
+ * given stays when the server goes.
+ */
+export async function openInProcessServer(queryConcurrency: number, directory?: string): Promise<InProcessServer> {
   const temporary = makeTemporaryDirectory('narthex-in-process-')
   const warnings: string[] = []
   const log = collectWarnings(warnings)
@@ -25,17 +28,20 @@ export async function openInProcessServer(queryConcurrency: number): Promise<InP
     log,
     registry,
     settings: {
-      directory: temporary.path,
+      directory: directory ?? temporary.path,
       retentionMs: 15 * 24 * 3_600_000,
       retentionBytesMax: 0,
       minBlockRangeMs: 7_200_000,
       maxBlockRangeMs: undefined,
+      uploadedFile: '',
       memoryBytesMax: 512 * 1024 * 1024,
       walCompression: true,
+      diskReserveBytes: 0,
       lookbackMs: 300_000,
       queryTimeoutMs: 60_000,
       queryConcurrency,
       querySamplesMax: 50_000_000,
+      remoteRead: { samplesMax: 50_000_000, concurrencyMax: 10, frameBytesMax: 1_048_576 },
       features: [],
       externalUrl: 'http://127.0.0.1',
       receiverRefusal: undefined,
@@ -48,7 +54,9 @@ export async function openInProcessServer(queryConcurrency: number): Promise<InP
       flags: {},
       version: 'test',
       compatibleVersion: 'test',
+      flushDeadlineMs: 1_000,
       enableLifecycle: false,
+      enableAdminApi: true,
       corsOrigin: '.*',
       pageTitle: 'Narthex',
       drainNotifications: true,

@@ -1,6 +1,9 @@
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { formatFindings, torture } from './agent/torture.ts'
+import { runFullDisk } from './storage/full-disk.ts'
+import { runStorageDamage } from './storage/storage-damage.ts'
+import { seededRandom } from './agent/scenario.ts'
 import { ensurePrograms } from '../kit/packages.ts'
 
 // npm run faults [-- NAME [COUNT] [OPTION ...]]: lists the long trials, or runs one in full. `npm test` runs a seeded share of each.
@@ -49,6 +52,18 @@ const trials: Readonly<Record<string, Trial>> = {
         NARTHEX_SEED: String(Date.now() % 1_000_000),
       }),
   },
+  'full-disk': {
+    what: 'full disks while the storage ingests, cuts, merges, makes checkpoints, deletes and starts: nothing lost or damaged, writes go on (root)',
+    count: 60,
+    options: ['--seed'],
+    run: fillDisks,
+  },
+  'storage-damage': {
+    what: 'bit flips and cut files of every kind in a data directory: no wrong value, what is missing is named and lay in the damaged part',
+    count: 10_000,
+    options: ['--seed'],
+    run: damageStorage,
+  },
   'server-kills': {
     what: 'SIGKILLs of the server in mid-ingest: every acknowledged sample is found again',
     count: 20,
@@ -68,6 +83,37 @@ async function tortureAgent(count: number, args: readonly string[]): Promise<boo
   const findings = await torture({ program, count, seed, only: optionOf(args, '--only'), print: (line) => console.log(line) })
   console.log(`\n${formatFindings(program, findings)}`)
   return findings.every(({ ok }) => ok !== false)
+}
+
+async function fillDisks(count: number, args: readonly string[]): Promise<boolean> {
+  ensurePrograms((line) => console.error(line))
+  const report = await runFullDisk({ rounds: count, random: seededRandom(printSeed(args)), print: (line) => console.log(line) })
+  if (report === undefined) {
+    console.error('cannot run trial full-disk: mounting a small file system needs root')
+    return false
+  }
+  const { rounds, problems, resumeMsWorst, hits } = report
+  const phases = [...hits].map(([phase, hit]) => `${phase} ${hit}`).join(', ')
+  console.log(`${rounds} full disks, in which something failed for want of room: ${phases}`)
+  console.log(`writes go on after ${resumeMsWorst.toFixed(0)} ms at most, ${problems.length} problems`)
+  return problems.length === 0
+}
+
+async function damageStorage(count: number, args: readonly string[]): Promise<boolean> {
+  const { trials, problems, byKind, slowestMs, rssBytes } = await runStorageDamage({
+    ...{ trials: count, random: seededRandom(printSeed(args)), print: (line: string) => console.log(line) },
+  })
+  for (const [kind, { trials: tried, losses }] of byKind) console.log(`${kind.padEnd(12)} ${tried} damaged, ${losses} with a loss`)
+  console.log(
+    `${trials} trials, the slowest ${slowestMs.toFixed(0)} ms, at most ${Math.round(rssBytes / 2 ** 20)} MiB, ${problems.length} problems`,
+  )
+  return problems.length === 0
+}
+
+function printSeed(args: readonly string[]): number {
+  const seed = Number(optionOf(args, '--seed')[0] ?? Date.now() % 1_000_000)
+  console.log(`seed ${seed}`)
+  return seed
 }
 
 /** What is wrong with the words behind a trial's name, undefined if nothing is. */

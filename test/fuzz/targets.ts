@@ -12,6 +12,7 @@ import { logTargets } from './targets/log.ts'
 import { mysqlTargets } from './targets/mysql.ts'
 import { probeTargets } from './targets/probes.ts'
 import { serviceTargets } from './targets/services.ts'
+import { storageTargets } from './targets/storage.ts'
 import { targetListTargets } from './targets/target-lists.ts'
 import { wireTargets } from './targets/wire.ts'
 
@@ -32,4 +33,5 @@ export const fuzzTargets: readonly FuzzTarget[] = [
   ...exporterTargets,
   ...mysqlTargets,
   ...chunkTargets,
+  ...storageTargets,
 ]

@@ -10,6 +10,9 @@ const storage = 'Storage:'
 /** Accepted so that existing command lines start; each one that is given prints a warning. */
 const withoutEffect = {
   ...sharedWithoutEffect,
+  enableAdminApi: flag.boolean('web.enable-admin-api', 'Enable API endpoints for admin control actions (no effect: an agent has none).', {
+    group: 'Web:',
+  }),
   retentionMinMs: flag.durationMs('storage.agent.retention.min-time', 'Accepted; delivered samples go at once.', '0s', { group: storage }),
   walSegmentSize: flag.optionalBytes('storage.agent.wal-segment-size', 'Size of log segment files (no effect).', {
     group: storage,

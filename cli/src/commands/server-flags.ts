@@ -41,7 +41,6 @@ export const sharedWithoutEffect = {
   consoleLibraries: flag.text('web.console.libraries', 'Path to the console library directory (no effect).', 'console_libraries', {
     group: web,
   }),
-  enableAdminApi: flag.boolean('web.enable-admin-api', 'Enable API endpoints for admin control actions (not built yet).', { group: web }),
   enableOtlp: flag.boolean('web.enable-otlp-receiver', 'Enable API endpoint accepting OTLP write requests (not built yet).', {
     group: web,
   }),
@@ -79,23 +78,6 @@ const withoutEffect = {
   walSegmentSize: flag.optionalBytes('storage.tsdb.wal-segment-size', 'Size at which to split log segment files (no effect yet).', {
     group: storage,
     hidden: true,
-  }),
-  remoteReadSampleLimit: flag.integer('storage.remote.read-sample-limit', 'Most samples of one remote read (not built yet).', 5e7, {
-    group: storage,
-  }),
-  remoteReadConcurrency: flag.integer('storage.remote.read-concurrent-limit', 'Most remote reads at once (not built yet).', 10, {
-    group: storage,
-  }),
-  remoteReadFrameBytes: flag.integer(
-    'storage.remote.read-max-bytes-in-frame',
-    'Most bytes in one remote read frame (not built yet).',
-    1048576,
-    {
-      group: storage,
-    },
-  ),
-  flushDeadline: flag.durationMs('storage.remote.flush-deadline', 'How long to flush samples to remotes at the end (no effect).', '1m', {
-    group: storage,
   }),
   walCompressionType: flag.text('storage.tsdb.wal-compression-type', 'Compression of the log (no effect: always snappy).', 'snappy', {
     group: storage,
@@ -143,9 +125,13 @@ export const serverFlags = {
       group: web,
     },
   ),
+  enableAdminApi: flag.boolean('web.enable-admin-api', 'Enable API endpoints that delete series and make snapshots.', { group: web }),
   pageTitle: flag.text('web.page-title', 'Document title of the pages.', 'Narthex', { group: web }),
   corsOrigin: flag.text('web.cors.origin', 'Regex for CORS origin. It is fully anchored.', '.*', { group: web }),
   storagePath: flag.text('storage.tsdb.path', 'Base path for metrics storage.', 'data/', { group: storage }),
+  flushDeadlineMs: flag.durationMs('storage.remote.flush-deadline', 'How long to send samples to remotes at the end.', '1m', {
+    group: storage,
+  }),
   retentionMs: flag.durationMs('storage.tsdb.retention.time', 'How long to keep samples.', '15d', { group: storage }),
   retentionBytes: flag.optionalBytes('storage.tsdb.retention.size', 'Most bytes of blocks and log to keep; alone it replaces the 15d.', {
     group: storage,
@@ -158,6 +144,27 @@ export const serverFlags = {
     group: storage,
     hidden: true,
   }),
+  remoteReadSampleLimit: flag.integer(
+    'storage.remote.read-sample-limit',
+    'Most samples of one query of a remote read; 0 = no limit. Streamed answers have none.',
+    5e7,
+    { group: storage },
+  ),
+  remoteReadConcurrency: flag.integer('storage.remote.read-concurrent-limit', 'Most remote reads at once; 0 = no limit.', 10, {
+    group: storage,
+  }),
+  remoteReadFrameBytes: flag.integer(
+    'storage.remote.read-max-bytes-in-frame',
+    'Most bytes of one frame of a streamed remote read, to a chunk.',
+    1048576,
+    { group: storage },
+  ),
+  uploadedFile: flag.text(
+    'storage.tsdb.delay-compact-file.path',
+    'JSON file with uploaded blocks (thanos.shipper.json): blocks cut from memory are compacted when they are in it.',
+    '',
+    { group: storage, hidden: true },
+  ),
   walCompression: flag.boolean('storage.tsdb.wal-compression', 'Compress the write-ahead log.', { group: storage, default: true }),
   outageToleranceMs: flag.durationMs(
     'rules.alert.for-outage-tolerance',
@@ -203,6 +210,13 @@ export const serverFlags = {
   memoryMaxBytes: flag.optionalBytes(
     'storage.tsdb.head-memory-max',
     'Most memory for series and open chunks; new series are refused before.',
+    {
+      group: storage,
+    },
+  ),
+  diskReserveBytes: flag.optionalBytes(
+    'storage.tsdb.disk-reserve',
+    'Disk kept for compaction when it is full, 0 for none. Default: 64MB, or a hundredth of the disk.',
     {
       group: storage,
     },

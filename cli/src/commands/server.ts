@@ -2,10 +2,10 @@ import { createScraper } from '@narthex/agent/scraper'
 import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import type { PrometheusConfig } from '@narthex/config/prometheus-config'
 import { parseWebConfig } from '@narthex/config/web-config'
 import { createHttpServer } from '@narthex/http/server'
 import { isLoopbackAddress, parseListenAddress } from '@narthex/http/listen-address'
+import { formatDuration } from '@narthex/model/duration'
 import { compileRegex } from '@narthex/model/regex'
 import { autoReloadFeature, splitFeatures, withoutEffect } from '@narthex/server/feature-flags'
 import { Server, type ServerSettings } from '@narthex/server/server'
@@ -31,6 +31,9 @@ import { serverFlags, withoutEffectFlagNames } from './server-flags.ts'
 /** Requests that run when the end comes may take this long, so that enough of the time to stop is left for the storage. */
 export const httpGraceMs = 2_000
 
+/** Of a `--storage.tsdb.max-block-duration` that is not given: a tenth of the retention, this at most. */
+const maxBlockRangeMsMax = 31 * 24 * 3600 * 1000
+
 export type ServerFlags = ParsedFlags<typeof serverFlags>
 
 export async function runServer(argv: readonly string[], context: MainContext): Promise<void> {
@@ -54,7 +57,6 @@ export async function runServer(argv: readonly string[], context: MainContext): 
   const configFile = new ConfigFile({ path: values.configFile, mode: 'server', log, metrics: configMetrics })
   const config = configFile.load()
   log.info('Starting Narthex Server', { version, mode: 'server' })
-  warnOfRemoteWrite(config, log)
 
   registerWebAssets()
   const http = await createHttpServer({
@@ -76,9 +78,9 @@ export async function runServer(argv: readonly string[], context: MainContext): 
   const reload = async () => {
     try {
       await configFile.reload(async (next) => {
-        warnOfRemoteWrite(next, log)
         await server.apply(next)
         scraper.reload(next)
+        await server.applyRemoteWrite(next)
       })
     } catch (error) {
       server.state.reloadSucceeded = false
@@ -91,6 +93,7 @@ export async function runServer(argv: readonly string[], context: MainContext): 
   const scraper = createScraper({ config, sink, log, registry, userAgent: `Prometheus/${compatibleVersion}` })
   server.setScrapeView(createScrapeView(scraper))
   await server.apply(config)
+  await server.applyRemoteWrite(config)
   const urls = await http.listen()
   context.onStop('HTTP server', (graceMs) => {
     server.beginStop()
@@ -115,13 +118,6 @@ export function watchConfig(configFile: ConfigFile, { values }: ServerFlags, con
   )
 }
 
-// The server stores what it scrapes; handing it on is the agent's work so far.
-function warnOfRemoteWrite(config: PrometheusConfig, log: Logger): void {
-  for (const { url } of config.remoteWrite) {
-    log.warn('remote_write of narthex server is not built yet: nothing is sent', { url: url.replace(/\/\/[^/@]*@/, '//') })
-  }
-}
-
 export function warnOfFlags({ given, values }: ServerFlags, log: Logger): void {
   for (const name of withoutEffectFlagNames) if (given.has(name)) log.warn(`flag --${name} is accepted and has no effect yet`)
   for (const feature of withoutEffect(splitFeatures(values.features))) log.warn(`feature ${feature} is accepted and has no effect yet`)
@@ -132,19 +128,28 @@ export function toServerSettings(
   derived: { readonly receiverRefusal: string | undefined; readonly externalUrl: string },
 ): ServerSettings {
   const alertmanagerPath = values.alertmanagerStoragePath === '' ? join(values.storagePath, 'alertmanager') : values.alertmanagerStoragePath
+  // As in Prometheus: a size alone keeps samples for as long as it takes to fill it.
+  const retentionMs = values.retentionBytes !== undefined && !given.has('storage.tsdb.retention.time') ? 0 : values.retentionMs
+  const maxBlockRangeMs = values.maxBlockMs || Math.max(values.minBlockMs, Math.min(maxBlockRangeMsMax, (retentionMs || Infinity) / 10))
   return {
     directory: values.storagePath,
-    // As in Prometheus: a size alone keeps samples for as long as it takes to fill it.
-    retentionMs: values.retentionBytes !== undefined && !given.has('storage.tsdb.retention.time') ? 0 : values.retentionMs,
+    retentionMs,
     retentionBytesMax: values.retentionBytes ?? 0,
     minBlockRangeMs: values.minBlockMs,
-    maxBlockRangeMs: values.maxBlockMs,
+    maxBlockRangeMs,
+    uploadedFile: values.uploadedFile,
     memoryBytesMax: values.memoryMaxBytes,
     walCompression: values.walCompression,
+    diskReserveBytes: values.diskReserveBytes,
     lookbackMs: values.lookbackMs,
     queryTimeoutMs: values.queryTimeoutMs,
     queryConcurrency: values.queryConcurrency,
     querySamplesMax: values.queryMaxSamples,
+    remoteRead: {
+      samplesMax: values.remoteReadSampleLimit,
+      concurrencyMax: values.remoteReadConcurrency,
+      frameBytesMax: values.remoteReadFrameBytes,
+    },
     features: splitFeatures(values.features),
     externalUrl: derived.externalUrl,
     receiverRefusal: derived.receiverRefusal,
@@ -154,10 +159,13 @@ export function toServerSettings(
     notificationQueue: values.notificationQueue,
     notificationBatch: values.notificationBatch,
     alertmanager: { configFile: values.alertmanagerConfigFile, storagePath: alertmanagerPath },
-    flags: effective,
+    // Who reads the flags (a Thanos sidecar) wants to know what is in force.
+    flags: { ...effective, 'storage.tsdb.max-block-duration': formatDuration(maxBlockRangeMs) },
     version,
     compatibleVersion,
+    flushDeadlineMs: values.flushDeadlineMs,
     enableLifecycle: values.enableLifecycle,
+    enableAdminApi: values.enableAdminApi,
     corsOrigin: checkCorsOrigin(values.corsOrigin),
     pageTitle: values.pageTitle,
     drainNotifications: values.drainNotifications,

@@ -11,6 +11,7 @@ import { createBlocks } from '@narthex/tsdb/tools/create-blocks'
 import { measureBlock } from '@narthex/tsdb/tools/open-blocks'
 import { versionText } from '../version.ts'
 import { processOutput } from './check-output.ts'
+import { runTsdbCreateRuleBlocks } from './tsdb-create-rule-blocks.ts'
 import { defaultDirectory, runTool } from './tsdb-output.ts'
 
 /** Of the machine's memory, for the samples of one block. */
@@ -30,6 +31,9 @@ const flags = {
 
 /** narthex tsdb create-blocks-from [FLAG ...] openmetrics [--label=NAME=VALUE ...] <input file> [<output directory>] */
 export async function runTsdbCreateBlocks(argv: readonly string[]): Promise<void> {
+  // The kind of input decides which flags there are.
+  const kindAt = argv.findIndex((word) => word === 'openmetrics' || word === 'rules')
+  if (argv[kindAt] === 'rules') return await runTsdbCreateRuleBlocks(argv.toSpliced(kindAt, 1))
   const { values, arguments: positional } = parseFlags(
     {
       name: 'narthex tsdb create-blocks-from',
@@ -37,7 +41,7 @@ export async function runTsdbCreateBlocks(argv: readonly string[]): Promise<void
       version: versionText('narthex tsdb create-blocks-from'),
       flags,
       arguments: [
-        { name: 'kind', help: 'openmetrics.' },
+        { name: 'kind', help: 'openmetrics, or rules with its own arguments and flags.' },
         { name: 'input file', help: 'OpenMetrics file to read samples from.', isOptional: true },
         { name: 'output directory', help: `Output directory for generated blocks (default is ${defaultDirectory}).`, isOptional: true },
       ],
@@ -45,8 +49,7 @@ export async function runTsdbCreateBlocks(argv: readonly string[]): Promise<void
     argv,
   )
   const [kind, inputPath, outputDirectory = defaultDirectory] = positional
-  if (kind === 'rules') throw new UserError('narthex tsdb create-blocks-from: rules is not built yet')
-  if (kind !== 'openmetrics') throw new UserError(`narthex tsdb create-blocks-from: want openmetrics, got ${JSON.stringify(kind)}`)
+  if (kind !== 'openmetrics') throw new UserError(`narthex tsdb create-blocks-from: want openmetrics or rules, got ${JSON.stringify(kind)}`)
   if (inputPath === undefined) {
     throw new UserError(`narthex tsdb create-blocks-from: error: required argument 'input file' not provided, try --help`)
   }

@@ -15,11 +15,11 @@ afterAll(() => directory.remove())
 
 describe('narthex tsdb', () => {
   test.each([
-    [[], 'narthex tsdb: want one of list, analyze, dump, dump-openmetrics, create-blocks-from, got nothing'],
-    [['foo'], 'narthex tsdb: want one of list, analyze, dump, dump-openmetrics, create-blocks-from, got foo'],
-    [['bench', 'write'], 'narthex tsdb: bench is not built yet'],
-    [['create-blocks-from', 'rules', 'a.yml'], 'narthex tsdb create-blocks-from: rules is not built yet'],
-    [['create-blocks-from', 'csv'], 'narthex tsdb create-blocks-from: want openmetrics, got "csv"'],
+    [[], 'narthex tsdb: want one of list, analyze, dump, dump-openmetrics, create-blocks-from, bench, got nothing'],
+    [['foo'], 'narthex tsdb: want one of list, analyze, dump, dump-openmetrics, create-blocks-from, bench, got foo'],
+    [['bench', 'read'], 'narthex tsdb bench: want write, got read'],
+    [['bench', 'write', `--out=${directory.path}/bench`, 'nowhere.json'], 'open nowhere.json: no such file or directory'],
+    [['create-blocks-from', 'csv'], 'narthex tsdb create-blocks-from: want openmetrics or rules, got "csv"'],
     [['create-blocks-from', 'openmetrics', '--label=a', 'b'], /error: expected KEY=VALUE got "a", try --help/],
     [['dump', '--min-time=x'], /invalid value for flag --min-time: strconv.ParseInt: parsing "x": invalid syntax, try --help/],
     [['dump', '--min-time=9223372036854775808'], /value out of range/],

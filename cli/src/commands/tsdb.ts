@@ -1,5 +1,6 @@
 import { UserError } from '@narthex/service/user-error'
 import { runTsdbAnalyze } from './tsdb-analyze.ts'
+import { runTsdbBench } from './tsdb-bench.ts'
 import { runTsdbCreateBlocks } from './tsdb-create-blocks.ts'
 import { runTsdbDump } from './tsdb-dump.ts'
 import { runTsdbList } from './tsdb-list.ts'
@@ -10,16 +11,14 @@ const kinds: Readonly<Record<string, (argv: readonly string[]) => void | Promise
   dump: (argv) => runTsdbDump('dump', argv),
   'dump-openmetrics': (argv) => runTsdbDump('dump-openmetrics', argv),
   'create-blocks-from': runTsdbCreateBlocks,
+  bench: runTsdbBench,
 }
-
-const notBuilt = ['bench']
 
 /** narthex tsdb KIND [FLAG ...] [ARG ...]: looks into a data directory, or makes blocks, as `promtool tsdb` does. */
 export async function runTsdb(argv: readonly string[]): Promise<void> {
   const [kind, ...rest] = argv
   const run = kind !== undefined && Object.hasOwn(kinds, kind) ? kinds[kind] : undefined
   if (run !== undefined) return await run(rest)
-  if (kind !== undefined && notBuilt.includes(kind)) throw new UserError(`narthex tsdb: ${kind} is not built yet`)
   throw new UserError(`narthex tsdb: want one of ${Object.keys(kinds).join(', ')}, got ${kind ?? 'nothing'}`)
 }
 

@@ -32,8 +32,9 @@ export function lockDirectory(directory: string): DirectoryLock {
     throw new DirectoryLockedError(`cannot lock ${path}: process ${pid} holds it`)
   }
   if (heldHere.has(path)) throw new DirectoryLockedError(`cannot lock ${path}: this process holds it`)
-  heldHere.add(path)
+  // Throws on a full disk: then nobody holds it.
   writeFileSync(path, `${describeProcess(process.pid) ?? process.pid}\n`)
+  heldHere.add(path)
   return {
     wasLeftBehind: previous !== '',
     release: () => {

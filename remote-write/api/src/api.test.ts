@@ -1,8 +1,9 @@
 import { gunzipSync } from 'node:zlib'
+import { Labels } from '@narthex/model/labels'
 import { fastify, type FastifyInstance, type InjectOptions } from 'fastify'
 import { afterEach, describe, expect, it } from 'vitest'
 import { registerApi } from './api.ts'
-import type { ApiBackend, EncodedAnswer, MetadataEntry, RuleFilter } from './backend.ts'
+import type { AdminBackend, ApiBackend, EncodedAnswer, MetadataEntry, RuleFilter } from './backend.ts'
 import { ApiError } from './envelope.ts'
 import { earliestMs, latestMs } from './parameters.ts'
 
@@ -25,6 +26,7 @@ class FakeServer {
   metadata = new Map<string, MetadataEntry[]>()
   ruleFilter: RuleFilter | undefined
   reload: (() => Promise<void>) | undefined
+  admin: AdminBackend | undefined
 
   constructor(corsOrigin = '.*') {
     const ask = (kind: string) => (query: object, signal: AbortSignal) => {
@@ -34,6 +36,7 @@ class FakeServer {
     const isReady = () => this.ready
     const isStopping = () => this.stopping
     const reload = () => this.reload
+    const admin = () => this.admin
     const backend: ApiBackend = {
       query: {
         instant: ask('instant'),
@@ -42,6 +45,12 @@ class FakeServer {
         labelNames: ask('labelNames'),
         labelValues: (name, query, signal) => ask('labelValues')({ name, ...query }, signal),
         headStatistics: (limit, signal) => ask('headStatistics')({ limit }, signal),
+      },
+      remoteRead: {
+        concurrencyMax: 0,
+        externalLabels: () => Labels.empty,
+        read: () => Promise.resolve(),
+        onCount: () => {},
       },
       state: {
         targets: (state, scrapePool) => ({ state, scrapePool }),
@@ -65,6 +74,9 @@ class FakeServer {
         walReplay: () => ({ min: 0, max: 1, current: 1 }),
         features: () => ({}),
       },
+      get admin() {
+        return admin()
+      },
       lifecycle: {
         isReady,
         isStopping,
@@ -77,6 +89,7 @@ class FakeServer {
       corsOrigin,
       reportBug: (error) => void this.bugs.push(error),
       parse: {},
+      keepsExemplars: false,
       now: () => nowMs,
     }
     registerApi(this.app, backend)
@@ -178,7 +191,7 @@ describe('queries', () => {
     ['canceled', 499],
     ['timeout', 503],
     ['internal', 500],
-    ['unavailable', 503],
+    ['unavailable', 500],
     ['not_found', 404],
     ['not_acceptable', 406],
   ] as const)('answer a failure of kind %s with %i', async (kind, status) => {
@@ -289,11 +302,20 @@ describe('state', () => {
     expect(await server.errorOf('/api/v1/status/tsdb?limit=10001')).toBe('400 bad_data: limit must not exceed 10000')
   })
 
+  it('finds no exemplars while none are kept', async () => {
+    const server = new FakeServer()
+    expect((await server.ask('/api/v1/query_exemplars?query=up&start=1&end=1')).body).toEqual({ status: 'success', data: [] })
+    expect(await server.errorOf('/api/v1/query_exemplars?query=up&start=2&end=1')).toBe(
+      '400 bad_data: end timestamp must not be before start timestamp',
+    )
+    expect(await server.errorOf('/api/v1/query_exemplars?query=(')).toContain('400 bad_data: invalid parameter "query"')
+  })
+
   it('says of an endpoint that is not built that it is not, whatever the body', async () => {
     const server = new FakeServer()
     const headers = { 'content-type': 'application/x-protobuf' }
-    expect(await server.errorOf('/api/v1/read', { method: 'POST', headers, payload: Buffer.from([1, 2]) })).toBe(
-      '406 not_acceptable: cannot answer: remote read is not built yet',
+    expect(await server.errorOf('/api/v1/otlp/v1/metrics', { method: 'POST', headers, payload: Buffer.from([1, 2]) })).toBe(
+      '406 not_acceptable: cannot answer: OTLP is not built yet',
     )
     expect(await server.errorOf('/api/v1/nothing')).toBe('404 not_found: no such API endpoint')
   })
@@ -340,5 +362,99 @@ describe('the lifecycle', () => {
     server.reload = () => Promise.reject(new Error('line 3'))
     expect(await server.ask('/-/reload', { method: 'POST' })).toMatchObject({ status: 500, body: 'failed to reload config: line 3\n' })
     expect((await server.ask('/-/quit')).status).toBe(405)
+  })
+})
+
+describe('the admin API', () => {
+  const actions = ['delete_series', 'clean_tombstones', 'snapshot']
+
+  /** A storage that notes what is asked of it. */
+  function enable(server: FakeServer, fails = false): string[] {
+    const asked: string[] = []
+    const note = (text: string): Promise<void> => {
+      asked.push(text)
+      return fails ? Promise.reject(new Error('no room')) : Promise.resolve()
+    }
+    server.admin = {
+      deleteSeries: (sets, startMs, endMs) => note(`delete ${sets.map(String).join(' | ')} ${startMs} ${endMs}`),
+      cleanTombstones: () => note('clean'),
+      snapshot: (withHead) => note(`snapshot ${withHead}`).then(() => 'a-name'),
+    }
+    return asked
+  }
+
+  it('is off unless it was asked for', async () => {
+    const server = new FakeServer()
+    for (const action of actions) {
+      expect(await server.errorOf(`/api/v1/admin/tsdb/${action}?match[]=up`, { method: 'POST' })).toBe(
+        '500 unavailable: admin APIs disabled',
+      )
+    }
+  })
+
+  it('takes POST and PUT, with parameters in the URL and in a form', async () => {
+    const server = new FakeServer()
+    const asked = enable(server)
+    const url = '/api/v1/admin/tsdb/delete_series'
+    const done = await server.ask(`${url}?start=5`, {
+      method: 'PUT',
+      headers: form,
+      payload: 'match[]=up{a="b"}&match[]={c=~"d|e"}&end=7.5',
+    })
+    expect(done).toMatchObject({ status: 204, body: '' })
+    expect((await server.ask(`${url}?match[]=up`, { method: 'POST' })).status).toBe(204)
+    expect((await server.ask('/api/v1/admin/tsdb/clean_tombstones', { method: 'POST' })).status).toBe(204)
+    for (const query of ['', '?skip_head=true', '?skip_head=0']) {
+      const { body } = await server.ask(`/api/v1/admin/tsdb/snapshot${query}`, { method: 'POST' })
+      expect(body).toEqual({ status: 'success', data: { name: 'a-name' } })
+    }
+    expect(asked).toEqual([
+      'delete a="b",__name__="up" | c=~"d|e" 5000 7500',
+      `delete __name__="up" ${earliestMs} ${latestMs}`,
+      'clean',
+      'snapshot true',
+      'snapshot false',
+      'snapshot true',
+    ])
+  })
+
+  it('refuses other methods', async () => {
+    const server = new FakeServer()
+    enable(server)
+    for (const action of actions) {
+      for (const method of ['GET', 'DELETE', 'PATCH'] as const) {
+        const { status, body, headers } = await server.ask(`/api/v1/admin/tsdb/${action}`, { method })
+        expect([status, body, headers['allow']]).toEqual([405, 'Method Not Allowed\n', 'OPTIONS, POST, PUT'])
+      }
+    }
+  })
+
+  it('deletes nothing if one selector is wrong, and nothing for one without matchers', async () => {
+    const server = new FakeServer()
+    const asked = enable(server)
+    const errorOf = (query: string): Promise<string> => server.errorOf(`/api/v1/admin/tsdb/delete_series${query}`, { method: 'POST' })
+    expect(await errorOf('')).toBe('400 bad_data: no match[] parameter provided')
+    expect(await errorOf('?match[]=up&match[]=a{')).toBe(
+      '400 bad_data: invalid parameter "match[]": 1:3: parse error: unexpected end of input inside braces',
+    )
+    const long = (length: number): string => `?match[]=${'a'.repeat(length)}`
+    expect(await errorOf(long(64 * 1024 + 1))).toBe('400 bad_data: invalid parameter "match[]": want at most 65536 characters')
+    expect(asked).toEqual([])
+    expect((await server.ask(`/api/v1/admin/tsdb/delete_series${long(64 * 1024)}`, { method: 'POST' })).status).toBe(204)
+    await server.ask('/api/v1/admin/tsdb/delete_series?match[]={}&start=1&end=2', { method: 'POST' })
+    expect(asked[1]).toBe('delete  1000 2000')
+  })
+
+  it('tells what the storage could not do, as an internal error that is no bug', async () => {
+    const server = new FakeServer()
+    enable(server, true)
+    const errorOf = (action: string): Promise<string> => server.errorOf(`/api/v1/admin/tsdb/${action}`, { method: 'POST' })
+    expect(await errorOf('delete_series?match[]=up')).toBe('500 internal: no room')
+    expect(await errorOf('clean_tombstones')).toBe('500 internal: no room')
+    expect(await errorOf('snapshot')).toBe('500 internal: create snapshot: no room')
+    expect(await errorOf('snapshot?skip_head=x')).toBe(
+      '400 bad_data: invalid parameter "skip_head": unable to parse boolean: strconv.ParseBool: parsing "x": invalid syntax',
+    )
+    expect(server.bugs).toEqual([])
   })
 })

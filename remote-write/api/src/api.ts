@@ -5,11 +5,14 @@ import type { Matcher } from '@narthex/model/matcher'
 import { parseExpression, parseMetricSelector, type ParseOptions } from '@narthex/promql/parse/parse'
 import { printExpression } from '@narthex/promql/parse/print'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { registerAdmin } from './admin.ts'
 import type { ApiBackend, EncodedAnswer, RuleGroupsView, SeriesQuery } from './backend.ts'
 import { ApiError, encodeError, encodeSuccess } from './envelope.ts'
-import { earliestMs, invalidParameter, latestMs, Parameters, parseSpan } from './parameters.ts'
+import { earliestMs, invalidParameter, latestMs, Parameters, parseFlag, parseSpan } from './parameters.ts'
+import { registerRemoteRead } from './remote-read.ts'
 
-type Answer = string | EncodedAnswer
+/** Undefined: 204. */
+type Answer = string | EncodedAnswer | undefined
 type Handler = (parameters: Parameters, signal: AbortSignal, path: Record<string, string>) => Answer | Promise<Answer>
 
 /** Points per series that one range query may return, as Prometheus' API limits it. */
@@ -28,6 +31,7 @@ export function registerApi(server: FastifyInstance, backend: ApiBackend): void 
     void scope.register((api, _apiOptions, apiDone) => {
       addCors(api, backend.corsOrigin)
       registerRoutes(api, backend)
+      registerRemoteRead(api, backend)
       apiDone()
     })
     done()
@@ -52,6 +56,10 @@ function registerRoutes(server: FastifyInstance, backend: ApiBackend): void {
   }
   registerQueries(both, get, backend)
   registerState(get, backend)
+  registerAdmin((path, handler) => {
+    server.route({ method: ['POST', 'PUT'], url: path, handler: (request, reply) => answer(backend, request, reply, handler) })
+    server.route({ method: ['GET', 'PATCH', 'DELETE'], url: path, handler: (_request, reply) => refuseMethod(reply, 'OPTIONS, POST, PUT') })
+  }, backend)
   for (const [path, what] of notBuilt) both(path, () => notBuiltYet(what))
   server.all('/api/v1/*', (request, reply) => {
     // What browsers ask before a request from another origin; the CORS headers are the answer.
@@ -60,17 +68,16 @@ function registerRoutes(server: FastifyInstance, backend: ApiBackend): void {
   })
 }
 
+function refuseMethod(reply: FastifyReply, allowed: string): FastifyReply {
+  return reply.code(405).header('allow', allowed).type('text/plain; charset=utf-8').send('Method Not Allowed\n')
+}
+
 // Endpoints of Prometheus that answer with one clear error until their part is built.
 const notBuilt: readonly [path: string, what: string][] = [
-  ['/api/v1/query_exemplars', 'exemplar queries'],
-  ['/api/v1/read', 'remote read'],
   ['/api/v1/parse_query', 'the syntax tree of a query'],
   ['/api/v1/notifications', 'notifications'],
   ['/api/v1/scrape_pools/config', 'the configuration of a scrape pool'],
   ['/api/v1/status/tsdb/blocks', 'blocks'],
-  ['/api/v1/admin/tsdb/delete_series', 'deleting series'],
-  ['/api/v1/admin/tsdb/clean_tombstones', 'cleaning tombstones'],
-  ['/api/v1/admin/tsdb/snapshot', 'snapshots'],
   ['/api/v1/otlp/v1/metrics', 'OTLP'],
   ['/federate', 'federation'],
 ]
@@ -98,6 +105,13 @@ function registerQueries(both: Register, get: Register, backend: ApiBackend): vo
       throw new ApiError('bad_data', `exceeded maximum resolution of ${pointsMax.toLocaleString('en-US')} points per timeseries. ${advice}`)
     }
     return backend.query.range({ ...queryOptions(parameters, backend), startMs, endMs, stepMs }, signal)
+  })
+  both('/api/v1/query_exemplars', (parameters) => {
+    const startMs = parameters.timeMs('start', earliestMs)
+    if (parameters.timeMs('end', latestMs) < startMs) throw new ApiError('bad_data', 'end timestamp must not be before start timestamp')
+    parseQuery(parameters.get('query'), backend.parse)
+    if (backend.keepsExemplars) return notBuiltYet('exemplar queries')
+    return encodeSuccess([])
   })
   both('/api/v1/format_query', (parameters) => {
     const query = parameters.get('query')
@@ -200,6 +214,7 @@ async function answer(backend: ApiBackend, request: FastifyRequest, reply: Fasti
   reply.raw.once('close', onClose)
   try {
     const result = await handler(readParameters(request), abort.signal, request.params as Record<string, string>)
+    if (result === undefined) return await reply.code(204).send()
     return await (typeof result === 'string' ? send(request, reply, 200, result) : send(request, reply, result.status, result.body))
   } catch (error) {
     if (error instanceof ApiError) return send(request, reply, error.status, encodeError(error.kind, error.message))
@@ -303,15 +318,9 @@ function selectMetadata(backend: ApiBackend, parameters: Parameters): Record<str
   return selected
 }
 
-// Go's strconv.ParseBool.
-const flagTexts = new Map<string, boolean>([
-  ...['1', 't', 'T', 'TRUE', 'true', 'True'].map((text): [string, boolean] => [text, true]),
-  ...['', '0', 'f', 'F', 'FALSE', 'false', 'False'].map((text): [string, boolean] => [text, false]),
-])
-
 function readFlag(parameters: Parameters, name: string): boolean {
   const text = parameters.get(name)
-  const value = flagTexts.get(text)
+  const value = parseFlag(text)
   if (value === undefined)
     throw invalidParameter(name, `error converting ${name}: strconv.ParseBool: parsing ${JSON.stringify(text)}: invalid syntax`)
   return value

@@ -1,5 +1,7 @@
+import type { Labels } from '@narthex/model/labels'
 import type { Matcher } from '@narthex/model/matcher'
 import type { ParseOptions } from '@narthex/promql/parse/parse'
+import type { ReadMatcher } from '@narthex/wire/remote-read-request'
 
 /** What the API needs from the rest of the server; `remote-write/server` fits these together. */
 
@@ -48,6 +50,37 @@ export interface QueryBackend {
   headStatistics(limit: number, signal: AbortSignal): Promise<EncodedAnswer>
 }
 
+export interface RemoteReadQuery {
+  /** Milliseconds, both ends included. */
+  readonly startMs: number
+  readonly endMs: number
+  /** As asked: expressions among them may be wrong. */
+  readonly matchers: readonly ReadMatcher[]
+  /** False: the labels of the series are enough. */
+  readonly wantsSamples: boolean
+}
+
+export interface RemoteRead {
+  readonly queries: readonly RemoteReadQuery[]
+  /** Frames of chunks instead of one block of samples. */
+  readonly streams: boolean
+  /** Added to every series that has no label of the name. */
+  readonly externalLabels: Labels
+}
+
+export interface RemoteReadBackend {
+  /** Requests at once; 0 = no limit. */
+  readonly concurrencyMax: number
+  externalLabels(): Labels
+  /**
+   * Hands the answer's bytes to `onPart`, piece by piece, and waits with further ones until `onTaken` was called of most. Resolves behind the last
+   * one. Rejects with an ApiError of a kind as a query's.
+   */
+  read(request: RemoteRead, onPart: (bytes: Uint8Array, onTaken: () => void) => void, signal: AbortSignal): Promise<void>
+  /** How many requests run or wait now. */
+  onCount(count: number): void
+}
+
 export interface MetadataEntry {
   readonly type: string
   readonly help: string
@@ -89,6 +122,16 @@ export interface RuleFilter {
   readonly matcherSets: readonly (readonly Matcher[])[]
 }
 
+/** What changes the storage; an error's text is for whoever asked. */
+export interface AdminBackend {
+  /** Deletes the samples in [startMs, endMs] of series that all matchers of any set take. */
+  deleteSeries(matcherSets: readonly (readonly Matcher[])[], startMs: number, endMs: number): Promise<void>
+  /** Takes what is deleted off the disk. */
+  cleanTombstones(): Promise<void>
+  /** Gives the name of the snapshot; `withHead`: with what is in memory only. */
+  snapshot(withHead: boolean): Promise<string>
+}
+
 /** `/-/…`: state of the process. */
 export interface LifecycleBackend {
   isReady(): boolean
@@ -100,13 +143,18 @@ export interface LifecycleBackend {
 
 export interface ApiBackend {
   readonly query: QueryBackend
+  readonly remoteRead: RemoteReadBackend
   readonly state: StateBackend
+  /** Undefined when `--web.enable-admin-api` is off. */
+  readonly admin: AdminBackend | undefined
   readonly lifecycle: LifecycleBackend
   readonly limits: { readonly timeoutMs: number }
   /** `--web.cors.origin`: a fully anchored expression. */
   readonly corsOrigin: string
   /** Told of an error that is ours, after it was answered with errorType internal. */
   reportBug(error: unknown): void
+  /** `--enable-feature=exemplar-storage`: without it no exemplar is found. */
+  readonly keepsExemplars: boolean
   /** Which parts of the query language are switched on. */
   readonly parse: ParseOptions
   now(): number

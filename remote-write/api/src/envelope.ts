@@ -7,7 +7,7 @@ const statusOfKind = {
   internal: 500,
   not_found: 404,
   not_acceptable: 406,
-  unavailable: 503,
+  unavailable: 500,
 } as const
 
 export type ErrorKind = keyof typeof statusOfKind

@@ -61,6 +61,16 @@ export class Parameters {
   }
 }
 
+// Go's strconv.ParseBool.
+const trueTexts = ['1', 't', 'T', 'TRUE', 'true', 'True']
+const falseTexts = ['', '0', 'f', 'F', 'FALSE', 'false', 'False']
+
+/** As Go's `strconv.ParseBool`, absent = false; undefined for what is neither. */
+export function parseFlag(text: string): boolean | undefined {
+  if (trueTexts.includes(text)) return true
+  return falseTexts.includes(text) ? false : undefined
+}
+
 export function invalidParameter(name: string, reason: string): ApiError {
   return new ApiError('bad_data', `invalid parameter ${JSON.stringify(name)}: ${reason}`)
 }

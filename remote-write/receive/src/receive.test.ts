@@ -200,6 +200,19 @@ describe.each(versions)('a $name request', ({ name, type, encode }) => {
     expect(got.headers).toEqual(written(0))
   })
 
+  test('answers 503 with Retry-After when the disk is full, also unread if that is known before', () => {
+    head.failCommit = Object.assign(new Error('cannot write to the log: no room'), { name: 'DiskFullError' })
+    const got = receiver.receive(type, 'snappy', encode([up]))
+    expect(got).toMatchObject({ status: 503, errorText: 'cannot write to the log: no room', counts: { samples: 0 } })
+    expect(got.headers).toEqual({ ...written(0), 'Retry-After': '5' })
+    expect(head.pendingCount).toBe(0)
+    const refusing = new Receiver({
+      ...{ appender: head, now: () => now, refusal: () => 'no room', metadata: { setMetadata: () => undefined } },
+    })
+    expect(refusing.receive(type, 'snappy', Uint8Array.of(1))).toMatchObject({ status: 503, errorText: 'no room' })
+    expect(refusing.receive('text/plain', 'snappy', Uint8Array.of(1)).status).toBe(415)
+  })
+
   test('answers 503 with Retry-After and keeps nothing when the head is full', () => {
     receiver.receive(type, 'snappy', encode([up]))
     head.isFull = true

@@ -13,18 +13,21 @@ import type { RequestCounts } from './request-report.ts'
 
 /** Samples further ahead of our clock are refused, as in Prometheus. */
 export const futureToleranceMs = 10 * 60_000
-const fullRetryAfterSeconds = '10'
+const fullRetryAfterSeconds = 10
+const noRoomRetryAfterSeconds = 5
 
 export interface ReceiveOptions {
   readonly appender: HeadAppender
   readonly metadata: MetadataSink
   readonly now: () => number
+  /** Why nothing is taken now, if so: requests are answered with 503 unread. */
+  readonly refusal?: () => string | undefined
   /** Reports what the head could not write; the sender is told to try again. */
   readonly onCommitError?: (error: unknown) => void
 }
 
 export interface ReceiveAnswer {
-  /** 204 all stored · 400 malformed (nothing stored) or partly refused (the rest stored) · 415 wrong type or encoding · 500 log not written · 503 head full (nothing stored, come again). */
+  /** 204 all stored · 400 malformed (nothing stored) or partly refused (the rest stored) · 415 wrong type or encoding · 500 log not written · 503 head or disk full (nothing stored, come again). */
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   /** Empty for 204. */
@@ -54,6 +57,8 @@ export class Receiver {
     if (typeof version === 'string') return answer(415, version, undefined, report)
     const encodingProblem = checkContentEncoding(contentEncoding)
     if (encodingProblem !== undefined) return answer(415, encodingProblem, version, report)
+    const refusal = this.#options.refusal?.()
+    if (refusal !== undefined) return comeAgain(refusal, version, noRoomRetryAfterSeconds)
     let bytes: Uint8Array | undefined
     try {
       bytes = uncompress(body, bodyBytesMax)
@@ -84,13 +89,13 @@ export class Receiver {
     } catch (error) {
       appender.rollback()
       if (!(error instanceof HeadFullError)) throw error
-      const refused = answer(503, error.message, version, new RequestReport())
-      return { ...refused, headers: { ...refused.headers, 'Retry-After': fullRetryAfterSeconds } }
+      return comeAgain(error.message, version, fullRetryAfterSeconds)
     }
     try {
       appender.commit()
     } catch (error) {
       appender.rollback()
+      if (isNoRoom(error)) return comeAgain(error.message, version, noRoomRetryAfterSeconds)
       onCommitError?.(error)
       const nothing = new RequestReport()
       return answer(500, `cannot write samples to the log: ${error instanceof Error ? error.message : String(error)}`, version, nothing)
@@ -110,6 +115,16 @@ const noHeaders: Readonly<Record<string, string>> = {}
 function answer(status: number, errorText: string, version: WireVersion | undefined, report: RequestReport): ReceiveAnswer {
   const headers = version === 2 ? writtenHeaders(report.counts) : noHeaders
   return { status, headers, errorText, version, counts: report.counts }
+}
+
+function comeAgain(text: string, version: WireVersion | undefined, retryAfterSeconds: number): ReceiveAnswer {
+  const refused = answer(503, text, version, new RequestReport())
+  return { ...refused, headers: { ...refused.headers, 'Retry-After': String(retryAfterSeconds) } }
+}
+
+/** The disk is full: whoever guards it has said so, and the sender is to come again. */
+function isNoRoom(error: unknown): error is Error {
+  return error instanceof Error && error.name === 'DiskFullError'
 }
 
 /** For 2.0 only, on success and failure: senders of 1.0 must not see them. */

@@ -1,3 +1,4 @@
+import { DiskFullError } from '@narthex/tsdb/disk-guard'
 import { LayoutBuilder } from '@narthex/agent/store/layout-builder'
 import type { SeriesLayout } from '@narthex/agent/store/frame'
 import { Labels } from '@narthex/model/labels'
@@ -7,6 +8,7 @@ import { HeadSink } from './head-sink.ts'
 
 /** A head that keeps committed samples as `labels@time=low,high`. */
 class FakeHead implements HeadAppender {
+  referenceVersion = 0
   readonly stored: string[] = []
   readonly symbols: string[] = ['']
   readonly series: string[] = ['']
@@ -110,6 +112,10 @@ test('says why samples were refused, and keeps nothing of a scrape that the log 
   head.commitError = new Error('no space left on device')
   sink.append(batch)
   expect(warnings[1]).toBe('cannot store a scrape {"samples":1,"err":"no space left on device"}')
+  // Who guards the disk has told it.
+  head.commitError = new DiskFullError('no room')
+  sink.append(batch)
+  expect(warnings).toHaveLength(2)
   head.commitError = undefined
   sink.append({ ...batch, times: 2 })
   expect(head.stored).toEqual(['a 1@2=0,0'])

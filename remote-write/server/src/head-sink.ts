@@ -1,5 +1,6 @@
 import type { FrameSink, ScrapeBatch, SeriesLayout } from '@narthex/agent/store/frame'
 import { describeAppendResult } from '@narthex/receive/appender'
+import { DiskFullError } from '@narthex/tsdb/disk-guard'
 import type { HeadAppender } from './head-appender.ts'
 
 export interface HeadSinkLog {
@@ -16,6 +17,8 @@ interface ResolvedLayout {
   /** Why the last of them was refused. */
   refusal: string
   resolvedAtMs: number
+  /** Of the head, when they were looked up. */
+  referenceVersion: number
 }
 
 /**
@@ -69,7 +72,9 @@ export class HeadSink implements FrameSink {
       head.commit()
     } catch (error) {
       head.rollback()
-      this.#log.warn('cannot store a scrape', { samples: count, err: error instanceof Error ? error.message : String(error) })
+      // Who guards the disk has told it once.
+      if (!(error instanceof DiskFullError))
+        this.#log.warn('cannot store a scrape', { samples: count, err: error instanceof Error ? error.message : String(error) })
       return
     }
     if (unknown > 0) this.#log.warn('series of a scrape were refused', { refused: unknown, samples: count, reason: resolved.refusal })
@@ -87,12 +92,14 @@ export class HeadSink implements FrameSink {
 
   #resolve(layout: SeriesLayout): ResolvedLayout {
     const known = this.#layouts.get(layout)
-    if (known !== undefined && (known.refusedSeries === 0 || this.#now() - known.resolvedAtMs < askAgainMs)) return known
+    const { referenceVersion } = this.#head
+    const isCurrent = known?.referenceVersion === referenceVersion
+    if (isCurrent && (known.refusedSeries === 0 || this.#now() - known.resolvedAtMs < askAgainMs)) return known
     const references = this.#findReferences(layout)
     let refusedSeries = 0
     for (let i = 0; i < references.length; i++) if (references[i]! <= 0) refusedSeries++
     const refusal = refusedSeries > 0 ? this.#head.refusal() : ''
-    const resolved = { references, refusedSeries, refusal, resolvedAtMs: this.#now() }
+    const resolved = { references, refusedSeries, refusal, resolvedAtMs: this.#now(), referenceVersion }
     this.#layouts.set(layout, resolved)
     return resolved
   }

@@ -97,6 +97,24 @@ describe('QueryPool', () => {
     expect(vi.getTimerCount()).toBe(1) // the idle timer alone
   })
 
+  test('hands on parts, and the thread hears of those that were taken', async () => {
+    const { pool, workers } = createPool()
+    const parts: [string, () => void][] = []
+    const answer = pool.run(request, 1_000, undefined, (part, onTaken) => void parts.push([Buffer.from(part).toString(), onTaken]))
+    const { id, flow } = workers[0]!.call
+    const cell = new Int32Array(flow!)
+    Atomics.add(cell, 0, 3)
+    workers[0]!.emit('message', { id, part: Buffer.from('abc') })
+    workers[0]!.emit('message', { id: id + 1, part: Buffer.from('of nobody') })
+    expect(parts.map(([text]) => text)).toEqual(['abc'])
+    expect(pool.activeQueries).toBe(1)
+    parts[0]![1]()
+    expect(cell[0]).toBe(0)
+    workers[0]!.emit('message', { id, isSent: true })
+    expect(await answer).toBeUndefined()
+    expect(pool.activeQueries).toBe(0)
+  })
+
   test('keeps one thread for queries that come one after the other', async () => {
     const { pool, workers } = createPool({ workersMax: 4 })
     for (let i = 0; i < 3; i++) {
@@ -124,12 +142,12 @@ describe('QueryPool', () => {
 
   test('a query whose block is gone is asked again with a list of now, three times at most', async () => {
     let lists = 0
-    const { pool, workers } = createPool({ listBlocks: () => [{ directory: `list ${++lists}`, minTimeMs: 0, maxTimeMs: 1 }] })
+    const { pool, workers } = createPool({ listBlocks: () => [{ directory: `list ${++lists}`, minTimeMs: 0, maxTimeMs: 1, deletions: 0 }] })
     const gone = { failure: { kind: 'gone', message: 'block is gone' } } as const
     const answered = pool.run(request, 1_000)
     workers[0]!.reply(gone)
     workers[0]!.reply(gone)
-    expect(workers[0]!.call.blocks).toEqual([{ directory: 'list 3', minTimeMs: 0, maxTimeMs: 1 }])
+    expect(workers[0]!.call.blocks).toEqual([{ directory: 'list 3', minTimeMs: 0, maxTimeMs: 1, deletions: 0 }])
     workers[0]!.reply()
     expect(await answered).toEqual(ok)
     const failed = pool.run(request, 1_000)

@@ -1,11 +1,15 @@
 import type { Worker } from 'node:worker_threads'
+import type { DeletedIntervals } from '@narthex/tsdb/head/deleted-intervals'
 import type { ShelvedBlock } from '@narthex/tsdb/select/block-shelf'
-import type { LastColumns, QueryCall, QueryReply, QueryRequest, VectorColumns } from './query-protocol.ts'
+import { noteTaken } from './part-sender.ts'
+import type { LastColumns, QueryCall, QueryEnd, QueryReply, QueryRequest, VectorColumns } from './query-protocol.ts'
 
 // Nobody waits for a cancelled query, so its thread is worth less than the time it would still take.
 const cancelGraceMsMax = 500
 /** A compaction replaces blocks every few minutes at most, so a second list is good. */
 const attemptsMax = 3
+/** Damaged blocks and parts of blocks that are told. */
+const toldMax = 10_000
 
 /** A query that did not give a result; `kind` is the errorType of Prometheus' API. */
 export class QueryFailure extends Error {
@@ -31,17 +35,23 @@ export interface QueryPoolOptions {
   idleMs: number
   /** The blocks of the storage as they are now. */
   listBlocks(): readonly ShelvedBlock[]
+  /** What is deleted of the head now. */
+  listDeletions?(): DeletedIntervals | undefined
   log: { warn(message: string, fields?: Record<string, unknown>): void }
 }
 
 export type EncodedReply = { readonly status: number; readonly body: Uint8Array }
-export type PoolReply = EncodedReply | VectorColumns | LastColumns
+/** Undefined: all of the answer came in parts. */
+export type PoolReply = EncodedReply | VectorColumns | LastColumns | undefined
+/** Takes a part of an answer; `onTaken` is to be called when there is room for another. */
+export type PartHandler = (part: Uint8Array, onTaken: () => void) => void
 
 interface Job {
   call: QueryCall
   /** How often it was given to a thread. */
   attempts: number
   readonly signal: AbortSignal | undefined
+  readonly onPart: PartHandler | undefined
   resolve(reply: PoolReply): void
   reject(error: QueryFailure): void
   readonly onAbort: () => void
@@ -77,8 +87,8 @@ export class QueryPool {
     this.#options = options
   }
 
-  /** Resolves with what the worker answered; rejects with a QueryFailure. */
-  run(request: QueryRequest, timeoutMs: number, signal?: AbortSignal): Promise<PoolReply> {
+  /** Resolves with what the worker answered, after its parts; rejects with a QueryFailure. */
+  run(request: QueryRequest, timeoutMs: number, signal?: AbortSignal, onPart?: PartHandler): Promise<PoolReply> {
     return new Promise((resolve, reject) => {
       if (this.#closed) return reject(new QueryFailure('canceled', stoppingText))
       if (signal?.aborted) return reject(new QueryFailure('canceled', 'query was canceled in query queue'))
@@ -86,9 +96,10 @@ export class QueryPool {
         return reject(new QueryFailure('timeout', `cannot queue a query: ${this.#waiting.length} are waiting already, the limit`))
       }
       const cancel = new SharedArrayBuffer(4)
-      const call: QueryCall = { id: this.#nextId++, request, deadlineMs: Date.now() + timeoutMs, cancel, blocks: [] }
+      const flow = onPart === undefined ? {} : { flow: new SharedArrayBuffer(4) }
+      const call: QueryCall = { id: this.#nextId++, request, deadlineMs: Date.now() + timeoutMs, cancel, ...flow, blocks: [] }
       const onAbort = () => this.#cancel(job)
-      const job: Job = { call, attempts: 0, signal, resolve, reject, onAbort, isCanceled: false, slot: undefined, timer: undefined }
+      const job: Job = { call, attempts: 0, signal, onPart, resolve, reject, onAbort, isCanceled: false, slot: undefined, timer: undefined }
       signal?.addEventListener('abort', onAbort, { once: true })
       job.timer = setTimeout(() => this.#expire(job), timeoutMs)
       this.#waiting.push(job)
@@ -130,7 +141,7 @@ export class QueryPool {
       slot.job = job
       job.slot = slot
       job.attempts++
-      job.call = { ...job.call, blocks: this.#options.listBlocks() }
+      job.call = { ...job.call, blocks: this.#options.listBlocks(), deletions: this.#options.listDeletions?.() }
       slot.worker.postMessage(job.call)
     }
   }
@@ -166,8 +177,9 @@ export class QueryPool {
     const job = slot.job
     // Nothing from a thread that was given up.
     if (!this.#slots.has(slot) || job?.call.id !== reply.id) return
+    if ('part' in reply) return this.#onPart(job, reply.part)
     slot.job = undefined
-    for (const { directory, reason } of reply.brokenBlocks ?? []) this.#onBrokenBlock(directory, reason)
+    for (const { directory, reason, isPart } of reply.brokenBlocks ?? []) this.#onBrokenBlock(directory, reason, isPart ?? false)
     if ('failure' in reply && reply.failure.kind === 'gone' && job.attempts < attemptsMax && !job.isCanceled) {
       job.slot = undefined
       this.#waiting.unshift(job)
@@ -178,20 +190,30 @@ export class QueryPool {
     this.#dispatch()
   }
 
-  #finish(job: Job, reply: QueryReply): void {
+  #onPart({ call, onPart }: Job, part: Uint8Array): void {
+    const bytes = part.length
+    onPart?.(part, () => {
+      if (call.flow !== undefined) noteTaken(call.flow, bytes)
+    })
+  }
+
+  #finish(job: Job, reply: QueryEnd): void {
     this.#settle(job)
     if ('failure' in reply) {
       const { kind, message } = reply.failure
       job.reject(new QueryFailure(kind === 'gone' ? 'execution' : kind, message))
     } else if ('vector' in reply) job.resolve(reply.vector)
     else if ('last' in reply) job.resolve(reply.last)
+    else if ('isSent' in reply) job.resolve(undefined)
     else job.resolve({ status: reply.status, body: reply.body })
   }
 
-  #onBrokenBlock(directory: string, reason: string): void {
-    if (this.#brokenBlocks.has(directory)) return
-    this.#brokenBlocks.add(directory)
-    this.#options.log.warn('A block cannot be read; queries are answered without it', { block: directory, err: reason })
+  #onBrokenBlock(directory: string, reason: string, isPart: boolean): void {
+    const told = isPart ? reason : directory
+    if (this.#brokenBlocks.has(told) || this.#brokenBlocks.size >= toldMax) return
+    this.#brokenBlocks.add(told)
+    const what = isPart ? 'Part of a block' : 'A block'
+    this.#options.log.warn(`${what} cannot be read; queries are answered without it`, { block: directory, err: reason })
   }
 
   // After an 'error' the thread ends by itself; an answer that cannot be read is the end of a query that would wait for it.

@@ -1,3 +1,5 @@
+import type { RemoteReadQuery } from '@narthex/api/backend'
+import type { DeletedIntervals } from '@narthex/tsdb/head/deleted-intervals'
 import type { ShelvedBlock } from '@narthex/tsdb/select/block-shelf'
 
 /** What the main thread and a query worker say to each other. All plain data: it crosses by structured clone. */
@@ -49,6 +51,17 @@ export type QueryRequest =
   /** Newest sample of each series that a selector matches; values as words. For the rules' restore. */
   | { readonly kind: 'lastSamples'; readonly selector: string; readonly startMs: number; readonly endMs: number }
 
+  /** The answer comes in parts. */
+  | {
+      readonly kind: 'remoteRead'
+      readonly queries: readonly RemoteReadQuery[]
+      readonly streams: boolean
+      /** name, value, … */
+      readonly externalLabels: readonly string[]
+      readonly samplesMax: number
+      readonly frameBytesMax: number
+    }
+
 export interface QueryCall {
   readonly id: number
   readonly request: QueryRequest
@@ -56,18 +69,32 @@ export interface QueryCall {
   readonly deadlineMs: number
   /** One Int32: 1 = the caller no longer wants the answer. */
   readonly cancel: SharedArrayBuffer
+  /** One Int32, if the answer may come in parts: bytes of them that are not taken yet. */
+  readonly flow?: SharedArrayBuffer
   /** The blocks of the storage when the query was given to the thread. */
   readonly blocks: readonly ShelvedBlock[]
+  /** What was deleted of the head by then; shared memory, so that it costs nothing to send. */
+  readonly deletions?: DeletedIntervals | undefined
 }
 
-export type QueryReply = QueryOutcome & {
+export type QueryReply = QueryPart | QueryEnd
+
+/** More of the answer follows. */
+export interface QueryPart {
+  readonly id: number
+  readonly part: Uint8Array
+}
+
+export type QueryEnd = QueryOutcome & {
   /** The thread holds so much memory now that it should end instead of taking another query. */
   readonly retires?: boolean
-  /** Blocks that cannot be read, each told once by a thread; the answer is without them. */
-  readonly brokenBlocks?: readonly { readonly directory: string; readonly reason: string }[]
+  /** Blocks, and damaged parts of blocks, that cannot be read, each told once by a thread; the answer is without them. */
+  readonly brokenBlocks?: readonly { readonly directory: string; readonly reason: string; readonly isPart?: boolean }[]
 }
 
 export type QueryOutcome =
+  /** What there was to say was said in parts. */
+  | { readonly id: number; readonly isSent: true }
   | { readonly id: number; readonly status: number; readonly body: Uint8Array }
   | { readonly id: number; readonly vector: VectorColumns }
   | { readonly id: number; readonly last: LastColumns }

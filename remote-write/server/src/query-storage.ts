@@ -2,30 +2,44 @@ import { BlockShelf } from '@narthex/tsdb/select/block-shelf'
 import type { HeadReader } from '@narthex/tsdb/select/head-reader'
 import { MergedQueryable } from '@narthex/tsdb/select/merged-queryable'
 import type { Queryable } from '@narthex/tsdb/select/queryable'
-import type { QueryCall, QueryReply } from './query-protocol.ts'
+import type { QueryCall, QueryEnd } from './query-protocol.ts'
 
 /** Pages of blocks that are kept, per thread. */
 const blockCacheBytesMax = 64 * 1024 * 1024
 
-type BrokenBlocks = NonNullable<QueryReply['brokenBlocks']>
+/** Damaged parts that are remembered, so that each is told once. */
+const toldPartsMax = 1000
+
+type BrokenBlocks = NonNullable<QueryEnd['brokenBlocks']>
 
 /** Head and blocks as this thread reads them. */
 export class QueryStorage {
   readonly head: HeadReader
   readonly #shelf: BlockShelf
   #broken: BrokenBlocks[number][] = []
+  readonly #toldParts = new Set<string>()
 
   constructor(head: HeadReader) {
     this.head = head
-    this.#shelf = new BlockShelf(blockCacheBytesMax, (directory, reason) => this.#broken.push({ directory, reason }))
+    this.#shelf = new BlockShelf(blockCacheBytesMax, (directory, reason, isPart) => {
+      if (isPart && this.#toldParts.has(reason)) return
+      if (isPart && this.#toldParts.size < toldPartsMax) this.#toldParts.add(reason)
+      if (this.#broken.length < toldPartsMax) this.#broken.push({ directory, reason, isPart })
+    })
   }
 
   /** For one query. The head comes last, as it is the newest; of samples that a block has as well that of the block is given. */
-  open(blocks: QueryCall['blocks'], onProgress: () => void): Queryable {
+  open({ blocks, deletions }: Pick<QueryCall, 'blocks' | 'deletions'>, onProgress: () => void): Queryable {
     this.head.onProgress = onProgress
+    this.head.deletions = deletions
     this.#shelf.onProgress = onProgress
     this.#shelf.list(blocks)
     return blocks.length === 0 ? this.head : new MergedQueryable([...this.#shelf.queryables(), this.head])
+  }
+
+  /** What the answer of the query is without, for who asked. */
+  warnings(): string[] {
+    return [...this.#shelf.warnings]
   }
 
   /** Blocks that could not be read since this was called last. */

@@ -1,4 +1,4 @@
-import { parentPort, workerData } from 'node:worker_threads'
+import { parentPort, workerData, type MessagePort } from 'node:worker_threads'
 import { setPriority } from 'node:os'
 import { ByteWriter } from '@narthex/bytes/byte-writer'
 import { SampleColumns } from '@narthex/model/sample-columns'
@@ -15,6 +15,8 @@ import type { HeadDescriptor } from '@narthex/tsdb/head/head-memory'
 import { BlockGoneError } from '@narthex/tsdb/select/block-shelf'
 import { HeadReader } from '@narthex/tsdb/select/head-reader'
 import type { Queryable } from '@narthex/tsdb/select/queryable'
+import { answerRemoteRead } from './answer-remote-read.ts'
+import { PartSender } from './part-sender.ts'
 import { QueryStorage } from './query-storage.ts'
 import { toParseOptions } from './feature-flags.ts'
 import type {
@@ -47,7 +49,7 @@ if (port) {
   const storage = new QueryStorage(new HeadReader(head as HeadDescriptor))
   const engine = toEngineOptions(options)
   port.on('message', (call: QueryCall) => {
-    const outcome = answer(call, storage, engine)
+    const outcome = answer(call, storage, engine, port)
     const brokenBlocks = storage.takeBroken()
     const reply: QueryReply = {
       ...outcome,
@@ -76,19 +78,26 @@ function measureMemory(): number {
   return heapUsed + arrayBuffers
 }
 
-function answer(call: QueryCall, storage: QueryStorage, engine: EngineOptions): QueryOutcome {
+function answer(call: QueryCall, storage: QueryStorage, engine: EngineOptions, ownPort: MessagePort): QueryOutcome {
   const signal = watchCancel(call)
-  const reader = storage.open(call.blocks, () => checkAlive(signal, call.deadlineMs))
+  const check = () => checkAlive(signal, call.deadlineMs)
+  const reader = storage.open(call, check)
   try {
     const { request } = call
     if (request.kind === 'headStatistics')
       return { id: call.id, status: 200, body: encoder.encode(answerHeadStatistics(request, storage.head)) }
-    if (request.kind === 'vector') return { id: call.id, vector: toColumns(evaluate(request, call.deadlineMs, signal, reader, engine)) }
+    if (request.kind === 'remoteRead') {
+      const sender = new PartSender(ownPort, call, check)
+      answerRemoteRead(request, reader, { check, send: (part) => sender.send(part) })
+      return { id: call.id, isSent: true }
+    }
+    const run = (wanted: EngineRequest) => withWarnings(evaluate(wanted, call.deadlineMs, signal, reader, engine), storage.warnings())
+    if (request.kind === 'vector') return { id: call.id, vector: toColumns(run(request)) }
     if (request.kind === 'lastSamples') return { id: call.id, last: readLastSamples(request, reader) }
     if (request.kind === 'instant' || request.kind === 'range') {
-      return { id: call.id, status: 200, body: encodeQueryAnswer(evaluate(request, call.deadlineMs, signal, reader, engine), request) }
+      return { id: call.id, status: 200, body: encodeQueryAnswer(run(request), request) }
     }
-    return { id: call.id, status: 200, body: encoder.encode(answerMetadata(request, reader)) }
+    return { id: call.id, status: 200, body: encoder.encode(answerMetadata(request, reader, storage)) }
   } catch (error) {
     if (error instanceof BlockGoneError) return { id: call.id, failure: { kind: 'gone', message: error.message } }
     if (error instanceof BlockError) return { id: call.id, failure: { kind: 'execution', message: error.message } }
@@ -207,6 +216,10 @@ function toColumns(result: QueryResult): VectorColumns {
   }
 }
 
+function withWarnings(result: QueryResult, warnings: readonly string[]): QueryResult {
+  return warnings.length === 0 ? result : { ...result, warnings: [...result.warnings, ...warnings] }
+}
+
 function parseMatchers(selector: string): readonly Matcher[] {
   try {
     return parseMetricSelector(selector)
@@ -237,10 +250,10 @@ function readLastSamples(request: { selector: string; startMs: number; endMs: nu
 type MetadataRequest = Extract<QueryRequest, { kind: 'series' | 'labelNames' | 'labelValues' }>
 
 function answerHeadStatistics({ limit }: { limit: number }, head: HeadReader): string {
-  return writeEmptyHeadTimes(envelope(viewHeadStatus(head, limit), false))
+  return writeEmptyHeadTimes(envelope(viewHeadStatus(head, limit), []))
 }
 
-function answerMetadata(request: MetadataRequest, reader: Queryable): string {
+function answerMetadata(request: MetadataRequest, reader: Queryable, storage: QueryStorage): string {
   const { matchers, startMs, endMs, limit } = request
   const sets = matchers.map(parseMatchers)
   if (request.kind === 'series') {
@@ -252,25 +265,29 @@ function answerMetadata(request: MetadataRequest, reader: Queryable): string {
         found.set(labels.key(), labels.toRecord())
       }
     }
-    return limited([...found.values()], limit)
+    return limited([...found.values()], limit, storage.warnings())
   }
   const ask = (set: readonly Matcher[]) =>
     request.kind === 'labelNames' ? reader.labelNames(set, startMs, endMs) : reader.labelValues(request.name, set, startMs, endMs)
-  if (sets.length <= 1) return limited(ask(sets[0] ?? []), limit)
+  if (sets.length <= 1) {
+    const values = ask(sets[0] ?? [])
+    return limited(values, limit, storage.warnings())
+  }
   const merged = new Set(sets.flatMap(ask))
   return limited(
     [...merged].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))),
     limit,
+    storage.warnings(),
   )
 }
 
-function limited(values: readonly unknown[], limit: number): string {
+function limited(values: readonly unknown[], limit: number, warnings: readonly string[]): string {
   const cut = limit > 0 && values.length > limit
-  return envelope(cut ? values.slice(0, limit) : values, cut)
+  return envelope(cut ? values.slice(0, limit) : values, cut ? [...warnings, 'results truncated due to limit'] : warnings)
 }
 
-function envelope(data: unknown, truncated: boolean): string {
-  return JSON.stringify({ status: 'success', data, ...(truncated ? { warnings: ['results truncated due to limit'] } : {}) })
+function envelope(data: unknown, warnings: readonly string[]): string {
+  return JSON.stringify({ status: 'success', data, ...(warnings.length === 0 ? {} : { warnings }) })
 }
 
 /** The extremes of int64, digit by digit: as a double they would overflow a Go client's integer. */

@@ -3,6 +3,7 @@ import { hostname } from 'node:os'
 import type { MetadataEntry, RuleFilter, RuleGroupsView, StateBackend } from '@narthex/api/backend'
 import type { PrometheusConfig } from '@narthex/config/prometheus-config'
 import { formatDuration } from '@narthex/model/duration'
+import { Labels } from '@narthex/model/labels'
 import type { Store } from '@narthex/tsdb/store'
 import type { AlertingParts } from './alerting.ts'
 import type { QueryPool } from './query-pool.ts'
@@ -89,6 +90,10 @@ export class ServerState implements StateBackend {
     return { activeAlertmanagers: this.#parts.alerting.destinationUrls().map((url) => ({ url })), droppedAlertmanagers: [] }
   }
 
+  externalLabels(): Labels {
+    return this.#config?.global.externalLabels ?? Labels.empty
+  }
+
   configYaml(): string {
     return this.#config?.redactedYaml() ?? ''
   }
@@ -144,7 +149,11 @@ export class ServerState implements StateBackend {
         extended_range_selectors: has('promql-extended-range-selectors'),
         binop_fill_modifiers: has('promql-binop-fill-modifiers'),
       },
-      api: { remote_write_receiver: this.#parts.settings.receiverRefusal === undefined, lifecycle: this.#parts.settings.enableLifecycle },
+      api: {
+        remote_write_receiver: this.#parts.settings.receiverRefusal === undefined,
+        lifecycle: this.#parts.settings.enableLifecycle,
+        admin: this.#parts.settings.enableAdminApi,
+      },
     }
   }
 }

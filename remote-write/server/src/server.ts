@@ -10,6 +10,7 @@ import type { Logger } from '@narthex/service/logger'
 import type { FastifyInstance } from 'fastify'
 import type { Registry } from '@narthex/service/metrics'
 import { spawnWorker } from '@narthex/service/worker'
+import { defaultReserveBytes } from '@narthex/tsdb/disk-reserve'
 import { openStore, type Store } from '@narthex/tsdb/store'
 import { AlertingParts, type AlertmanagerSettings } from './alerting.ts'
 import { toParseOptions } from './feature-flags.ts'
@@ -17,7 +18,10 @@ import { registerPages } from './pages.ts'
 import { createQueryBackend, createLastSamplesQuery, createRuleQuery } from './query-backend.ts'
 import { QueryPool } from './query-pool.ts'
 import type { QueryWorkerData } from './query-protocol.ts'
+import { createRemoteReadBackend, type RemoteReadSettings } from './remote-read-backend.ts'
 import { createRuleAppender } from './rule-appender.ts'
+import { mayCutLog } from './send/log-hold.ts'
+import { RemoteWriter } from './send/remote-writer.ts'
 import { ServerState, type ScrapeView } from './server-state.ts'
 
 // Builds the receiver's parts and connects them: storage ← receive, scrape and rules; storage → queries → API; rules → alerts.
@@ -32,13 +36,18 @@ export interface ServerSettings {
   readonly minBlockRangeMs: number
   /** Undefined: by the retention. */
   readonly maxBlockRangeMs: number | undefined
+  /** `--storage.tsdb.delay-compact-file.path`; '' = compact at once. */
+  readonly uploadedFile: string
   readonly memoryBytesMax: number | undefined
   readonly walCompression: boolean
+  /** Of the disk, for when it is full; undefined: by the size of the file system. */
+  readonly diskReserveBytes: number | undefined
   readonly lookbackMs: number
   readonly queryTimeoutMs: number
   /** Queries at once (in threads) and waiting. */
   readonly queryConcurrency: number
   readonly querySamplesMax: number
+  readonly remoteRead: RemoteReadSettings
   readonly features: readonly string[]
   /** Where users reach this server, without a slash at the end. */
   readonly externalUrl: string
@@ -53,7 +62,10 @@ export interface ServerSettings {
   readonly flags: Readonly<Record<string, string>>
   readonly version: string
   readonly compatibleVersion: string
+  /** How long samples are still sent to remotes before a stop. */
+  readonly flushDeadlineMs: number
   readonly enableLifecycle: boolean
+  readonly enableAdminApi: boolean
   /** `--web.cors.origin`: which other origins may read the API, as a fully anchored expression. */
   readonly corsOrigin: string
   readonly pageTitle: string
@@ -82,6 +94,8 @@ const drainMsMax = 1_000
 export class Server {
   readonly store: Store
   readonly pool: QueryPool
+  readonly #readPool: QueryPool
+  readonly #remoteWriter: RemoteWriter
   readonly state: ServerState
   readonly #parts: ServerParts
   readonly #alerting: AlertingParts
@@ -94,11 +108,13 @@ export class Server {
     const { log, registry, settings } = parts
     this.#parts = parts
     this.store = store
-    this.pool = createPool(parts, store)
+    this.pool = createPool(parts, store, settings.queryConcurrency)
+    this.#readPool = createPool(parts, store, settings.remoteRead.concurrencyMax || queryThreadsMax)
     this.#receiver = new Receiver({
       appender: store.head,
       metadata: { setMetadata: (family, type, help, unit) => store.head.appendMetadata(family, type, help, unit) },
       now: () => Date.now(),
+      refusal: () => store.disk.refusal(),
       onCommitError: (error) => log.error('cannot write the log', { err: error }),
     })
     this.#alerting = new AlertingParts({
@@ -110,25 +126,39 @@ export class Server {
       beginAppend: createRuleAppender(store.head),
     })
     this.state = new ServerState({ settings, store, alerting: this.#alerting, pool: this.pool })
+    this.#remoteWriter = new RemoteWriter({
+      directory: settings.directory,
+      startSegment: store.wal.segment,
+      retentionBytesMax: settings.retentionBytesMax,
+      userAgent: `Narthex/${settings.version}`,
+      metadata: () => this.state.metadata(),
+      log: log.with({ component: 'remote' }),
+      registry,
+    })
     this.#registerRoutes()
   }
 
   /** Opens the storage (the log is replayed), makes the parts and adds their routes; nothing runs until `start`. */
   static async open(parts: ServerParts): Promise<Server> {
     const { settings, log, registry } = parts
+    let server: Server | undefined
     const store = openStore({
       directory: settings.directory,
       retentionMs: settings.retentionMs,
       retentionBytesMax: settings.retentionBytesMax,
       chunkRangeMs: settings.minBlockRangeMs,
       ...(settings.maxBlockRangeMs === undefined ? {} : { maxBlockRangeMs: settings.maxBlockRangeMs }),
+      ...(settings.uploadedFile === '' ? {} : { uploadedFile: settings.uploadedFile }),
       walCompression: settings.walCompression,
+      mayCutLog: (walDirectory, activeSegment) => mayCutLog(walDirectory, activeSegment, server?.neededSegment ?? 0),
+      diskReserveBytes: settings.diskReserveBytes ?? defaultReserveBytes(settings.directory),
       log,
       registry,
       ...(settings.memoryBytesMax === undefined ? {} : { memoryBytesMax: settings.memoryBytesMax }),
     })
     try {
-      return new Server(parts, store)
+      server = new Server(parts, store)
+      return server
     } catch (error) {
       await store.close()
       throw error
@@ -139,6 +169,19 @@ export class Server {
   async apply(config: PrometheusConfig): Promise<void> {
     await this.#alerting.apply(config)
     this.state.setConfig(config)
+  }
+
+  /**
+   * Sends what the storage takes to the remotes of a configuration, at start and at each reload. Rejects with what the first remote that
+   * cannot be made says.
+   */
+  applyRemoteWrite(config: Pick<PrometheusConfig, 'remoteWrite' | 'global'>): Promise<void> {
+    return this.#remoteWriter.apply(config)
+  }
+
+  /** The oldest segment of the log that a remote still needs; Infinity: none does. */
+  get neededSegment(): number {
+    return this.#remoteWriter.neededSegment
   }
 
   /** Who scrapes for this server, for the Targets page; undefined = nobody. */
@@ -178,19 +221,30 @@ export class Server {
     const drainMs = this.#parts.settings.drainNotifications ? Math.min(graceMs / 2, drainMsMax) : 0
     try {
       await this.#alerting.stop(drainMs)
-      await this.pool.close()
+      await Promise.all([
+        this.pool.close(),
+        this.#readPool.close(),
+        this.#remoteWriter.stop(Math.min(graceMs / 2, this.#parts.settings.flushDeadlineMs)),
+      ])
     } finally {
       await this.store.close()
     }
   }
 
   #registerRoutes(): void {
-    const { http, settings, log } = this.#parts
+    const { http, settings, log, registry } = this.#parts
     const { state } = this
+    const reads = registry.gauge(
+      'prometheus_api_remote_read_queries',
+      'The current number of remote read queries being executed or waiting.',
+    )
     const backend: ApiBackend = {
       query: createQueryBackend(this.pool, settings.queryTimeoutMs),
+      remoteRead: createRemoteReadBackend(this.#readPool, settings.remoteRead, () => state.externalLabels(), reads.labels()),
       state,
+      admin: settings.enableAdminApi ? this.store.admin : undefined,
       parse: toParseOptions(settings.features),
+      keepsExemplars: settings.features.includes('exemplar-storage'),
       limits: { timeoutMs: settings.queryTimeoutMs },
       corsOrigin: settings.corsOrigin,
       reportBug: (error) => log.error('cannot answer an API request: this is a bug in Narthex', { err: error }),
@@ -215,6 +269,11 @@ export class Server {
       app.get('/api/v1/narthex/notifications', (_request, reply) => {
         return reply.type('application/json').send(JSON.stringify({ status: 'success', data: this.#alerting.recentNotifications() }))
       })
+      app.get('/api/v1/status/remote_write', async (_request, reply) => {
+        return reply
+          .type('application/json')
+          .send(JSON.stringify({ status: 'success', data: { remotes: await this.#remoteWriter.status() } }))
+      })
       this.#alerting.registerRoutes(app)
       registerApi(app, backend)
       registerPages(app, { prefix: http.routePrefix, title: settings.pageTitle })
@@ -224,7 +283,7 @@ export class Server {
   }
 }
 
-function createPool(parts: ServerParts, store: Store): QueryPool {
+function createPool(parts: ServerParts, store: Store, concurrency: number): QueryPool {
   const { settings, log } = parts
   return new QueryPool({
     startWorker() {
@@ -243,7 +302,8 @@ function createPool(parts: ServerParts, store: Store): QueryPool {
       return { worker, release: () => store.head.releaseReader(head) }
     },
     listBlocks: () => store.blocks.shelf,
-    workersMax: Math.min(settings.queryConcurrency, queryThreadsMax),
+    listDeletions: () => store.head.deletions.view,
+    workersMax: Math.min(concurrency, queryThreadsMax),
     queueMax: 1_000,
     graceMs: workerGraceMs,
     idleMs: idleWorkerMs,

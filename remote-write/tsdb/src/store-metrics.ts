@@ -1,7 +1,9 @@
 import type { Registry, SummaryCell } from '@narthex/service/metrics'
 import type { BlockSet } from './compact/block-set.ts'
 import type { Compactor } from './compact/compactor.ts'
+import type { DiskGuard } from './disk-guard.ts'
 import type { Head } from './head/head.ts'
+import type { StoreAdmin } from './store-admin.ts'
 import type { WalWriter } from './wal/wal-writer.ts'
 import type { ReplayResult } from './wal/replay.ts'
 
@@ -17,6 +19,8 @@ export interface StoreState {
   readonly memoryBytesMax: number
   readonly blocks: BlockSet
   readonly compactor: Compactor
+  readonly admin: StoreAdmin
+  readonly disk: DiskGuard
 }
 
 /** The store's metrics under Prometheus' names, and ours; gives the cell for fsync durations. */
@@ -35,6 +39,7 @@ export function registerStoreMetrics(registry: Registry, state: StoreState): Sum
     registry.onCollect(() => cell.setTotal(read()))
   }
   const minTime = (): number => (head.memory.minTime === Infinity ? emptyMinTime : head.memory.minTime)
+  const lowestTime = (): number => state.blocks.blocks[0]?.meta.minTime ?? minTime()
   const maxTime = (): number => (head.memory.maxTime === -Infinity ? emptyMaxTime : head.memory.maxTime)
 
   gauge('prometheus_tsdb_head_series', 'Total number of series in the head block.', () => head.seriesCount)
@@ -42,7 +47,7 @@ export function registerStoreMetrics(registry: Registry, state: StoreState): Sum
   counter('prometheus_tsdb_head_chunks_created_total', 'Total number of chunks created in the head', () => head.counters.chunksCreated)
   counter('prometheus_tsdb_head_chunks_removed_total', 'Total number of chunks removed in the head', () => head.counters.chunksRemoved)
   counter('prometheus_tsdb_head_series_created_total', 'Total number of series created in the head', () => head.counters.seriesCreated)
-  counter('prometheus_tsdb_head_series_removed_total', 'Total number of series removed in the head', () => 0)
+  counter('prometheus_tsdb_head_series_removed_total', 'Total number of series removed in the head', () => head.counters.seriesRemoved)
   counter('prometheus_tsdb_head_series_not_found_total', 'Total number of requests for series that were not found.', () => 0)
   byType('prometheus_tsdb_head_samples_appended_total', 'Total number of appended samples.', () => head.counters.samplesAppended)
   byType(
@@ -67,9 +72,9 @@ export function registerStoreMetrics(registry: Registry, state: StoreState): Sum
   gauge(
     'prometheus_tsdb_lowest_timestamp',
     'Lowest timestamp value stored in the database. The unit is decided by the library consumer.',
-    minTime,
+    lowestTime,
   )
-  gauge('prometheus_tsdb_lowest_timestamp_seconds', 'Lowest timestamp value stored in the database.', () => minTime() / 1000)
+  gauge('prometheus_tsdb_lowest_timestamp_seconds', 'Lowest timestamp value stored in the database.', () => lowestTime() / 1000)
   gauge('prometheus_tsdb_symbol_table_size_bytes', 'Size of symbol table in memory for loaded blocks', () => head.memory.symbols.usedBytes)
   gauge(
     'prometheus_tsdb_clean_start',
@@ -84,6 +89,11 @@ export function registerStoreMetrics(registry: Registry, state: StoreState): Sum
   counter('prometheus_tsdb_wal_writes_failed_total', 'Total number of write log writes that failed.', () => wal.writesFailed)
 
   registerBlockMetrics(state, gauge, counter)
+  const cleanups = registry
+    .histogram('prometheus_tsdb_tombstone_cleanup_seconds', 'The time taken to recompact blocks to remove tombstones.')
+    .labels()
+  state.admin.onCleaned = (seconds) => cleanups.observe(seconds)
+  registerDiskMetrics(state.disk, gauge, counter)
 
   gauge('narthex_tsdb_head_memory_bytes', 'Memory of the head: series, labels, postings, chunks and tables.', () => head.usedBytes)
   gauge('narthex_tsdb_head_memory_ceiling_bytes', 'Ceiling of the memory of the head.', () => state.memoryBytesMax)
@@ -141,4 +151,12 @@ function registerBlockMetrics({ blocks, compactor }: StoreState, gauge: Register
     'The number of times that blocks were deleted because the maximum number of bytes was exceeded.',
     () => counts.sizeRetentions,
   )
+}
+
+function registerDiskMetrics(disk: DiskGuard, gauge: Register, counter: Register): void {
+  gauge('narthex_tsdb_disk_read_only', 'Whether writes are refused for want of room on the disk.', () => (disk.isReadOnly ? 1 : 0))
+  gauge('narthex_tsdb_disk_free_bytes', 'Room on the disk of the data directory, without the reserve.', () => disk.freeBytes)
+  gauge('narthex_tsdb_disk_reserve_bytes', 'Bytes that are kept for what makes room on a full disk.', () => disk.reserve.bytes)
+  counter('narthex_tsdb_disk_full_total', 'Times that the disk had no room and writes were refused.', () => disk.timesFull)
+  counter('narthex_tsdb_disk_writes_refused_total', 'Writes refused for want of room on the disk.', () => disk.writesRefused)
 }

@@ -5,7 +5,10 @@ import type { Registry, SummaryCell } from '@narthex/service/metrics'
 import { BlockSet } from './compact/block-set.ts'
 import { CompactionThread } from './compact/compaction-thread.ts'
 import { Compactor } from './compact/compactor.ts'
+import { GuardedThread } from './compact/guarded-thread.ts'
 import { directoryBytes } from './directory-bytes.ts'
+import { DiskGuard } from './disk-guard.ts'
+import { DiskReserve, isDiskFull, reserveFileName } from './disk-reserve.ts'
 import { defaultChunkRangeMs } from './head/chunk-time.ts'
 import { Head } from './head/head.ts'
 import { lockDirectory } from '@narthex/service/directory-lock'
@@ -17,6 +20,7 @@ import { WalWriter } from './wal/wal-writer.ts'
 import { replayLog } from './wal/replay.ts'
 import type { Damage } from './wal/repair.ts'
 import type { ReplayResult } from './wal/replay.ts'
+import { StoreAdmin } from './store-admin.ts'
 
 export interface StoreOptions {
   /** A Prometheus data directory; made if it is missing. */
@@ -29,10 +33,16 @@ export interface StoreOptions {
   readonly memoryBytesMax?: number
   /** Whether records are compressed by snappy. Default true. */
   readonly walCompression?: boolean
+  /** Bytes of the disk that are kept for what makes room when it is full; default 0. See `DiskReserve`. */
+  readonly diskReserveBytes?: number
   /** Block range, default two hours, as also for 0 (`--storage.tsdb.min-block-duration`). */
   readonly chunkRangeMs?: number
   /** The longest range of a block (`--storage.tsdb.max-block-duration`); default a tenth of the retention, 31 days at most. */
   readonly maxBlockRangeMs?: number
+  /** A Thanos sidecar's list of uploaded blocks: others are not compacted (`--storage.tsdb.delay-compact-file.path`). */
+  readonly uploadedFile?: string
+  /** Whether nobody reads what a checkpoint would take that is made while `activeSegment` is written; default: yes. */
+  readonly mayCutLog?: (walDirectory: string, activeSegment: number) => boolean
   readonly log: Logger
   readonly registry?: Registry
   readonly now?: () => number
@@ -50,6 +60,8 @@ export interface StoreParts {
   readonly lock: DirectoryLock
   readonly blocks: BlockSet
   readonly compactor: Compactor
+  readonly admin: StoreAdmin
+  readonly disk: DiskGuard
 }
 
 /**
@@ -62,16 +74,24 @@ export class Store {
   readonly replay: ReplayResult
   readonly blocks: BlockSet
   readonly compactor: Compactor
+  /** Deletions and snapshots. */
+  readonly admin: StoreAdmin
+  readonly disk: DiskGuard
   readonly #lock: DirectoryLock
   readonly #timer: NodeJS.Timeout
   #closed: Promise<void> | undefined
 
-  constructor({ head, wal, replay, lock, blocks, compactor }: StoreParts) {
+  constructor({ head, wal, replay, lock, blocks, compactor, admin, disk }: StoreParts) {
     this.head = head
     this.wal = wal
     this.replay = replay
     this.blocks = blocks
     this.compactor = compactor
+    this.admin = admin
+    this.disk = disk
+    head.onCommit = () => compactor.offer()
+    disk.onReadOnly = () => void compactor.run()
+    disk.start()
     this.#lock = lock
     this.#timer = setInterval(() => void compactor.run(), compactionEveryMs)
     this.#timer.unref()
@@ -85,8 +105,9 @@ export class Store {
 
   async #close(): Promise<void> {
     clearInterval(this.#timer)
+    await this.disk.stop()
     await this.compactor.stop()
-    await this.wal.close()
+    await this.disk.work(() => this.wal.close())
     this.#lock.release()
   }
 }
@@ -97,9 +118,17 @@ export class Store {
  */
 export function openStore(options: StoreOptions): Store {
   const { directory, log } = options
-  const lock = lockDirectory(directory)
+  const reserve = new DiskReserve(join(directory, reserveFileName), options.diskReserveBytes ?? 0)
+  const lock = lockWithRoom(directory, reserve)
   try {
-    return openLocked(options, lock)
+    reserve.takeOver()
+    try {
+      return openLocked(options, lock, reserve)
+    } catch (cause) {
+      if (!isDiskFull(cause) || reserve.bytes === 0) throw cause
+      reserve.release()
+      return openLocked(options, lock, reserve)
+    }
   } catch (cause) {
     lock.release()
     log.error('Opening storage failed', { dir: directory, err: cause instanceof Error ? cause.message : String(cause) })
@@ -107,8 +136,20 @@ export function openStore(options: StoreOptions): Store {
   }
 }
 
-function openLocked(options: StoreOptions, lock: DirectoryLock): Store {
+/** A start writes little, but a full disk takes nothing: then the reserve makes room for it. */
+function lockWithRoom(directory: string, reserve: DiskReserve): DirectoryLock {
+  try {
+    return lockDirectory(directory)
+  } catch (cause) {
+    if (!isDiskFull(cause)) throw cause
+    reserve.release()
+    return lockDirectory(directory)
+  }
+}
+
+function openLocked(options: StoreOptions, lock: DirectoryLock, reserve: DiskReserve): Store {
   const { directory, log } = options
+  const disk = new DiskGuard({ directory, reserve, log })
   const walDirectory = join(directory, 'wal')
   makeDirectory(walDirectory)
   const memoryBytesMax = options.memoryBytesMax ?? defaultMemoryBytesMax()
@@ -119,25 +160,34 @@ function openLocked(options: StoreOptions, lock: DirectoryLock): Store {
     ...(options.now === undefined ? {} : { now: options.now }),
     chunkRangeMs,
   })
-  const blocks = BlockSet.load(directory, (broken) => {
-    log.error('A block cannot be used; it is left where it is', { block: broken.directory, err: broken.reason })
+  const blocks = BlockSet.load(directory, chunkRangeMs, ({ directory: block, reason, isUsed }) => {
+    if (isUsed === true) log.error('The meta.json of a block is damaged; its times are those of its samples', { block, err: reason })
+    else log.error('A block cannot be used; it is left where it is', { block, err: reason })
   })
   head.refuseBefore(blocks.maxTimeMs)
   const retentionMs = options.retentionMs ?? defaultRetentionMs
-  const replay = replayLog(walDirectory, head, (damage) => logDamage(log, damage), retentionMs || Infinity)
+  const replay = replayLog(walDirectory, head, (damage) => logDamage(log, damage), retentionMs || Infinity, {
+    tombstones: ({ refs, times, secondTimes, length }) => head.deletions.add(refs, times, secondTimes, length),
+  })
+  head.deletions.forgetBefore(blocks.maxTimeMs)
   logReplay(log, replay)
   let syncSeconds: SummaryCell | undefined
   const wal = new WalWriter({
     directory: walDirectory,
     firstSegment: replay.nextSegment,
-    highestReference: replay.highestReference,
+    references: replay.references,
     compresses: options.walCompression ?? true,
     onSync: (seconds) => syncSeconds?.observe(seconds),
-    onSyncError: (cause) => log.error('Syncing the write-ahead log failed', { dir: walDirectory, err: cause.message }),
+    onSyncError(cause) {
+      disk.noteFailure(cause)
+      if (!isDiskFull(cause)) log.error('Syncing the write-ahead log failed', { dir: walDirectory, err: cause.message })
+    },
+    refusal: () => disk.refusal(),
+    onWriteError: (cause) => disk.noteFailure(cause),
   })
-  wal.refBase = replay.refBase
-  head.startLogging(wal, replay.refBase > 0)
-  if (replay.refBase > 0) head.commit()
+  head.startLogging(wal)
+  const thread = new GuardedThread(new CompactionThread(), disk)
+  const now = options.now ?? Date.now
   const compactor = new Compactor({
     head,
     blocks,
@@ -147,13 +197,20 @@ function openLocked(options: StoreOptions, lock: DirectoryLock): Store {
     retention: { timeMs: retentionMs, bytesMax: options.retentionBytesMax ?? 0 },
     otherBytes: () => bytesIfThere(walDirectory) + bytesIfThere(join(directory, 'chunks_head')),
     // A checkpoint keeps of them only what is newer than the blocks, and the blocks would not have them.
-    beginCheckpoint: () =>
-      hasUnreadData(replay)
-        ? undefined
-        : { directory: walDirectory, activeSegment: wal.nextSegment(), compresses: options.walCompression ?? true },
-    thread: new CompactionThread(),
-    now: options.now ?? Date.now,
+    beginCheckpoint() {
+      if (hasUnreadData(replay) || options.mayCutLog?.(walDirectory, wal.segment + 1) === false) return undefined
+      disk.makeRoom()
+      const activeSegment = wal.nextSegment()
+      return { directory: walDirectory, activeSegment, gone: wal.references.gone, compresses: options.walCompression ?? true }
+    },
+    endCheckpoint: (lastSegment) => wal.references.dropGone(lastSegment),
+    thread,
+    hasRoomFor: (bytes) => disk.hasRoomFor(bytes),
+    ...(options.uploadedFile === undefined ? {} : { uploadedFile: options.uploadedFile }),
+    now,
   })
+  const logReferenceOf = (ref: number): number => wal.references.of(ref)
+  const admin = new StoreAdmin({ directory, head, wal, blocks, compactor, thread, log, now, logReferenceOf })
   if (options.registry !== undefined) {
     syncSeconds = registerStoreMetrics(options.registry, {
       head,
@@ -163,9 +220,11 @@ function openLocked(options: StoreOptions, lock: DirectoryLock): Store {
       memoryBytesMax,
       blocks,
       compactor,
+      admin,
+      disk,
     })
   }
-  return new Store({ head, wal, replay, lock, blocks, compactor })
+  return new Store({ head, wal, replay, lock, blocks, compactor, admin, disk })
 }
 
 /** Of a directory that may be missing, and of which files may go meanwhile: the next look counts again. */
@@ -196,7 +255,7 @@ function logReplay(log: Logger, replay: ReplayResult): void {
   for (const [type, count] of replay.unreadRecords) {
     log.warn('Records of the write-ahead log that are not read yet stay in the log', { type, count })
   }
-  if (hasUnreadData(replay)) log.warn('The write-ahead log has histograms or deletions, which are not read yet: it is not cut down')
+  if (hasUnreadData(replay)) log.warn('The write-ahead log has histograms, which are not read yet: it is not cut down')
 }
 
 /** Whether the log has what no block would get. Exemplars and metadata leave Prometheus' log with a checkpoint, too. */

@@ -1,8 +1,7 @@
 import { readFileSync, statSync } from 'node:fs'
-import { open, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { BlockError, asBlockError } from './block-error.ts'
-import { syncBlockDirectory } from './output-file.ts'
+import { replaceBlockFile } from './output-file.ts'
 import { isUlid } from './ulid.ts'
 
 export const metaFileName = 'meta.json'
@@ -80,21 +79,7 @@ export function parseBlockMeta(text: string, path: string): BlockMeta {
 
 /** Replaces `meta.json`; when it resolves the new one survives a power cut. Before that either the old or the new one stands there. */
 export async function writeBlockMeta(directory: string, meta: BlockMeta): Promise<void> {
-  const path = join(directory, metaFileName)
-  const temporary = `${path}.tmp`
-  try {
-    const file = await open(temporary, 'w')
-    try {
-      await file.writeFile(formatBlockMeta(meta))
-      await file.sync()
-    } finally {
-      await file.close()
-    }
-    await rename(temporary, path)
-  } catch (cause) {
-    throw new BlockError('write', path, 0, cause instanceof Error ? cause.message : String(cause), { cause })
-  }
-  await syncBlockDirectory(directory)
+  await replaceBlockFile(directory, metaFileName, formatBlockMeta(meta))
 }
 
 /** Indented by tabs, as Prometheus writes it. */

@@ -12,33 +12,33 @@ import { IndexReader } from './index-reader.ts'
 import { verifyBlock } from './block-verify.ts'
 import type { PageCache } from './page-cache.ts'
 import type { BlockSeries } from './series-entry.ts'
-import { Tombstones } from './tombstones.ts'
+import { Tombstones, tombstonesFileName } from './tombstones.ts'
 
 const noCheck = (): void => {}
 
 /**
  * A block, open for reading through a cache of the thread. Reads are synchronous: for worker threads and tools. What disagrees with
  * the format throws a `BlockError` with file and offset, when it is first read. All files are open from the start, so a block that is deleted meanwhile can be read to the
- * end. `tombstones` are those of the opening.
+ * end. `tombstones` are those of the opening, or of the last `rereadTombstones`.
  */
 export class BlockReader {
   readonly directory: string
   readonly meta: BlockMeta
-  readonly tombstones: Tombstones
+  #tombstones: Tombstones
   readonly index: IndexReader
   readonly chunks: ChunkFiles
 
   private constructor(directory: string, meta: BlockMeta, tombstones: Tombstones, index: IndexReader, chunks: ChunkFiles) {
     this.directory = directory
     this.meta = meta
-    this.tombstones = tombstones
+    this.#tombstones = tombstones
     this.index = index
     this.chunks = chunks
   }
 
   static open(directory: string, cache: PageCache): BlockReader {
     const meta = readBlockMeta(directory)
-    const tombstones = Tombstones.read(join(directory, 'tombstones'))
+    const tombstones = Tombstones.read(join(directory, tombstonesFileName))
     const index = IndexReader.open(join(directory, 'index'), cache)
     try {
       return new BlockReader(directory, meta, tombstones, index, ChunkFiles.open(join(directory, 'chunks'), cache))
@@ -46,6 +46,15 @@ export class BlockReader {
       index.close()
       throw error
     }
+  }
+
+  get tombstones(): Tombstones {
+    return this.#tombstones
+  }
+
+  /** Takes over what was deleted since. The block has to stand where it stood: that its file is missing would mean that nothing is deleted. */
+  rereadTombstones(): void {
+    this.#tombstones = Tombstones.read(join(this.directory, tombstonesFileName))
   }
 
   close(): void {

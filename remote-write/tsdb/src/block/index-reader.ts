@@ -21,8 +21,6 @@ import { decodeSeriesEntry } from './series-entry.ts'
 import type { BlockSeries } from './series-entry.ts'
 import { SymbolTable } from './symbol-table.ts'
 
-/** Lists whose checksum was found right are remembered up to so many; then all are checked again. */
-const checkedListsMax = 65_536
 const lengthBytesMax = 10
 const empty = new Uint8Array(0)
 
@@ -37,8 +35,8 @@ export interface IndexSections {
 }
 
 /**
- * An index of versions 1 to 3. The table of contents is read on opening, symbols and the table of postings when first needed; what
- * has a checksum is checked when first read, series each time.
+ * An index of versions 1 to 3. The table of contents is read on opening, symbols and the table of postings when first needed. What
+ * has a checksum is checked each time that it is read, so that damage to an open file is found as well.
  */
 export class IndexReader {
   readonly file: BlockFile
@@ -46,7 +44,6 @@ export class IndexReader {
   readonly sections: IndexSections
   #symbols: SymbolTable | undefined
   #table: PostingsTable | undefined
-  readonly #checkedLists = new Set<number>()
 
   private constructor(file: BlockFile, version: number, sections: IndexSections) {
     this.file = file
@@ -94,7 +91,7 @@ export class IndexReader {
       if (length !== 4 + 4 * count)
         throw BlockError.damage(file.path, offset, `postings: want ${4 + 4 * count} bytes for ${count}, got ${length}`)
       const bytes = file.view(offset + 4, length + crcBytes)
-      if (!this.#checkedLists.has(offset)) this.#checkList(offset, bytes)
+      this.#checkList(offset, bytes)
       return this.#decodePostings(offset, bytes, count)
     })
   }
@@ -142,8 +139,6 @@ export class IndexReader {
     const stored = readU32(bytes, end)
     const sum = crc32c(bytes, 0, end)
     if (sum !== stored) throw BlockError.damage(this.file.path, offset, `postings: want checksum ${stored}, got ${sum}`)
-    if (this.#checkedLists.size >= checkedListsMax) this.#checkedLists.clear()
-    this.#checkedLists.add(offset)
   }
 
   #decodePostings(offset: number, bytes: Uint8Array, count: number): Uint32Array {

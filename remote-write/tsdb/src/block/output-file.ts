@@ -1,4 +1,6 @@
 import { close, closeSync, fsync, openSync, readSync, writeSync } from 'node:fs'
+import { open, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { syncDirectory } from '@narthex/service/sync-directory'
 import { BlockError, asBlockError } from './block-error.ts'
@@ -109,4 +111,24 @@ export async function syncBlockDirectory(directory: string): Promise<void> {
   } catch (cause) {
     throw asBlockError(directory, 0, cause)
   }
+}
+
+/** Replaces a small file of a block; when it resolves the new one survives a power cut. Before that either the old or the new one stands there. */
+export async function replaceBlockFile(directory: string, name: string, content: string | Uint8Array): Promise<void> {
+  const path = join(directory, name)
+  const temporary = `${path}.tmp`
+  try {
+    const file = await open(temporary, 'w')
+    try {
+      await file.writeFile(content)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await rename(temporary, path)
+  } catch (cause) {
+    await rm(temporary, { force: true }).catch(() => undefined)
+    throw new BlockError('write', path, 0, cause instanceof Error ? cause.message : String(cause), { cause })
+  }
+  await syncBlockDirectory(directory)
 }

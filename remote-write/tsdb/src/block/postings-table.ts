@@ -1,5 +1,6 @@
 import { ByteReader } from '@narthex/bytes/byte-reader'
 import { ByteWriter } from '@narthex/bytes/byte-writer'
+import { crc32c } from '@narthex/bytes/crc32c'
 import { BlockError, asBlockError } from './block-error.ts'
 import type { BlockFile } from './block-file.ts'
 import { compareBytes, toKey } from './byte-order.ts'
@@ -36,14 +37,15 @@ export function loadPostingsTable(file: BlockFile, start: number, version: numbe
   let name: Uint8Array | undefined
   for (let i = 0; i < count; i++) {
     const at = scanner.offset
+    const sumBefore = scanner.crc
     const parts = scanner.uvarint()
     if (parts !== postingsKeyParts) throw BlockError.damage(file.path, at, `table of postings: want keys of 2 parts, got ${parts}`)
     const nameBytes = scanner.bytes(scanner.uvarint())
     if (name === undefined || compareBytes(nameBytes, name) !== 0) name = nameBytes.slice()
-    table.add(at, name, scanner.bytes(scanner.uvarint()))
+    table.add(at, sumBefore, name, scanner.bytes(scanner.uvarint()))
     table.endEntry(scanner.uvarint())
   }
-  table.end(scanner.offset)
+  table.end(scanner.offset, scanner.crc)
   if (scanner.remaining !== crcBytes) {
     throw BlockError.damage(
       file.path,
@@ -61,18 +63,21 @@ class SparsePostingsTable implements PostingsTable {
   // Of each kept entry, its offset in the file and where its value begins in #values; both end with one more.
   #offsets: number[] = []
   #valueStarts: number[] = []
+  /** CRC-32C of everything before each of them: what is read again later may have been damaged meanwhile. */
+  #sums: number[] = []
   readonly #values = new ByteWriter(4096)
   #range: NameRange | undefined
   #inName = 0
   readonly #lastValue = new ByteWriter()
   #lastOffset = 0
+  #lastSum = 0
 
   constructor(file: BlockFile) {
     this.#file = file
   }
 
   /** `value` is copied, `name` is kept. */
-  add(at: number, name: Uint8Array, value: Uint8Array): void {
+  add(at: number, sumBefore: number, name: Uint8Array, value: Uint8Array): void {
     const order = this.#range === undefined ? 1 : compareBytes(name, this.#range.name)
     if (order < 0 || (order === 0 && compareBytes(value, this.#lastValue.view()) <= 0)) {
       throw BlockError.damage(this.#file.path, at, 'table of postings: want names and values in order')
@@ -83,17 +88,18 @@ class SparsePostingsTable implements PostingsTable {
       this.#names.set(toKey(name), this.#range)
       this.#inName = 0
     }
-    if (this.#inName++ % sparseStep === 0) this.#keep(at, value)
+    if (this.#inName++ % sparseStep === 0) this.#keep(at, sumBefore, value)
     this.#lastValue.reset()
     this.#lastValue.raw(value)
     this.#lastOffset = at
+    this.#lastSum = sumBefore
   }
 
   endEntry(_listOffset: number): void {}
 
-  end(at: number): void {
+  end(at: number, sumBefore: number): void {
     this.#endName()
-    this.#keep(at, new Uint8Array(0))
+    this.#keep(at, sumBefore, new Uint8Array(0))
   }
 
   names(): Uint8Array[] {
@@ -136,6 +142,9 @@ class SparsePostingsTable implements PostingsTable {
     const start = this.#offsets[entry]!
     // A copy, as the caller may read other pages of the file.
     const group = this.#file.view(start, this.#offsets[entry + 1]! - start).slice()
+    if (crc32c(group, 0, group.length, this.#sums[entry]) !== this.#sums[entry + 1]) {
+      throw BlockError.damage(this.#file.path, start, 'table of postings: want what was read before, got other bytes')
+    }
     const values: Uint8Array[] = []
     const listOffsets: number[] = []
     try {
@@ -154,12 +163,13 @@ class SparsePostingsTable implements PostingsTable {
   #endName(): void {
     const range = this.#range
     if (range === undefined) return
-    if (this.#offsets.at(-1) !== this.#lastOffset) this.#keep(this.#lastOffset, this.#lastValue.view())
+    if (this.#offsets.at(-1) !== this.#lastOffset) this.#keep(this.#lastOffset, this.#lastSum, this.#lastValue.view())
     range.last = this.#offsets.length - 1
   }
 
-  #keep(at: number, value: Uint8Array): void {
+  #keep(at: number, sumBefore: number, value: Uint8Array): void {
     this.#offsets.push(at)
+    this.#sums.push(sumBefore)
     this.#valueStarts.push(this.#values.length)
     this.#values.raw(value)
   }
@@ -175,7 +185,7 @@ class UnsortedPostingsTable implements PostingsTable {
 
   #added = { value: new Uint8Array(0), listOffset: 0 }
 
-  add(_at: number, name: Uint8Array, value: Uint8Array): void {
+  add(_at: number, _sumBefore: number, name: Uint8Array, value: Uint8Array): void {
     const key = toKey(name)
     let entry = this.#names.get(key)
     if (entry === undefined) this.#names.set(key, (entry = { name, values: new Map() }))
@@ -187,7 +197,7 @@ class UnsortedPostingsTable implements PostingsTable {
     this.#added.listOffset = listOffset
   }
 
-  end(_at: number): void {}
+  end(_at: number, _sumBefore: number): void {}
 
   names(): Uint8Array[] {
     return [...this.#names.values()]

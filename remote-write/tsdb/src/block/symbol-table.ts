@@ -1,4 +1,5 @@
 import { ByteReader } from '@narthex/bytes/byte-reader'
+import { crc32c } from '@narthex/bytes/crc32c'
 import { BlockError, asBlockError } from './block-error.ts'
 import type { BlockFile } from './block-file.ts'
 import { toText } from './byte-order.ts'
@@ -18,15 +19,18 @@ export class SymbolTable {
   readonly #version: number
   /** Offset in the file of symbol 32·i; one more entry is the end of the last symbol. */
   readonly #offsets: Float64Array
+  /** CRC-32C of everything before each of these: what is read again later may have been damaged meanwhile. */
+  readonly #sums: Uint32Array
   readonly #start: number
   readonly #texts = new Map<number, string>()
 
-  private constructor(file: BlockFile, version: number, start: number, count: number, offsets: Float64Array) {
+  private constructor(file: BlockFile, version: number, start: number, count: number, offsets: Float64Array, sums: Uint32Array) {
     this.#file = file
     this.#version = version
     this.#start = start
     this.count = count
     this.#offsets = offsets
+    this.#sums = sums
   }
 
   static load(file: BlockFile, start: number, version: number): SymbolTable {
@@ -37,16 +41,21 @@ export class SymbolTable {
     const count = scanner.u32be()
     if (count > length - 4) throw BlockError.damage(file.path, start, `${count} symbols do not fit into ${length} bytes`)
     const offsets = new Float64Array(Math.ceil(count / sparseStep) + 1)
+    const sums = new Uint32Array(offsets.length)
     for (let i = 0; i < count; i++) {
-      if (i % sparseStep === 0) offsets[i / sparseStep] = scanner.offset
+      if (i % sparseStep === 0) {
+        offsets[i / sparseStep] = scanner.offset
+        sums[i / sparseStep] = scanner.crc
+      }
       scanner.skip(scanner.uvarint())
     }
     offsets[offsets.length - 1] = scanner.offset
+    sums[offsets.length - 1] = scanner.crc
     if (scanner.remaining !== crcBytes) {
       throw BlockError.damage(file.path, scanner.offset, `symbols: want ${crcBytes} bytes after the last one, got ${scanner.remaining}`)
     }
     checkSum(scanner, file.path, start, 'symbols')
-    return new SymbolTable(file, version, start, count, offsets)
+    return new SymbolTable(file, version, start, count, offsets, sums)
   }
 
   /** The bytes of symbol `ordinal`, valid until the next read. */
@@ -110,6 +119,10 @@ export class SymbolTable {
   /** Symbols 32·group and following. */
   #group(group: number): ByteReader {
     const start = this.#offsets[group]!
-    return new ByteReader(this.#file.view(start, this.#offsets[group + 1]! - start))
+    const bytes = this.#file.view(start, this.#offsets[group + 1]! - start)
+    if (crc32c(bytes, 0, bytes.length, this.#sums[group]) !== this.#sums[group + 1]) {
+      throw BlockError.damage(this.#file.path, start, 'symbols: want what was read before, got other bytes')
+    }
+    return new ByteReader(bytes)
   }
 }

@@ -1,10 +1,13 @@
 import { readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 import { ByteReader } from '@narthex/bytes/byte-reader'
 import { ByteWriter } from '@narthex/bytes/byte-writer'
 import { crc32c } from '@narthex/bytes/crc32c'
 import type { SampleColumns } from '@narthex/model/sample-columns'
 import { BlockError, asBlockError } from './block-error.ts'
+import { replaceBlockFile } from './output-file.ts'
 
+export const tombstonesFileName = 'tombstones'
 const tombstonesMagic = 0x0130ba30
 const tombstonesVersion = 1
 // ┌ magic 4 B ┬ version 1 B ┬ (series uvarint ┬ first ms varint ┬ last ms varint)* ┬ crc32c of the stones 4 B ┐
@@ -48,35 +51,13 @@ export class Tombstones {
       this.#stones.set(reference, [first, last])
       return
     }
-    let from = 0
-    while (from < intervals.length && intervals[from + 1]! < first - 1) from += 2
-    let to = from
-    let joinedFirst = first
-    let joinedLast = last
-    for (; to < intervals.length && intervals[to]! <= last + 1; to += 2) {
-      joinedFirst = Math.min(joinedFirst, intervals[to]!)
-      joinedLast = Math.max(joinedLast, intervals[to + 1]!)
-    }
-    intervals.splice(from, to - from, joinedFirst, joinedLast)
+    addInterval(intervals, first, last)
   }
 
   /** Takes the deleted samples of a series out of `samples` from position `from` on; bits are kept. */
   apply(reference: number, samples: SampleColumns, from = 0): void {
     const intervals = this.#stones.get(reference)
-    if (intervals === undefined) return
-    const { times, words } = samples
-    let kept = from
-    let interval = 0
-    for (let i = from; i < samples.length; i++) {
-      const time = times[i]!
-      while (interval < intervals.length && intervals[interval + 1]! < time) interval += 2
-      if (interval < intervals.length && intervals[interval]! <= time) continue
-      times[kept] = time
-      words[2 * kept] = words[2 * i]!
-      words[2 * kept + 1] = words[2 * i + 1]!
-      kept++
-    }
-    samples.length = kept
+    if (intervals !== undefined) dropDeleted(intervals, samples, from)
   }
 
   /** As a file. */
@@ -136,6 +117,58 @@ export class Tombstones {
     }
     return Tombstones.decode(bytes, path)
   }
+}
+
+/** Replaces the file of a block; when it resolves the new one survives a power cut. Before that either the old or the new one stands there. */
+export async function writeTombstones(directory: string, stones: Tombstones): Promise<void> {
+  const bytes = stones.encode()
+  const path = join(directory, tombstonesFileName)
+  if (bytes.length > fileBytesMax) {
+    throw new BlockError('write', path, 0, `want at most ${fileBytesMax} bytes of deletions, got ${bytes.length}: clean tombstones first`)
+  }
+  await replaceBlockFile(directory, tombstonesFileName, bytes)
+}
+
+/** Whether the block has a file with at least one deletion, or one that cannot be right. */
+export function hasTombstones(directory: string): boolean {
+  return (statSync(join(directory, tombstonesFileName), { throwIfNoEntry: false })?.size ?? 0) > headerBytes + crcBytes
+}
+
+/** Adds [first, last] to ascending intervals that are apart; those that overlap or follow each other by 1 ms become one. */
+export function addInterval(intervals: number[], first: number, last: number): void {
+  let from = 0
+  while (from < intervals.length && intervals[from + 1]! < first - 1) from += 2
+  let to = from
+  let joinedFirst = first
+  let joinedLast = last
+  for (; to < intervals.length && intervals[to]! <= last + 1; to += 2) {
+    joinedFirst = Math.min(joinedFirst, intervals[to]!)
+    joinedLast = Math.max(joinedLast, intervals[to + 1]!)
+  }
+  intervals.splice(from, to - from, joinedFirst, joinedLast)
+}
+
+/** Takes the samples in the intervals out of `samples` from position `from` on; bits are kept. */
+export function dropDeleted(intervals: ArrayLike<number>, samples: SampleColumns, from: number): void {
+  const { times, words } = samples
+  let kept = from
+  let interval = 0
+  for (let i = from; i < samples.length; i++) {
+    const time = times[i]!
+    while (interval < intervals.length && intervals[interval + 1]! < time) interval += 2
+    if (interval < intervals.length && intervals[interval]! <= time) continue
+    times[kept] = time
+    words[2 * kept] = words[2 * i]!
+    words[2 * kept + 1] = words[2 * i + 1]!
+    kept++
+  }
+  samples.length = kept
+}
+
+/** Whether one interval has all of [firstMs, lastMs]. */
+export function isAllDeleted(intervals: ArrayLike<number>, firstMs: number, lastMs: number): boolean {
+  for (let i = 0; i < intervals.length; i += 2) if (intervals[i]! <= firstMs && intervals[i + 1]! >= lastMs) return true
+  return false
 }
 
 function clampTime(timeMs: number): number {

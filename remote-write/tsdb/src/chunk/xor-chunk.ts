@@ -4,7 +4,7 @@ import type { SharedArena } from '../head/shared-arena.ts'
 import { firstDataField, linkField, pieceWords } from './open-chunk.ts'
 import { ChunkError, XorDecoder } from './xor-decoder.ts'
 
-const sampleCountBytes = 2
+export const sampleCountBytes = 2
 
 /**
  * Appends the samples of a Prometheus XOR chunk as it stands in a file, ┌ samples u16 ┬ bits ┐, with

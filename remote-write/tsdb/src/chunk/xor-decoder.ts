@@ -160,6 +160,16 @@ export class XorDecoder {
     return (this.#tail - tail) * 32 + 32 - this.#left
   }
 
+  /** The word that `decode` read last. */
+  get tail(): number {
+    return this.#tail
+  }
+
+  /** Bits of that word that it has read. */
+  get bitsOfTail(): number {
+    return 32 - this.#left
+  }
+
   #load(): void {
     const window = this.#source.window(this.#tail >>> wordShift)
     const word = window?.[this.#tail & wordMask]

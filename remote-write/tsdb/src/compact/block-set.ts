@@ -1,11 +1,13 @@
-import { readdirSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { readBlockMeta, writeBlockMeta } from '../block/block-meta.ts'
-import type { BlockMeta } from '../block/block-meta.ts'
+import { writeBlockMeta } from '../block/block-meta.ts'
+import type { BlockMeta, BlockStats } from '../block/block-meta.ts'
 import { syncDirectory } from '@narthex/service/sync-directory'
 import { isUlid } from '../block/ulid.ts'
 import { directoryBytes } from '../directory-bytes.ts'
+import { readMetaWithTrueRange } from './true-range.ts'
+import { snapshotsDirectoryName, unfinishedSnapshotSuffix } from './snapshot.ts'
 import type { ShelvedBlock } from '../select/block-shelf.ts'
 
 const deletionSuffix = '.tmp-for-deletion'
@@ -16,12 +18,16 @@ export interface LoadedBlock {
   readonly meta: BlockMeta
   /** Bytes of its files. */
   readonly bytes: number
+  /** How often something of it was deleted since the start. */
+  readonly deletions: number
 }
 
 /** A block that is there and cannot be used. */
 export interface BrokenBlock {
   readonly directory: string
   readonly reason: string
+  /** It is used all the same: only the times in its meta.json are wrong. */
+  readonly isUsed?: boolean
 }
 
 /** The blocks of a data directory, by their meta.json: what is open where is not its business. Used by one thread. */
@@ -35,8 +41,11 @@ export class BlockSet {
     this.directory = directory
   }
 
-  /** Reads what is there; synchronous, for the start. Nothing is changed on the disk before `removeLeftovers`. */
-  static load(directory: string, onBroken: (block: BrokenBlock) => void): BlockSet {
+  /**
+   * Reads what is there; synchronous, for the start. Nothing is changed on the disk before `removeLeftovers`. `rangeMs`: of the blocks that are
+   * cut from the head.
+   */
+  static load(directory: string, rangeMs: number, onBroken: (block: BrokenBlock) => void): BlockSet {
     const set = new BlockSet(directory)
     const found: LoadedBlock[] = []
     for (const entry of readdirSync(directory, { withFileTypes: true })) {
@@ -46,12 +55,14 @@ export class BlockSet {
         set.#leftovers.push(path)
       } else if (isUlid(entry.name)) {
         try {
-          found.push({ meta: readBlockMeta(path), bytes: directoryBytes(path) })
+          const meta = readMetaWithTrueRange(path, rangeMs, (reason) => onBroken({ directory: path, reason, isUsed: true }))
+          found.push({ meta, bytes: directoryBytes(path), deletions: 0 })
         } catch (error) {
           onBroken({ directory: path, reason: error instanceof Error ? error.message : String(error) })
         }
       }
     }
+    set.#leftovers.push(...findUnfinishedSnapshots(directory))
     const replaced = new Set(found.flatMap(({ meta }) => (meta.compaction.parents ?? []).map(({ ulid }) => ulid)))
     const isGone = ({ meta }: LoadedBlock): boolean => replaced.has(meta.ulid) || meta.compaction.deletable === true
     for (const { meta } of found.filter(isGone)) set.#leftovers.push(join(directory, meta.ulid))
@@ -83,7 +94,7 @@ export class BlockSet {
   /** A block that was written stands where its meta says; those of `replaced` are no longer used from now on, and then deleted. */
   async add(meta: BlockMeta | undefined, replaced: readonly string[]): Promise<void> {
     const kept = this.#blocks.filter((block) => !replaced.includes(block.meta.ulid))
-    if (meta !== undefined) kept.push({ meta, bytes: directoryBytes(join(this.directory, meta.ulid)) })
+    if (meta !== undefined) kept.push({ meta, bytes: directoryBytes(join(this.directory, meta.ulid)), deletions: 0 })
     this.#setBlocks(kept)
     for (const ulid of replaced) await removeBlock(join(this.directory, ulid))
   }
@@ -97,12 +108,30 @@ export class BlockSet {
     }
   }
 
+  /** From now on readers leave out what the block's tombstones say. `stats`: those of its meta.json now, if they are known. */
+  noteDeletion(ulid: string, stats?: BlockStats): void {
+    this.#setBlocks(
+      this.#blocks.map((block) => {
+        if (block.meta.ulid !== ulid) return block
+        const meta = stats === undefined ? block.meta : { ...block.meta, stats }
+        return { meta, bytes: directoryBytes(join(this.directory, ulid)), deletions: block.deletions + 1 }
+      }),
+    )
+  }
+
   #setBlocks(blocks: readonly LoadedBlock[]): void {
     this.#blocks = blocks.toSorted((a, b) => a.meta.minTime - b.meta.minTime || a.meta.maxTime - b.meta.maxTime)
-    this.shelf = this.#blocks.map(({ meta: { ulid, minTime, maxTime } }) => {
-      return { directory: join(this.directory, ulid), minTimeMs: minTime, maxTimeMs: maxTime }
+    this.shelf = this.#blocks.map(({ meta: { ulid, minTime, maxTime }, deletions }) => {
+      return { directory: join(this.directory, ulid), minTimeMs: minTime, maxTimeMs: maxTime, deletions }
     })
   }
+}
+
+function findUnfinishedSnapshots(directory: string): string[] {
+  const snapshots = join(directory, snapshotsDirectoryName)
+  if (!existsSync(snapshots)) return []
+  const names = readdirSync(snapshots).filter((name) => name.endsWith(unfinishedSnapshotSuffix))
+  return names.map((name) => join(snapshots, name))
 }
 
 /** In two steps: a directory under a block's name is a whole block, also after a crash in between. Who has it open can go on reading. */

@@ -1,17 +1,25 @@
 import type { BlockMeta } from '../block/block-meta.ts'
+import type { Deletion } from '../block/delete-from-block.ts'
 import type { HeadDescriptor } from '../head/head-memory.ts'
 import type { HeadBlockRequest } from './head-block.ts'
+import type { HeadIntervals } from './find-in-head.ts'
 import type { CheckpointResult } from '../wal/checkpoint.ts'
+import type { GoneReferences } from '../wal/log-references.ts'
 import type { MergeRequest } from './merge-blocks.ts'
 
 /** What the storage and its compaction thread say to each other: one task, then its answer. */
 export type CompactionTask =
   | { readonly kind: 'cut'; readonly head: HeadDescriptor; readonly request: HeadBlockRequest }
   | { readonly kind: 'merge'; readonly request: MergeRequest }
+  /** Of a block. */
+  | { readonly kind: 'delete'; readonly directory: string; readonly deletion: Deletion }
+  /** Finds what there is to delete in the head. */
+  | { readonly kind: 'find'; readonly head: HeadDescriptor; readonly deletion: Deletion }
   | { readonly kind: 'checkpoint'; readonly request: CheckpointRequest }
 
 /** Of CheckpointOptions. */
 export interface CheckpointRequest {
+  readonly gone: readonly GoneReferences[]
   readonly directory: string
   readonly activeSegment: number
   readonly minTimeMs: number
@@ -19,8 +27,9 @@ export interface CheckpointRequest {
 }
 
 export type CompactionAnswer =
-  /** Undefined: there was no sample, so no block was written. */
+  /** Undefined: there was no sample, so no block was written; or nothing to delete. */
   | { readonly kind: 'done'; readonly meta: BlockMeta | undefined }
+  | { readonly kind: 'found'; readonly found: HeadIntervals }
   /** Undefined: there were too few segments for one. */
   | { readonly kind: 'checkpointed'; readonly result: CheckpointResult | undefined }
   /** `isDamage`: what is on the disk is wrong, so that trying again will not help. */

@@ -1,6 +1,6 @@
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -9,38 +9,56 @@ import { expect, test } from 'vitest'
 import { Matcher } from '@narthex/model/matcher'
 import { SampleColumns } from '@narthex/model/sample-columns'
 import { silentLogger } from '@narthex/service/logger'
+import { BlockReader } from '../block/block-reader.ts'
+import { PageCache } from '../block/page-cache.ts'
 import { BlockShelf } from '../select/block-shelf.ts'
 import { HeadReader } from '../select/head-reader.ts'
 import { MergedQueryable } from '../select/merged-queryable.ts'
 import { openStore } from '../store.ts'
-import { crashChunkRangeMs, crashSeries } from './compactor.test-shape.ts'
+import { crashChunkRangeMs, crashDeleted, crashDeletedName, crashDeleting, crashSeries } from './compactor.test-shape.ts'
 
 const kills = Number(process.env['NARTHEX_KILLS'] ?? 8)
+/** Of a writer before it is killed; the more, the more often it is in the middle of a merge, a deletion or a snapshot. */
+const workMsMax = 1500
 const seed = Number(process.env['NARTHEX_SEED'] ?? 1)
 const run = promisify(execFile)
 
-/** Lets a writer go on from `firstMs`, kills it after `ms` of work and gives the last time that it acknowledged. */
-async function writeAndKill(directory: string, firstMs: number, ms: number): Promise<number> {
+/** What a writer has said: the last time that it acknowledged, up to which it has deleted for sure, and perhaps; -1 = nothing. */
+interface Said {
+  readonly ackedMs: number
+  readonly deletedMs: number
+  readonly deletingMs: number
+}
+
+/** Lets a writer go on from `firstMs` and kills it after `ms` of work. */
+async function writeAndKill(directory: string, firstMs: number, ms: number): Promise<Said> {
   const script = fileURLToPath(new URL('./compactor.test-writer.ts', import.meta.url))
   const child = spawn(process.execPath, [script, directory, String(firstMs)], { stdio: ['ignore', 'pipe', 'inherit'] })
   let output = ''
-  child.stdout.on('data', (data: Buffer) => (output = (output + data.toString()).slice(-64)))
+  child.stdout.on('data', (data: Buffer) => (output += data.toString()))
   await once(child.stdout, 'data')
   await new Promise((resolve) => setTimeout(resolve, ms))
   child.kill('SIGKILL')
   await once(child, 'close')
-  return Number(output.split('\n').at(-2))
+  const lines = output.slice(0, output.lastIndexOf('\n')).split('\n')
+  const last = (start: string): number => {
+    const line = lines.findLast((each) => each.startsWith(start) && /\d/.test(each[start.length] ?? ''))
+    return line === undefined ? -1 : Number(line.slice(start.length))
+  }
+  return { ackedMs: last(''), deletedMs: last(`${crashDeleted} `), deletingMs: last(`${crashDeleting} `) }
 }
 
 /** What blocks and log together have of each series: as many samples, and the last one's time. */
-async function check(directory: string, ackedMs: number): Promise<void> {
+async function check(directory: string, { ackedMs, deletedMs, deletingMs }: Said): Promise<void> {
   const store = openStore({ directory, chunkRangeMs: crashChunkRangeMs, retentionMs: 1e9, memoryBytesMax: 64 * 2 ** 20, log: silentLogger })
   const descriptor = store.head.descriptor()
   const broken: string[] = []
   const shelf = new BlockShelf(2 ** 20, (path, reason) => broken.push(`${path}: ${reason}`))
   shelf.list(store.blocks.shelf)
   let series = 0
-  const merged = new MergedQueryable([...shelf.queryables(), new HeadReader(descriptor)])
+  const head = new HeadReader(descriptor)
+  head.deletions = store.head.deletions.view
+  const merged = new MergedQueryable([...shelf.queryables(), head])
   for (const set = merged.select([new Matcher('=', '__name__', 'm')], -Infinity, Infinity); set.next(); series++) {
     const columns = new SampleColumns()
     set.samples(columns)
@@ -50,8 +68,32 @@ async function check(directory: string, ackedMs: number): Promise<void> {
     expect(columns.length).toBeGreaterThan(ackedMs)
   }
   expect([series, broken]).toEqual([crashSeries, []])
+  const deleted = new SampleColumns()
+  const set = merged.select([new Matcher('=', '__name__', crashDeletedName)], -Infinity, Infinity)
+  if (set.next()) set.samples(deleted)
+  const times = deleted.times.subarray(0, deleted.length)
+  // Everything behind what may be deleted is there, each once, and nothing up to what is.
+  expect(Array.from(times.filter((time) => time <= deletedMs))).toEqual([])
+  const kept = times.filter((time) => time > deletingMs && time <= ackedMs)
+  expect([kept.length, new Set(kept).size]).toEqual([ackedMs - Math.max(deletingMs, -1), kept.length])
   shelf.close()
   await store.close()
+}
+
+/** Those of snapshots that are whole: that were made and not interrupted. */
+function blocksOfSnapshots(directory: string): string[] {
+  const snapshots = join(directory, 'snapshots')
+  const whole = existsSync(snapshots) ? readdirSync(snapshots).filter((name) => !name.endsWith('.tmp')) : []
+  return whole.flatMap((name) => readdirSync(join(snapshots, name)).map((block) => join(snapshots, name, block)))
+}
+
+function verifyBlock(directory: string): unknown[] {
+  const block = BlockReader.open(directory, new PageCache())
+  try {
+    return block.verify()
+  } finally {
+    block.close()
+  }
 }
 
 function random(state: { seed: number }): number {
@@ -60,20 +102,26 @@ function random(state: { seed: number }): number {
 }
 
 test(
-  `${kills} SIGKILLs while blocks are cut and merged: every acknowledged sample is there, once`,
+  `${kills} SIGKILLs while blocks are cut, merged and deleted from: every acknowledged sample is there, once, and none that was deleted`,
   async () => {
     const directory = mkdtempSync(join(tmpdir(), 'narthex-crash-'))
     const state = { seed }
-    let ackedMs = -1
+    let said: Said = { ackedMs: -1, deletedMs: -1, deletingMs: -1 }
     try {
       for (let i = 0; i < kills; i++) {
         // A new time each, so that a sample that was written and not acknowledged is not written again with another value.
-        ackedMs = Math.max(ackedMs, await writeAndKill(directory, ackedMs + 1, random(state) * 1500))
-        await check(directory, ackedMs)
+        const { ackedMs, deletedMs, deletingMs } = await writeAndKill(directory, said.ackedMs + 1, random(state) * workMsMax)
+        said = {
+          ackedMs: Math.max(said.ackedMs, ackedMs),
+          deletedMs: Math.max(said.deletedMs, deletedMs),
+          deletingMs: Math.max(said.deletingMs, deletingMs),
+        }
+        await check(directory, said)
       }
+      for (const block of blocksOfSnapshots(directory)) expect(verifyBlock(block)).toEqual([])
       expect(readdirSync(directory).length).toBeGreaterThan(3)
       const { stdout } = await run('promtool', ['tsdb', 'dump', '--match={i="3"}', directory], { maxBuffer: 2 ** 28 })
-      expect(stdout.trim().split('\n').length).toBeGreaterThan(ackedMs)
+      expect(stdout.trim().split('\n').length).toBeGreaterThan(said.ackedMs)
     } catch (error) {
       throw new Error(`seed ${seed}: ${String(error)}`, { cause: error })
     } finally {

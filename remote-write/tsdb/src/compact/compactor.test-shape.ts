@@ -1,3 +1,8 @@
 /** What the processes of compactor.crash.test.ts and it itself know. */
 export const crashChunkRangeMs = 2000
 export const crashSeries = 5
+/** One more series of this name has the same samples, of which all but the newest are deleted now and then. */
+export const crashDeletedName = 'd'
+/** What the writer says before and after it deletes everything up to a time. */
+export const crashDeleting = 'deleting'
+export const crashDeleted = 'deleted'

@@ -11,6 +11,7 @@ import { BlockShelf } from '../select/block-shelf.ts'
 import { HeadReader } from '../select/head-reader.ts'
 import { MergedQueryable } from '../select/merged-queryable.ts'
 import { RecordBuilder } from '../wal/record-builder.ts'
+import { histogramOf } from '../wal/wal.test-histograms.ts'
 import { openStore } from '../store.ts'
 import type { Store } from '../store.ts'
 
@@ -26,7 +27,14 @@ afterEach(async () => {
   rmSync(directory, { recursive: true, force: true })
 })
 
-function open(options: { retentionMs?: number; retentionBytesMax?: number; lines?: string[] } = {}): void {
+function open(
+  options: {
+    retentionMs?: number
+    retentionBytesMax?: number
+    mayCutLog?: (directory: string, segment: number) => boolean
+    lines?: string[]
+  } = {},
+): void {
   const { lines, ...rest } = options
   const log = lines === undefined ? silentLogger : createLogger({ level: 'info', format: 'logfmt', write: (line) => void lines.push(line) })
   store = openStore({
@@ -143,8 +151,31 @@ test('the log is cut down to a checkpoint, and a start has all of it again', asy
   expect(read()).toEqual({ '1': seconds(0, 201), '2': seconds(0, 201), é: seconds(0, 201) })
 })
 
+test('a log that somebody still reads is not cut down, and is when he has read it', async () => {
+  const asked: number[] = []
+  let isRead = false
+  open({
+    mayCutLog(path, segment) {
+      expect(path).toBe(join(directory, 'wal'))
+      asked.push(segment)
+      return isRead || segment < 3
+    },
+  })
+  const list = (): boolean[] => ['00000000', 'checkpoint.00000001'].map((name) => existsSync(join(directory, 'wal', name)))
+  for (let second = 0; second < 120; second += 20) {
+    write(second, second + 20)
+    await store.compactor.run()
+  }
+  expect(new Set(asked)).toEqual(new Set([1, 2, 3]))
+  expect(list()).toEqual([true, false])
+  isRead = true
+  write(120, 140)
+  await store.compactor.run()
+  expect(list()).toEqual([false, true])
+})
+
 test.each([
-  ['deletions', 3, (builder: RecordBuilder) => builder.addTombstone(1, 0, 10), false],
+  ['histograms', 7, (builder: RecordBuilder) => builder.addHistogram(1, 0, histogramOf(false)), false],
   ['exemplars', 4, (builder: RecordBuilder) => builder.addExemplar(1, 0, 0, 0, ['trace', 'a']), true],
 ] as const)('a log with %s of a Prometheus, which are not read: cut down %#', async (_what, type, add, isCut) => {
   open()

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Logger } from '@narthex/service/logger'
 import type { BlockMeta } from '../block/block-meta.ts'
 import { makeUlid } from '../block/ulid.ts'
@@ -9,6 +10,7 @@ import type { BlockSet } from './block-set.ts'
 import { blockRanges, planCompaction } from './compaction-plan.ts'
 import type { PlannedBlock } from './compaction-plan.ts'
 import type { CheckpointRequest, CompactionAnswer, CompactionTask } from './compaction-protocol.ts'
+import { selectUploaded } from './uploaded-blocks.ts'
 
 /** The head is cut when it has this many ranges: samples half a range late are still taken. */
 const headRangesMax = 1.5
@@ -25,9 +27,15 @@ export interface CompactorOptions {
   readonly retention: Retention
   /** Bytes of the data directory that are not in blocks. */
   otherBytes(): number
+  /** Whether the disk has so much room that a block of this size may be written only to have fewer blocks. */
+  hasRoomFor?(bytes: number): boolean
   /** Begins a new segment of the log: all older ones may go into a checkpoint, of which the compactor says the rest. Undefined: the log stays. */
   beginCheckpoint(): Omit<CheckpointRequest, 'minTimeMs'> | undefined
+  /** A checkpoint stands for the log up to this segment. */
+  endCheckpoint(lastSegment: number): void
   readonly thread: { run(task: CompactionTask): Promise<CompactionAnswer>; end(): Promise<void> }
+  /** The sidecar's list of blocks that are uploaded; undefined: nobody uploads. */
+  readonly uploadedFile?: string
   readonly now: () => number
 }
 
@@ -66,7 +74,11 @@ export class Compactor {
   readonly #options: CompactorOptions
   readonly #ranges: readonly number[]
   #running: Promise<void> | undefined
+  /** What was begun here last. */
+  #queue: Promise<void> = Promise.resolve()
   #isStopping = false
+  #hasTriedInVain = false
+  #toldOfNoRoom = false
 
   constructor(options: CompactorOptions) {
     this.#options = options
@@ -79,19 +91,52 @@ export class Compactor {
 
   /** Does what there is to do; a run that is under way is the answer. Never rejects: failures are logged and tried again by the next run. */
   run(): Promise<void> {
-    this.#running ??= this.#run().finally(() => (this.#running = undefined))
+    this.#hasTriedInVain = false
+    this.#running ??= this.exclusive(() => this.#run())
+      // Only for a stop.
+      .catch(() => {})
+      .finally(() => (this.#running = undefined))
     return this.#running
+  }
+
+  /** Whether there is a range to be cut from the head. */
+  get isHeadCompactable(): boolean {
+    const { minTime, maxTime } = this.#options.head.memory
+    return maxTime - minTime > headRangesMax * this.#options.minRangeMs
+  }
+
+  /** To be called after commits: cuts the head as soon as it is time. What did not help is not tried again before the next `run`. */
+  offer(): void {
+    if (this.#running !== undefined || this.#hasTriedInVain || this.#isStopping || !this.isHeadCompactable) return
+    void this.run().then(() => (this.#hasTriedInVain = this.isHeadCompactable))
+  }
+
+  /** Does `work`, which may use the thread, while nothing else is done to the blocks: it waits for a run under way. Rejects after `stop`. */
+  exclusive<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#queue.then(async () => {
+      if (this.#isStopping) throw new Error(closingText)
+      try {
+        return await work()
+      } catch (cause) {
+        // Its thread was ended.
+        throw this.#isStopping ? new Error(closingText, { cause }) : cause
+      } finally {
+        await this.#options.thread.end()
+      }
+    })
+    this.#queue = done.then(ignore, ignore)
+    return done
   }
 
   /** Ends a run under way: a block that is not whole is left for the next start to delete. */
   async stop(): Promise<void> {
     this.#isStopping = true
     await this.#options.thread.end()
-    await this.#running
+    await this.#queue
   }
 
   async #run(): Promise<void> {
-    const { blocks, thread, log } = this.#options
+    const { blocks, log } = this.#options
     this.counts.triggered++
     try {
       await blocks.removeLeftovers()
@@ -101,20 +146,24 @@ export class Compactor {
     } catch (error) {
       this.counts.failed++
       log.error('Compaction failed', { err: error instanceof Error ? error.message : String(error) })
-    } finally {
-      await thread.end()
     }
   }
 
   /** Writes the oldest range of the head as a block and lets go of it; false if there is nothing to do or it failed. */
   async #cutHead(): Promise<boolean> {
     const { head, blocks, minRangeMs, now } = this.#options
-    const { minTime, maxTime } = head.memory
-    if (!(maxTime - minTime > headRangesMax * minRangeMs)) return false
+    const { minTime } = head.memory
+    if (!this.isHeadCompactable) return false
     const maxTimeMs = (Math.floor(minTime / minRangeMs) + 1) * minRangeMs
     // No sample may come any more into what is written.
     head.refuseBefore(maxTimeMs)
-    const request = { directory: blocks.directory, ulid: makeUlid(now()), minTimeMs: Math.floor(minTime), maxTimeMs }
+    const request = {
+      directory: blocks.directory,
+      ulid: makeUlid(now()),
+      minTimeMs: Math.floor(minTime),
+      maxTimeMs,
+      deletions: head.deletions.view,
+    }
     const descriptor = head.descriptor()
     let meta: BlockMeta | undefined
     try {
@@ -140,18 +189,26 @@ export class Compactor {
     this.counts.truncations++
     for (let next = 1; next !== 0;) {
       next = head.dropBefore(beforeMs, next, seriesPerSweep)
-      await new Promise((resolve) => setImmediate(resolve))
+      await nextTurn()
     }
+    head.deletions.forgetBefore(beforeMs)
+    while (!this.#isStopping && head.collectSeries()) await nextTurn()
+  }
+
+  /** All blocks, or those that are uploaded. */
+  #findMergeable(): readonly BlockMeta[] {
+    const { blocks, uploadedFile, log } = this.#options
+    const metas = blocks.blocks.map(({ meta }) => meta)
+    if (uploadedFile === undefined) return metas
+    return selectUploaded(metas, uploadedFile, (err) => log.warn('Blocks wait for their upload before they are compacted', { err }))
   }
 
   async #merge(): Promise<boolean> {
     const { blocks, now } = this.#options
-    const plan = planCompaction(
-      blocks.blocks.map(({ meta }) => toPlanned(meta)),
-      this.#ranges,
-    )
+    const plan = planCompaction(this.#findMergeable().map(toPlanned), this.#ranges)
     if (plan.length === 0) return false
     const ulids = plan.map(({ ulid }) => ulid)
+    if (!this.#hasRoomFor(ulids)) return false
     const answer = await this.#write(
       { kind: 'merge', request: { directory: blocks.directory, blocks: ulids, ulid: makeUlid(now()) } },
       ulids,
@@ -161,6 +218,17 @@ export class Compactor {
     this.counts.merges++
     if (answer.meta !== undefined) this.#tell('Blocks compacted', answer.meta)
     return true
+  }
+
+  /** A merge on a disk that is nearly full would take the room of what is received. Told once. */
+  #hasRoomFor(ulids: readonly string[]): boolean {
+    const { blocks, log, hasRoomFor } = this.#options
+    const sources = blocks.blocks.filter(({ meta }) => ulids.includes(meta.ulid))
+    const want = sources.reduce((sum, { bytes }) => sum + bytes, 0)
+    const hasRoom = hasRoomFor?.(want) ?? true
+    if (!hasRoom && !this.#toldOfNoRoom) log.warn('Blocks are not compacted for want of room on the disk', { blocks: ulids, want })
+    this.#toldOfNoRoom = !hasRoom
+    return hasRoom
   }
 
   /** What the head had before this time is in blocks: of the log's older segments what is newer becomes a checkpoint. */
@@ -176,6 +244,7 @@ export class Compactor {
       log.error('Creating checkpoint failed', { err: answer.reason })
     }
     if (answer.kind !== 'checkpointed' || answer.result === undefined) return
+    this.#options.endCheckpoint(answer.result.lastSegment)
     const { lastSegment, segments, bytesRead, bytesWritten, seconds } = answer.result
     log.info('WAL checkpoint complete', { last: lastSegment, segments, bytesRead, bytesWritten, duration: `${seconds.toFixed(3)}s` })
   }
@@ -222,6 +291,10 @@ export class Compactor {
     })
   }
 }
+
+const closingText = 'the storage is being closed'
+
+function ignore(): void {}
 
 function toPlanned({ ulid, minTime, maxTime, stats, compaction }: BlockMeta): PlannedBlock {
   const hints = compaction.hints ?? []

@@ -2,8 +2,11 @@ import { SampleColumns } from '@narthex/model/sample-columns'
 import { BlockWriter } from '../block/block-writer.ts'
 import type { BlockChunk } from '../block/block-writer.ts'
 import type { BlockMeta } from '../block/block-meta.ts'
+import { dropDeleted } from '../block/tombstones.ts'
 import { xorEncoding } from '../chunk/chunk-encoding.ts'
 import { encodeXorChunk } from '../chunk/xor-encoder.ts'
+import { deletedIntervalsOf } from '../head/deleted-intervals.ts'
+import type { DeletedIntervals } from '../head/deleted-intervals.ts'
 import { HeadMemory } from '../head/head-memory.ts'
 import type { HeadDescriptor } from '../head/head-memory.ts'
 import { LabelPairs } from '../head/label-pairs.ts'
@@ -22,6 +25,8 @@ export interface HeadBlockRequest {
   /** Samples of [minTimeMs, maxTimeMs) go into the block. */
   readonly minTimeMs: number
   readonly maxTimeMs: number
+  /** Samples that are left out. */
+  readonly deletions?: DeletedIntervals | undefined
 }
 
 /**
@@ -29,7 +34,7 @@ export interface HeadBlockRequest {
  * Runs in any thread, and holds up no append. Memory: 24 bytes for each series of the head, 12 to 20 for each symbol, and the block's index.
  */
 export async function writeHeadBlock(descriptor: HeadDescriptor, request: HeadBlockRequest): Promise<BlockMeta | undefined> {
-  const cut = new HeadCut(descriptor, request.minTimeMs, request.maxTimeMs - 1)
+  const cut = new HeadCut(descriptor, request.minTimeMs, request.maxTimeMs - 1, request.deletions)
   try {
     if (cut.seriesCount === 0) return undefined
     const writer = new BlockWriter(request.directory, request.ulid)
@@ -60,9 +65,10 @@ class HeadCut {
   readonly #pins: Pins
   readonly #minTimeMs: number
   readonly #maxTimeMs: number
+  readonly #deletions: DeletedIntervals | undefined
   #count = 0
 
-  constructor(descriptor: HeadDescriptor, minTimeMs: number, maxTimeMs: number) {
+  constructor(descriptor: HeadDescriptor, minTimeMs: number, maxTimeMs: number, deletions: DeletedIntervals | undefined) {
     const memory = new HeadMemory(descriptor)
     this.#symbols = new Symbols(memory)
     this.#pairs = new LabelPairs(memory)
@@ -71,6 +77,7 @@ class HeadCut {
     this.#chunks = new PinnedChunks(memory)
     this.#minTimeMs = minTimeMs
     this.#maxTimeMs = maxTimeMs
+    this.#deletions = deletions
     this.#pinner.hold()
     this.#pins = this.#pinner.pin(Uint32Array.from({ length: this.#pinner.seriesCount() }, (_, i) => i + 1))
     this.#keepThoseWithSamples()
@@ -116,18 +123,20 @@ class HeadCut {
         labels[length++] = ordinals.ordinal(this.#pairs.value(pair))
       })
       const chunks = this.#chunksOf(i)
-      // The range may begin in the middle of a chunk that has nothing in it.
+      // The range may begin in the middle of a chunk that has nothing in it, and all may be deleted.
       if (chunks.length > 0) writer.addSeries(labels.subarray(0, length), chunks)
     }
   }
 
-  /** Chunks as the head cut them; those that reach out of the range only with what is in it. */
+  /** Chunks as the head cut them; those that reach out of the range only with what is in it, all without what is deleted. */
   #chunksOf(i: number): BlockChunk[] {
     const { chunks, totals } = this.#pins
+    const deleted = this.#deletions === undefined ? undefined : deletedIntervalsOf(this.#deletions, this.#pins.refs[i]!)
     const written: BlockChunk[] = []
     for (let found = this.#chunks.find(chunks[i]!, totals[i]!, this.#minTimeMs, this.#maxTimeMs) - 1; found >= 0; found--) {
       samples.clear()
       this.#chunks.readFound(found, this.#minTimeMs, this.#maxTimeMs, samples)
+      if (deleted !== undefined) dropDeleted(deleted, samples, 0)
       const { length, times } = samples
       if (length === 0) continue
       const data = encodeXorChunk(samples, 0, length)

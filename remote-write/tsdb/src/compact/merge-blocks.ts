@@ -13,6 +13,8 @@ export interface MergeRequest {
   /** The blocks to merge, by name; also one alone, to be rid of what its tombstones delete. */
   readonly blocks: readonly string[]
   readonly ulid: string
+  /** The blocks are written anew only for that: as Prometheus does, the new one counts as one of level 1. */
+  readonly cleans?: boolean
 }
 
 /**
@@ -20,14 +22,23 @@ export interface MergeRequest {
  * left. Of samples with the same time that of the block named first stays. Throws a BlockError for a block that is damaged. Memory: 4 bytes for each
  * symbol and series of the blocks, one series' chunks, and the new block's index.
  */
-export async function mergeBlocks({ directory, blocks, ulid }: MergeRequest, cache: PageCache): Promise<BlockMeta | undefined> {
+export async function mergeBlocks(
+  { directory, blocks, ulid, cleans = false }: MergeRequest,
+  cache: PageCache,
+): Promise<BlockMeta | undefined> {
   const readers: BlockReader[] = []
   try {
     for (const block of blocks) readers.push(BlockReader.open(join(directory, block), cache))
     const writer = new BlockWriter(directory, ulid)
     try {
       writeAll(readers, writer)
-      if (writer.numSeries > 0) return await writer.finish(describe(readers.map(({ meta }) => meta)))
+      if (writer.numSeries > 0)
+        return await writer.finish(
+          describe(
+            readers.map(({ meta }) => meta),
+            cleans ? ulid : undefined,
+          ),
+        )
       await writer.discard()
       return undefined
     } catch (error) {
@@ -57,15 +68,15 @@ function writeAll(readers: readonly BlockReader[], writer: BlockWriter): void {
 }
 
 /** As Prometheus describes a block that was made of others: who finds both knows which to delete. */
-function describe(metas: readonly BlockMeta[]) {
+function describe(metas: readonly BlockMeta[], cleaned: string | undefined) {
   const sources = new Set(metas.flatMap(({ ulid, compaction }) => compaction.sources ?? [ulid]))
   const hints = metas[0]!.compaction.hints ?? []
   return {
     minTimeMs: Math.min(...metas.map(({ minTime }) => minTime)),
     maxTimeMs: Math.max(...metas.map(({ maxTime }) => maxTime)),
     compaction: {
-      level: Math.max(...metas.map(({ compaction }) => compaction.level)) + 1,
-      sources: [...sources].sort(),
+      level: cleaned !== undefined ? 1 : Math.max(...metas.map(({ compaction }) => compaction.level)) + 1,
+      sources: cleaned !== undefined ? [cleaned] : [...sources].sort(),
       parents: metas.map(({ ulid, minTime, maxTime }) => ({ ulid, minTime, maxTime })),
       ...(hints.length === 0 ? {} : { hints }),
     },

@@ -2,6 +2,7 @@
 export class HeadCounters {
   samplesAppended = 0
   seriesCreated = 0
+  seriesRemoved = 0
   seriesRefused = 0
   chunksCreated = 0
   chunksRemoved = 0

@@ -22,7 +22,7 @@ export const subTables = 256
 // Words of the control block. The first two make a sequence lock: they differ while a commit is being applied.
 export const committedAt = 0
 export const applyingAt = 1
-/** Series published: references 1…n. */
+/** Places for series that are published: references 1…n. */
 export const seriesCountAt = 2
 export const chunkCountAt = 3
 export const symbolCountAt = 4
@@ -32,9 +32,15 @@ export const firstNameAt = 6
 /** Starts at 1; goes up when chunks are retired. */
 export const epochAt = 7
 export const hashSeedAt = 8
+/** Goes up by two when a list of postings is written anew, and is odd meanwhile. */
+export const postingsVersionAt = 9
 /** Two doubles: oldest and newest time in the head, +Inf and -Inf when empty. */
 export const minTimeAt = 10
 export const maxTimeAt = 12
+/** Goes up when series, pairs or symbols are freed: what a reader knows of their numbers is out of date from its next query on. */
+export const freedAt = 14
+/** Series that are not freed. */
+export const liveSeriesAt = 15
 export const slotsAt = 16
 /** Directory of sub-tables: table region in units of 16 words << 5 | log2(slots). */
 export const symbolDirectoryAt = slotsAt + readerSlotsMax

@@ -118,6 +118,7 @@ describe('acceptance of samples', () => {
       memoryBytesMax: 2 ** 30,
       now: () => nowMs,
       log: {
+        forgetSeries: () => {},
         writeCommit: () => {
           if (isBroken) throw new Error('disk full')
         },

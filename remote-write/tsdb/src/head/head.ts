@@ -6,22 +6,39 @@ import type { AppendResult } from './append-result.ts'
 import { defaultChunkRangeMs } from './chunk-time.ts'
 import { HeadChunks } from './head-chunks.ts'
 import { HeadCounters } from './head-counters.ts'
-import { applyingAt, chunkCountAt, committedAt, HeadMemory, readerSlotsMax, seriesCountAt, slotsAt } from './head-memory.ts'
+import { HeadDeletions } from './head-deletions.ts'
+import {
+  applyingAt,
+  chunkCountAt,
+  committedAt,
+  HeadMemory,
+  liveSeriesAt,
+  pairCountAt,
+  readerSlotsMax,
+  seriesCountAt,
+  slotsAt,
+  symbolCountAt,
+} from './head-memory.ts'
 import type { HeadDescriptor } from './head-memory.ts'
 import { LabelPairs } from './label-pairs.ts'
 import { MetricMetadata } from './metric-metadata.ts'
 import { PendingSamples } from './pending-samples.ts'
 import * as pendingField from './pending-samples.ts'
+import { NewSeries } from './new-series.ts'
+import { SeriesCollector } from './series-collector.ts'
 import { SeriesCreator } from './series-creator.ts'
 import * as record from './series-record.ts'
 import { wordMask, wordShift } from './shared-arena.ts'
+import { oldestPinnedEpoch } from './shared-table.ts'
 import { symbolBytesMax, Symbols } from './symbols.ts'
 import { WireAliases } from './wire-aliases.ts'
 
 /** Where commits are made durable before they become visible. Throws if that failed; nothing of the commit may then be kept. */
 export interface CommitLog {
-  /** Series `firstRef`…`lastRef` are new since the last commit. */
-  writeCommit(head: Head, pending: PendingSamples, firstRef: number, lastRef: number): void
+  /** `newSeries` were made since the last commit that was written. */
+  writeCommit(head: Head, pending: PendingSamples, newSeries: Uint32Array): void
+  /** A series is no longer in the head; its reference may mean another one from the next commit on. */
+  forgetSeries(ref: number): void
 }
 
 export interface HeadOptions {
@@ -70,6 +87,10 @@ export class Head {
   readonly pairs: LabelPairs
   readonly counters = new HeadCounters()
   readonly metadata = new MetricMetadata()
+  /** What readers of the head have to leave out. */
+  readonly deletions = new HeadDeletions()
+  /** Called after each commit that has made samples visible. */
+  onCommit: (() => void) | undefined
   readonly #aliases: WireAliases
   readonly #creator: SeriesCreator
   readonly #chunks: HeadChunks
@@ -77,8 +98,10 @@ export class Head {
   readonly #now: () => number
   readonly #memoryBytesMax: number
   readonly #chunkRangeMs: number
+  readonly #collector: SeriesCollector
   #log: CommitLog | undefined
-  #loggedSeries = 0
+  /** Series that no commit has written to the log. */
+  readonly #newSeries = new NewSeries()
   #commit = 1
   readonly #slots = new Uint8Array(readerSlotsMax)
   #refusal = ''
@@ -96,9 +119,16 @@ export class Head {
   constructor(options: HeadOptions) {
     this.memory = HeadMemory.create(options.memoryBytesMax, randomInt(0x7fffffff))
     this.symbols = new Symbols(this.memory)
-    this.pairs = new LabelPairs(this.memory)
+    this.pairs = new LabelPairs(this.memory, this.symbols)
     this.#creator = new SeriesCreator(this.memory, this.symbols, this.pairs)
     this.#aliases = new WireAliases(options.wireAliasesMax ?? wireAliasesDefaultMax)
+    this.#collector = new SeriesCollector({
+      memory: this.memory,
+      pairs: this.pairs,
+      creator: this.#creator,
+      aliases: this.#aliases,
+      onFreed: (ref) => this.#log?.forgetSeries(ref),
+    })
     this.#now = options.now ?? Date.now
     this.#memoryBytesMax = options.memoryBytesMax
     this.#chunkRangeMs = options.chunkRangeMs ?? defaultChunkRangeMs
@@ -110,10 +140,10 @@ export class Head {
     this.memory.control[applyingAt] = this.#commit
   }
 
-  /** From now on commits go to `log`; with `logsAllSeries` also the series that are there already, in the next commit. */
-  startLogging(log: CommitLog, logsAllSeries: boolean): void {
+  /** From now on commits go to `log`, which knows the series that are there. */
+  startLogging(log: CommitLog): void {
     this.#log = log
-    this.#loggedSeries = logsAllSeries ? 0 : this.seriesCount
+    this.#newSeries.clear()
     this.#replaying = false
   }
 
@@ -128,8 +158,22 @@ export class Head {
     if (this.#pending.length === 0) this.#pendingMax = -1
   }
 
+  /** Series that are not freed. */
   get seriesCount(): number {
     return this.#creator.count
+  }
+
+  /** References are 1…`places`; those of freed series are used again. */
+  get places(): number {
+    return this.#creator.places
+  }
+
+  /**
+   * Goes up when series are freed, which is between two commits: whoever keeps references for longer asks for them again when it has, as an old
+   * one may mean another series.
+   */
+  get referenceVersion(): number {
+    return this.#collector.version
   }
 
   get usedBytes(): number {
@@ -138,7 +182,8 @@ export class Head {
 
   /** The series that these raw remote-write 1.0 label bytes meant before; 0 if they are not known. */
   refByWire(bytes: Uint8Array, start: number, end: number): number {
-    return this.#aliases.find(bytes, start, end)
+    const ref = this.#aliases.find(bytes, start, end)
+    return ref !== 0 && this.#collector.isRunning && this.#isFreed(ref) ? 0 : ref
   }
 
   rememberWire(bytes: Uint8Array, start: number, end: number, ref: number): void {
@@ -171,6 +216,7 @@ export class Head {
     const ref = this.#creator.create(symbols, pairCount)
     if (ref < 0) return this.#refuseSeries(this.#creator.refusal)
     this.counters.seriesCreated++
+    this.#newSeries.add(ref)
     return ref
   }
 
@@ -201,13 +247,14 @@ export class Head {
       this.counters.ceilingRefused++
       return memoryCeiling
     }
-    if (!(ref >= 1 && ref <= this.#creator.count)) return unknownSeries
+    if (!(ref >= 1 && ref <= this.#creator.places)) return unknownSeries
     const index = ref >>> record.seriesPerWindowShift
     const at = (ref & record.seriesPerWindowMask) << record.recordShift
     const words = this.#recordWords[index]!
     const doubles = this.#recordDoubles[index]!
     const lastTimeMs = doubles[at >>> 1]!
     if (!(timeMs > lastTimeMs && timeMs >= this.#minValidMs && timeMs <= this.#maxValidMs)) {
+      if (lastTimeMs === Infinity) return unknownSeries
       return this.#judge(timeMs, lastTimeMs, words[at + 2] === lowWord >>> 0 && words[at + 3] === highWord >>> 0)
     }
     const to = pending.length * pendingField.pendingWords
@@ -239,13 +286,11 @@ export class Head {
   commit(): void {
     const pending = this.#pending
     this.#aliases.forgetRequest()
-    if (pending.length === 0 && this.#loggedSeries === this.seriesCount) return
+    if (pending.length === 0 && this.#newSeries.length === 0) return
     try {
       if (!this.#chunks.ensure(pending.length)) throw new Error('cannot commit samples: no shared memory left for chunks')
-      if (this.#log !== undefined) {
-        this.#log.writeCommit(this, pending, this.#loggedSeries + 1, this.seriesCount)
-        this.#loggedSeries = this.seriesCount
-      }
+      this.#log?.writeCommit(this, pending, this.#newSeries.view())
+      this.#newSeries.clear()
     } catch (cause) {
       this.rollback()
       throw cause
@@ -256,6 +301,7 @@ export class Head {
     this.counters.samplesAppended += pending.length
     pending.clear()
     this.#pendingMax = -1
+    this.onCommit?.()
   }
 
   /** Forgets the samples since the last commit. */
@@ -295,14 +341,39 @@ export class Head {
    */
   dropBefore(cutoffMs: number, firstRef: number, count: number): number {
     if (this.#pending.length > 0) return firstRef
-    const end = Math.min(this.seriesCount + 1, firstRef + count)
+    const end = Math.min(this.places + 1, firstRef + count)
     this.#beginApply()
     for (let ref = firstRef; ref < end; ref++) this.#chunks.dropBefore(ref, cutoffMs)
     this.#publish()
     this.#chunks.reclaim()
-    if (end <= this.seriesCount) return end
+    if (end <= this.places) return end
     this.#chunks.endDropping()
     return 0
+  }
+
+  /**
+   * Frees series without a sample, a millisecond at a time: false when it is through. Their labels then make a new series, and their memory is used
+   * again when no reader can hold it. To be called between commits; throws if a series that is not in the log yet cannot be written to it.
+   */
+  collectSeries(): boolean {
+    if (this.#pending.length > 0) return true
+    this.commit()
+    const { freed } = this.#collector
+    const goesOn = this.#collector.step()
+    this.counters.seriesRemoved += this.#collector.freed - freed
+    this.memory.control[liveSeriesAt] = this.seriesCount
+    this.reclaim()
+    return goesOn
+  }
+
+  /** Makes memory that no reader can hold any more ready for use. */
+  reclaim(): void {
+    this.#chunks.reclaim()
+    const { control, symbols, pairs, postings, labels, series } = this.memory
+    const oldest = oldestPinnedEpoch(control)
+    for (const arena of [symbols, pairs, postings, labels]) arena.reclaim(oldest)
+    // Nothing is later than the last sample of a place without a series.
+    series.reclaim(oldest, (at) => (series.doubles[at >>> wordShift]![(at & wordMask) >>> 1] = Infinity))
   }
 
   /** The labels of a series, for messages; makes strings. */
@@ -337,8 +408,8 @@ export class Head {
     return {
       series: this.seriesCount,
       chunks: this.#chunks.count,
-      symbols: memory.control[4]!,
-      labelPairs: memory.control[5]!,
+      symbols: memory.control[symbolCountAt]!,
+      labelPairs: memory.control[pairCountAt]!,
       minTimeMs: memory.minTime,
       maxTimeMs: memory.maxTime,
       usedBytes: this.usedBytes,
@@ -353,6 +424,13 @@ export class Head {
         wireAliases: this.#aliases.usedBytes,
       },
     }
+  }
+
+  #isFreed(ref: number): boolean {
+    return (
+      this.#recordDoubles[ref >>> record.seriesPerWindowShift]![((ref & record.seriesPerWindowMask) << record.recordShift) >>> 1] ===
+      Infinity
+    )
   }
 
   #mayAddSeries(): boolean {
@@ -414,14 +492,15 @@ export class Head {
 
   #publish(): void {
     const { control } = this.memory
-    control[seriesCountAt] = this.seriesCount
+    control[seriesCountAt] = this.places
+    control[liveSeriesAt] = this.seriesCount
     control[chunkCountAt] = this.#chunks.count
     Atomics.store(control, committedAt, this.#commit)
     Atomics.notify(control, committedAt)
   }
 
   #restartCommitNumbers(): void {
-    for (let ref = 1; ref <= this.seriesCount; ref++) {
+    for (let ref = 1; ref <= this.places; ref++) {
       const words = this.#recordWords[ref >>> record.seriesPerWindowShift]!
       const at = (ref & record.seriesPerWindowMask) << record.recordShift
       words[at + record.lastCommitField] = 1

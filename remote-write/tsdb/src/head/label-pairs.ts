@@ -1,8 +1,9 @@
-import { firstNameAt, hashSeedAt, pairCountAt, pairDirectoryAt } from './head-memory.ts'
+import { firstNameAt, hashSeedAt, pairCountAt, pairDirectoryAt, postingsVersionAt } from './head-memory.ts'
 import type { HeadMemory } from './head-memory.ts'
 import { wordMask, wordShift } from './shared-arena.ts'
 import type { SharedArena } from './shared-arena.ts'
 import { mix32, SharedTable } from './shared-table.ts'
+import type { Symbols } from './symbols.ts'
 
 // A record of 8 words per distinct (name, value), and one per distinct name with value 0:
 //          0      1       2                3               4            5                    6                 7
@@ -19,13 +20,15 @@ const linkAtField = 6
 const firstRefField = 7
 
 // The first reference of a pair lies in its record (most pairs of a large head have one series only), the others in pieces of
-// ┌ references, ascending ┬ next piece ┐ whose sizes double from 4 to 256 words; unused places are 0.
+// ┌ references ┬ next piece ┐ whose sizes double from 4 to 256 words; unused places are 0.
 const firstPieceWords = 4
 const pieceWordsMax = 256
+const rewriteWaitMs = 1
 
 /**
- * The label pairs with the references of their series. Lists grow at their end only, so a reader that pinned a series count
- * finds every reference up to it and stops at the first that is 0 or above.
+ * The label pairs with the references of their series. A list grows at its end, mostly by a reference above all others; those of series
+ * whose place was used before are not. Freed series go when the whole list is written anew: the version of the postings is odd meanwhile, and
+ * a reader whose list was of two versions reads it again.
  */
 export class LabelPairs {
   readonly #pairs: SharedArena
@@ -38,8 +41,13 @@ export class LabelPairs {
   readonly #isSame = (pair: number): boolean => this.name(pair) === this.#name && this.value(pair) === this.#value
   /** Writer only: the newest label name. */
   #lastName = 0
+  /** Writer only: a list that is written anew. */
+  #rewritten = new Uint32Array(1024)
+  readonly #symbols: Symbols | undefined
 
-  constructor(memory: HeadMemory) {
+  /** `symbols`: for the writer, which counts their uses. */
+  constructor(memory: HeadMemory, symbols?: Symbols) {
+    this.#symbols = symbols
     this.#pairs = memory.pairs
     this.#postings = memory.postings
     this.#control = memory.control
@@ -71,7 +79,7 @@ export class LabelPairs {
     return pair
   }
 
-  /** Writer: adds a reference above all earlier ones. The caller made sure of `postingsWordsMax` words. */
+  /** Writer: adds a reference. The caller made sure of `postingsWordsMax` words. */
   addPosting(pair: number, ref: number): void {
     const next = this.#get(pair, lastField)
     const linkAt = this.#get(pair, linkAtField)
@@ -114,49 +122,156 @@ export class LabelPairs {
     return this.#get(record, nextField)
   }
 
-  /** Writes the references ≤ refMax of a pair into `into` from `at` on (which must have room for them) and gives the end. */
-  readPostings(pair: number, refMax: number, into: Uint32Array, at: number): number {
-    if (!this.hasPostings(pair, refMax)) return at
-    let end = at
-    into[end++] = this.#get(pair, firstRefField)
-    let pieceWords = firstPieceWords
-    for (let piece = this.#get(pair, firstField); piece !== 0; pieceWords = Math.min(pieceWordsMax, pieceWords * 2)) {
-      const words = this.#postings.window(piece >>> wordShift)
-      const start = piece & wordMask
-      const link = start + pieceWords - 1
-      for (let i = start; i < link; i++) {
-        const ref = words[i]!
-        if (ref === 0 || ref > refMax) return end
-        into[end++] = ref
-      }
-      piece = words[link]!
+  /** The references ≤ refMax of a pair, ascending. */
+  postings(pair: number, refMax: number): Uint32Array {
+    for (;;) {
+      const version = this.#settledVersion()
+      const room = this.#get(pair, countField)
+      const refs = new Uint32Array(room)
+      const length = this.#read(pair, refMax, refs)
+      if (this.#isVersion(version) && length <= room) return sortIfNeeded(refs.subarray(0, length))
     }
-    return end
   }
 
   /** Sets the bits of the references ≤ refMax of a pair. */
   markPostings(pair: number, refMax: number, bits: Uint32Array): void {
-    if (!this.hasPostings(pair, refMax)) return
-    const first = this.#get(pair, firstRefField)
-    bits[first >>> 5]! |= 1 << (first & 31)
-    let pieceWords = firstPieceWords
-    for (let piece = this.#get(pair, firstField); piece !== 0; pieceWords = Math.min(pieceWordsMax, pieceWords * 2)) {
-      const words = this.#postings.window(piece >>> wordShift)
-      const start = piece & wordMask
-      const link = start + pieceWords - 1
-      for (let i = start; i < link; i++) {
-        const ref = words[i]!
-        if (ref === 0 || ref > refMax) return
-        bits[ref >>> 5]! |= 1 << (ref & 31)
-      }
-      piece = words[link]!
+    for (;;) {
+      const version = this.#settledVersion()
+      this.#mark(pair, refMax, bits)
+      // What a torn list had too much are series that were freed: they have no samples.
+      if (this.#isVersion(version)) return
     }
   }
 
   /** Whether a pair has a published series. */
   hasPostings(pair: number, refMax: number): boolean {
     const ref = this.#get(pair, firstRefField)
-    return ref !== 0 && ref <= refMax
+    if (ref === 0) return false
+    // In a list with places used again, a lower one may follow.
+    return ref <= refMax || (this.#get(pair, firstField) !== 0 && this.postings(pair, refMax).length > 0)
+  }
+
+  /**
+   * Writer: writes a pair's list anew, ascending, without the references whose bit is set; readers of `epoch` and older ones may still read the
+   * old one. Gives how many are left, -1 if there is no memory for the new list: the old one stays then.
+   */
+  removePostings(pair: number, removed: Uint32Array, epoch: number): number {
+    const count = this.#get(pair, countField)
+    if (count > this.#rewritten.length) this.#rewritten = new Uint32Array(2 * count)
+    const refs = this.#rewritten
+    this.#read(pair, 0xffffffff, refs)
+    let kept = 0
+    for (let i = 0; i < count; i++) {
+      const ref = refs[i]!
+      if ((removed[ref >>> 5]! & (1 << (ref & 31))) === 0) refs[kept++] = ref
+    }
+    if (kept === count) return kept
+    // The sizes of pieces are 4 to 256 words, so they take up to a third more than their references, and a window's end is lost.
+    if (kept > 1 && !this.#postings.ensure(2 * kept + pieceWordsMax)) return -1
+    sortIfNeeded(refs.subarray(0, kept))
+    const oldPiece = this.#get(pair, firstField)
+    Atomics.add(this.#control, postingsVersionAt, 1)
+    for (const field of [firstField, lastField, countField, linkAtField, firstRefField]) this.#set(pair, field, 0)
+    for (let i = 0; i < kept; i++) this.addPosting(pair, refs[i]!)
+    Atomics.add(this.#control, postingsVersionAt, 1)
+    Atomics.notify(this.#control, postingsVersionAt)
+    this.#freePieces(oldPiece, epoch)
+    return kept
+  }
+
+  /** Writer: lets go of a pair without references. Its name's list of values still leads to it until `unlinkValues`. */
+  removePair(pair: number, epoch: number): void {
+    const name = this.name(pair)
+    const value = this.value(pair)
+    this.#table.remove(this.#hash(name, value), pair)
+    this.#control[pairCountAt]!--
+    this.#symbols?.removeUse(name, epoch)
+    this.#symbols?.removeUse(value, epoch)
+  }
+
+  /**
+   * Writer: takes the pairs whose bit is set out of a name's list of values, for up to `limit` values from behind `previous` on (0 = the first);
+   * gives the one to go on behind, -1 at the end. `epoch` as for `removePair`.
+   */
+  unlinkValues(nameRecord: number, removed: Uint32Array, previous: number, limit: number, epoch: number): number {
+    let kept = previous
+    for (let i = 0; i < limit; i++) {
+      const pair = kept === 0 ? this.#get(nameRecord, firstField) : this.#get(kept, nextField)
+      if (pair === 0) return -1
+      if ((removed[pair >>> 5]! & (1 << (pair & 31))) === 0) {
+        kept = pair
+        continue
+      }
+      const next = this.#get(pair, nextField)
+      if (kept === 0) this.#set(nameRecord, firstField, next)
+      else this.#set(kept, nextField, next)
+      if (next === 0) this.#set(nameRecord, lastField, kept)
+      this.#set(nameRecord, countField, this.#get(nameRecord, countField) - 1)
+      this.#pairs.free(pair << pairShift, 1 << pairShift, epoch)
+    }
+    return kept
+  }
+
+  /** Writes up to as many references ≤ refMax as there is room for, in the list's order; gives how many there are. */
+  #read(pair: number, refMax: number, into: Uint32Array): number {
+    let length = 0
+    const first = this.#get(pair, firstRefField)
+    if (first === 0) return 0
+    if (first <= refMax) into[length++] = first
+    let pieceWords = firstPieceWords
+    for (let piece = this.#get(pair, firstField); piece !== 0; pieceWords = Math.min(pieceWordsMax, pieceWords * 2)) {
+      const words = this.#postings.window(piece >>> wordShift)
+      const start = piece & wordMask
+      const link = start + pieceWords - 1
+      for (let i = start; i < link; i++) {
+        const ref = words[i]!
+        if (ref === 0) return length
+        if (ref <= refMax) into[length++] = ref
+      }
+      piece = words[link]!
+    }
+    return length
+  }
+
+  #mark(pair: number, refMax: number, bits: Uint32Array): void {
+    const first = this.#get(pair, firstRefField)
+    if (first === 0) return
+    if (first <= refMax) bits[first >>> 5]! |= 1 << (first & 31)
+    let pieceWords = firstPieceWords
+    for (let piece = this.#get(pair, firstField); piece !== 0; pieceWords = Math.min(pieceWordsMax, pieceWords * 2)) {
+      const words = this.#postings.window(piece >>> wordShift)
+      const start = piece & wordMask
+      const link = start + pieceWords - 1
+      for (let i = start; i < link; i++) {
+        const ref = words[i]!
+        if (ref === 0) return
+        if (ref <= refMax) bits[ref >>> 5]! |= 1 << (ref & 31)
+      }
+      piece = words[link]!
+    }
+  }
+
+  #freePieces(first: number, epoch: number): void {
+    let words = firstPieceWords
+    for (let piece = first; piece !== 0; words = Math.min(pieceWordsMax, words * 2)) {
+      const next = this.#postings.words[piece >>> wordShift]![(piece & wordMask) + words - 1]!
+      this.#postings.free(piece, words, epoch)
+      piece = next
+    }
+  }
+
+  /** Waits while a list is being written anew. */
+  #settledVersion(): number {
+    for (;;) {
+      const version = Atomics.load(this.#control, postingsVersionAt)
+      if ((version & 1) === 0) return version
+      Atomics.wait(this.#control, postingsVersionAt, version, rewriteWaitMs)
+    }
+  }
+
+  /** The addition of nothing keeps the reads before it in front of it on every processor. */
+  #isVersion(version: number): boolean {
+    return Atomics.add(this.#control, postingsVersionAt, 0) === version
   }
 
   #internName(name: number): number {
@@ -175,7 +290,10 @@ export class LabelPairs {
     const pair = this.#pairs.allocate(1 << pairShift, 1 << pairShift) >>> pairShift
     this.#set(pair, nameField, name)
     this.#set(pair, valueField, value)
-    return this.#table.add(this.#hash(name, value), pair) ? pair : 0
+    if (!this.#table.add(this.#hash(name, value), pair)) return 0
+    this.#symbols?.addUse(name)
+    if (value !== 0) this.#symbols?.addUse(value)
+    return pair
   }
 
   #addPiece(pair: number, linkAt: number, ref: number): void {
@@ -213,6 +331,11 @@ export class LabelPairs {
     const at = pair << pairShift
     this.#pairs.words[at >>> wordShift]![(at & wordMask) + field] = value
   }
+}
+
+function sortIfNeeded(refs: Uint32Array): Uint32Array {
+  for (let i = 1; i < refs.length; i++) if (refs[i]! < refs[i - 1]!) return refs.sort()
+  return refs
 }
 
 /** Words that one more reference of each of `pairs` pairs can take. */

@@ -18,6 +18,9 @@ export class SeriesCreator {
   readonly #pairs: LabelPairs
   readonly #table = new SeriesTable()
   readonly #seed = randomInt(0x7fffffff)
+  /** Places for series in use or used before: references 1…n. */
+  places = 0
+  /** Series that were not forgotten. */
   count = 0
   refusal = ''
   // The label set asked for: pair ids in the order given, without empty values.
@@ -86,8 +89,23 @@ export class SeriesCreator {
     const at = series.allocate(record.recordWords, record.recordWords)
     series.words[at >>> wordShift]![(at & wordMask) + record.labelsField] = list
     series.doubles[at >>> wordShift]![(at & wordMask) >>> 1] = -Infinity
+    const ref = at >>> record.recordShift
     this.count++
-    return at >>> record.recordShift
+    this.places = Math.max(this.places, ref)
+    return ref
+  }
+
+  /** From here on its labels do not find a series; the caller sees to its memory. */
+  forget(ref: number): void {
+    const { series, labels } = this.#memory
+    const words = series.words[ref >>> record.seriesPerWindowShift]!
+    const list = words[((ref & record.seriesPerWindowMask) << record.recordShift) + record.labelsField]!
+    const listWords = labels.words[list >>> wordShift]!
+    const at = list & wordMask
+    let hash = 0
+    for (let i = 1; i <= listWords[at]!; i++) hash = (hash + mix32(listWords[at + i]! ^ this.#seed)) | 0
+    this.#table.remove(hash >>> 0, ref)
+    this.count--
   }
 
   /** Interns the pairs; false if that is refused. */

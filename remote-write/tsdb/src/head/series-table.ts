@@ -1,5 +1,7 @@
 const subTables = 256
 const firstSlotsLog = 4
+/** In the place of a reference that was removed: a probe goes on behind it. */
+const removedRef = 0xffffffff
 
 /**
  * Finds a series by the hash of its label pairs: 256 sub-tables of slots ┌ hash ┬ reference ┐, each doubled alone (a million
@@ -7,7 +9,9 @@ const firstSlotsLog = 4
  */
 export class SeriesTable {
   readonly #tables: Uint32Array[] = []
+  /** Slots in use by sub-table, and those of them whose reference was removed. */
   readonly #counts = new Uint32Array(subTables)
+  readonly #removed = new Uint32Array(subTables)
   #slots = subTables << firstSlotsLog
 
   constructor() {
@@ -25,7 +29,7 @@ export class SeriesTable {
     for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
       const ref = table[2 * slot + 1]!
       if (ref === 0) return 0
-      if (table[2 * slot] === hash && isSame(ref)) return ref
+      if (table[2 * slot] === hash && ref !== removedRef && isSame(ref)) return ref
     }
   }
 
@@ -33,14 +37,39 @@ export class SeriesTable {
     const sub = hash >>> 24
     let table = this.#tables[sub]!
     if ((this.#counts[sub]! + 1) * 8 > table.length * 3) {
-      const larger = new Uint32Array(table.length * 2)
-      for (let i = 0; i < table.length; i += 2) if (table[i + 1] !== 0) put(larger, table[i]!, table[i + 1]!)
-      this.#slots += table.length / 2
-      table = larger
-      this.#tables[sub] = larger
+      table = this.#rebuild(sub, table)
     }
     put(table, hash, ref)
     this.#counts[sub]!++
+  }
+
+  /** Takes out a reference that is in the table. */
+  remove(hash: number, ref: number): void {
+    const sub = hash >>> 24
+    const table = this.#tables[sub]!
+    const mask = (table.length >>> 1) - 1
+    let slot = hash & mask
+    while (table[2 * slot + 1] !== ref) {
+      if (table[2 * slot + 1] === 0) throw new Error(`cannot remove series ${ref} from the table: it is not there`)
+      slot = (slot + 1) & mask
+    }
+    table[2 * slot + 1] = removedRef
+    this.#removed[sub]!++
+  }
+
+  /** Without what was removed; twice as large if that alone does not make room. */
+  #rebuild(sub: number, table: Uint32Array): Uint32Array {
+    const left = this.#counts[sub]! - this.#removed[sub]!
+    const length = (left + 1) * 16 > table.length * 3 ? table.length * 2 : table.length
+    const rebuilt = new Uint32Array(length)
+    for (let i = 0; i < table.length; i += 2) {
+      if (table[i + 1] !== 0 && table[i + 1] !== removedRef) put(rebuilt, table[i]!, table[i + 1]!)
+    }
+    this.#slots += (length - table.length) / 2
+    this.#tables[sub] = rebuilt
+    this.#counts[sub] = left
+    this.#removed[sub] = 0
+    return rebuilt
   }
 }
 

@@ -1,3 +1,5 @@
+import { FreedWords } from './freed-words.ts'
+
 /** One window: what a single typed array covers. No record, list or piece crosses the end of a window. */
 export const windowBytes = 4 * 1024 * 1024
 export const wordsPerWindow = windowBytes / 4
@@ -23,12 +25,14 @@ export class SharedArena {
   readonly words: Uint32Array[] = []
   readonly doubles: Float64Array[] = []
   readonly bytes: Uint8Array[] = []
-  /** Writer only: words given out. Word 0 is never given out, so that 0 can mean "none". */
+  /** Writer only: words given out, freed ones included. Word 0 is never given out, so that 0 can mean "none". */
   usedWords = 16
   // Writer only: memory given back, the region small allocations come from and those after it (start and end by turns).
   #scrapAt = 0
   #scrapEnd = 0
   readonly #scraps: number[] = []
+  /** Writer only: what was freed. */
+  readonly #freed = new FreedWords()
 
   constructor(buffer: SharedArrayBuffer) {
     this.buffer = buffer
@@ -91,6 +95,8 @@ export class SharedArena {
    * The caller has made sure of the memory by `ensure`; without it this throws.
    */
   allocate(count: number, alignment = 1): number {
+    const freed = this.#freed.take(count, alignment)
+    if (freed !== 0) return freed
     if (count <= scrapWordsMax && this.#scrapEnd > 0) {
       const scrap = this.#takeScrap(count, alignment)
       if (scrap !== 0) return scrap
@@ -112,6 +118,22 @@ export class SharedArena {
     if (this.#scrapEnd === 0) this.#nextScrap()
   }
 
+  /**
+   * Writer: gives back an allocation of `count` words that readers of `epoch` and older ones may still read. It is used again, for one of the
+   * same size and alignment, after a `reclaim`.
+   */
+  free(at: number, count: number, epoch: number): void {
+    this.#freed.add(at, count, epoch)
+  }
+
+  /** Writer: no reader holds an epoch before `oldestEpoch` any more. `onReady` is told of what may be used again, which is cleared. */
+  reclaim(oldestEpoch: number, onReady?: (at: number) => void): void {
+    this.#freed.reclaim(oldestEpoch, (at, count) => {
+      this.words[at >>> wordShift]!.fill(0, at & wordMask, (at & wordMask) + count)
+      onReady?.(at)
+    })
+  }
+
   #takeScrap(count: number, alignment: number): number {
     const at = ((this.#scrapAt + alignment - 1) & ~(alignment - 1)) >>> 0
     if (at + count <= this.#scrapEnd) {
@@ -129,6 +151,6 @@ export class SharedArena {
   }
 
   get usedBytes(): number {
-    return this.usedWords * 4
+    return (this.usedWords - this.#freed.words) * 4
   }
 }

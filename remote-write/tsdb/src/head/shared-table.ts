@@ -5,6 +5,8 @@ import type { SharedArena } from './shared-arena.ts'
 // A sub-table starts with 16 slots and doubles at 3/4; its region must fit into one window.
 const firstSlotsLog = 4
 const regionUnitShift = 4
+/** In the place of an id that was removed: a probe goes on behind it. */
+const removedId = 0xffffffff
 
 /** Spreads all bits of a 32-bit number over all bits. */
 export function mix32(value: number): number {
@@ -24,8 +26,9 @@ export class SharedTable {
   readonly #control: Int32Array
   readonly #directoryAt: number
   readonly #arena: SharedArena
-  // Writer only.
+  // Writer only: slots in use by sub-table, and those of them whose id was removed.
   readonly #counts = new Uint32Array(subTables)
+  readonly #removed = new Uint32Array(subTables)
   #retired: { readonly region: number; readonly slotsLog: number; readonly epoch: number }[] = []
 
   constructor(control: Int32Array, directoryAt: number, arena: SharedArena) {
@@ -45,7 +48,7 @@ export class SharedTable {
     for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
       const id = words[base + 2 * slot + 1]!
       if (id === 0) return 0
-      if (words[base + 2 * slot] === hash && isSame(id)) return id
+      if (words[base + 2 * slot] === hash && id !== removedId && isSame(id)) return id
     }
   }
 
@@ -63,8 +66,27 @@ export class SharedTable {
     return true
   }
 
+  /** Writer: takes out an id that is in the table. */
+  remove(hash: number, id: number): void {
+    const sub = hash >>> 24
+    const entry = this.#control[this.#directoryAt + sub]!
+    const region = (entry >>> 5) << regionUnitShift
+    const words = this.#arena.words[region >>> wordShift]!
+    const base = region & wordMask
+    const mask = (1 << (entry & 31)) - 1
+    let slot = hash & mask
+    while (words[base + 2 * slot + 1] !== id) {
+      if (words[base + 2 * slot + 1] === 0) throw new Error(`cannot remove id ${id} from the table: it is not there`)
+      slot = (slot + 1) & mask
+    }
+    words[base + 2 * slot + 1] = removedId
+    this.#removed[sub]!++
+  }
+
   #enlarge(sub: number, entry: number): number {
-    const slotsLog = entry === 0 ? firstSlotsLog : (entry & 31) + 1
+    // Where many ids were removed the rest finds room in a new region of the same size.
+    const left = this.#counts[sub]! - this.#removed[sub]!
+    const slotsLog = entry === 0 ? firstSlotsLog : (entry & 31) + ((left + 1) * 8 > 3 << (entry & 31) ? 1 : 0)
     if (!this.#arena.ensure(2 << slotsLog)) return 0
     const region = this.#arena.allocate(2 << slotsLog, 1 << regionUnitShift)
     const words = this.#arena.words[region >>> wordShift]!
@@ -76,10 +98,14 @@ export class SharedTable {
       const oldBase = oldRegion & wordMask
       for (let slot = 0; slot < 1 << (entry & 31); slot++) {
         const id = old[oldBase + 2 * slot + 1]!
-        if (id !== 0) put(words, base, mask, old[oldBase + 2 * slot]!, id)
+        if (id !== 0 && id !== removedId) put(words, base, mask, old[oldBase + 2 * slot]!, id)
       }
+      this.#counts[sub] = left
+      this.#removed[sub] = 0
+      const epoch = this.#control[epochAt]!
       // The epoch goes up after the new directory entry is out: who pinned a later one cannot be in the old region.
-      this.#retired.push({ region: oldRegion, slotsLog: entry & 31, epoch: this.#control[epochAt]! })
+      if (slotsLog === (entry & 31)) this.#arena.free(oldRegion, 2 << slotsLog, epoch)
+      else this.#retired.push({ region: oldRegion, slotsLog: entry & 31, epoch })
     }
     const replaced = ((region >>> regionUnitShift) << 5) | slotsLog
     Atomics.store(this.#control, this.#directoryAt + sub, replaced)

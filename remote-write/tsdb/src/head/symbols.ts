@@ -7,6 +7,11 @@ import { mix32, SharedTable } from './shared-table.ts'
 /** A longer label name or value is refused: it would not fit beside others into a 4 MiB window. */
 export const symbolBytesMax = 1024 * 1024
 
+// The first word of a symbol: ┌ pairs that use it 11 │ length in bytes 21 ┐. More uses than fit are not counted: such a symbol stays for good.
+const lengthBits = 21
+const lengthMask = (1 << lengthBits) - 1
+const usesMax = 0x7ff
+
 /** The text of every label name and value, once. A symbol's id is the word index of its bytes; 0 is no symbol. */
 export class Symbols {
   readonly #arena: SharedArena
@@ -38,8 +43,27 @@ export class Symbols {
     return known !== 0 ? known : this.#add(hash, bytes, start, end)
   }
 
+  /** Writer: one more pair has it. */
+  addUse(id: number): void {
+    const words = this.#arena.words[id >>> wordShift]!
+    if (words[id & wordMask]! >>> lengthBits < usesMax) words[id & wordMask]! += 1 << lengthBits
+  }
+
+  /** Writer: one pair less has it. The last one takes it out of the table; readers of `epoch` and older ones may still read it. */
+  removeUse(id: number, epoch: number): void {
+    const words = this.#arena.words[id >>> wordShift]!
+    const uses = words[id & wordMask]! >>> lengthBits
+    if (uses === usesMax) return
+    words[id & wordMask]! -= 1 << lengthBits
+    if (uses > 1) return
+    const bytes = this.bytes(id)
+    this.#table.remove(hashBytes(bytes, 0, bytes.length, this.#seed), id)
+    this.#control[symbolCountAt]!--
+    this.#arena.free(id, wordsFor(bytes.length), epoch)
+  }
+
   length(id: number): number {
-    return this.#arena.window(id >>> wordShift)[id & wordMask]!
+    return this.#arena.window(id >>> wordShift)[id & wordMask]! & lengthMask
   }
 
   /** The bytes of a symbol, in place; not to be written. */
@@ -92,7 +116,7 @@ export class Symbols {
 
   #equals(id: number): boolean {
     const length = this.#length
-    if (this.#arena.window(id >>> wordShift)[id & wordMask] !== length) return false
+    if ((this.#arena.window(id >>> wordShift)[id & wordMask]! & lengthMask) !== length) return false
     const stored = this.#arena.bytes[id >>> wordShift]!
     const offset = ((id & wordMask) + 1) * 4
     const bytes = this.#bytes
@@ -104,7 +128,7 @@ export class Symbols {
   #add(hash: number, bytes: Uint8Array, start: number, end: number): number {
     const length = end - start
     if (length > symbolBytesMax) return 0
-    const words = 1 + Math.ceil(length / 4)
+    const words = wordsFor(length)
     if (!this.#arena.ensure(words)) return 0
     const id = this.#arena.allocate(words)
     this.#arena.words[id >>> wordShift]![id & wordMask] = length
@@ -113,6 +137,10 @@ export class Symbols {
     this.#control[symbolCountAt]!++
     return id
   }
+}
+
+function wordsFor(length: number): number {
+  return 1 + Math.ceil(length / 4)
 }
 
 // FNV-1a's step with a secret start, then a full mix: names and values are short, and tables compare the bytes anyway.

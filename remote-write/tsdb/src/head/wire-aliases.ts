@@ -31,6 +31,8 @@ export class WireAliases {
   #entries = 0
   #slots = 0
   #expected = 1
+  /** Entries without a reference that the running `forget` met. */
+  #forgotten = 0
   resets = 0
   readonly #secrets = new Int32Array(9)
   #bytes: Uint8Array | undefined
@@ -67,15 +69,16 @@ export class WireAliases {
         return segment[at + 3]!
       }
     }
-    return this.#probe()
+    const found = this.#probe()
+    return found === 0 ? 0 : this.#refAt(found)
   }
 
   remember(bytes: Uint8Array, start: number, end: number, ref: number): void {
     // Hashed again: a caller may have put other bytes into the same buffer since it asked.
     this.#hash(bytes, start, end)
-    if (this.#probe() !== 0) {
-      this.#segments[(this.#expected - 1) >>> entriesPerSegmentShift]![((this.#expected - 1) & (entriesPerSegment - 1)) * entryWords + 3] =
-        ref
+    const known = this.#probe()
+    if (known !== 0) {
+      this.#segments[known >>> entriesPerSegmentShift]![(known & (entriesPerSegment - 1)) * entryWords + 3] = ref
       return
     }
     if (this.#entries >= this.#entriesMax) {
@@ -105,6 +108,30 @@ export class WireAliases {
     this.#view = noView
   }
 
+  /**
+   * Forgets the references whose bit is set, among `count` entries from `first` on; gives the entry to go on with, 0 at the end. When most entries
+   * have no reference left the table is emptied.
+   */
+  forget(removed: Uint32Array, first: number, count: number): number {
+    if (first <= 1) this.#forgotten = 0
+    const end = Math.min(this.#entries + 1, Math.max(1, first) + count)
+    for (let entry = Math.max(1, first); entry < end; entry++) {
+      const segment = this.#segments[entry >>> entriesPerSegmentShift]!
+      const at = (entry & (entriesPerSegment - 1)) * entryWords + 3
+      const ref = segment[at]!
+      if (ref !== 0 && (removed[ref >>> 5]! & (1 << (ref & 31))) !== 0) segment[at] = 0
+      if (segment[at] === 0) this.#forgotten++
+    }
+    if (end <= this.#entries) return end
+    if (this.#forgotten > this.#entries / 4) this.#empty()
+    return 0
+  }
+
+  #refAt(entry: number): number {
+    return this.#segments[entry >>> entriesPerSegmentShift]![(entry & (entriesPerSegment - 1)) * entryWords + 3]!
+  }
+
+  /** The entry of the bytes that were hashed last, 0 if there is none. */
   #probe(): number {
     const a = this.#laneA
     const table = this.#tables[a >>> 26]!
@@ -116,7 +143,7 @@ export class WireAliases {
       const at = (entry & (entriesPerSegment - 1)) * entryWords
       if (segment[at] === a && segment[at + 1] === this.#laneB && segment[at + 2] === this.#laneC) {
         this.#expected = entry + 1
-        return segment[at + 3]!
+        return entry
       }
     }
   }

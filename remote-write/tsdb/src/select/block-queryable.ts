@@ -1,29 +1,50 @@
 import type { Labels } from '@narthex/model/labels'
 import type { Matcher } from '@narthex/model/matcher'
-import type { SampleColumns } from '@narthex/model/sample-columns'
+import { SampleColumns } from '@narthex/model/sample-columns'
+import { asBlockError, BlockError } from '../block/block-error.ts'
 import type { BlockReader } from '../block/block-reader.ts'
 import { BlockSeries } from '../block/series-entry.ts'
+import { isAllDeleted } from '../block/tombstones.ts'
+import { floatHistogramEncoding, histogramEncoding, xorEncoding } from '../chunk/chunk-encoding.ts'
 import { decodeChunk } from '../chunk/decode-chunk.ts'
 import type { ChunkColumns } from '../chunk/decode-chunk.ts'
 import { HistogramColumns } from '../chunk/histogram-columns.ts'
 import type { Queryable, SeriesSet } from './queryable.ts'
+import { encodeChunks } from './series-chunks.ts'
+import type { SeriesChunk } from './series-chunks.ts'
 
 const seriesPerCheck = 512
+
+export type OnDamage = (damage: BlockError) => void
+
+function raise(damage: BlockError): void {
+  throw damage
+}
 
 /** One block as a storage. Of its native histograms nothing is given yet: the engine takes floats. */
 export class BlockQueryable implements Queryable {
   /** Called every few milliseconds of a selection; may throw to end it. */
   onProgress: () => void = () => {}
   readonly #block: BlockReader
+  readonly #onDamage: OnDamage
+  readonly #range: { readonly minTimeMs: number; readonly maxTimeMs: number }
   readonly #check = (): void => this.onProgress()
 
-  constructor(block: BlockReader) {
+  /**
+   * `onDamage` hears of a damaged series or chunk, which is then left out; by default it is thrown, as damage of all else always is.
+   * `range`: where it has samples, if its meta.json is wrong.
+   */
+  constructor(block: BlockReader, onDamage: OnDamage = raise, range?: { readonly minTimeMs: number; readonly maxTimeMs: number }) {
     this.#block = block
+    this.#onDamage = onDamage
+    this.#range = range ?? { minTimeMs: block.meta.minTime, maxTimeMs: block.meta.maxTime }
   }
 
   select(matchers: readonly Matcher[], minTimeMs: number, maxTimeMs: number): SeriesSet {
     const selected = this.#overlaps(minTimeMs, maxTimeMs) ? this.#block.select(matchers, this.#check) : new Uint32Array(0)
-    return new BlockSeriesSet(this.#block, selected, minTimeMs, maxTimeMs, this.#check)
+    // Without its symbols no series can be read: that is told here, once.
+    if (selected.length > 0) this.#block.index.symbols.check(0)
+    return new BlockSeriesSet(this.#block, selected, minTimeMs, maxTimeMs, this.#check, this.#onDamage)
   }
 
   labelNames(matchers: readonly Matcher[], minTimeMs: number, maxTimeMs: number): string[] {
@@ -35,40 +56,51 @@ export class BlockQueryable implements Queryable {
   }
 
   #overlaps(minTimeMs: number, maxTimeMs: number): boolean {
-    const { minTime, maxTime } = this.#block.meta
-    return minTime <= maxTimeMs && minTimeMs < maxTime
+    return this.#range.minTimeMs <= maxTimeMs && minTimeMs < this.#range.maxTimeMs
   }
 }
 
-/** Only series with a chunk that may have samples of the time; those whose samples of it are all deleted come too, with none. */
+/** Only series with a chunk that may have samples of the time and is not deleted as a whole; it may turn out that a series has none. */
 class BlockSeriesSet implements SeriesSet {
   readonly #block: BlockReader
   readonly #selected: Uint32Array
   readonly #minTimeMs: number
   readonly #maxTimeMs: number
   readonly #check: () => void
+  readonly #onDamage: OnDamage
   readonly #series = new BlockSeries()
   #at = -1
+  #labels: Labels | undefined
 
-  constructor(block: BlockReader, selected: Uint32Array, minTimeMs: number, maxTimeMs: number, check: () => void) {
+  constructor(block: BlockReader, selected: Uint32Array, minTimeMs: number, maxTimeMs: number, check: () => void, onDamage: OnDamage) {
     this.#block = block
     this.#selected = selected
     this.#minTimeMs = minTimeMs
     this.#maxTimeMs = maxTimeMs
     this.#check = check
+    this.#onDamage = onDamage
   }
 
   next(): boolean {
     while (++this.#at < this.#selected.length) {
       if (this.#at % seriesPerCheck === 0) this.#check()
-      this.#block.readSeries(this.#selected[this.#at]!, this.#series)
-      if (this.#hasChunk()) return true
+      try {
+        this.#block.readSeries(this.#selected[this.#at]!, this.#series)
+        if (!this.#hasChunk()) continue
+        // At once, as a series whose labels cannot be read is none.
+        this.#labels = this.#block.labels(this.#series)
+        return true
+      } catch (error) {
+        if (!(error instanceof BlockError)) throw error
+        this.#onDamage(error)
+      }
     }
     return false
   }
 
   labels(): Labels {
-    return this.#block.labels(this.#series)
+    if (this.#labels === undefined) throw new Error('cannot give labels: there is no series')
+    return this.#labels
   }
 
   samples(into: SampleColumns): void {
@@ -78,19 +110,64 @@ class BlockSeriesSet implements SeriesSet {
     for (let i = 0; i < series.chunkCount; i++) {
       if (series.maxTimes[i]! < this.#minTimeMs) continue
       if (series.minTimes[i]! > this.#maxTimeMs) break
-      const { encoding, data } = this.#block.chunk(series.chunks[i]!)
-      decodeChunk(encoding, data, columns, this.#minTimeMs, this.#maxTimeMs)
+      const whole = into.length
+      try {
+        const { encoding, data } = this.#block.chunk(series.chunks[i]!)
+        decodeChunk(encoding, data, columns, this.#minTimeMs, this.#maxTimeMs)
+      } catch (error) {
+        // Nothing of a chunk that is read in part.
+        into.length = whole
+        this.#onDamage(asBlockError(`chunk ${series.chunks[i]} of ${this.#block.directory}`, 0, error))
+      }
     }
     histograms.clear()
     this.#block.tombstones.apply(series.reference, into, before)
   }
 
+  chunks(): readonly SeriesChunk[] {
+    const series = this.#series
+    const list: SeriesChunk[] = []
+    const deleted = this.#block.tombstones.intervals(series.reference)
+    for (let i = 0; i < series.chunkCount; i++) {
+      if (series.maxTimes[i]! < this.#minTimeMs) continue
+      if (series.minTimes[i]! > this.#maxTimeMs) break
+      try {
+        this.#addChunk(i, deleted !== undefined, list)
+      } catch (error) {
+        this.#onDamage(asBlockError(`chunk ${series.chunks[i]} of ${this.#block.directory}`, 0, error))
+      }
+    }
+    return list
+  }
+
+  /** Histograms are handed on chunk by chunk, also those outside of the selected time; of encodings that only newer programs read, and where some are deleted, none. */
+  #addChunk(i: number, hasDeleted: boolean, list: SeriesChunk[]): void {
+    const { reference, chunks, minTimes, maxTimes } = this.#series
+    const { encoding, data } = this.#block.chunk(chunks[i]!)
+    const isWhole = !hasDeleted && minTimes[i]! >= this.#minTimeMs && maxTimes[i]! <= this.#maxTimeMs
+    const isHistogram = encoding === histogramEncoding || encoding === floatHistogramEncoding
+    if ((encoding === xorEncoding && isWhole) || (isHistogram && !hasDeleted)) {
+      list.push({ minTimeMs: minTimes[i]!, maxTimeMs: maxTimes[i]!, encoding, data })
+      return
+    }
+    scratch.clear()
+    decodeChunk(encoding, data, { floats: scratch, histograms }, this.#minTimeMs, this.#maxTimeMs)
+    histograms.clear()
+    this.#block.tombstones.apply(reference, scratch, 0)
+    encodeChunks(scratch, list)
+  }
+
   #hasChunk(): boolean {
-    const { chunkCount, minTimes, maxTimes } = this.#series
-    for (let i = 0; i < chunkCount; i++) if (maxTimes[i]! >= this.#minTimeMs && minTimes[i]! <= this.#maxTimeMs) return true
+    const { reference, chunkCount, minTimes, maxTimes } = this.#series
+    const deleted = this.#block.tombstones.intervals(reference)
+    for (let i = 0; i < chunkCount; i++) {
+      if (maxTimes[i]! < this.#minTimeMs || minTimes[i]! > this.#maxTimeMs) continue
+      if (deleted === undefined || !isAllDeleted(deleted, minTimes[i]!, maxTimes[i]!)) return true
+    }
     return false
   }
 }
 
 // Filled and thrown away.
 const histograms = new HistogramColumns(16, 128)
+const scratch = new SampleColumns()

@@ -1,8 +1,12 @@
 import { compareBytewise } from '@narthex/model/compare'
 import type { Matcher } from '@narthex/model/matcher'
-import { chunkCountAt, HeadMemory, pairCountAt, symbolCountAt } from '../head/head-memory.ts'
+import { isAllDeleted } from '../block/tombstones.ts'
+import { deletedIntervalsOf } from '../head/deleted-intervals.ts'
+import type { DeletedIntervals } from '../head/deleted-intervals.ts'
+import { chunkCountAt, HeadMemory, liveSeriesAt, pairCountAt, symbolCountAt } from '../head/head-memory.ts'
 import type { HeadDescriptor } from '../head/head-memory.ts'
 import { LabelPairs } from '../head/label-pairs.ts'
+import * as record from '../head/series-record.ts'
 import { Symbols } from '../head/symbols.ts'
 import { HeadSeriesSet, PinnedChunks } from './head-series-set.ts'
 import { measureHead } from './head-status.ts'
@@ -10,6 +14,7 @@ import type { HeadStatus } from './head-status.ts'
 import { orderByLabels } from './label-order.ts'
 import { LabelReader } from './label-reader.ts'
 import { Pinner } from './pins.ts'
+import type { Pins } from './pins.ts'
 import { PostingsReader } from './postings.ts'
 import type { Queryable, SeriesSet } from './queryable.ts'
 
@@ -24,6 +29,8 @@ const seriesPerCheck = 4096
 export class HeadReader implements Queryable {
   /** Called every few milliseconds of a selection; may throw to end it. */
   onProgress: () => void = () => {}
+  /** What `select` leaves out from now on. */
+  deletions: DeletedIntervals | undefined
   readonly #memory: HeadMemory
   readonly #symbols: Symbols
   readonly #pairs: LabelPairs
@@ -47,19 +54,43 @@ export class HeadReader implements Queryable {
   select(matchers: readonly Matcher[], minTimeMs: number, maxTimeMs: number): SeriesSet {
     this.#hold()
     const pins = this.#pinner.pin(this.#postings.select(matchers, this.#pinner.seriesCount()))
+    const count = this.#keepThoseWithSamples(pins, minTimeMs, maxTimeMs)
+    const source = { labels: this.#labels, pairs: this.#pairs, symbols: this.#symbols, check: this.#check }
+    const order = orderByLabels(pins.refs, count, source)
+    return new HeadSeriesSet(pins, order, this.#labels, this.#chunks, minTimeMs, maxTimeMs, this.deletions)
+  }
+
+  /** References of what `select` selects, ascending, and for each a time that it has nothing after. */
+  selectLastTimes(matchers: readonly Matcher[], minTimeMs: number, maxTimeMs: number): { refs: Uint32Array; lastTimesMs: Float64Array } {
+    this.#hold()
+    const pins = this.#pinner.pin(this.#postings.select(matchers, this.#pinner.seriesCount()))
+    const count = this.#keepThoseWithSamples(pins, minTimeMs, maxTimeMs)
+    return { refs: pins.refs.slice(0, count), lastTimesMs: pins.lastTimesMs.slice(0, count) }
+  }
+
+  /** Moves those that may have samples of the time to the front and gives their number. */
+  #keepThoseWithSamples(pins: Pins, minTimeMs: number, maxTimeMs: number): number {
     let count = 0
     for (let i = 0; i < pins.refs.length; i++) {
       if (i % seriesPerCheck === 0) this.onProgress()
       if (pins.totals[i] === 0 || pins.lastTimesMs[i]! < minTimeMs) continue
       if (!this.#chunks.overlaps(pins.chunks[i]!, pins.totals[i]!, minTimeMs, maxTimeMs)) continue
+      if (this.deletions !== undefined && this.#isDeleted(this.deletions, pins, i)) continue
       pins.refs[count] = pins.refs[i]!
       pins.chunks[count] = pins.chunks[i]!
       pins.totals[count] = pins.totals[i]!
+      pins.lastTimesMs[count] = pins.lastTimesMs[i]!
       count++
     }
-    const source = { labels: this.#labels, pairs: this.#pairs, symbols: this.#symbols, check: this.#check }
-    const order = orderByLabels(pins.refs, count, source)
-    return new HeadSeriesSet(pins, order, this.#labels, this.#chunks, minTimeMs, maxTimeMs)
+    return count
+  }
+
+  /** Whether one interval has all that is pinned of the series. */
+  #isDeleted(deletions: DeletedIntervals, { refs, chunks, totals, lastTimesMs }: Pins, i: number): boolean {
+    const intervals = deletedIntervalsOf(deletions, refs[i]!)
+    if (intervals === undefined) return false
+    const count = this.#chunks.find(chunks[i]!, totals[i]!, -Infinity, Infinity)
+    return isAllDeleted(intervals, this.#chunks.foundStartMs(count - 1), lastTimesMs[i]!)
   }
 
   labelNames(matchers: readonly Matcher[], minTimeMs: number, maxTimeMs: number): string[] {
@@ -106,9 +137,8 @@ export class HeadReader implements Queryable {
   status(limit = 10): HeadStatus {
     this.#hold()
     const { control, minTime, maxTime } = this.#memory
-    const seriesCount = this.#pinner.seriesCount()
     return {
-      seriesCount,
+      seriesCount: control[liveSeriesAt]!,
       labelPairCount: control[pairCountAt]!,
       symbolCount: control[symbolCountAt]!,
       chunkCount: control[chunkCountAt]!,
@@ -124,7 +154,9 @@ export class HeadReader implements Queryable {
   }
 
   #hold(): void {
-    if (!this.#pinner.isHeld) this.#pinner.hold()
+    if (this.#pinner.isHeld) return
+    this.#pinner.hold()
+    this.#labels.refresh()
   }
 
   #overlaps(minTimeMs: number, maxTimeMs: number): boolean {
@@ -138,10 +170,16 @@ export class HeadReader implements Queryable {
     return false
   }
 
+  #hasSamples(ref: number): boolean {
+    const words = this.#memory.series.window(ref >>> record.seriesPerWindowShift)
+    return words[((ref & record.seriesPerWindowMask) << record.recordShift) + record.totalField] !== 0
+  }
+
   #forEachPair(refs: Uint32Array, visit: (pair: number) => void): void {
     for (let i = 0; i < refs.length; i++) {
       if (i % seriesPerCheck === 0) this.onProgress()
-      this.#labels.forEachPair(refs[i]!, visit)
+      // Not of a place whose series was freed.
+      if (this.#hasSamples(refs[i]!)) this.#labels.forEachPair(refs[i]!, visit)
     }
   }
 }

@@ -1,13 +1,28 @@
 import type { Labels } from '@narthex/model/labels'
-import type { SampleColumns } from '@narthex/model/sample-columns'
-import { firstDataField, firstOrdinalField, pieceWords, previousChunkField, spanField, startTimeField } from '../chunk/open-chunk.ts'
+import { SampleColumns } from '@narthex/model/sample-columns'
+import { xorEncoding } from '../chunk/chunk-encoding.ts'
+import {
+  firstDataField,
+  firstOrdinalField,
+  linkField,
+  pieceWords,
+  previousChunkField,
+  spanField,
+  startTimeField,
+} from '../chunk/open-chunk.ts'
+import { copyChunk, sampleCountBytes } from '../chunk/xor-chunk.ts'
 import { XorDecoder } from '../chunk/xor-decoder.ts'
 import type { HeadMemory } from '../head/head-memory.ts'
 import { wordMask, wordShift } from '../head/shared-arena.ts'
+import { dropDeleted } from '../block/tombstones.ts'
+import { deletedIntervalsOf } from '../head/deleted-intervals.ts'
+import type { DeletedIntervals } from '../head/deleted-intervals.ts'
 import { labelSetsMax } from './label-reader.ts'
 import type { LabelReader } from './label-reader.ts'
 import type { Pins } from './pins.ts'
 import type { SeriesSet } from './queryable.ts'
+import { encodeChunks } from './series-chunks.ts'
+import type { SeriesChunk } from './series-chunks.ts'
 
 /** The samples that a reader pinned, chunk by chunk. */
 export class PinnedChunks {
@@ -40,6 +55,37 @@ export class PinnedChunks {
   readFound(i: number, minTimeMs: number, maxTimeMs: number, into: SampleColumns): void {
     const tail = this.#found[2 * i]! + firstDataField
     this.#decoder.decode(tail, this.#found[2 * i + 1]!, minTimeMs, maxTimeMs, into)
+  }
+
+  /** Appends all samples of a found chunk, and gives them as they stand in a file. */
+  copyFound(i: number, into: SampleColumns): Uint8Array {
+    const chunk = this.#found[2 * i]!
+    const samples = this.#found[2 * i + 1]!
+    this.readFound(i, -Infinity, Infinity, into)
+    // Where the bits end is known only to who read them.
+    const { chunks } = this.#memory
+    const { tail, bitsOfTail } = this.#decoder
+    let bits = bitsOfTail
+    let piece = chunk
+    for (let first = firstDataField; ; first = 0) {
+      const at = tail - piece
+      if (at >= first && at < pieceWords) {
+        bits += (at - first) * 32
+        break
+      }
+      bits += (linkField - first) * 32
+      piece = chunks.window(piece >>> wordShift)[(piece & wordMask) + linkField]!
+    }
+    const bytes = copyChunk(chunks, chunk, samples, sampleCountBytes + Math.ceil(bits / 8))
+    // The rest of the last byte may be the beginning of samples that are not for this reader.
+    if (bits % 8 !== 0) bytes[bytes.length - 1]! &= 0xff << (8 - (bits % 8))
+    return bytes
+  }
+
+  /** When a chunk that `find` found begins, numbered as for `readFound`. */
+  foundStartMs(i: number): number {
+    const chunk = this.#found[2 * i]!
+    return this.#memory.chunks.doubles[chunk >>> wordShift]![((chunk & wordMask) + startTimeField) >>> 1]!
   }
 
   #find(newest: number, total: number, minTimeMs: number, maxTimeMs: number, one: boolean): number {
@@ -88,16 +134,26 @@ export class HeadSeriesSet implements SeriesSet {
   readonly #chunks: PinnedChunks
   readonly #minTimeMs: number
   readonly #maxTimeMs: number
+  readonly #deletions: DeletedIntervals | undefined
   #at = -1
 
   /** `order` lists the positions in `pins`. */
-  constructor(pins: Pins, order: Uint32Array, labels: LabelReader, chunks: PinnedChunks, minTimeMs: number, maxTimeMs: number) {
+  constructor(
+    pins: Pins,
+    order: Uint32Array,
+    labels: LabelReader,
+    chunks: PinnedChunks,
+    minTimeMs: number,
+    maxTimeMs: number,
+    deletions: DeletedIntervals | undefined,
+  ) {
     this.#pins = pins
     this.#order = order
     this.#labels = labels
     this.#chunks = chunks
     this.#minTimeMs = minTimeMs
     this.#maxTimeMs = maxTimeMs
+    this.#deletions = deletions
   }
 
   next(): boolean {
@@ -111,7 +167,33 @@ export class HeadSeriesSet implements SeriesSet {
 
   samples(into: SampleColumns): void {
     const i = this.#order[this.#at]!
+    const before = into.length
     this.#chunks.read(this.#pins.chunks[i]!, this.#pins.totals[i]!, this.#minTimeMs, this.#maxTimeMs, into)
+    if (this.#deletions === undefined) return
+    const deleted = deletedIntervalsOf(this.#deletions, this.#pins.refs[i]!)
+    if (deleted !== undefined) dropDeleted(deleted, into, before)
+  }
+
+  chunks(): readonly SeriesChunk[] {
+    const i = this.#order[this.#at]!
+    const list: SeriesChunk[] = []
+    const deleted = this.#deletions === undefined ? undefined : deletedIntervalsOf(this.#deletions, this.#pins.refs[i]!)
+    const count = this.#chunks.find(this.#pins.chunks[i]!, this.#pins.totals[i]!, this.#minTimeMs, this.#maxTimeMs)
+    for (let chunk = count - 1; chunk >= 0; chunk--) {
+      scratch.clear()
+      const data = this.#chunks.copyFound(chunk, scratch)
+      const minTimeMs = scratch.times[0]!
+      const maxTimeMs = scratch.times[scratch.length - 1]!
+      if (deleted === undefined && minTimeMs >= this.#minTimeMs && maxTimeMs <= this.#maxTimeMs) {
+        list.push({ minTimeMs, maxTimeMs, encoding: xorEncoding, data })
+        continue
+      }
+      scratch.clear()
+      this.#chunks.readFound(chunk, this.#minTimeMs, this.#maxTimeMs, scratch)
+      if (deleted !== undefined) dropDeleted(deleted, scratch, 0)
+      encodeChunks(scratch, list)
+    }
+    return list
   }
 
   /** How many series there are. */
@@ -119,3 +201,5 @@ export class HeadSeriesSet implements SeriesSet {
     return this.#order.length
   }
 }
+
+const scratch = new SampleColumns()

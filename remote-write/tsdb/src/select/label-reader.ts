@@ -1,4 +1,5 @@
 import { Labels } from '@narthex/model/labels'
+import { freedAt } from '../head/head-memory.ts'
 import type { HeadMemory } from '../head/head-memory.ts'
 import type { LabelPairs } from '../head/label-pairs.ts'
 import * as record from '../head/series-record.ts'
@@ -16,11 +17,21 @@ export class LabelReader {
   readonly #pairs: LabelPairs
   readonly #strings = new Map<number, string>()
   readonly #labelSets = new Map<number, Labels>()
+  #freed = 0
 
   constructor(memory: HeadMemory, symbols: Symbols, pairs: LabelPairs) {
     this.#memory = memory
     this.#symbols = symbols
     this.#pairs = pairs
+  }
+
+  /** Forgets what was kept if series were freed since: their numbers may mean others now. To be called when an epoch was pinned. */
+  refresh(): void {
+    const freed = Atomics.load(this.#memory.control, freedAt)
+    if (freed === this.#freed) return
+    this.#freed = freed
+    this.#strings.clear()
+    this.#labelSets.clear()
   }
 
   /** `keeps`: remember it for the next who asks. */

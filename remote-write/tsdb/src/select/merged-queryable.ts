@@ -3,6 +3,8 @@ import { Labels } from '@narthex/model/labels'
 import type { Matcher } from '@narthex/model/matcher'
 import { SampleColumns } from '@narthex/model/sample-columns'
 import type { Queryable, SeriesSet } from './queryable.ts'
+import { joinChunks } from './series-chunks.ts'
+import type { SeriesChunk } from './series-chunks.ts'
 
 /**
  * Several storages as one, such as blocks and the head: a series that several have is one series, its samples in time order, each time once.
@@ -78,6 +80,16 @@ class MergedSeriesSet implements SeriesSet {
       if (into.length === before || one.times[0]! > into.times[into.length - 1]!) appendRange(one, 0, one.length, into)
       else this.#mergeInto(into, before, one)
     }
+  }
+
+  chunks(): readonly SeriesChunk[] | undefined {
+    const lists: (readonly SeriesChunk[])[] = []
+    for (const i of this.#current) {
+      const list = this.#sets[i]!.chunks?.()
+      if (list === undefined) return undefined
+      lists.push(list)
+    }
+    return joinChunks(lists)
   }
 
   /** Merges what stands in `into` from `before` on with `one`. */

@@ -63,7 +63,7 @@ export class PostingsReader {
     if (literals !== undefined && literals.length <= literalsMax) {
       const pairs = this.#pairsOf(matcher.name, literals)
       if (pairs.length === 0) return new Uint32Array(0)
-      if (pairs.length === 1) return this.#read(pairs[0]!, refMax)
+      if (pairs.length === 1) return this.#pairs.postings(pairs[0]!, refMax)
       return this.#union(pairs, refMax)
     }
     return this.#union(this.#matchingPairs(matcher, true), refMax)
@@ -98,12 +98,6 @@ export class PostingsReader {
       if (matcher.matches(this.#symbols.text(this.#pairs.value(pair))) === wanted) found.push(pair)
     }
     return found
-  }
-
-  #read(pair: number, refMax: number): Uint32Array {
-    // The count may have grown past what is published; the reading stops at refMax.
-    const refs = new Uint32Array(Math.min(refMax, this.#pairs.count(pair)))
-    return refs.subarray(0, this.#pairs.readPostings(pair, refMax, refs, 0))
   }
 
   #union(pairs: readonly number[], refMax: number): Uint32Array {

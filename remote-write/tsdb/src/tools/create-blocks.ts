@@ -140,7 +140,7 @@ class BlockBuilder {
     }
     // The range was chosen for a sample in it, and the first sample of a range is taken always.
     if (meta === undefined) throw new Error('cannot write block: want samples in its range, got none')
-    for (let ref = 1; ref !== 0;) ref = this.#head.dropBefore(Infinity, ref, this.#head.seriesCount)
+    for (let ref = 1; ref !== 0;) ref = this.#head.dropBefore(Infinity, ref, this.#head.places)
     this.#committedMs.fill(-Infinity)
     return meta
   }

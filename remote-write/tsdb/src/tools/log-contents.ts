@@ -8,6 +8,7 @@ import { memoryCeiling } from '../head/append-result.ts'
 import { Head } from '../head/head.ts'
 import { isStaleWords } from '@narthex/model/stale'
 import { readHistogram } from '../wal/histogram-payload.ts'
+import { LogReferences } from '../wal/log-references.ts'
 import { listLog, listSegments } from '../wal/log-files.ts'
 import type { LogFile } from '../wal/log-files.ts'
 import { readRecord } from '../wal/read-record.ts'
@@ -79,7 +80,7 @@ export class LogContents {
     this.head = new Head({ memoryBytesMax: request.memoryBytesMax })
     this.head.startReplay()
     const counts = { series: 0, samples: 0, seriesRefused: 0, samplesUnknown: 0, samplesOutOfOrder: 0, samplesRefused: 0 }
-    this.#series = new RecordReader(this.head, this.map, counts)
+    this.#series = new RecordReader(this.head, this.map, new LogReferences(), 0, counts)
   }
 
   /** Reads checkpoint, segments and out-of-order log below `directory`; what is not there is taken for empty. */

@@ -34,12 +34,12 @@ export class LogSeriesSource implements SeriesSource {
     this.#log = log
     this.#headChunks = headChunks
     this.#selection = selection
-    const { memory, symbols, pairs, seriesCount } = log.head
+    const { memory, symbols, pairs, places } = log.head
     const check = (): void => {}
     const postings = new PostingsReader(symbols, pairs, check)
     this.#labels = new LabelReader(memory, symbols, pairs)
     this.#chunks = new PinnedChunks(memory)
-    const refs = unite(selection.selectors.map((matchers) => postings.select(matchers, seriesCount)))
+    const refs = unite(selection.selectors.map((matchers) => postings.select(matchers, places)))
     const order = orderByLabels(refs, refs.length, { labels: this.#labels, pairs, symbols, check })
     this.#refs = order.map((i) => refs[i]!)
   }

@@ -6,9 +6,11 @@ import { CheckpointFilter } from './checkpoint-filter.ts'
 import type { CheckpointCounts } from './checkpoint-filter.ts'
 import { FragmentWriter } from './fragment-writer.ts'
 import { listLog } from './log-files.ts'
+import type { GoneReferences } from './log-references.ts'
 import type { LogFiles } from './log-files.ts'
 import { readRecord } from './read-record.ts'
 import { RecordEntries } from './record-entries.ts'
+import { ReferenceSet } from './reference-set.ts'
 import { SegmentReader } from './segment-reader.ts'
 import { segmentBytesMax, segmentName } from './wal-format.ts'
 
@@ -22,6 +24,8 @@ export interface CheckpointOptions {
    * is not kept loses its samples too.
    */
   readonly keeps: (reference: number) => boolean
+  /** References that are not needed by a checkpoint up to the segment given with them, or a later one. */
+  readonly gone?: readonly GoneReferences[]
   /** What is older is in blocks, or no longer wanted. */
   readonly minTimeMs: number
   readonly compresses: boolean
@@ -63,7 +67,8 @@ export async function createCheckpoint(options: CheckpointOptions): Promise<Chec
   if (lastSegment === undefined) return undefined
   const path = join(directory, `checkpoint.${segmentName(lastSegment)}`)
   const unfinished = `${path}.tmp`
-  const filter = new CheckpointFilter(options.keeps, options.minTimeMs)
+  const gone = collectGone(options.gone ?? [], lastSegment)
+  const filter = new CheckpointFilter((reference) => !gone.has(reference) && options.keeps(reference), options.minTimeMs)
   const slices = new Slices(options.sliceMs ?? 2)
   const covered = log.segments.filter(({ index }) => index <= lastSegment)
   let bytesRead = 0
@@ -115,8 +120,19 @@ export async function removeCovered(directory: string, files: CheckpointFiles = 
 function chooseLast(log: LogFiles, activeSegment: number): number | undefined {
   const first = log.segments[0]?.index
   if (first === undefined) return undefined
-  const last = first + Math.floor(((activeSegment - 1 - first) * 2) / 3)
+  const last = lastOfCheckpoint(first, activeSegment)
   return last > first ? last : undefined
+}
+
+/** The last segment that a checkpoint made now would stand for, if `first` is the oldest segment there is. */
+export function lastOfCheckpoint(first: number, activeSegment: number): number {
+  return first + Math.floor(((activeSegment - 1 - first) * 2) / 3)
+}
+
+function collectGone(groups: readonly GoneReferences[], lastSegment: number): ReferenceSet {
+  const set = new ReferenceSet()
+  for (const group of groups) if (group.lastSegment <= lastSegment) for (const reference of group.references) set.add(reference)
+  return set
 }
 
 async function copySegment(

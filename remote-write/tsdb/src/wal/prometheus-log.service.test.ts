@@ -228,7 +228,7 @@ describe('our directory', () => {
       put(11, () => builder.addSample(1, timeMs + 1, 0, 0, timeMs))
       put(12, () => builder.addHistogram(11, timeMs + 1, histogramOf(false), timeMs))
       put(4, () => builder.addExemplar(1, timeMs, 0, 0x3ff00000, ['trace', String(round)]))
-      writer.highestReference = 14
+      writer.references.note(14)
       if (round % Math.ceil(samples / 6) === 0 && round > 0) writer.nextSegment()
     }
     await writer.sync()
@@ -263,9 +263,9 @@ describe('our directory', () => {
     const timeOf = (line: string): number => Number(line.slice(line.lastIndexOf(' ')))
     expect((await dump()).sort()).toEqual(before.filter((line) => timeOf(line) >= minTimeMs).sort())
     const found = replay()
-    expect(found.result).toMatchObject({ samplesUnknown: 0, damages: [], highestReference: 14 })
-    // 14 references were given out, 13 series are left.
-    expect(found.result.refBase).toBe(14)
+    expect(found.result).toMatchObject({ samplesUnknown: 0, damages: [], references: { highest: 14 } })
+    // 13 series are left of the 14, under the references that they had.
+    expect(found.head.seriesCount).toBe(13)
     const log = await runPrometheus({}, async ({ query }) => {
       if (Number((await query('count(count_over_time(ours[1h]))'))[0] === undefined)) return false
       expect((await query('sum(count_over_time(ours[1h]))'))[0]).toMatchObject({ value: [expect.any(Number), '1990'] })

@@ -52,10 +52,18 @@ function hexOf(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('hex')
 }
 
+/** Whether all of the first are in the second, in its order. */
+function isPartOf(part: readonly string[], whole: readonly string[]): boolean {
+  let next = 0
+  for (const record of whole) if (record === part[next]) next++
+  return next === part.length
+}
+
 function read(isNewest = true): { records: string[]; damage: Damage | undefined } {
   const records: string[] = []
-  const { damage } = readSegment(path, isNewest, new RecordEntries(), (_type, record) => records.push(hexOf(record)))
-  return { records, damage }
+  const { damages } = readSegment(path, isNewest, new RecordEntries(), (_type, record) => records.push(hexOf(record)))
+  expect(damages.length).toBeLessThan(2)
+  return { records, damage: damages[0] }
 }
 
 describe('a segment with records of all types', () => {
@@ -64,7 +72,7 @@ describe('a segment with records of all types', () => {
   })
 
   it.each([false, true])(
-    'with any byte changed gives all records before it, and reads the same the next time (compressed: %s)',
+    'with any byte changed gives all records but that one, and reads the same the next time (compressed: %s)',
     async (compresses) => {
       const written = await writeAllTypes(compresses)
       const whole = readFileSync(path)
@@ -83,8 +91,16 @@ describe('a segment with records of all types', () => {
         }
         expect(damage, String(at)).toBeDefined()
         expect(damage!.offset).toBeLessThanOrEqual(at)
-        expect(records, String(at)).toEqual(written.slice(0, records.length))
-        // The damage is in the record after those.
+        const isLengthOrKind = [...kinds].some((start) => at >= start && at < start + 3)
+        // Where its length is wrong the rest of the page is lost.
+        if (isLengthOrKind) expect(isPartOf(records, written), String(at)).toBe(true)
+        else
+          expect(records, String(at)).toEqual(
+            written.toSpliced(
+              [...kinds].findLastIndex((start) => start <= at),
+              1,
+            ),
+          )
         expect(records.length).toBeLessThan(written.length)
         expect(read()).toEqual({ records, damage: undefined })
         for (const name of readdirSync(directory)) if (name.includes('corrupt')) rmSync(join(directory, name))

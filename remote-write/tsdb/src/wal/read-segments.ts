@@ -1,6 +1,6 @@
 import { readRecord } from './read-record.ts'
 import type { RecordEntries } from './record-entries.ts'
-import { repairSegment } from './repair.ts'
+import { blankRange, repairSegment } from './repair.ts'
 import type { Damage } from './repair.ts'
 import { SegmentReader } from './segment-reader.ts'
 import { CorruptionError } from './wal-format.ts'
@@ -9,24 +9,52 @@ import { CorruptionError } from './wal-format.ts'
 export type TakeRecord = (type: number, record: Uint8Array, entries: RecordEntries) => void
 
 /**
- * Reads one segment of a log that is being opened, and repairs it if it is damaged: everything before the damage has been taken
- * then. `isNewest`: an unfinished last write is no more than that.
+ * Reads one segment of a log that is being opened, and repairs it if it is damaged: all records that are whole have been taken then. `isNewest`:
+ * an unfinished last write is no more than that.
  */
-export function readSegment(path: string, isNewest: boolean, entries: RecordEntries, take: TakeRecord): { bytes: number; damage?: Damage } {
+export function readSegment(
+  path: string,
+  isNewest: boolean,
+  entries: RecordEntries,
+  take: TakeRecord,
+): { bytes: number; damages: readonly Damage[] } {
   const segment = new SegmentReader(path)
   const bytes = segment.size
-  let corruption: CorruptionError | undefined
+  const gaps: Gap[] = []
+  try {
+    for (;;) {
+      const gap = readUpToDamage(segment, entries, take)
+      if (gap === undefined) break
+      gaps.push(gap)
+      if (gap.end === undefined) break
+    }
+  } finally {
+    segment.close()
+  }
+  const damages = gaps.map(({ offset, end, cause }) => {
+    return end === undefined ? repairSegment(path, offset, bytes, isNewest, cause) : blankRange(path, offset, end, cause)
+  })
+  return { bytes, damages }
+}
+
+/** What cannot be read, from where a record begins; no end if nothing whole follows. */
+interface Gap {
+  readonly offset: number
+  readonly end: number | undefined
+  readonly cause: CorruptionError
+}
+
+/** Undefined at the end of the segment. */
+function readUpToDamage(segment: SegmentReader, entries: RecordEntries, take: TakeRecord): Gap | undefined {
   try {
     for (let record = segment.next(); record !== undefined; record = segment.next()) {
       const type = readRecord(record, entries)
       if (type !== 0) take(type, record, entries)
     }
-  } catch (error) {
-    if (!(error instanceof CorruptionError)) throw error
-    corruption = error
-  } finally {
-    segment.close()
+    return undefined
+  } catch (cause) {
+    if (!(cause instanceof CorruptionError)) throw cause
+    const offset = segment.recordOffset
+    return { offset, end: segment.skipDamage() ? segment.offset : undefined, cause }
   }
-  if (corruption === undefined) return { bytes }
-  return { bytes, damage: repairSegment(path, segment.recordOffset, bytes, isNewest, corruption) }
 }

@@ -1,4 +1,5 @@
 import type { Head } from '../head/head.ts'
+import type { LogReferences } from './log-references.ts'
 import type { RecordEntries } from './record-entries.ts'
 import type { SeriesMap } from './series-map.ts'
 import {
@@ -54,12 +55,16 @@ export class RecordReader {
   readonly #target: RecordTarget
   /** Records by type that nobody took. */
   readonly unread = new Map<number, number>()
-  /** The highest mark of references; see `highestReferenceRecord`. */
-  highestMark = 0
   #symbols = new Uint32Array(128)
   #pending = 0
 
-  constructor(head: Head, map: SeriesMap, counts: RecordCounts, target: RecordTarget = {}) {
+  readonly #references: LogReferences
+  readonly #lastSegment: number
+
+  /** `references` get what the log calls the head's series; `lastSegment` is the last one that will be read. */
+  constructor(head: Head, map: SeriesMap, references: LogReferences, lastSegment: number, counts: RecordCounts, target: RecordTarget = {}) {
+    this.#references = references
+    this.#lastSegment = lastSegment
     this.#head = head
     this.#map = map
     this.#counts = counts
@@ -70,7 +75,7 @@ export class RecordReader {
     const target = this.#target
     if (type === samplesRecord || type === samplesV2Record) this.#takeSamples(entries)
     else if (type === seriesRecord) this.#takeSeries(record, entries)
-    else if (type === highestReferenceRecord) this.highestMark = Math.max(this.highestMark, entries.refs[0] ?? 0)
+    else if (type === highestReferenceRecord) this.#references.note(entries.refs[0] ?? 0)
     else if (isHistograms(type) && target.histograms !== undefined) target.histograms(type, record, this.#toHead(entries))
     else if (type === exemplarsRecord && target.exemplars !== undefined) target.exemplars(record, this.#toHead(entries))
     else if (type === tombstonesRecord && target.tombstones !== undefined) target.tombstones(this.#toHead(entries))
@@ -86,10 +91,14 @@ export class RecordReader {
   #takeSeries(record: Uint8Array, entries: RecordEntries): void {
     for (let i = 0; i < entries.length; i++) {
       const labelCount = this.#internLabels(record, entries.starts[i]!)
+      const before = this.#head.seriesCount
       const ref = this.#head.refBySymbols(this.#symbols, labelCount)
-      this.#map.set(entries.refs[i]!, Math.max(0, ref))
-      if (ref > 0) this.#counts.series++
-      else this.#counts.seriesRefused++
+      const logRef = entries.refs[i]!
+      this.#map.set(logRef, Math.max(0, ref))
+      if (ref > 0) {
+        this.#counts.series++
+        this.#references.set(ref, logRef, this.#lastSegment, this.#head.seriesCount === before)
+      } else this.#counts.seriesRefused++
     }
   }
 

@@ -2,6 +2,7 @@ import type { Head } from '../head/head.ts'
 import * as pendingField from '../head/pending-samples.ts'
 import type { PendingSamples } from '../head/pending-samples.ts'
 import { wordMask, wordShift } from '../head/shared-arena.ts'
+import type { LogReferences } from './log-references.ts'
 import { samplesRecord, seriesRecord } from './wal-format.ts'
 
 const firstBytes = 64 * 1024
@@ -16,28 +17,29 @@ export class RecordWriter {
   #view = new DataView(this.bytes.buffer)
 
   /**
-   * ┌ 1 ┬ (reference u64 ┬ labels uvarint ┬ (length uvarint ┬ bytes)*)* ┐ for series `firstRef`, … as long as the record stays
-   * below `bytesMax`; gives the reference to go on with. `refBase` is added to every reference.
+   * ┌ 1 ┬ (reference u64 ┬ labels uvarint ┬ (length uvarint ┬ bytes)*)* ┐ for the series of `refs` from `from` on, as long as the record stays
+   * below `bytesMax`; gives where to go on.
    */
-  writeSeries(head: Head, firstRef: number, lastRef: number, refBase: number, bytesMax: number): number {
+  writeSeries(head: Head, refs: Uint32Array, from: number, references: LogReferences, bytesMax: number): number {
     this.#begin(seriesRecord)
-    let ref = firstRef
-    for (; ref <= lastRef && this.length < bytesMax; ref++) this.#writeOneSeries(head, ref, refBase)
-    return ref
+    let i = from
+    for (; i < refs.length && this.length < bytesMax; i++) this.#writeOneSeries(head, refs[i]!, references.of(refs[i]!))
+    return i
   }
 
   /**
    * ┌ 2 ┬ first reference u64 ┬ first time u64 ┬ (Δreference varint ┬ Δtime varint ┬ value bits u64)* ┐, all deltas against the
    * first sample, which is repeated with deltas 0. Samples `from`…`to - 1` of the pending ones.
    */
-  writeSamples(pending: PendingSamples, from: number, to: number, refBase: number): void {
+  writeSamples(pending: PendingSamples, from: number, to: number, references: LogReferences): void {
     this.#begin(samplesRecord)
     this.#reserve(16 + (to - from) * sampleBytesMax)
     const { words, doubles } = pending
     const firstAt = from * pendingField.pendingWords
-    const baseRef = words[firstAt + pendingField.pendingRef]!
+    const { table } = references
+    const baseRef = references.of(words[firstAt + pendingField.pendingRef]!)
     const baseTimeMs = doubles[firstAt >>> 1]!
-    this.#putU64(baseRef + refBase)
+    this.#putU64(baseRef)
     this.#putU64(baseTimeMs)
     // The loop writes every sample of the process: one- and two-byte deltas in place, all others through the function.
     const { bytes } = this
@@ -45,7 +47,8 @@ export class RecordWriter {
     let at = this.length
     for (let i = from; i < to; i++) {
       const sample = i * pendingField.pendingWords
-      const refDelta = words[sample + pendingField.pendingRef]! - baseRef
+      const ref = words[sample + pendingField.pendingRef]!
+      const refDelta = (table === undefined ? ref : table[ref]!) - baseRef
       if (refDelta >= 0 && refDelta < 64) {
         bytes[at++] = refDelta << 1
       } else if (refDelta >= 0 && refDelta < 8192) {
@@ -71,14 +74,14 @@ export class RecordWriter {
     this.length = 1
   }
 
-  #writeOneSeries(head: Head, ref: number, refBase: number): void {
+  #writeOneSeries(head: Head, ref: number, logRef: number): void {
     const { symbols, pairs } = head
     const list = head.labelList(ref)
     const words = head.memory.labels.words[list >>> wordShift]!
     const listAt = list & wordMask
     const count = words[listAt]!
     this.#reserve(8 + varintBytesMax)
-    this.#putU64(ref + refBase)
+    this.#putU64(logRef)
     this.length = putUvarint(this.bytes, this.length, count)
     for (let i = 1; i <= count; i++) {
       const pair = words[listAt + i]!

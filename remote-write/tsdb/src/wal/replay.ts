@@ -1,5 +1,6 @@
 import type { Head } from '../head/head.ts'
 import { listLog } from './log-files.ts'
+import { LogReferences } from './log-references.ts'
 import { readSegment } from './read-segments.ts'
 import { RecordEntries } from './record-entries.ts'
 import { RecordReader } from './record-reader.ts'
@@ -15,10 +16,8 @@ export interface ReplayResult extends Readonly<RecordCounts> {
   readonly unreadRecords: ReadonlyMap<number, number>
   /** Index for the next segment. */
   readonly nextSegment: number
-  /** To be added to the head's references in new segments; 0 if the log's references are the head's. */
-  readonly refBase: number
-  /** The highest reference that this log has or once had; see `WalWriterOptions.highestReference`. */
-  readonly highestReference: number
+  /** What the log calls the head's series, and the highest reference that it has or once had. */
+  readonly references: LogReferences
   /** The head's reference for one of this log, 0 if it is not known; for reading the log of out-of-order samples. */
   readonly headRefOf: (logRef: number) => number
   readonly seconds: number
@@ -26,8 +25,8 @@ export interface ReplayResult extends Readonly<RecordCounts> {
 
 /**
  * Reads the log of a data directory into an empty head: the newest checkpoint, then the segments after it. Memory is bounded by
- * one record beside the head. A torn tail is cut off. Damage further in ends its segment: the rest of it is moved to
- * `<segment>.corrupt-<n>`, and reading goes on with the next segment (samples of series that are thereby unknown are counted).
+ * one record beside the head. A torn tail is cut off. Damaged records further in are
+ * copied to `<segment>.corrupt-<n>` and blanked, and reading goes on behind them (samples of series that are thereby unknown are counted).
  * What is older than the retention is dropped from the head after each segment, so that it leaves room for what is newer.
  * What is no series or float goes to `target`.
  */
@@ -42,9 +41,10 @@ export function replayLog(
   const counts: RecordCounts = { series: 0, samples: 0, seriesRefused: 0, samplesUnknown: 0, samplesOutOfOrder: 0, samplesRefused: 0 }
   const map = new SeriesMap()
   const damages: Damage[] = []
-  const records = new RecordReader(head, map, counts, target)
   const entries = new RecordEntries()
   const files = listLog(directory)
+  const references = new LogReferences()
+  const records = new RecordReader(head, map, references, files.nextSegment - 1, counts, target)
   const paths = [...files.segmentsOfCheckpoint, ...files.segments].map(({ path }) => path)
   let bytes = 0
   head.startReplay()
@@ -53,14 +53,14 @@ export function replayLog(
     bytes += read.bytes
     records.commit()
     const cutoffMs = head.memory.maxTime - retentionMs
-    if (head.memory.minTime < cutoffMs) head.dropBefore(cutoffMs, 1, head.seriesCount)
-    if (read.damage === undefined) continue
-    damages.push(read.damage)
-    onDamage(read.damage)
+    if (head.memory.minTime < cutoffMs) head.dropBefore(cutoffMs, 1, head.places)
+    for (const damage of read.damages) {
+      damages.push(damage)
+      onDamage(damage)
+    }
   }
-  // References of series that are gone from the log are not used again: the mark is above them.
-  const keepsReferences = map.isIdentity && records.highestMark <= head.seriesCount
-  const highestReference = Math.max(map.highest, records.highestMark, head.seriesCount)
+  // References of unknown series are not used again either.
+  references.note(map.highest)
   return {
     ...counts,
     segments: paths.length,
@@ -68,8 +68,7 @@ export function replayLog(
     damages,
     unreadRecords: records.unread,
     nextSegment: files.nextSegment,
-    refBase: keepsReferences ? 0 : highestReference,
-    highestReference,
+    references,
     headRefOf: (logRef) => map.get(logRef),
     seconds: (performance.now() - start) / 1000,
   }

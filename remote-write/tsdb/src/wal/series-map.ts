@@ -5,13 +5,10 @@ const denseMax = 1 << 26
 export class SeriesMap {
   #dense = new Uint32Array(65_536)
   readonly #sparse = new Map<number, number>()
-  /** Whether every reference was the same in the log and in the head so far. */
-  isIdentity = true
   /** The highest reference seen, of series or sample. */
   highest = 0
 
   set(logRef: number, headRef: number): void {
-    if (logRef !== headRef) this.isIdentity = false
     this.#note(logRef)
     if (logRef >= denseMax) {
       this.#sparse.set(logRef, headRef)
@@ -28,10 +25,7 @@ export class SeriesMap {
   /** 0 if no series of this reference was seen. */
   get(logRef: number): number {
     const ref = logRef < this.#dense.length ? this.#dense[logRef]! : (this.#sparse.get(logRef) ?? 0)
-    if (ref === 0) {
-      this.isIdentity = false
-      this.#note(logRef)
-    }
+    if (ref === 0) this.#note(logRef)
     return ref
   }
 

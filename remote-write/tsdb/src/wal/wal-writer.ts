@@ -1,11 +1,14 @@
 import { closeSync, fdatasync, fsync, ftruncateSync, openSync, writeSync, close as closeFile } from 'node:fs'
 import { join } from 'node:path'
+import { DiskFullError } from '../disk-guard.ts'
+import { isDiskFull } from '../disk-reserve.ts'
 import type { CommitLog, Head } from '../head/head.ts'
 import type { PendingSamples } from '../head/pending-samples.ts'
 import { FragmentWriter } from './fragment-writer.ts'
+import { LogReferences } from './log-references.ts'
 import { RecordBuilder } from './record-builder.ts'
 import { RecordWriter } from './record-writer.ts'
-import { highestReferenceRecord, referenceMax, segmentBytesMax, segmentName } from './wal-format.ts'
+import { highestReferenceRecord, segmentBytesMax, segmentName } from './wal-format.ts'
 
 export interface WalWriterOptions {
   /** The `wal` directory; exists. */
@@ -19,8 +22,12 @@ export interface WalWriterOptions {
   /** A failed fsync: what was written since the last good one may be lost in a power failure. */
   readonly onSyncError?: (cause: Error) => void
   readonly segmentBytes?: number
-  /** Highest reference that the older segments may have given out. */
-  readonly highestReference?: number
+  /** What the older segments call the head's series, and the highest reference they may have given out; default: there are none. */
+  readonly references?: LogReferences
+  /** Why nothing may be written now, if so: a commit then throws a `DiskFullError` without touching a file. */
+  readonly refusal?: () => string | undefined
+  /** Told of each write that failed. */
+  readonly onWriteError?: (cause: unknown) => void
 }
 
 /** Samples of one record; a record is compressed and checked as a whole, so it stays near 90 KB. */
@@ -42,12 +49,12 @@ export class WalWriter implements CommitLog {
   #syncing: Promise<void> | undefined
   #isDirty = false
   #isClosed = false
+  /** Whether the segment being written begins with the mark of references that it needs. */
+  #hasMark = false
   /** Undefined where directories cannot be opened (Windows). */
   readonly #directoryFd: number | undefined
-  /** Added to every reference, so that none means another series in the older segments. */
-  refBase = 0
-  /** The highest reference that this and the older segments have given out; every later segment begins with it. */
-  highestReference: number
+  /** Every segment begins with the highest of them. */
+  readonly references: LogReferences
   bytesWritten = 0
   flushes = 0
   writesFailed = 0
@@ -56,10 +63,17 @@ export class WalWriter implements CommitLog {
     this.#options = options
     this.#segment = options.firstSegment
     this.#out = new FragmentWriter(options.segmentBytes ?? segmentBytesMax, options.compresses)
-    this.highestReference = options.highestReference ?? 0
+    this.references = options.references ?? new LogReferences()
     this.#directoryFd = process.platform === 'win32' ? undefined : openSync(options.directory, 'r')
     this.#fd = this.#openSegment(this.#segment)
-    this.#putMark()
+    try {
+      this.#putMark()
+    } catch (cause) {
+      // The next commit begins with it.
+      this.#takeBack()
+      if (!isDiskFull(cause)) throw cause
+      options.onWriteError?.(cause)
+    }
   }
 
   /** Index of the segment being written. */
@@ -71,26 +85,30 @@ export class WalWriter implements CommitLog {
     return this.#out.pagesCompleted
   }
 
-  writeCommit(head: Head, pending: PendingSamples, firstRef: number, lastRef: number): void {
+  writeCommit(head: Head, pending: PendingSamples, newSeries: Uint32Array): void {
+    if (pending.length === 0 && newSeries.length === 0) return
     this.#write(() => {
-      if (lastRef + this.refBase > referenceMax) throw new Error(`no series reference is left below 2^40: ${lastRef} + ${this.refBase}`)
       // Before the records, as they may begin a segment.
-      if (lastRef >= firstRef) this.highestReference = Math.max(this.highestReference, lastRef + this.refBase)
-      for (let ref = firstRef; ref <= lastRef;) {
-        ref = this.#records.writeSeries(head, ref, lastRef, this.refBase, seriesRecordBytes)
+      for (const ref of newSeries) this.references.assign(ref)
+      for (let from = 0; from < newSeries.length;) {
+        from = this.#records.writeSeries(head, newSeries, from, this.references, seriesRecordBytes)
         this.#putRecord(this.#records.bytes, this.#records.length)
       }
       for (let from = 0; from < pending.length; from += samplesPerRecord) {
-        this.#records.writeSamples(pending, from, Math.min(pending.length, from + samplesPerRecord), this.refBase)
+        this.#records.writeSamples(pending, from, Math.min(pending.length, from + samplesPerRecord), this.references)
         this.#putRecord(this.#records.bytes, this.#records.length)
       }
     })
   }
 
+  forgetSeries(ref: number): void {
+    this.references.forget(ref, this.#segment)
+  }
+
   /**
    * Appends whole records, type byte first, as one commit. If it throws, none of them is in the segment being written; those that
    * had filled the one before stay, so the caller may repeat all. Each is copied before the next is asked for. References are the
-   * log's (`refBase` is the caller's business).
+   * log's (`references` is the caller's business).
    */
   writeRecords(records: Iterable<Uint8Array>): void {
     this.#write(() => {
@@ -101,7 +119,13 @@ export class WalWriter implements CommitLog {
   /** Goes on in a new segment, so that all older ones can be checkpointed or removed; gives its index. */
   nextSegment(): number {
     if (this.#isClosed) throw new Error('cannot begin a segment of the log: it is closed')
-    this.#rotate()
+    try {
+      this.#rotate()
+    } catch (cause) {
+      this.#takeBack()
+      this.#options.onWriteError?.(cause)
+      throw cause
+    }
     return this.#segment
   }
 
@@ -124,17 +148,19 @@ export class WalWriter implements CommitLog {
 
   #write(putRecords: () => void): void {
     if (this.#isClosed) throw new Error('cannot write to the log: it is closed')
-    const segment = this.#segment
-    const written = this.#out.start
+    const refusal = this.#options.refusal?.()
+    if (refusal !== undefined) throw new DiskFullError(`cannot write to the log: ${refusal}`)
     try {
+      if (!this.#hasMark) this.#putMark()
       putRecords()
       this.#flush()
     } catch (cause) {
       this.writesFailed++
-      this.#out.drop()
-      this.#restore(segment, written)
+      this.#takeBack()
+      this.#options.onWriteError?.(cause)
       const reason = cause instanceof Error ? cause.message : String(cause)
-      throw new Error(`cannot write to the log segment ${segmentName(this.#segment)}: ${reason}`, { cause })
+      const text = `cannot write to the log segment ${segmentName(this.#segment)}: ${reason}`
+      throw isDiskFull(cause) ? new DiskFullError(text, { cause }) : new Error(text, { cause })
     }
     this.#scheduleSync()
   }
@@ -150,12 +176,14 @@ export class WalWriter implements CommitLog {
   }
 
   #putMark(): void {
-    if (this.highestReference === 0) return
-    this.#mark.begin(highestReferenceRecord)
-    this.#mark.addHighestReference(this.highestReference)
-    this.#out.prepare(this.#mark.view(), this.#mark.length)
-    this.#out.put()
-    this.#flush()
+    if (this.references.highest > 0) {
+      this.#mark.begin(highestReferenceRecord)
+      this.#mark.addHighestReference(this.references.highest)
+      this.#out.prepare(this.#mark.view(), this.#mark.length)
+      this.#out.put()
+      this.#flush()
+    }
+    this.#hasMark = true
   }
 
   #rotate(): void {
@@ -166,6 +194,7 @@ export class WalWriter implements CommitLog {
     this.#fd = opened
     this.#segment++
     this.#out.start = 0
+    this.#hasMark = false
     const before = this.#syncing
     this.#syncing = (async () => {
       await before
@@ -194,15 +223,14 @@ export class WalWriter implements CommitLog {
     this.#isDirty = true
   }
 
-  /** Takes back what a failed commit has written, so that the next one follows a whole record. */
-  #restore(segment: number, written: number): void {
-    if (segment !== this.#segment) return
+  /** Cuts off what a failed write has left behind the last whole record, so that the next one follows that. */
+  #takeBack(): void {
+    this.#out.drop()
     try {
-      ftruncateSync(this.#fd, written)
+      ftruncateSync(this.#fd, this.#out.start)
     } catch {
       // The next write starts at the same place and covers what is left.
     }
-    this.#out.start = written
   }
 
   #scheduleSync(): void {

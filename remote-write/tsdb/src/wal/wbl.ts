@@ -105,9 +105,10 @@ export function replayWbl(directory: string, take: TakeRecord, onDamage: (damage
   for (const [i, { path }] of segments.entries()) {
     const read = readSegment(path, i === segments.length - 1, entries, take)
     bytes += read.bytes
-    if (read.damage === undefined) continue
-    damages.push(read.damage)
-    onDamage(read.damage)
+    for (const damage of read.damages) {
+      damages.push(damage)
+      onDamage(damage)
+    }
   }
   return { segments: segments.length, bytes, damages, nextSegment: (segments.at(-1)?.index ?? -1) + 1 }
 }

@@ -1,0 +1,66 @@
+import { Bounds } from './bounds.ts'
+import { directoryBytes, readTreeUsage } from './measure.ts'
+import { BenchServer, serverContenders, type ServerContender } from './server-contenders.ts'
+import type { BenchRow } from './table.ts'
+
+// What the benches of the storage have in common: their arguments, and how a program's figures are taken.
+
+export type ContenderKey = keyof typeof serverContenders
+
+export interface StorageBenchArguments {
+  readonly isSmoke: boolean
+  readonly bounds: Bounds
+  readonly keys: readonly ContenderKey[]
+}
+
+/** `--smoke` and the names of programs to measure alone; throws at anything else. */
+export function readStorageArguments(args: readonly string[], all: readonly ContenderKey[]): StorageBenchArguments {
+  const isSmoke = args.includes('--smoke')
+  const names = args.filter((argument) => argument !== '--smoke')
+  for (const name of names) {
+    if (!all.some((key) => key === name))
+      throw new Error(`cannot read argument ${JSON.stringify(name)}: want --smoke or one of ${all.join(', ')}`)
+  }
+  return { isSmoke, bounds: new Bounds(isSmoke), keys: names.length === 0 ? all : all.filter((key) => names.includes(key)) }
+}
+
+/** Runs one contender after the other, each with an empty directory; what a run throws ends the bench. */
+export async function eachServer<Figures>(
+  keys: readonly ContenderKey[],
+  run: (server: BenchServer, key: ContenderKey) => Promise<Figures>,
+): Promise<Partial<Record<ContenderKey, Figures>>> {
+  const figures: Partial<Record<ContenderKey, Figures>> = {}
+  for (const key of keys) {
+    const server = await BenchServer.start(serverContenders[key])
+    try {
+      figures[key] = await run(server, key)
+    } finally {
+      await server.stop()
+    }
+  }
+  return figures
+}
+
+/** A row of the table, as far as a running program tells. */
+export function makeRow(
+  contender: ServerContender,
+  figures: { samples: number; cpuSeconds: number; peakBytes: number; wallSeconds: number; dataDirectory?: string },
+): BenchRow {
+  const { samples, cpuSeconds, peakBytes, wallSeconds, dataDirectory } = figures
+  const { name, version, durability } = contender
+  const diskBytes = dataDirectory === undefined ? undefined : directoryBytes(dataDirectory)
+  const row = { name, version, durability, samples, cpuSecondsPerMillion: cpuSeconds / (samples / 1e6), peakBytes, diskBytes, wallSeconds }
+  console.error(`${name}: ${cpuSeconds.toFixed(1)} CPU-s, peak ${(peakBytes / 1e6).toFixed(0)} MB, ${wallSeconds.toFixed(1)} s`)
+  return row
+}
+
+/** Processor time of a program from here on. */
+export function startCpuClock(pid: number): () => number {
+  const before = readTreeUsage(pid).cpuSeconds
+  return () => readTreeUsage(pid).cpuSeconds - before
+}
+
+/** Undefined unless both are there. */
+export function ratio(ours: number | undefined, theirs: number | undefined): number | undefined {
+  return ours === undefined || theirs === undefined ? undefined : ours / theirs
+}
