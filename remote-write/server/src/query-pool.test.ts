@@ -115,6 +115,24 @@ describe('QueryPool', () => {
     expect(pool.activeQueries).toBe(0)
   })
 
+  test('tells when the queries that ran at a moment have ended, whatever came since', async () => {
+    const { pool, workers } = createPool({ workersMax: 2, queueMax: 10 })
+    await pool.runningEnded()
+    const answers = [0, 1, 2].map(() => pool.run(request, 1_000))
+    let hasEnded = false
+    const ended = pool.runningEnded().then(() => (hasEnded = true))
+    workers[0]!.reply()
+    await settle()
+    // The third query has the first thread now.
+    expect([hasEnded, pool.activeQueries]).toEqual([false, 2])
+    workers[1]!.emit('exit', 1)
+    await expect(answers[1]).rejects.toThrow('its worker thread ended')
+    await ended
+    expect(pool.activeQueries).toBe(1)
+    workers[0]!.reply()
+    await Promise.all([answers[0], answers[2]])
+  })
+
   test('keeps one thread for queries that come one after the other', async () => {
     const { pool, workers } = createPool({ workersMax: 4 })
     for (let i = 0; i < 3; i++) {

@@ -78,6 +78,8 @@ export class QueryPool {
   readonly #options: QueryPoolOptions
   readonly #slots = new Set<Slot>()
   readonly #waiting: Job[] = []
+  /** Calls of `runningEnded`, with the jobs that each still waits for. */
+  readonly #awaited = new Set<{ readonly jobs: Set<Job>; readonly resolve: () => void }>()
   /** Those that were told. */
   readonly #brokenBlocks = new Set<string>()
   #nextId = 1
@@ -105,6 +107,14 @@ export class QueryPool {
       this.#waiting.push(job)
       this.#dispatch()
     })
+  }
+
+  /** Resolves when the queries that a worker has now have ended, or were given to another one with what it may read then. */
+  runningEnded(): Promise<void> {
+    const jobs = new Set<Job>()
+    for (const { job } of this.#slots) if (job !== undefined) jobs.add(job)
+    if (jobs.size === 0) return Promise.resolve()
+    return new Promise((resolve) => this.#awaited.add({ jobs, resolve }))
   }
 
   /** Ends every worker; waiting and running queries fail. */
@@ -182,6 +192,7 @@ export class QueryPool {
     for (const { directory, reason, isPart } of reply.brokenBlocks ?? []) this.#onBrokenBlock(directory, reason, isPart ?? false)
     if ('failure' in reply && reply.failure.kind === 'gone' && job.attempts < attemptsMax && !job.isCanceled) {
       job.slot = undefined
+      this.#noteEnd(job)
       this.#waiting.unshift(job)
     } else this.#finish(job, reply)
     if (reply.retires) return this.#endSlot(slot)
@@ -271,7 +282,16 @@ export class QueryPool {
     job.reject(new QueryFailure(kind, message))
   }
 
+  #noteEnd(job: Job): void {
+    for (const awaited of this.#awaited) {
+      if (!awaited.jobs.delete(job) || awaited.jobs.size > 0) continue
+      this.#awaited.delete(awaited)
+      awaited.resolve()
+    }
+  }
+
   #settle(job: Job): void {
+    this.#noteEnd(job)
     clearTimeout(job.timer)
     job.signal?.removeEventListener('abort', job.onAbort)
   }

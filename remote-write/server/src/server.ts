@@ -151,6 +151,7 @@ export class Server {
       ...(settings.uploadedFile === '' ? {} : { uploadedFile: settings.uploadedFile }),
       walCompression: settings.walCompression,
       mayCutLog: (walDirectory, activeSegment) => mayCutLog(walDirectory, activeSegment, server?.neededSegment ?? 0),
+      readersEnded: () => server?.queriesEnded() ?? Promise.resolve(),
       diskReserveBytes: settings.diskReserveBytes ?? defaultReserveBytes(settings.directory),
       log,
       registry,
@@ -177,6 +178,11 @@ export class Server {
    */
   applyRemoteWrite(config: Pick<PrometheusConfig, 'remoteWrite' | 'global'>): Promise<void> {
     return this.#remoteWriter.apply(config)
+  }
+
+  /** Resolves when the queries and remote reads that run now have ended. */
+  async queriesEnded(): Promise<void> {
+    await Promise.all([this.pool.runningEnded(), this.#readPool.runningEnded()])
   }
 
   /** The oldest segment of the log that a remote still needs; Infinity: none does. */

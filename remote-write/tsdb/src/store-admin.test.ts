@@ -9,6 +9,7 @@ import { silentLogger } from '@narthex/service/logger'
 import { isUlid } from './block/ulid.ts'
 import { readBlockMeta } from './block/block-meta.ts'
 import { hasTombstones, Tombstones } from './block/tombstones.ts'
+import { testThread } from './compact/compactor.test-thread.ts'
 import { BlockShelf } from './select/block-shelf.ts'
 import { HeadReader } from './select/head-reader.ts'
 import { MergedQueryable } from './select/merged-queryable.ts'
@@ -38,6 +39,7 @@ function open(data = directory): void {
     maxBlockRangeMs: 3 * rangeMs,
     memoryBytesMax: 64 * 2 ** 20,
     now: () => 1e9,
+    thread: testThread,
     log: silentLogger,
   })
 }
@@ -137,9 +139,11 @@ describe('a deletion', () => {
   })
 
   test('of the head is not in the block that is cut from it', async () => {
-    write(0, 17)
+    // One second less than what is cut at once.
+    write(0, 16)
     await remove('a', 5, 11)
     await remove('b', 0, 16)
+    write(16, 17, ['a', 'c'])
     await store.compactor.run()
     const [block] = blockDirectories()
     expect(readBlockMeta(join(directory, block!)).stats).toMatchObject({ numSamples: 15, numSeries: 2 })

@@ -3,6 +3,7 @@ import type { BlockSet } from './compact/block-set.ts'
 import type { Compactor } from './compact/compactor.ts'
 import type { DiskGuard } from './disk-guard.ts'
 import type { Head } from './head/head.ts'
+import { registerSeriesLimitMetrics } from './series-limit-metrics.ts'
 import type { StoreAdmin } from './store-admin.ts'
 import type { WalWriter } from './wal/wal-writer.ts'
 import type { ReplayResult } from './wal/replay.ts'
@@ -95,6 +96,7 @@ export function registerStoreMetrics(registry: Registry, state: StoreState): Sum
   state.admin.onCleaned = (seconds) => cleanups.observe(seconds)
   registerDiskMetrics(state.disk, gauge, counter)
 
+  registerSeriesLimitMetrics(registry, head)
   gauge('narthex_tsdb_head_memory_bytes', 'Memory of the head: series, labels, postings, chunks and tables.', () => head.usedBytes)
   gauge('narthex_tsdb_head_memory_ceiling_bytes', 'Ceiling of the memory of the head.', () => state.memoryBytesMax)
   counter(

@@ -5,6 +5,7 @@ import type { Registry, SummaryCell } from '@narthex/service/metrics'
 import { BlockSet } from './compact/block-set.ts'
 import { CompactionThread } from './compact/compaction-thread.ts'
 import { Compactor } from './compact/compactor.ts'
+import type { CompactorOptions } from './compact/compactor.ts'
 import { GuardedThread } from './compact/guarded-thread.ts'
 import { directoryBytes } from './directory-bytes.ts'
 import { DiskGuard } from './disk-guard.ts'
@@ -31,6 +32,9 @@ export interface StoreOptions {
   readonly retentionBytesMax?: number
   /** Ceiling of the head's own memory. Default: by `defaultMemoryBytesMax`. */
   readonly memoryBytesMax?: number
+  /** Most series in the head, and most of one metric name; 0 or absent = no limit. */
+  readonly seriesMax?: number
+  readonly seriesPerMetricMax?: number
   /** Whether records are compressed by snappy. Default true. */
   readonly walCompression?: boolean
   /** Bytes of the disk that are kept for what makes room when it is full; default 0. See `DiskReserve`. */
@@ -41,8 +45,12 @@ export interface StoreOptions {
   readonly maxBlockRangeMs?: number
   /** A Thanos sidecar's list of uploaded blocks: others are not compacted (`--storage.tsdb.delay-compact-file.path`). */
   readonly uploadedFile?: string
+  /** Resolves when the queries that run now have ended: they know only the blocks there were when they began. */
+  readonly readersEnded?: () => Promise<void>
   /** Whether nobody reads what a checkpoint would take that is made while `activeSegment` is written; default: yes. */
   readonly mayCutLog?: (walDirectory: string, activeSegment: number) => boolean
+  /** Who cuts, merges and checkpoints; default: a thread of its own. */
+  readonly thread?: CompactorOptions['thread']
   readonly log: Logger
   readonly registry?: Registry
   readonly now?: () => number
@@ -157,9 +165,12 @@ function openLocked(options: StoreOptions, lock: DirectoryLock, reserve: DiskRes
   const chunkRangeMs = options.chunkRangeMs !== undefined && options.chunkRangeMs > 0 ? options.chunkRangeMs : defaultChunkRangeMs
   const head = new Head({
     memoryBytesMax,
+    seriesMax: options.seriesMax ?? 0,
+    seriesPerMetricMax: options.seriesPerMetricMax ?? 0,
     ...(options.now === undefined ? {} : { now: options.now }),
     chunkRangeMs,
   })
+  head.refused.onTell = ({ reason, metric, series }, count) => log.warn('New series are refused', { count, reason, metric, series })
   const blocks = BlockSet.load(directory, chunkRangeMs, ({ directory: block, reason, isUsed }) => {
     if (isUsed === true) log.error('The meta.json of a block is damaged; its times are those of its samples', { block, err: reason })
     else log.error('A block cannot be used; it is left where it is', { block, err: reason })
@@ -186,7 +197,7 @@ function openLocked(options: StoreOptions, lock: DirectoryLock, reserve: DiskRes
     onWriteError: (cause) => disk.noteFailure(cause),
   })
   head.startLogging(wal)
-  const thread = new GuardedThread(new CompactionThread(), disk)
+  const thread = new GuardedThread(options.thread ?? new CompactionThread(), disk)
   const now = options.now ?? Date.now
   const compactor = new Compactor({
     head,
@@ -206,6 +217,7 @@ function openLocked(options: StoreOptions, lock: DirectoryLock, reserve: DiskRes
     endCheckpoint: (lastSegment) => wal.references.dropGone(lastSegment),
     thread,
     hasRoomFor: (bytes) => disk.hasRoomFor(bytes),
+    ...(options.readersEnded === undefined ? {} : { readersEnded: options.readersEnded }),
     ...(options.uploadedFile === undefined ? {} : { uploadedFile: options.uploadedFile }),
     now,
   })

@@ -95,6 +95,8 @@ function ensureEntries(bytes: Uint8Array): void {
 }
 
 function readSegmentTwice(bytes: Uint8Array, isNewest: boolean): void {
+  // What was set aside before would have to be passed over.
+  if (directory !== '') rmSync(join(directory, 'wal'), { recursive: true, force: true })
   const path = join(writeAt('wal', '00000000', bytes), '00000000')
   let count = 0
   const first = readSegment(path, isNewest, entries, (_type, one) => {

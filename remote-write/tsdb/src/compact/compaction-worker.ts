@@ -1,20 +1,12 @@
 import { setPriority } from 'node:os'
 import { parentPort } from 'node:worker_threads'
-import { BlockError } from '../block/block-error.ts'
-import { deleteFromBlock } from '../block/delete-from-block.ts'
-import { PageCache } from '../block/page-cache.ts'
-import { isDiskFull } from '../disk-reserve.ts'
-import type { CompactionAnswer, CompactionTask } from './compaction-protocol.ts'
-import { findInHead } from './find-in-head.ts'
-import { createCheckpoint } from '../wal/checkpoint.ts'
-import { writeHeadBlock } from './head-block.ts'
-import { mergeBlocks } from './merge-blocks.ts'
+import type { CompactionTask } from './compaction-protocol.ts'
+import { doCompaction } from './compaction-work.ts'
 
 // A thread that writes blocks and checkpoints, one after the other. It ends with its last task.
 
 // Yields to ingestion and to queries: on Linux the call sets this thread alone.
 const workerNice = 15
-const cacheBytesMax = 16 * 1024 * 1024
 
 const port = parentPort
 if (port) {
@@ -24,30 +16,6 @@ if (port) {
     // not allowed here: it then competes as an equal
   }
   port.on('message', (task: CompactionTask) => {
-    void work(task).then((answer) => port.postMessage(answer))
+    void doCompaction(task).then((answer) => port.postMessage(answer))
   })
-}
-
-async function work(task: CompactionTask): Promise<CompactionAnswer> {
-  try {
-    // Series that the head has stay: it names them by their references as long as it lives.
-    if (task.kind === 'checkpoint') return { kind: 'checkpointed', result: await createCheckpoint({ ...task.request, keeps: () => true }) }
-    if (task.kind === 'find') return { kind: 'found', found: findInHead(task.head, task.deletion) }
-    if (task.kind === 'delete') {
-      return { kind: 'done', meta: await deleteFromBlock(task.directory, task.deletion, new PageCache(cacheBytesMax)) }
-    }
-    const meta =
-      task.kind === 'cut' ? await writeHeadBlock(task.head, task.request) : await mergeBlocks(task.request, new PageCache(cacheBytesMax))
-    return { kind: 'done', meta }
-  } catch (error) {
-    if (error instanceof BlockError) return { kind: 'failed', reason: error.message, isDamage: isDamage(error) }
-    // A full disk is told in one line, a bug of ours with its place.
-    const reason = error instanceof Error ? (isDiskFull(error) ? error.message : (error.stack ?? error.message)) : String(error)
-    return { kind: 'failed', reason, isDamage: false }
-  }
-}
-
-/** Bytes that disagree with the format, and not a disk that could not be read or written. */
-function isDamage({ message, cause }: BlockError): boolean {
-  return message.startsWith('cannot read') && !(cause instanceof Error && 'code' in cause)
 }

@@ -13,6 +13,7 @@ import { MergedQueryable } from '../select/merged-queryable.ts'
 import { RecordBuilder } from '../wal/record-builder.ts'
 import { histogramOf } from '../wal/wal.test-histograms.ts'
 import { openStore } from '../store.ts'
+import { testThread } from './compactor.test-thread.ts'
 import type { Store } from '../store.ts'
 
 const rangeMs = 10_000
@@ -33,9 +34,11 @@ function open(
     retentionBytesMax?: number
     mayCutLog?: (directory: string, segment: number) => boolean
     lines?: string[]
+    /** Whether a thread of its own does the work, as in a server; it takes half a second to start. */
+    startsThread?: boolean
   } = {},
 ): void {
-  const { lines, ...rest } = options
+  const { lines, startsThread, ...rest } = options
   const log = lines === undefined ? silentLogger : createLogger({ level: 'info', format: 'logfmt', write: (line) => void lines.push(line) })
   store = openStore({
     directory,
@@ -44,6 +47,7 @@ function open(
     memoryBytesMax: 64 * 2 ** 20,
     now: () => 1e9,
     log,
+    ...(startsThread === true ? {} : { thread: testThread }),
     ...rest,
   })
 }
@@ -98,7 +102,7 @@ function ranges(): string[] {
 }
 
 test('the head is cut when it has more than one and a half ranges, not before', async () => {
-  open()
+  open({ startsThread: true })
   write(0, 16)
   await store.compactor.run()
   expect(blockDirectories()).toEqual([])

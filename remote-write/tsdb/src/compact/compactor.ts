@@ -33,6 +33,8 @@ export interface CompactorOptions {
   beginCheckpoint(): Omit<CheckpointRequest, 'minTimeMs'> | undefined
   /** A checkpoint stands for the log up to this segment. */
   endCheckpoint(lastSegment: number): void
+  /** Resolves when what is being read now, with the blocks there were until now, has been read. */
+  readersEnded?(): Promise<void>
   readonly thread: { run(task: CompactionTask): Promise<CompactionAnswer>; end(): Promise<void> }
   /** The sidecar's list of blocks that are uploaded; undefined: nobody uploads. */
   readonly uploadedFile?: string
@@ -177,6 +179,8 @@ export class Compactor {
       await blocks.add(meta, [])
       this.counts.cuts++
       this.#tell('Head block written', meta)
+      // Who began before the block was there looks for its samples in the head.
+      await this.#options.readersEnded?.()
     }
     await this.#dropFromHead(maxTimeMs)
     await this.#checkpoint(maxTimeMs)

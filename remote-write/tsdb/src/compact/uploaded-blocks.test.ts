@@ -6,6 +6,7 @@ import { Labels } from '@narthex/model/labels'
 import { createLogger } from '@narthex/service/logger'
 import { makeUlid } from '../block/ulid.ts'
 import { openStore } from '../store.ts'
+import { testThread } from './compactor.test-thread.ts'
 import { selectUploaded } from './uploaded-blocks.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'narthex-uploaded-'))
@@ -63,6 +64,7 @@ test('blocks are cut and stay as they are until they are uploaded, then become o
     chunkRangeMs: rangeMs,
     maxBlockRangeMs: 3 * rangeMs,
     memoryBytesMax: 2 ** 26,
+    thread: testThread,
     log,
     uploadedFile: path,
   })

@@ -25,12 +25,17 @@ import { MetricMetadata } from './metric-metadata.ts'
 import { PendingSamples } from './pending-samples.ts'
 import * as pendingField from './pending-samples.ts'
 import { NewSeries } from './new-series.ts'
+import { RefusedSeries } from './refused-series.ts'
+import type { SeriesRefusalKind } from './refused-series.ts'
 import { SeriesCollector } from './series-collector.ts'
 import { SeriesCreator } from './series-creator.ts'
+import { SeriesLimits } from './series-limits.ts'
+import type { SeriesLimitOptions } from './series-limits.ts'
 import * as record from './series-record.ts'
 import { wordMask, wordShift } from './shared-arena.ts'
 import { oldestPinnedEpoch } from './shared-table.ts'
 import { symbolBytesMax, Symbols } from './symbols.ts'
+import { UnusedSymbols } from './unused-symbols.ts'
 import { WireAliases } from './wire-aliases.ts'
 
 /** Where commits are made durable before they become visible. Throws if that failed; nothing of the commit may then be kept. */
@@ -41,7 +46,7 @@ export interface CommitLog {
   forgetSeries(ref: number): void
 }
 
-export interface HeadOptions {
+export interface HeadOptions extends SeriesLimitOptions {
   /** Hard ceiling over the head's own bytes: above it samples are refused. New series are refused from four fifths of it on. */
   readonly memoryBytesMax: number
   /** Milliseconds since the epoch. */
@@ -89,8 +94,14 @@ export class Head {
   readonly metadata = new MetricMetadata()
   /** What readers of the head have to leave out. */
   readonly deletions = new HeadDeletions()
+  /** New series that were refused, with examples. */
+  readonly refused: RefusedSeries
+  readonly limits: SeriesLimits
+  /** Why no new series may be made for now, for a reason from outside: the memory of the whole process. */
+  pressure: (() => string | undefined) | undefined
   /** Called after each commit that has made samples visible. */
   onCommit: (() => void) | undefined
+  readonly #unusedSymbols: UnusedSymbols
   readonly #aliases: WireAliases
   readonly #creator: SeriesCreator
   readonly #chunks: HeadChunks
@@ -130,6 +141,9 @@ export class Head {
       onFreed: (ref) => this.#log?.forgetSeries(ref),
     })
     this.#now = options.now ?? Date.now
+    this.refused = new RefusedSeries(this.#now)
+    this.limits = new SeriesLimits(this.symbols, this.pairs, options)
+    this.#unusedSymbols = new UnusedSymbols(this.symbols, this.memory.control)
     this.#memoryBytesMax = options.memoryBytesMax
     this.#chunkRangeMs = options.chunkRangeMs ?? defaultChunkRangeMs
     this.#chunks = new HeadChunks(this.memory, this.#chunkRangeMs, this.counters)
@@ -211,13 +225,39 @@ export class Head {
     const known = this.#creator.find(symbols, pairCount)
     if (known > 0) return known
     // A symbol was refused before: that reason stands.
-    if (known < 0) return this.#refuseSeries(this.#refusal)
-    if (!this.#mayAddSeries()) return this.#refuseSeries(this.#ceilingText())
-    const ref = this.#creator.create(symbols, pairCount)
+    if (known < 0) {
+      if (!this.#mayAddSeries()) this.#noteRefused('memory', this.#refusal, symbols, pairCount)
+      return this.#refuseSeries(this.#refusal)
+    }
+    // What was acknowledged before a restart is read again, limit or not.
+    const limit = this.#replaying ? undefined : this.limits.find(symbols, pairCount, this.#creator.count)
+    if (limit !== undefined) return this.#refuseNoted(limit.kind, limit.reason, symbols, pairCount)
+    if (!this.#mayAddSeries()) return this.#refuseNoted('memory', this.#ceilingText(), symbols, pairCount)
+    return this.#keepCreated(this.#creator.create(symbols, pairCount))
+  }
+
+  #keepCreated(ref: number): number {
     if (ref < 0) return this.#refuseSeries(this.#creator.refusal)
     this.counters.seriesCreated++
     this.#newSeries.add(ref)
     return ref
+  }
+
+  /** The pair of a label's name and value symbols, made if need be; 0 = refused, `refusal()` says why. */
+  internPair(name: number, value: number): number {
+    const known = this.pairs.find(name, value)
+    if (known !== 0) return known
+    const added = this.#mayAddSeries() ? this.pairs.intern(name, value) : 0
+    if (added === 0) this.#refusal = this.#ceilingText()
+    return added
+  }
+
+  /** As `refBySymbols`, for `count` pairs that are interned, none of an empty value. */
+  refByPairs(pairs: Uint32Array, count: number): number {
+    const known = this.#creator.findByPairs(pairs, count)
+    if (known > 0) return known
+    if (!this.#mayAddSeries()) return this.#refuseSeries(this.#ceilingText())
+    return this.#keepCreated(this.#creator.createByPairs(count))
   }
 
   /** As `refBySymbols`, for label sets that come as texts. */
@@ -285,7 +325,7 @@ export class Head {
    */
   commit(): void {
     const pending = this.#pending
-    this.#aliases.forgetRequest()
+    this.#endRequest()
     if (pending.length === 0 && this.#newSeries.length === 0) return
     try {
       if (!this.#chunks.ensure(pending.length)) throw new Error('cannot commit samples: no shared memory left for chunks')
@@ -317,7 +357,7 @@ export class Head {
       this.#recordWords[index]![to + record.lastHighField] = from[at + pendingField.pendingPreviousHigh]!
     }
     this.#pending.clear()
-    this.#aliases.forgetRequest()
+    this.#endRequest()
     this.#pendingMax = -1
   }
 
@@ -433,13 +473,37 @@ export class Head {
     )
   }
 
+  #endRequest(): void {
+    this.#aliases.forgetRequest()
+    if (this.#unusedSymbols.isEmpty) return
+    this.#unusedSymbols.free()
+    this.reclaim()
+  }
+
   #mayAddSeries(): boolean {
-    return this.usedBytes < this.#memoryBytesMax * seriesShareOfMemory
+    return this.usedBytes < this.#memoryBytesMax * seriesShareOfMemory && (this.#replaying || this.pressure?.() === undefined)
   }
 
   #ceilingText(): string {
+    if (this.usedBytes < this.#memoryBytesMax * seriesShareOfMemory) return this.pressure?.() ?? ''
     const limit = Math.floor(this.#memoryBytesMax * seriesShareOfMemory)
     return `head memory ceiling for new series reached: ${this.usedBytes} of ${limit} bytes used by ${this.seriesCount} series`
+  }
+
+  #refuseNoted(kind: SeriesRefusalKind, reason: string, symbols: Uint32Array, pairCount: number): number {
+    this.#noteRefused(kind, reason, symbols, pairCount)
+    this.#unusedSymbols.note(symbols, pairCount)
+    return this.#refuseSeries(reason)
+  }
+
+  #noteRefused(kind: SeriesRefusalKind, reason: string, symbols: Uint32Array, pairCount: number): void {
+    this.refused.note(kind, reason, () => {
+      const text = (id: number): string => (id === 0 ? '…' : this.symbols.text(id))
+      const flat: string[] = []
+      for (let i = 0; i < 2 * pairCount; i++) flat.push(text(symbols[i]!))
+      const labels = Labels.fromPairs(flat)
+      return { metric: labels.get('__name__') ?? '', series: labels.toString() }
+    })
   }
 
   #refuseSeries(reason: string): number {

@@ -27,6 +27,9 @@ export class SeriesCreator {
   #ids = new Uint32Array(64)
   #length = 0
   #hash = 0
+  /** Names of the labels of the series made last, in their order. */
+  #names = new Uint32Array(64)
+  #namesLength = 0
   readonly #isSame = (ref: number): boolean => this.#hasLabels(ref)
 
   constructor(memory: HeadMemory, symbols: Symbols, pairs: LabelPairs) {
@@ -61,15 +64,34 @@ export class SeriesCreator {
 
   /** Makes the series that `find` did not find; below 0 if it is refused, with the reason in `refusal`. */
   create(symbols: Uint32Array, pairCount: number): number {
-    if (!this.#resolve(symbols, pairCount)) return -1
+    return this.#resolve(symbols, pairCount) ? this.#make() : -1
+  }
+
+  /** As `find`, for pairs that are known. */
+  findByPairs(pairs: Uint32Array, count: number): number {
+    if (count > this.#ids.length) this.#ids = new Uint32Array(Math.min(count * 2, labelsPerSeriesMax + 1))
+    let hash = 0
+    const length = Math.min(count, this.#ids.length)
+    for (let i = 0; i < length; i++) {
+      const pair = pairs[i]!
+      this.#ids[i] = pair
+      hash = (hash + mix32(pair ^ this.#seed)) | 0
+    }
+    this.#length = length
+    this.#hash = hash >>> 0
+    return this.#table.find(this.#hash, this.#isSame)
+  }
+
+  /** Makes the series that `findByPairs` did not find. */
+  createByPairs(count: number): number {
+    if (count > labelsPerSeriesMax) return this.#refuse(tooManyLabelsText(count))
+    return count === 0 ? this.#refuse(emptyLabelsText) : this.#make()
+  }
+
+  #make(): number {
     const length = this.#length
     const ids = this.#ids
-    this.#sortByName()
-    for (let i = 1; i < length; i++) {
-      const name = this.#pairs.name(ids[i]!)
-      if (name === this.#pairs.name(ids[i - 1]!))
-        return this.#refuse(`label name "${this.#symbols.text(name)}" is not unique: invalid sample`)
-    }
+    if (!this.#hasNamesOfLast() && !this.#orderByName()) return -1
     const { labels, series, postings } = this.#memory
     if (!labels.ensure(length + 1) || !series.ensure(record.recordWords) || !postings.ensure(postingsWordsMax(length))) {
       return this.#refuse('head memory ceiling for new series reached: no shared memory left')
@@ -82,6 +104,30 @@ export class SeriesCreator {
     for (let i = 0; i < length; i++) this.#pairs.addPosting(ids[i]!, ref)
     this.#table.add(this.#hash, ref)
     return ref
+  }
+
+  /** Whether the labels come in an order that was found good for the series made before. */
+  #hasNamesOfLast(): boolean {
+    const length = this.#length
+    if (length !== this.#namesLength) return false
+    for (let i = 0; i < length; i++) if (this.#pairs.name(this.#ids[i]!) !== this.#names[i]) return false
+    return true
+  }
+
+  #orderByName(): boolean {
+    const length = this.#length
+    const ids = this.#ids
+    this.#sortByName()
+    if (this.#names.length < length) this.#names = new Uint32Array(ids.length)
+    this.#namesLength = 0
+    for (let i = 0; i < length; i++) {
+      const name = this.#pairs.name(ids[i]!)
+      if (i > 0 && name === this.#names[i - 1])
+        return this.#refuse(`label name "${this.#symbols.text(name)}" is not unique: invalid sample`) > 0
+      this.#names[i] = name
+    }
+    this.#namesLength = length
+    return true
   }
 
   #addRecord(list: number): number {
@@ -112,7 +158,7 @@ export class SeriesCreator {
   #resolve(symbols: Uint32Array, pairCount: number): boolean {
     let hash = 0
     let length = 0
-    if (pairCount > labelsPerSeriesMax) return this.#refuse(`want at most ${labelsPerSeriesMax} labels a series, got ${pairCount}`) > 0
+    if (pairCount > labelsPerSeriesMax) return this.#refuse(tooManyLabelsText(pairCount)) > 0
     for (let i = 0; i < pairCount; i++) {
       const name = symbols[2 * i]!
       const value = symbols[2 * i + 1]!
@@ -122,7 +168,7 @@ export class SeriesCreator {
       this.#ids[length++] = pair
       hash = (hash + mix32(pair ^ this.#seed)) | 0
     }
-    if (length === 0) return this.#refuse('empty labelset: invalid sample') > 0
+    if (length === 0) return this.#refuse(emptyLabelsText) > 0
     this.#length = length
     this.#hash = hash >>> 0
     return true
@@ -168,4 +214,10 @@ export class SeriesCreator {
     const stored = words.slice(at, at + length).sort()
     return asked.every((pair, i) => pair === stored[i])
   }
+}
+
+const emptyLabelsText = 'empty labelset: invalid sample'
+
+function tooManyLabelsText(count: number): string {
+  return `want at most ${labelsPerSeriesMax} labels a series, got ${count}`
 }

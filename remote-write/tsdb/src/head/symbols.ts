@@ -55,7 +55,16 @@ export class Symbols {
     const uses = words[id & wordMask]! >>> lengthBits
     if (uses === usesMax) return
     words[id & wordMask]! -= 1 << lengthBits
-    if (uses > 1) return
+    if (uses === 1) this.remove(id, epoch)
+  }
+
+  /** Writer: whether a pair has it. */
+  isUsed(id: number): boolean {
+    return this.#arena.words[id >>> wordShift]![id & wordMask]! >>> lengthBits > 0
+  }
+
+  /** Writer: takes one that no pair has out of the table; readers of `epoch` and older ones may still read it. */
+  remove(id: number, epoch: number): void {
     const bytes = this.bytes(id)
     this.#table.remove(hashBytes(bytes, 0, bytes.length, this.#seed), id)
     this.#control[symbolCountAt]!--

@@ -1,4 +1,5 @@
 import type { Head } from '../head/head.ts'
+import { LoggedLabels } from './logged-labels.ts'
 import type { LogReferences } from './log-references.ts'
 import type { RecordEntries } from './record-entries.ts'
 import type { SeriesMap } from './series-map.ts'
@@ -55,7 +56,7 @@ export class RecordReader {
   readonly #target: RecordTarget
   /** Records by type that nobody took. */
   readonly unread = new Map<number, number>()
-  #symbols = new Uint32Array(128)
+  readonly #labels: LoggedLabels
   #pending = 0
 
   readonly #references: LogReferences
@@ -66,6 +67,7 @@ export class RecordReader {
     this.#references = references
     this.#lastSegment = lastSegment
     this.#head = head
+    this.#labels = new LoggedLabels(head)
     this.#map = map
     this.#counts = counts
     this.#target = target
@@ -90,9 +92,8 @@ export class RecordReader {
 
   #takeSeries(record: Uint8Array, entries: RecordEntries): void {
     for (let i = 0; i < entries.length; i++) {
-      const labelCount = this.#internLabels(record, entries.starts[i]!)
       const before = this.#head.seriesCount
-      const ref = this.#head.refBySymbols(this.#symbols, labelCount)
+      const ref = this.#labels.refOf(record, entries.starts[i]!)
       const logRef = entries.refs[i]!
       this.#map.set(logRef, Math.max(0, ref))
       if (ref > 0) {
@@ -100,27 +101,6 @@ export class RecordReader {
         this.#references.set(ref, logRef, this.#lastSegment, this.#head.seriesCount === before)
       } else this.#counts.seriesRefused++
     }
-  }
-
-  /** The lengths were checked when the record was taken apart. */
-  #internLabels(record: Uint8Array, start: number): number {
-    let at = start
-    const uvarint = (): number => {
-      let value = 0
-      for (let unit = 1; ; unit *= 128) {
-        const byte = record[at++]!
-        value += (byte & 0x7f) * unit
-        if (byte < 0x80) return value
-      }
-    }
-    const labelCount = uvarint()
-    if (labelCount * 2 > this.#symbols.length) this.#symbols = new Uint32Array(labelCount * 4)
-    for (let i = 0; i < labelCount * 2; i++) {
-      const length = uvarint()
-      this.#symbols[i] = this.#head.internSymbol(record, at, at + length)
-      at += length
-    }
-    return labelCount
   }
 
   #takeSamples(entries: RecordEntries): void {
