@@ -20,6 +20,8 @@ export function appendVersion1(reader: RemoteWrite1Reader, appender: HeadAppende
   const { times, words } = samples
   const { counts } = report
   let first = 0
+  // The one before may have ended in an error.
+  symbols.forget()
   for (let i = 0; i < seriesCount; i++) {
     const end = sampleEnd[i]!
     let ref = refs[i]!
@@ -38,6 +40,7 @@ export function appendVersion1(reader: RemoteWrite1Reader, appender: HeadAppende
     }
     first = end
   }
+  symbols.forget()
 }
 
 /** Hands metadata on; a family that is named twice keeps the last entry. */

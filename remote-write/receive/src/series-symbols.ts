@@ -14,29 +14,55 @@ export class SeriesSymbols {
   #count = 0
   #hasName = false
   #refused = false
+  #known = new KnownLabels()
+  #next = new KnownLabels()
 
+  /** Forgets the series before and lets go of their bytes, which only lie still as long as their request is being read. */
+  forget(): void {
+    this.#known.clear()
+    this.#next.clear()
+  }
+
+  /** Until `forget` all bytes given to `add` stay as they are. */
   begin(appender: HeadAppender): void {
     this.#appender = appender
     this.#count = 0
+    this.#next.count = 0
     this.#hasName = false
     this.#refused = false
     this.problem = undefined
   }
 
-  /** A label with an empty value is no label. Names and values are any UTF-8 but the empty name. */
+  /**
+   * A label with an empty value is no label. Names and values are any UTF-8 but the empty name. What the series before had at the same place is
+   * not looked up again.
+   */
   add(bytes: Uint8Array, nameStart: number, nameEnd: number, valueStart: number, valueEnd: number): void {
     if (this.problem !== undefined) return
-    if (nameStart === nameEnd || !isUtf8Range(bytes, nameStart, nameEnd) || !isUtf8Range(bytes, valueStart, valueEnd)) {
-      this.problem = 'invalid'
-      return
+    const known = this.#known
+    const next = this.#next
+    const i = next.count
+    let name = known.findName(i, bytes, nameStart, nameEnd)
+    let value = name === 0 ? 0 : known.findValue(i, bytes, valueStart, valueEnd)
+    if (name === 0) {
+      if (nameStart === nameEnd || !isUtf8Range(bytes, nameStart, nameEnd)) {
+        this.problem = 'invalid'
+        return
+      }
+      name = valueStart === valueEnd ? 0 : this.#appender!.internSymbol(bytes, nameStart, nameEnd)
     }
-    if (valueStart === valueEnd) return
-    const appender = this.#appender!
-    const name = appender.internSymbol(bytes, nameStart, nameEnd)
-    const value = appender.internSymbol(bytes, valueStart, valueEnd)
+    if (value === 0) {
+      if (!isUtf8Range(bytes, valueStart, valueEnd)) {
+        this.problem = 'invalid'
+        return
+      }
+      if (valueStart === valueEnd) return
+      value = this.#appender!.internSymbol(bytes, valueStart, valueEnd)
+    }
     if (name === 0 || value === 0) this.#refused = true
     this.#push(name, value)
     if (isMetricName(bytes, nameStart, nameEnd)) this.#hasName = true
+    next.add(bytes, nameStart, nameEnd, valueStart, valueEnd, name, value)
   }
 
   /** The series' reference; 0 if `problem` says why not, negative if the head refused. */
@@ -46,6 +72,9 @@ export class SeriesSymbols {
       // Refused symbols are all 0, so they say nothing about names.
       else if (!this.#refused && hasDuplicateName(this.#pairs, this.#count)) this.problem = 'duplicate'
     }
+    const before = this.#known
+    this.#known = this.#next
+    this.#next = before
     if (this.problem !== undefined) return 0
     return this.#appender!.refBySymbols(this.#pairs, this.#count)
   }
@@ -60,6 +89,54 @@ export class SeriesSymbols {
     this.#pairs[at] = name
     this.#pairs[at + 1] = value
     this.#count++
+  }
+}
+
+const placesKept = 64
+const fieldsPerLabel = 6
+
+/** Labels of one series by their places: where their bytes are, and their symbols; those beyond 64 are not kept. */
+class KnownLabels {
+  count = 0
+  readonly #bytes: Uint8Array[] = []
+  /** ┌ name start ┬ end ┬ value start ┬ end ┬ name symbol ┬ value symbol ┐ */
+  readonly #fields = new Uint32Array(fieldsPerLabel * placesKept)
+
+  add(bytes: Uint8Array, nameStart: number, nameEnd: number, valueStart: number, valueEnd: number, name: number, value: number): void {
+    if (this.count === placesKept) return
+    const fields = this.#fields
+    const at = fieldsPerLabel * this.count
+    this.#bytes[this.count++] = bytes
+    fields[at] = nameStart
+    fields[at + 1] = nameEnd
+    fields[at + 2] = valueStart
+    fields[at + 3] = valueEnd
+    fields[at + 4] = name
+    fields[at + 5] = value
+  }
+
+  clear(): void {
+    this.count = 0
+    this.#bytes.length = 0
+  }
+
+  /** The symbol of the name at a place if it has these bytes, else 0. */
+  findName(place: number, bytes: Uint8Array, start: number, end: number): number {
+    return this.#find(place, 0, bytes, start, end)
+  }
+
+  findValue(place: number, bytes: Uint8Array, start: number, end: number): number {
+    return this.#find(place, 1, bytes, start, end)
+  }
+
+  #find(place: number, part: 0 | 1, bytes: Uint8Array, start: number, end: number): number {
+    if (place >= this.count) return 0
+    const at = fieldsPerLabel * place
+    const keptStart = this.#fields[at + 2 * part]!
+    if (this.#fields[at + 2 * part + 1]! - keptStart !== end - start) return 0
+    const kept = this.#bytes[place]!
+    for (let i = start, from = keptStart; i < end; i++, from++) if (bytes[i] !== kept[from]) return 0
+    return this.#fields[at + 4 + part]!
   }
 }
 

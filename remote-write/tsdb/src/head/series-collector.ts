@@ -20,6 +20,8 @@ export interface SeriesCollectorParts {
   readonly aliases: WireAliases
   /** A series was freed; its labels are still there. */
   readonly onFreed: (ref: number) => void
+  /** Whether a series without a chunk is needed all the same. */
+  readonly keeps: (ref: number) => boolean
 }
 
 /**
@@ -45,6 +47,7 @@ export class SeriesCollector {
   /** Does one step of a round, the first one if none is running; false at its end. */
   step(): boolean {
     this.#round ??= this.#collect()
+    this.#parts.creator.forgetRecentPairs()
     const { freed } = this
     const isDone = this.#round.next().done === true
     if (isDone) this.#round = undefined
@@ -72,7 +75,7 @@ export class SeriesCollector {
   }
 
   *#findDead(dead: DeadSeries): Generator<void> {
-    const { memory, creator, onFreed } = this.#parts
+    const { memory, creator, onFreed, keeps } = this.#parts
     let work = 0
     for (let ref = 1, { places } = creator; ref <= places; ref++) {
       if (++work >= workPerStep) {
@@ -83,6 +86,7 @@ export class SeriesCollector {
       const words = memory.series.words[ref >>> record.seriesPerWindowShift]!
       const doubles = memory.series.doubles[ref >>> record.seriesPerWindowShift]!
       if (words[at + record.labelsField] === 0 || words[at + record.openChunkField] !== 0 || doubles[at >>> 1] === Infinity) continue
+      if (keeps(ref)) continue
       creator.forget(ref)
       onFreed(ref)
       // No sample is later than this, and a reader that meets it from now on finds that it never had one.

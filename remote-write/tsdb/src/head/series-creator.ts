@@ -27,6 +27,7 @@ export class SeriesCreator {
   #ids = new Uint32Array(64)
   #length = 0
   #hash = 0
+  readonly #recent = new RecentPairs()
   /** Names of the labels of the series made last, in their order. */
   #names = new Uint32Array(64)
   #namesLength = 0
@@ -49,10 +50,15 @@ export class SeriesCreator {
     if (pairCount > this.#ids.length) this.#ids = new Uint32Array(Math.min(pairCount * 2, labelsPerSeriesMax + 1))
     for (let i = 0; i < pairCount && length < labelsPerSeriesMax; i++) {
       const value = symbols[2 * i + 1]!
-      if (value === 0 || symbols[2 * i] === 0) return -1
-      if (this.#symbols.length(value) === 0) continue
-      const pair = this.#pairs.find(symbols[2 * i]!, value)
-      if (pair === 0) return 0
+      const name = symbols[2 * i]!
+      let pair = this.#recent.find(i, name, value)
+      if (pair === 0) {
+        if (value === 0 || name === 0) return -1
+        if (this.#symbols.length(value) === 0) continue
+        pair = this.#pairs.find(name, value)
+        if (pair === 0) return 0
+        this.#recent.set(i, name, value, pair)
+      }
       this.#ids[length++] = pair
       // A sum, so that the order of the labels does not matter.
       hash = (hash + mix32(pair ^ this.#seed)) | 0
@@ -141,6 +147,11 @@ export class SeriesCreator {
     return ref
   }
 
+  /** For when pairs are freed: what is kept of the last series' ones is forgotten. */
+  forgetRecentPairs(): void {
+    this.#recent.clear()
+  }
+
   /** From here on its labels do not find a series; the caller sees to its memory. */
   forget(ref: number): void {
     const { series, labels } = this.#memory
@@ -162,9 +173,13 @@ export class SeriesCreator {
     for (let i = 0; i < pairCount; i++) {
       const name = symbols[2 * i]!
       const value = symbols[2 * i + 1]!
-      if (this.#symbols.length(value) === 0) continue
-      const pair = this.#pairs.intern(name, value)
-      if (pair === 0) return this.#refuse('head memory ceiling for new series reached: no shared memory left') > 0
+      let pair = this.#recent.find(i, name, value)
+      if (pair === 0) {
+        if (this.#symbols.length(value) === 0) continue
+        pair = this.#pairs.intern(name, value)
+        if (pair === 0) return this.#refuse('head memory ceiling for new series reached: no shared memory left') > 0
+        this.#recent.set(i, name, value, pair)
+      }
       this.#ids[length++] = pair
       hash = (hash + mix32(pair ^ this.#seed)) | 0
     }
@@ -213,6 +228,31 @@ export class SeriesCreator {
     const asked = this.#ids.slice(0, length).sort()
     const stored = words.slice(at, at + length).sort()
     return asked.every((pair, i) => pair === stored[i])
+  }
+}
+
+const placesKept = 64
+
+/** The pairs of the series asked for last, by their places: the next one has most of them at the same. */
+class RecentPairs {
+  readonly #names = new Uint32Array(placesKept)
+  readonly #values = new Uint32Array(placesKept)
+  readonly #pairs = new Uint32Array(placesKept)
+
+  /** 0 if another pair or none was at this place. */
+  find(place: number, name: number, value: number): number {
+    return place < placesKept && this.#names[place] === name && this.#values[place] === value ? this.#pairs[place]! : 0
+  }
+
+  set(place: number, name: number, value: number, pair: number): void {
+    if (place >= placesKept) return
+    this.#names[place] = name
+    this.#values[place] = value
+    this.#pairs[place] = pair
+  }
+
+  clear(): void {
+    this.#pairs.fill(0)
   }
 }
 
