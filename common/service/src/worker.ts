@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { getAsset, isSea } from 'node:sea'
 import { Worker, type ResourceLimits, type Transferable } from 'node:worker_threads'
 
@@ -12,10 +13,13 @@ export interface SpawnWorkerOptions {
 
 /**
  * Starts a worker thread: from the embedded script `<name>.js` in the single binary, from `devUrl`
- * (`new URL('./query-worker.ts', import.meta.url)`) when the sources run as they are. The thread carries `name` in the system's lists.
+ * (`new URL('./query-worker.ts', import.meta.url)`) when the sources run as they are, from beside the main script when that is bundled (its
+ * build says where, in NARTHEX_WORKERS). The thread carries `name` in the system's lists.
  */
 export function spawnWorker(name: string, devUrl: URL, options: SpawnWorkerOptions = {}): Worker {
   const { argv, ...rest } = options
   const common = { ...rest, name, ...(argv === undefined ? {} : { argv: [...argv] }) }
+  const bundles = process.env['NARTHEX_WORKERS']
+  if (!isSea() && bundles !== undefined) return new Worker(join(bundles, `${name}.cjs`), common)
   return isSea() ? new Worker(getAsset(`${name}.js`, 'utf8'), { ...common, eval: true }) : new Worker(devUrl, common)
 }

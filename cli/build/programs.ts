@@ -1,0 +1,62 @@
+import { build } from 'esbuild'
+import { readFileSync, renameSync, rmdirSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { entryPoints, escapeNonAscii } from './bundle.ts'
+
+// programs.ts DIRECTORY agent|narthex: the program as one script for bin/narthex, NAME.cjs, and for narthex one for each of its workers. Run from
+// its sources a server takes 60 MB and two seconds of processor time more, an agent 25 MB: the type stripper, every module's text and the
+// loader's books about them.
+
+const repository = join(import.meta.dirname, '..', '..')
+const [directory, name] = process.argv.slice(2)
+if (directory === undefined || (name !== 'agent' && name !== 'narthex'))
+  throw new Error(`cannot build a program: want DIRECTORY agent|narthex, got ${process.argv.slice(2).join(' ')}`)
+
+const { main, ...workers } = entryPoints
+const scripts: Readonly<Record<string, string>> = name === 'agent' ? { agent: 'cli/src/main-agent.ts' } : { ...workers, narthex: main! }
+
+// Written beside and renamed: a program that starts meanwhile must find whole files. The main script is the last, as its age is what counts.
+const unfinished = join(directory, `${name}-${process.pid}`)
+await build({
+  absWorkingDir: repository,
+  entryPoints: scripts,
+  outdir: unfinished,
+  outExtension: { '.js': '.cjs' },
+  // The agent has no worker but one that checks passwords, which few use: it comes from its source.
+  define: name === 'agent' ? {} : { 'process.env.NARTHEX_WORKERS': JSON.stringify(directory) },
+  bundle: true,
+  platform: 'node',
+  target: 'node24',
+  format: 'cjs',
+  // The source stays in memory as text, names included: they are what a stack trace shows.
+  minifyWhitespace: true,
+  minifySyntax: true,
+  legalComments: 'none',
+  // Loaded by the first request or connection that needs them, from beside this script; most programs never do, and none the rest.
+  external: ['undici', 'mysql2', '@fastify/ajv-compiler', '@fastify/fast-json-stringify-compiler', 'light-my-request'],
+  logLevel: 'warning',
+  plugins: [
+    {
+      name: 'places',
+      // The script lies elsewhere: what a module finds beside itself, it finds beside its source.
+      setup({ onLoad }) {
+        onLoad({ filter: /\.(ts|js|mjs)$/ }, ({ path }) => {
+          const text = readFileSync(path, 'utf8')
+          if (!text.includes('import.meta.')) return undefined
+          const contents = text
+            .replaceAll('import.meta.url', JSON.stringify(pathToFileURL(path).href))
+            .replaceAll('import.meta.dirname', JSON.stringify(dirname(path)))
+            .replaceAll('import.meta.filename', JSON.stringify(path))
+          return { contents, loader: path.endsWith('.ts') ? ('ts' as const) : ('js' as const) }
+        })
+      },
+    },
+  ],
+})
+for (const script of Object.keys(scripts)) {
+  const built = join(unfinished, `${script}.cjs`)
+  writeFileSync(built, escapeNonAscii(readFileSync(built, 'utf8')))
+  renameSync(built, join(directory, `${script}.cjs`))
+}
+rmdirSync(unfinished)
