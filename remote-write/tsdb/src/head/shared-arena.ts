@@ -27,6 +27,8 @@ export class SharedArena {
   readonly bytes: Uint8Array[] = []
   /** Writer only: words given out, freed ones included. Word 0 is never given out, so that 0 can mean "none". */
   usedWords = 16
+  /** End of the window that the last allocation was in; 0 before the first one. */
+  #windowEnd = 0
   // Writer only: memory given back, the region small allocations come from and those after it (start and end by turns).
   #scrapAt = 0
   #scrapEnd = 0
@@ -75,6 +77,8 @@ export class SharedArena {
    * one window; false when the reservation is used up.
    */
   ensure(words: number): boolean {
+    // Mostly the window in use has room, as this is asked several times for each new series.
+    if (this.usedWords + alignmentMax + words <= this.#windowEnd) return true
     let end = this.usedWords + alignmentMax + words
     const nextWindow = (Math.floor(this.usedWords / wordsPerWindow) + 1) * wordsPerWindow
     if (words <= wordsPerWindow && end > nextWindow) end = nextWindow + words
@@ -108,6 +112,7 @@ export class SharedArena {
       throw new RangeError(`cannot allocate ${count * 4} bytes of shared memory: want at most ${this.buffer.maxByteLength}`)
     }
     this.usedWords = at + count
+    if (this.usedWords > this.#windowEnd) this.#windowEnd = Math.ceil(this.usedWords / wordsPerWindow) * wordsPerWindow
     return at
   }
 
