@@ -1,3 +1,6 @@
+import { statSync } from 'node:fs'
+import { join } from 'node:path'
+import { reserveFileName } from '@narthex/tsdb/disk-reserve'
 import { Bounds } from './bounds.ts'
 import { directoryBytes, readTreeUsage } from './measure.ts'
 import { BenchServer, serverContenders, type ServerContender } from './server-contenders.ts'
@@ -48,7 +51,7 @@ export function makeRow(
 ): BenchRow {
   const { samples, cpuSeconds, peakBytes, wallSeconds, dataDirectory } = figures
   const { name, version, durability } = contender
-  const diskBytes = dataDirectory === undefined ? undefined : directoryBytes(dataDirectory)
+  const diskBytes = dataDirectory === undefined ? undefined : directoryBytes(dataDirectory) - reserveBytes(dataDirectory)
   const row = { name, version, durability, samples, cpuSecondsPerMillion: cpuSeconds / (samples / 1e6), peakBytes, diskBytes, wallSeconds }
   console.error(`${name}: ${cpuSeconds.toFixed(1)} CPU-s, peak ${(peakBytes / 1e6).toFixed(0)} MB, ${wallSeconds.toFixed(1)} s`)
   return row
@@ -63,4 +66,9 @@ export function startCpuClock(pid: number): () => number {
 /** Undefined unless both are there. */
 export function ratio(ours: number | undefined, theirs: number | undefined): number | undefined {
   return ours === undefined || theirs === undefined ? undefined : ours / theirs
+}
+
+/** The file that our storage keeps for a full disk holds no data, and has one size whatever is stored. */
+function reserveBytes(dataDirectory: string): number {
+  return statSync(join(dataDirectory, reserveFileName), { throwIfNoEntry: false })?.size ?? 0
 }

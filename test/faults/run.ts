@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { formatFindings, torture } from './agent/torture.ts'
 import { runFullDisk } from './storage/full-disk.ts'
+import { formatPressure, fullPressure, runPressure } from './storage/pressure.ts'
 import { runStorageDamage } from './storage/storage-damage.ts'
 import { seededRandom } from './agent/scenario.ts'
 import { ensurePrograms } from '../kit/packages.ts'
@@ -58,6 +59,12 @@ const trials: Readonly<Record<string, Trial>> = {
     options: ['--seed'],
     run: fillDisks,
   },
+  pressure: {
+    what: 'a server in a box of 1 GiB: tenfold churn, a label with a million values, queries for many GB: refusals with reasons, p99 of appends 50 ms',
+    count: 1_000_000,
+    options: [],
+    run: press,
+  },
   'storage-damage': {
     what: 'bit flips and cut files of every kind in a data directory: no wrong value, what is missing is named and lay in the damaged part',
     count: 10_000,
@@ -97,6 +104,12 @@ async function fillDisks(count: number, args: readonly string[]): Promise<boolea
   console.log(`${rounds} full disks, in which something failed for want of room: ${phases}`)
   console.log(`writes go on after ${resumeMsWorst.toFixed(0)} ms at most, ${problems.length} problems`)
   return problems.length === 0
+}
+
+async function press(valueCount: number): Promise<boolean> {
+  const report = await runPressure({ ...fullPressure, valueCount, print: (line) => console.log(line) })
+  for (const line of formatPressure(report)) console.log(line)
+  return report.problems.length === 0 && report.queriesRefused > 0 && report.seriesRefused > 0 && report.p99Ms <= 50
 }
 
 async function damageStorage(count: number, args: readonly string[]): Promise<boolean> {

@@ -7,11 +7,29 @@ import type { RemoteWriteLoad } from '../bench/remote-write-load.ts'
 export interface WriteSeries {
   readonly labels: Readonly<Record<string, string>>
   readonly samples: readonly (readonly [timeMs: number, value: number])[]
+  readonly exemplars?: readonly WriteExemplar[]
+}
+
+export interface WriteExemplar {
+  readonly labels: Readonly<Record<string, string>>
+  readonly value: number
+  readonly timeMs: number
+}
+
+export interface WriteMetadata {
+  /** 1 counter, 2 gauge, 3 histogram, … */
+  readonly type: number
+  readonly family: string
+  readonly help: string
+  readonly unit: string
 }
 
 /** Sends one request; throws the server's text unless it answers 2xx. */
-export function writeRequest(url: string, series: readonly WriteSeries[]): Promise<void> {
-  const message = Buffer.concat(series.map((one) => field(1, encodeSeries(one))))
+export function writeRequest(url: string, series: readonly WriteSeries[], metadata: readonly WriteMetadata[] = []): Promise<void> {
+  const message = Buffer.concat([
+    ...series.map((one) => field(1, encodeSeries(one))),
+    ...metadata.map((one) => field(3, encodeMetadata(one))),
+  ])
   return post(`${url}/api/v1/write`, snappy.compressSync(message) as Buffer, new Agent())
 }
 
@@ -52,10 +70,28 @@ export function post(url: string, body: Uint8Array, agent: Agent): Promise<void>
   })
 }
 
-function encodeSeries({ labels, samples }: WriteSeries): Buffer {
+function encodeSeries({ labels, samples, exemplars = [] }: WriteSeries): Buffer {
+  return Buffer.concat([
+    ...encodeLabels(labels),
+    ...samples.map(([timeMs, value]) => field(2, encodeSample(timeMs, value))),
+    ...exemplars.map((exemplar) => field(3, encodeExemplar(exemplar))),
+  ])
+}
+
+function encodeLabels(labels: Readonly<Record<string, string>>): Buffer[] {
   const names = Object.keys(labels).sort()
-  const pairs = names.map((name) => field(1, Buffer.concat([field(1, Buffer.from(name)), field(2, Buffer.from(labels[name]!))])))
-  return Buffer.concat([...pairs, ...samples.map(([timeMs, value]) => field(2, encodeSample(timeMs, value)))])
+  return names.map((name) => field(1, Buffer.concat([field(1, Buffer.from(name)), field(2, Buffer.from(labels[name]!))])))
+}
+
+function encodeExemplar({ labels, value, timeMs }: WriteExemplar): Buffer {
+  const bits = Buffer.alloc(8)
+  bits.writeDoubleLE(value)
+  return Buffer.concat([...encodeLabels(labels), Buffer.from([0x11]), bits, Buffer.from([0x18]), varint(timeMs)])
+}
+
+function encodeMetadata({ type, family, help, unit }: WriteMetadata): Buffer {
+  const texts = [field(2, Buffer.from(family)), field(4, Buffer.from(help)), field(5, Buffer.from(unit))]
+  return Buffer.concat([Buffer.from([0x08]), varint(type), ...texts])
 }
 
 function encodeSample(timeMs: number, value: number): Buffer {

@@ -144,8 +144,15 @@ describe('RequestBuilder', () => {
       { series: series('c_total'), timeMs: nowMs, value: 42, startTimeMs: startMs },
     ])
     expect(request.histograms).toEqual([
-      { series: series('h'), histogram: exponential, timestampMs: nowMs, startTimestampMs: startMs + 1, isStale: false },
-      { series: series('nhcb'), histogram: custom, timestampMs: nowMs, startTimestampMs: 0, isStale: false },
+      {
+        series: series('h'),
+        histogram: exponential,
+        timestampMs: nowMs,
+        startTimestampMs: startMs + 1,
+        isCounterReset: false,
+        isStale: false,
+      },
+      { series: series('nhcb'), histogram: custom, timestampMs: nowMs, startTimestampMs: 0, isCounterReset: false, isStale: false },
     ])
     expect(request.exemplars).toEqual([
       { series: series('c_total'), labels: 'trace_id=a', timeMs: nowMs - 5, value: 0.5 },
@@ -163,7 +170,7 @@ describe('RequestBuilder', () => {
       { series: series('c_total'), timeMs: nowMs, value: 42 },
     ])
     expect(request.histograms).toEqual([
-      { series: series('h'), histogram: exponential, timestampMs: nowMs, startTimestampMs: 0, isStale: false },
+      { series: series('h'), histogram: exponential, timestampMs: nowMs, startTimestampMs: 0, isCounterReset: false, isStale: false },
     ])
     expect(request.exemplars.map((exemplar) => [exemplar.series, exemplar.labels, exemplar.value])).toEqual([
       [series('c_total'), 'trace_id=a', 0.5],

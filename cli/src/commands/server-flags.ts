@@ -165,6 +165,11 @@ export const serverFlags = {
     '',
     { group: storage, hidden: true },
   ),
+  customBuckets: flag.boolean(
+    'storage.tsdb.native-histogram-custom-buckets',
+    'Store native histograms with custom buckets. A Prometheus before 3.0 cannot read them.',
+    { group: storage },
+  ),
   walCompression: flag.boolean('storage.tsdb.wal-compression', 'Compress the write-ahead log.', { group: storage, default: true }),
   outageToleranceMs: flag.durationMs(
     'rules.alert.for-outage-tolerance',
@@ -210,6 +215,27 @@ export const serverFlags = {
   memoryMaxBytes: flag.optionalBytes(
     'storage.tsdb.head-memory-max',
     'Most memory for series and open chunks; new series are refused before.',
+    {
+      group: storage,
+    },
+  ),
+  processMemoryMaxBytes: flag.optionalBytes(
+    'server.memory-max',
+    'Most memory of the whole process; new series and large queries are refused before. Default: 0.9 of the limit of its control group, or half of the machine.',
+    {
+      group: storage,
+    },
+  ),
+  queryMemoryMaxBytes: flag.optionalBytes('query.memory-max', 'Most memory of one query. Default: 1GB, or what there is for all queries.', {
+    group: query,
+  }),
+  seriesMax: flag.integer('storage.tsdb.head-series-max', 'Most series in memory; new ones are refused above; 0 = no limit.', 0, {
+    group: storage,
+  }),
+  seriesPerMetricMax: flag.integer(
+    'storage.tsdb.head-series-per-metric-max',
+    'Most series of one metric name in memory; new ones are refused above; 0 = no limit.',
+    0,
     {
       group: storage,
     },

@@ -72,6 +72,7 @@ export async function runServer(argv: readonly string[], context: MainContext): 
   })
   const settings = toServerSettings(flags, {
     receiverRefusal: findReceiverRefusal(flags),
+    exemplarsMax: config.storage.maxExemplars,
     externalUrl:
       values.externalUrl === '' ? guessExternalUrl(values.listenAddress, http.routePrefix) : values.externalUrl.replace(/\/$/, ''),
   })
@@ -89,7 +90,7 @@ export async function runServer(argv: readonly string[], context: MainContext): 
   }
   const server = await Server.open({ http, log, registry, settings, reload: () => context.reload(), quit: () => context.stop() })
   context.onStop('storage', (graceMs) => server.stop(graceMs))
-  const sink = new HeadSink(server.store.head, log.with({ component: 'scrape' }))
+  const sink = new HeadSink(server.store.head, log.with({ component: 'scrape' }), undefined, server.besideSamples)
   const scraper = createScraper({ config, sink, log, registry, userAgent: `Prometheus/${compatibleVersion}` })
   server.setScrapeView(createScrapeView(scraper))
   await server.apply(config)
@@ -125,7 +126,7 @@ export function warnOfFlags({ given, values }: ServerFlags, log: Logger): void {
 
 export function toServerSettings(
   { values, given, effective }: ServerFlags,
-  derived: { readonly receiverRefusal: string | undefined; readonly externalUrl: string },
+  derived: { readonly receiverRefusal: string | undefined; readonly exemplarsMax: number; readonly externalUrl: string },
 ): ServerSettings {
   const alertmanagerPath = values.alertmanagerStoragePath === '' ? join(values.storagePath, 'alertmanager') : values.alertmanagerStoragePath
   // As in Prometheus: a size alone keeps samples for as long as it takes to fill it.
@@ -138,8 +139,14 @@ export function toServerSettings(
     minBlockRangeMs: values.minBlockMs,
     maxBlockRangeMs,
     uploadedFile: values.uploadedFile,
+    processMemoryBytesMax: values.processMemoryMaxBytes,
+    queryMemoryBytesMax: values.queryMemoryMaxBytes,
     memoryBytesMax: values.memoryMaxBytes,
+    seriesMax: values.seriesMax,
+    seriesPerMetricMax: values.seriesPerMetricMax,
+    exemplarsMax: derived.exemplarsMax,
     walCompression: values.walCompression,
+    customBuckets: values.customBuckets,
     diskReserveBytes: values.diskReserveBytes,
     lookbackMs: values.lookbackMs,
     queryTimeoutMs: values.queryTimeoutMs,

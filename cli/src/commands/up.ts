@@ -107,7 +107,11 @@ export async function runUp(argv: readonly string[], context: MainContext): Prom
   const address = values.listenAddress[0] ?? '127.0.0.1:9090'
   const { routePrefix } = http
   const settings: ServerSettings = {
-    ...toServerSettings(flags, { receiverRefusal: undefined, externalUrl: describeExternalUrl(values, routePrefix) }),
+    ...toServerSettings(flags, {
+      receiverRefusal: undefined,
+      exemplarsMax: given?.storage.maxExemplars ?? parseBuiltinConfig(address, routePrefix).storage.maxExemplars,
+      externalUrl: describeExternalUrl(values, routePrefix),
+    }),
     directory: join(directory, 'server'),
     alertmanager: {
       configFile: values.alertmanagerConfigFile,
@@ -145,7 +149,7 @@ export async function runUp(argv: readonly string[], context: MainContext): Prom
     server.beginStop()
     return http.close(Math.min(graceMs, httpGraceMs))
   })
-  const remote = await openLoopbackRemote(url, values.webConfigFile !== '', server, log, context)
+  const remote = await openLoopbackRemote({ url, isGuarded: values.webConfigFile !== '', server, log, context })
   server.start()
 
   const listening = new URL(urls[0]!).host
@@ -251,19 +255,22 @@ function addRemote(config: PrometheusConfig, remote: RemoteWriteConfig): Prometh
   return { ...config, global, remoteWrite: [remote, ...config.remoteWrite] }
 }
 
+interface LoopbackOptions {
+  readonly url: string
+  /** Whether the listener wants TLS or a password. */
+  readonly isGuarded: boolean
+  readonly server: Server
+  readonly log: Logger
+  readonly context: MainContext
+}
+
 /**
  * How the agent writes to the server beside it: to the listener itself, or, where that wants TLS or a password, to a
  * loopback listener of its own that takes nothing but remote write with a token of this process.
  */
-async function openLoopbackRemote(
-  url: string,
-  isGuarded: boolean,
-  server: Server,
-  log: Logger,
-  context: MainContext,
-): Promise<RemoteWriteConfig> {
+async function openLoopbackRemote({ url, isGuarded, server, log, context }: LoopbackOptions): Promise<RemoteWriteConfig> {
   const parseRemote = (address: string, authorization: string) => {
-    const queue = 'queue_config: {batch_send_deadline: 1s}'
+    const queue = `send_exemplars: ${server.besideSamples.exemplars !== undefined}, queue_config: {batch_send_deadline: 1s}`
     const text = `remote_write: [{url: '${address}', name: loopback, ${queue}${authorization}}]\n`
     return parsePrometheusConfig(text, { path: 'built-in remote write', mode: 'agent' }).remoteWrite[0]!
   }

@@ -76,7 +76,8 @@ export interface AlertingConfig {
 }
 
 export interface StorageConfig {
-  readonly outOfOrderTimeWindowMs: number
+  /** undefined: not said in the file. */
+  readonly outOfOrderTimeWindowMs?: number
   readonly staleSeriesCompactionThreshold: number
   /** undefined: not said in the file, so the flags decide. */
   readonly retentionTimeMs?: number

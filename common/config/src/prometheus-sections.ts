@@ -64,7 +64,7 @@ export const alertingConfig: ObjectCodec<AlertingConfig> = object<AlertingConfig
 })
 
 interface RawTsdb {
-  readonly outOfOrderTimeWindowMs: number
+  readonly outOfOrderTimeWindowMs: number | undefined
   readonly staleSeriesCompactionThreshold: number
   readonly retention: { readonly timeMs?: number; readonly sizeBytes?: number; readonly percentage?: number }
   readonly chunkEncoding: { readonly floats?: 'xor' | 'xor2' }
@@ -102,7 +102,7 @@ const chunkEncoding = object<RawTsdb['chunkEncoding']>('config.TSDBChunkEncoding
 const tsdb = object<RawTsdb>(
   'config.plain',
   {
-    outOfOrderTimeWindowMs: field('out_of_order_time_window', durationMs, 0),
+    outOfOrderTimeWindowMs: optional('out_of_order_time_window', durationMs),
     staleSeriesCompactionThreshold: field('stale_series_compaction_threshold', float, 0, { notYet: true }),
     retention: field('retention', retention, {}),
     chunkEncoding: field('chunk_encoding', chunkEncoding, {}),
@@ -153,7 +153,7 @@ export const storageConfig: ObjectCodec<StorageConfig> = convertObject<RawStorag
     // Go prints this section only when the file has it; a default that was written out is not told apart.
     exemplars: { maxExemplars: storage.maxExemplars === defaultExemplars.maxExemplars ? 0 : storage.maxExemplars },
   }),
-  { outOfOrderTimeWindowMs: 0, staleSeriesCompactionThreshold: 0, maxExemplars: defaultExemplars.maxExemplars },
+  { staleSeriesCompactionThreshold: 0, maxExemplars: defaultExemplars.maxExemplars },
 )
 
 export const tracingConfig: ObjectCodec<TracingConfig> = object<TracingConfig>(

@@ -68,7 +68,13 @@ describe('a histogram message', () => {
     fc.assert(
       fc.property(histograms, (histogram) => {
         const bytes = encode(histogram)
-        expect(readHistogram(bytes, 0, bytes.length)).toEqual({ histogram, timestampMs: 0, startTimestampMs: 0, isStale: false })
+        expect(readHistogram(bytes, 0, bytes.length)).toEqual({
+          histogram,
+          timestampMs: 0,
+          startTimestampMs: 0,
+          isCounterReset: false,
+          isStale: false,
+        })
         expect(hasCustomBuckets(bytes, 0, bytes.length)).toBe(histogram.schema === -53)
       }),
     )

@@ -1,7 +1,7 @@
 import { ByteWriter } from '@narthex/bytes/byte-writer'
 import { customBucketsSchema } from '@narthex/model/native-histogram'
 import type { BucketSpan, NativeHistogram } from '@narthex/model/native-histogram'
-import { NORMAL_NAN_HIGH, NORMAL_NAN_LOW } from '@narthex/model/stale'
+import { NORMAL_NAN_HIGH, NORMAL_NAN_LOW, STALE_HIGH, STALE_LOW } from '@narthex/model/stale'
 import { ProtobufCursor, WireError } from './protobuf-cursor.ts'
 
 /** A `Histogram` message of either remote-write version. */
@@ -11,10 +11,13 @@ export interface WireHistogram {
   readonly timestampMs: number
   /** Milliseconds since 1970; 0 = none. */
   readonly startTimestampMs: number
+  /** The source says that the counters began anew. */
+  readonly isCounterReset: boolean
   /** The sum is the stale marker, which a number cannot carry: the series ends here. */
   readonly isStale: boolean
 }
 
+const counterResetHint = 1
 const gaugeHint = 3
 const packed = new ByteWriter(256)
 const spanBytes = new ByteWriter(16)
@@ -49,6 +52,16 @@ export function putHistogram(out: ByteWriter, histogram: NativeHistogram): void 
     out.u8(0x82)
     putFloats(out, 0x01, histogram.customValues)
   }
+}
+
+/** As `putHistogram`, for the marker that a series of histograms ended, whose sum a number cannot carry. */
+export function putStaleHistogram(out: ByteWriter, isFloat: boolean): void {
+  if (isFloat) putFloat(out, 0x11, 0)
+  else putVarint(out, 0x08, 0)
+  out.u8(0x19)
+  out.words64le(STALE_LOW, STALE_HIGH)
+  if (isFloat) putFloat(out, 0x39, 0)
+  else putVarint(out, 0x30, 0)
 }
 
 /** Whether the message at [start, end) is of the schema that remote write 1.0 cannot carry. Throws WireError for malformed bytes. */
@@ -124,7 +137,13 @@ class HistogramReader {
       customValues: this.#customValues,
       isGauge: this.#hint === gaugeHint,
     }
-    return { histogram, timestampMs: this.#timestampMs, startTimestampMs: this.#startTimestampMs, isStale: this.#isStale }
+    return {
+      histogram,
+      timestampMs: this.#timestampMs,
+      startTimestampMs: this.#startTimestampMs,
+      isCounterReset: this.#hint === counterResetHint,
+      isStale: this.#isStale,
+    }
   }
 
   #readField(field: number, tag: number): void {

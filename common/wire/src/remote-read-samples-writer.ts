@@ -1,7 +1,9 @@
 import { ByteWriter } from '@narthex/bytes/byte-writer'
+import type { NativeHistogram } from '@narthex/model/native-histogram'
 import type { SampleColumns } from '@narthex/model/sample-columns'
+import { putHistogram, putStaleHistogram } from './histogram-message.ts'
 import { putLabelFields } from './label-fields.ts'
-import { SampleField, sampleFieldBytesMax } from './sample-field.ts'
+import { putInt64, SampleField, sampleFieldBytesMax } from './sample-field.ts'
 import { literalHeadBytesMax, putLiteralHead } from './snappy-elements.ts'
 import { compress } from './snappy.ts'
 
@@ -9,6 +11,16 @@ import { compress } from './snappy.ts'
 const pieceBytes = 1024 * 1024
 /** What the head of a snappy block can say. */
 const blockBytesMax = 0xffffffff
+
+/** Histograms of a series, in the order of their times. */
+export interface ReadHistograms {
+  readonly length: number
+  /** Milliseconds since 1970. */
+  readonly times: ArrayLike<number>
+  /** Such a one has no buckets. */
+  isStale(i: number): boolean
+  histogram(i: number): NativeHistogram
+}
 
 /** An answer became larger than it may be. */
 export class ReadResponseTooLargeError extends Error {
@@ -23,6 +35,7 @@ export class ReadResponseWriter {
   readonly #bytesMax: number
   readonly #sample = new SampleField()
   readonly #series = new ByteWriter()
+  readonly #histogram = new ByteWriter()
   readonly #out = new ByteWriter(pieceBytes)
   readonly #pieces: Uint8Array[] = []
   #queryPieces: Uint8Array[] = []
@@ -35,12 +48,18 @@ export class ReadResponseWriter {
     this.#bytesMax = bytesMax
   }
 
+  /** Bytes of the buffers that this answer takes. */
+  get heldBytes(): number {
+    return this.#compressedBytes + this.#out.bytes.length + this.#series.bytes.length + this.#histogram.bytes.length
+  }
+
   /** Appends a series to the answer of the query that is being written; name, value, … sorted. Throws ReadResponseTooLargeError. */
-  addSeries(labels: readonly string[], samples: SampleColumns): void {
+  addSeries(labels: readonly string[], samples: SampleColumns, histograms?: ReadHistograms): void {
     const series = this.#series
     series.reset()
     putLabelFields(series, labels)
     this.#putSamples(series, samples)
+    if (histograms !== undefined) this.#putHistograms(series, histograms)
     const out = this.#out
     out.u8(0x0a)
     out.uvarint(series.length)
@@ -79,6 +98,22 @@ export class ReadResponseWriter {
       at = field.put(bytes, at, words[2 * i]!, words[2 * i + 1]!)
     }
     out.length = at
+  }
+
+  #putHistograms(out: ByteWriter, histograms: ReadHistograms): void {
+    const message = this.#histogram
+    for (let i = 0; i < histograms.length; i++) {
+      message.reset()
+      const histogram = histograms.histogram(i)
+      if (histograms.isStale(i)) putStaleHistogram(message, histogram.isFloat)
+      else putHistogram(message, histogram)
+      message.u8(0x78)
+      message.reserve(10)
+      message.length = putInt64(message.bytes, message.length, histograms.times[i]!)
+      out.u8(0x22)
+      out.uvarint(message.length)
+      out.raw(message.bytes, 0, message.length)
+    }
   }
 
   #flush(): void {

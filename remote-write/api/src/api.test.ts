@@ -27,6 +27,7 @@ class FakeServer {
   ruleFilter: RuleFilter | undefined
   reload: (() => Promise<void>) | undefined
   admin: AdminBackend | undefined
+  keepsExemplars = false
 
   constructor(corsOrigin = '.*') {
     const ask = (kind: string) => (query: object, signal: AbortSignal) => {
@@ -37,6 +38,7 @@ class FakeServer {
     const isStopping = () => this.stopping
     const reload = () => this.reload
     const admin = () => this.admin
+    const keepsExemplars = () => this.keepsExemplars
     const backend: ApiBackend = {
       query: {
         instant: ask('instant'),
@@ -44,6 +46,7 @@ class FakeServer {
         series: ask('series'),
         labelNames: ask('labelNames'),
         labelValues: (name, query, signal) => ask('labelValues')({ name, ...query }, signal),
+        exemplars: ask('exemplars'),
         headStatistics: (limit, signal) => ask('headStatistics')({ limit }, signal),
       },
       remoteRead: {
@@ -89,7 +92,9 @@ class FakeServer {
       corsOrigin,
       reportBug: (error) => void this.bugs.push(error),
       parse: {},
-      keepsExemplars: false,
+      get keepsExemplars() {
+        return keepsExemplars()
+      },
       now: () => nowMs,
     }
     registerApi(this.app, backend)
@@ -308,7 +313,25 @@ describe('state', () => {
     expect(await server.errorOf('/api/v1/query_exemplars?query=up&start=2&end=1')).toBe(
       '400 bad_data: end timestamp must not be before start timestamp',
     )
-    expect(await server.errorOf('/api/v1/query_exemplars?query=(')).toContain('400 bad_data: invalid parameter "query"')
+    expect(await server.errorOf('/api/v1/query_exemplars?query=(')).toBe('400 bad_data: 1:2: parse error: unclosed left parenthesis')
+    expect((await server.app.inject('/api/v1/query_exemplars?query=1')).statusCode).toBe(204)
+    expect(server.calls).toEqual([])
+  })
+
+  it('asks for the exemplars of an expression, of all times unless told otherwise', async () => {
+    const server = new FakeServer()
+    server.keepsExemplars = true
+    await server.ask('/api/v1/query_exemplars?query=up&start=1&end=2.5')
+    await server.app.inject({
+      method: 'POST',
+      url: '/api/v1/query_exemplars',
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      payload: 'query=sum(up)',
+    })
+    expect(server.calls).toEqual([
+      ['exemplars', { query: 'up', startMs: 1000, endMs: 2500 }],
+      ['exemplars', { query: 'sum(up)', startMs: -8.64e15, endMs: 8.64e15 }],
+    ])
   })
 
   it('says of an endpoint that is not built that it is not, whatever the body', async () => {

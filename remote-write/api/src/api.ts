@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { sendCompressed } from '@narthex/http/compress'
 import { addCors } from '@narthex/http/cors'
 import type { Matcher } from '@narthex/model/matcher'
+import { extractSelectors } from '@narthex/promql/parse/extract-selectors'
 import { parseExpression, parseMetricSelector, type ParseOptions } from '@narthex/promql/parse/parse'
 import { printExpression } from '@narthex/promql/parse/print'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
@@ -106,12 +107,13 @@ function registerQueries(both: Register, get: Register, backend: ApiBackend): vo
     }
     return backend.query.range({ ...queryOptions(parameters, backend), startMs, endMs, stepMs }, signal)
   })
-  both('/api/v1/query_exemplars', (parameters) => {
+  both('/api/v1/query_exemplars', (parameters, signal) => {
     const startMs = parameters.timeMs('start', earliestMs)
-    if (parameters.timeMs('end', latestMs) < startMs) throw new ApiError('bad_data', 'end timestamp must not be before start timestamp')
-    parseQuery(parameters.get('query'), backend.parse)
-    if (backend.keepsExemplars) return notBuiltYet('exemplar queries')
-    return encodeSuccess([])
+    const endMs = parameters.timeMs('end', latestMs)
+    if (endMs < startMs) throw new ApiError('bad_data', 'end timestamp must not be before start timestamp')
+    const query = parameters.get('query')
+    if (query.length <= earlyParseLengthMax && !hasSelector(query, backend.parse)) return undefined
+    return backend.keepsExemplars ? backend.query.exemplars({ query, startMs, endMs }, signal) : encodeSuccess([])
   })
   both('/api/v1/format_query', (parameters) => {
     const query = parameters.get('query')
@@ -215,6 +217,10 @@ async function answer(backend: ApiBackend, request: FastifyRequest, reply: Fasti
   try {
     const result = await handler(readParameters(request), abort.signal, request.params as Record<string, string>)
     if (result === undefined) return await reply.code(204).send()
+    if (typeof result !== 'string' && result.release !== undefined) {
+      if (reply.raw.closed) result.release()
+      else reply.raw.once('close', result.release)
+    }
     return await (typeof result === 'string' ? send(request, reply, 200, result) : send(request, reply, result.status, result.body))
   } catch (error) {
     if (error instanceof ApiError) return send(request, reply, error.status, encodeError(error.kind, error.message))
@@ -261,6 +267,15 @@ function parseQuery(query: string, options: ParseOptions) {
     return parseExpression(query, options)
   } catch (error) {
     throw invalidParameter('query', error instanceof Error ? error.message : String(error))
+  }
+}
+
+/** Prometheus' text about a wrong expression does not name the parameter here. */
+function hasSelector(query: string, options: ParseOptions): boolean {
+  try {
+    return extractSelectors(parseExpression(query, options)).length > 0
+  } catch (error) {
+    throw new ApiError('bad_data', error instanceof Error ? error.message : String(error))
   }
 }
 

@@ -9,6 +9,8 @@ import type { ReadMatcher } from '@narthex/wire/remote-read-request'
 export interface EncodedAnswer {
   readonly status: number
   readonly body: Uint8Array
+  /** Called when the answer was sent, or nobody waits for it any more. */
+  readonly release?: () => void
 }
 
 interface QueryOptions {
@@ -40,12 +42,21 @@ export interface SeriesQuery {
   readonly limit: number
 }
 
+export interface ExemplarQuery {
+  /** Has a selector, if it is no longer than what was parsed. */
+  readonly query: string
+  /** Both included. */
+  readonly startMs: number
+  readonly endMs: number
+}
+
 export interface QueryBackend {
   instant(query: InstantQuery, signal: AbortSignal): Promise<EncodedAnswer>
   range(query: RangeQuery, signal: AbortSignal): Promise<EncodedAnswer>
   series(query: SeriesQuery, signal: AbortSignal): Promise<EncodedAnswer>
   labelNames(query: SeriesQuery, signal: AbortSignal): Promise<EncodedAnswer>
   labelValues(name: string, query: SeriesQuery, signal: AbortSignal): Promise<EncodedAnswer>
+  exemplars(query: ExemplarQuery, signal: AbortSignal): Promise<EncodedAnswer>
   /** The `data` of /api/v1/status/tsdb. */
   headStatistics(limit: number, signal: AbortSignal): Promise<EncodedAnswer>
 }

@@ -111,7 +111,15 @@ describe('limits', () => {
   })
 
   it('end a query that holds too many bytes', () => {
-    expect(errorOf(() => range(storage, 'm + m', 0, 4_000_000, 1000, { bytesMax: 60_000 })).message).toBe(tooMany)
+    expect(errorOf(() => range(storage, 'm + m', 0, 4_000_000, 1000, { bytesMax: 60_000 })).message).toBe(
+      `${tooMany}: one query may hold 60000 bytes`,
+    )
+  })
+
+  it('end a query that the budget of all queries has no room for, with its reason', () => {
+    const cover = (bytes: number) => (bytes <= 60_000 ? undefined : 'others hold the rest')
+    expect(errorOf(() => range(storage, 'm + m', 0, 4_000_000, 1000, { cover })).message).toBe(`${tooMany}: others hold the rest`)
+    expect(range(storage, 'm', 0, 1_000_000, 1000, { cover })).toHaveLength(1)
   })
 
   it('do not count samples that were given back', () => {

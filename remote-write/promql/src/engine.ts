@@ -24,6 +24,8 @@ export interface EngineOptions {
   readonly samplesMax?: number
   /** Bytes of columns that one query may hold at a time. Default: 1 GiB. */
   readonly bytesMax?: number
+  /** See `QueryLimits`. */
+  readonly cover?: (bytes: number) => string | undefined
   /** Default: 2 min. */
   readonly timeoutMs?: number
   /** Ends the query soon after `aborted` turns true. */
@@ -94,6 +96,7 @@ function evaluate(
     {
       samplesMax: options.samplesMax ?? 50_000_000,
       bytesMax: options.bytesMax ?? 1 << 30,
+      cover: options.cover,
       timeoutMs: options.timeoutMs ?? 120_000,
       signal: options.signal,
       now,

@@ -10,6 +10,8 @@ export interface AbortFlag {
 export interface QueryLimits {
   readonly samplesMax: number
   readonly bytesMax: number
+  /** Makes sure that this query may hold so many bytes beside all others; gives the reason if it may not. */
+  readonly cover?: ((bytes: number) => string | undefined) | undefined
   readonly timeoutMs: number
   readonly signal?: AbortFlag
   readonly now: () => number
@@ -52,6 +54,7 @@ export class QueryContext {
   readonly #deadlineMs: number
   #samplesHeld = 0
   #bytesHeld = 0
+  #bytesCovered = 0
   #checks = 0
 
   constructor(
@@ -99,9 +102,14 @@ export class QueryContext {
     const { statistics } = this
     if (this.#samplesHeld > statistics.peakSamples) statistics.peakSamples = this.#samplesHeld
     if (this.#bytesHeld > statistics.peakBytes) statistics.peakBytes = this.#bytesHeld
-    if (this.#samplesHeld > this.#limits.samplesMax || this.#bytesHeld > this.#limits.bytesMax) {
-      throw new QueryError('execution', 'query processing would load too many samples into memory in query execution')
+    if (this.#samplesHeld > this.#limits.samplesMax) throw new QueryError('execution', tooManyText)
+    if (this.#bytesHeld > this.#limits.bytesMax) {
+      throw new QueryError('execution', `${tooManyText}: one query may hold ${this.#limits.bytesMax} bytes`)
     }
+    if (this.#bytesHeld <= this.#bytesCovered) return
+    const refusal = this.#limits.cover?.(this.#bytesHeld)
+    if (refusal !== undefined) throw new QueryError('execution', `${tooManyText}: ${refusal}`)
+    this.#bytesCovered = this.#bytesHeld
   }
 
   release(samples: number, bytes: number): void {
@@ -109,3 +117,5 @@ export class QueryContext {
     this.#bytesHeld -= bytes
   }
 }
+
+const tooManyText = 'query processing would load too many samples into memory in query execution'

@@ -1,6 +1,7 @@
 import { Labels } from '@narthex/model/labels'
 import { LabelPairs } from '@narthex/wire/label-pairs'
 import type { RemoteWrite1Reader } from '@narthex/wire/remote-write-1'
+import { appendHistograms, countHistograms } from './append-histograms.ts'
 import { appendResult, describeAppendResult, HeadFullError } from './appender.ts'
 import type { HeadAppender, MetadataSink } from './appender.ts'
 import { failedSeriesText } from './request-report.ts'
@@ -16,16 +17,23 @@ const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
  * 1.0; samples that the head refuses are reported, the rest is appended.
  */
 export function appendVersion1(reader: RemoteWrite1Reader, appender: HeadAppender, latestMs: number, report: RequestReport): void {
-  const { samples, sampleEnd, refs, seriesCount } = reader
+  const { samples, sampleEnd, refs, seriesCount, histograms } = reader
   const { times, words } = samples
   const { counts } = report
   let first = 0
+  let firstHistogram = 0
   // The one before may have ended in an error.
   symbols.forget()
   for (let i = 0; i < seriesCount; i++) {
     const end = sampleEnd[i]!
     let ref = refs[i]!
-    if (ref === 0 && end > first) ref = resolveSeries(reader, i, appender, report, end - first)
+    const histogramCount = countHistograms(histograms, firstHistogram, i)
+    const sampleCount = end - first + histogramCount
+    if (ref === 0 && sampleCount > 0) {
+      ref = resolveSeries(reader, i, appender, report, sampleCount)
+      // For the series' exemplars.
+      refs[i] = ref
+    }
     if (ref > 0) {
       for (let s = first; s < end; s++) {
         const time = times[s]!
@@ -38,6 +46,10 @@ export function appendVersion1(reader: RemoteWrite1Reader, appender: HeadAppende
         }
       }
     }
+    if (ref > 0 && histogramCount > 0) {
+      appendHistograms(histograms, reader.bytes, firstHistogram, histogramCount, ref, appender, latestMs, report, () => labelsOf(reader, i))
+    }
+    firstHistogram += histogramCount
     first = end
   }
   symbols.forget()
@@ -49,6 +61,7 @@ export function handOnMetadata1(reader: RemoteWrite1Reader, sink: MetadataSink, 
     const { family, type, help, unit } = reader.metadata(i)
     if (family === '') continue
     sink.setMetadata(family, type, help, unit)
+    sink.series?.noteFamily(family, type, unit, help)
     report.counts.metadata++
   }
 }

@@ -1,6 +1,7 @@
 import { Labels } from '@narthex/model/labels'
 import { metricTypeOfCode } from '@narthex/wire/metric-type-codes'
 import type { RemoteWrite2Reader } from '@narthex/wire/remote-write-2'
+import { appendHistograms } from './append-histograms.ts'
 import { appendResult, describeAppendResult, HeadFullError } from './appender.ts'
 import type { HeadAppender, MetadataSink } from './appender.ts'
 import { failedSeriesText } from './request-report.ts'
@@ -20,6 +21,8 @@ export class Version2Appender {
   #headSymbols = new Uint32Array(1024)
   #pairs = new Uint32Array(2 * 64)
   readonly #hashes = new SymbolHashes()
+  /** References of the request's series, 0 where no sample was to be appended or the series was left out; until the next request. */
+  refs: Int32Array = new Int32Array(1024)
   /** Symbol reference of `__name__` in this request, found on first use. */
   #nameRef = -1
 
@@ -29,27 +32,33 @@ export class Version2Appender {
    */
   append(reader: RemoteWrite2Reader, appender: HeadAppender, latestMs: number, report: RequestReport): void {
     this.#begin(reader.symbolCount)
+    if (this.refs.length < reader.seriesCount || this.refs.length > 64 * 1024)
+      this.refs = new Int32Array(Math.max(1024, reader.seriesCount))
     this.#hashes.begin(reader)
     const { key } = this.#hashes
-    const { samples, sampleEnd, labelRefsEnd, seriesCount, histogramsOf } = reader
+    const { samples, sampleEnd, labelRefsEnd, seriesCount, histogramsOf, histograms } = reader
     const { times, words } = samples
     const { counts } = report
     let firstSample = 0
     let firstRef = 0
+    let firstHistogram = 0
     for (let i = 0; i < seriesCount; i++) {
       const end = sampleEnd[i]!
       const refsEnd = labelRefsEnd[i]!
+      const histogramCount = histogramsOf[i]!
+      const sampleCount = end - firstSample + histogramCount
       let ref = 0
-      if (end > firstSample) {
+      if (sampleCount > 0) {
         this.#hashes.put(reader, firstRef, refsEnd)
         ref = appender.refByWire(key, 0, seriesKeyBytes)
       }
       if (ref === 0) {
-        ref = this.#resolve(reader, i, firstRef, refsEnd, appender, report, end - firstSample)
-        if (ref > 0 && end > firstSample) appender.rememberWire(key, 0, seriesKeyBytes, ref)
+        ref = this.#resolve(reader, i, firstRef, refsEnd, appender, report, sampleCount)
+        if (ref > 0 && sampleCount > 0) appender.rememberWire(key, 0, seriesKeyBytes, ref)
       }
+      this.refs[i] = sampleCount > 0 && ref > 0 ? ref : 0
       if (ref > 0) {
-        if (end === firstSample && histogramsOf[i] === 0) {
+        if (sampleCount === 0) {
           report.fail(() => failedSeriesText('TimeSeries must contain at least one sample or histogram', labelsOf(reader, i)))
         }
         for (let s = firstSample; s < end; s++) {
@@ -62,7 +71,12 @@ export class Version2Appender {
             report.fail(() => failedSeriesText(describeAppendResult(result), labelsOf(reader, i)))
           }
         }
+        if (histogramCount > 0) {
+          const labels = (): Labels => labelsOf(reader, i)
+          appendHistograms(histograms, reader.bytes, firstHistogram, histogramCount, ref, appender, latestMs, report, labels)
+        }
       }
+      firstHistogram += histogramCount
       firstSample = end
       firstRef = refsEnd
     }

@@ -1,4 +1,5 @@
 import { appendResult } from './appender.ts'
+import type { NativeHistogram } from '@narthex/model/native-histogram'
 import type { HeadAppender } from './appender.ts'
 
 /** A head in plain objects, for tests: committed samples by series text, and what was asked of it. */
@@ -37,14 +38,27 @@ export class FakeHead implements HeadAppender {
 
   append(ref: number, timeMs: number, lowWord: number, highWord: number): number {
     if (this.isFull) return appendResult.memoryCeiling
+    return this.#push(ref, timeMs, `${highWord.toString(16).padStart(8, '0')}${lowWord.toString(16).padStart(8, '0')}`)
+  }
+
+  #push(ref: number, timeMs: number, value: string): number {
     const series = this.#series[ref]!
     const samples = this.committed.get(series)
-    const value = `${highWord.toString(16).padStart(8, '0')}${lowWord.toString(16).padStart(8, '0')}`
     const stored = samples?.get(timeMs) ?? this.#pending.find(([name, time]) => name === series && time === timeMs)?.[2]
     if (stored !== undefined) return stored === value ? appendResult.accepted : appendResult.duplicate
     if (samples !== undefined && timeMs < Math.max(...samples.keys())) return appendResult.outOfOrder
     this.#pending.push([series, timeMs, value])
     return appendResult.accepted
+  }
+
+  appendHistogram(ref: number, timeMs: number, histogram: NativeHistogram, resetHint: 0 | 1 | 2 | 3): number {
+    if (this.isFull) return appendResult.memoryCeiling
+    if (histogram.count < 0 || histogram.schema === -53) return appendResult.invalidHistogram
+    return this.#push(ref, timeMs, `${histogram.isFloat ? 'float ' : ''}histogram of ${histogram.count}, hint ${resetHint}`)
+  }
+
+  appendStaleHistogram(ref: number, timeMs: number, isFloat: boolean): number {
+    return this.#push(ref, timeMs, isFloat ? 'stale float histogram' : 'stale histogram')
   }
 
   commit(): void {

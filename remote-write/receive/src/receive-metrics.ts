@@ -28,11 +28,11 @@ export function createReceiveMetrics(registry: Registry, inflightBytes: () => nu
     const { counts } = answer
     const version = answer.version === undefined ? 'unknown' : `${answer.version}.0`
     requests.inc(1, version, String(answer.status))
-    samples.inc(counts.samples, version)
+    samples.inc(counts.samples + counts.histograms, version)
     invalidLabels.inc(counts.invalidLabelSamples)
     refused.inc(counts.refusedSamples, 'head')
     refused.inc(counts.invalidLabelSamples, 'labels')
-    refused.inc(counts.histograms, 'histogram')
-    refused.inc(counts.exemplars, 'exemplar')
+    refused.inc(counts.refusedHistograms, 'histogram')
+    refused.inc(counts.refusedExemplars, 'exemplar')
   }
 }

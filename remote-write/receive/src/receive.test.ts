@@ -14,7 +14,7 @@ const schema1 = protobuf
     `syntax = "proto3"; message WriteRequest { repeated TimeSeries timeseries = 1; repeated Meta metadata = 3; }
      message TimeSeries { repeated Label labels = 1; repeated Sample samples = 2; repeated Exemplar exemplars = 3; repeated Histogram histograms = 4; }
      message Label { bytes name = 1; bytes value = 2; } message Sample { double value = 1; int64 timestamp = 2; }
-     message Exemplar { double value = 2; } message Histogram { double sum = 3; }
+     message Exemplar { double value = 2; } message Histogram { oneof c { uint64 countInt = 1; double countFloat = 2; } fixed64 staleSum = 3; sint32 schema = 4; bytes malformed = 8; uint32 resetHint = 14; int64 timestamp = 15; repeated double customValues = 16; }
      message Meta { uint32 type = 1; string metric_family_name = 2; string help = 4; string unit = 5; }`,
   )
   .root.lookupType('WriteRequest')
@@ -22,7 +22,7 @@ const schema2 = protobuf
   .parse(
     `syntax = "proto3"; message Request { repeated bytes symbols = 4; repeated TimeSeries timeseries = 5; }
      message TimeSeries { repeated uint32 labels_refs = 1; repeated Sample samples = 2; repeated Histogram histograms = 3; Metadata metadata = 5; }
-     message Sample { double value = 1; int64 timestamp = 2; } message Histogram { double sum = 3; }
+     message Sample { double value = 1; int64 timestamp = 2; } message Histogram { oneof c { uint64 countInt = 1; double countFloat = 2; } fixed64 staleSum = 3; sint32 schema = 4; bytes malformed = 8; uint32 resetHint = 14; int64 timestamp = 15; repeated double customValues = 16; }
      message Metadata { uint32 type = 1; uint32 help_ref = 3; uint32 unit_ref = 4; }`,
   )
   .root.lookupType('Request')
@@ -181,11 +181,42 @@ describe.each(versions)('a $name request', ({ name, type, encode }) => {
     expect([...head.committed.keys()]).toEqual([key({ __name__: 'other' })])
   })
 
-  test('answers 400 for histograms after storing the floats', () => {
-    const got = receiver.receive(type, 'snappy', encode([up, { labels: other.labels, histograms: [{ sum: 2 }] }]))
-    expect(got).toMatchObject({ status: 400, errorText: 'native histograms are not built yet: 1 not stored, float samples are' })
-    expect(got.headers).toEqual(written(1))
-    expect(head.sampleCount).toBe(1)
+  test('is stored with its histograms, the ends of them and what they say of resets', () => {
+    const histograms = [
+      { countInt: 3, schema: 1, timestamp: now, resetHint: 1 },
+      { countFloat: 2.5, timestamp: now + 1 },
+      { countInt: 0, staleSum: Buffer.of(2, 0, 0, 0, 0, 0, 0xf0, 0x7f).readBigUInt64LE().toString(), timestamp: now + 2 },
+    ]
+    const got = receiver.receive(type, 'snappy', encode([up, { labels: other.labels, histograms }]))
+    expect(got).toMatchObject({ status: 204, errorText: '', counts: { samples: 1, histograms: 3, refusedHistograms: 0 } })
+    if (name === '2.0') expect(got.headers).toMatchObject({ 'X-Prometheus-Remote-Write-Histograms-Written': '3' })
+    expect([...head.committed.get(key({ __name__: 'other' }))!]).toEqual([
+      [now, 'histogram of 3, hint 2'],
+      [now + 1, 'float histogram of 2.5, hint 0'],
+      [now + 2, 'stale histogram'],
+    ])
+  })
+
+  test('answers 400 with the reason for a histogram that is refused, and stores the rest', () => {
+    const histograms = [
+      { countInt: 3, schema: -53, timestamp: now },
+      { countInt: 3, timestamp: now + 600_001 },
+      { countInt: 3, timestamp: now + 600_000 },
+      { countInt: 3, timestamp: now, customValues: Array.from({ length: 65_536 }, (_, i) => i) },
+    ]
+    const got = receiver.receive(type, 'snappy', encode([up, { labels: [['__name__', 'h']], histograms }]))
+    expect(got).toMatchObject({ status: 400, counts: { samples: 1, histograms: 1, refusedHistograms: 3 } })
+    expect(got.errorText.split('\n')).toEqual([
+      'series limit of Infinity reached for series {__name__="h"}',
+      'out of bounds: timestamp is too far in the future for series {__name__="h"}',
+      expect.stringMatching(/^want at most 524288 bytes of a histogram, got \d+ for series/),
+    ])
+  })
+
+  test('with a malformed histogram changes nothing', () => {
+    const got = receiver.receive(type, 'snappy', encode([up, { labels: [['__name__', 'h']], histograms: [{ malformed: Buffer.of(1) }] }]))
+    expect(got.status).toBe(400)
+    expect(head.sampleCount + head.pendingCount).toBe(0)
   })
 
   test('answers 500 and keeps nothing when the log cannot be written', () => {

@@ -4,10 +4,12 @@ import { RemoteWrite2Reader } from '@narthex/wire/remote-write-2'
 import { bodyBytesMax, SnappyError, uncompress } from '@narthex/wire/snappy'
 import { appendVersion1, handOnMetadata1 } from './append-1.ts'
 import { handOnMetadata2, Version2Appender } from './append-2.ts'
+import { appendExemplars1, appendExemplars2 } from './append-exemplars.ts'
 import { HeadFullError } from './appender.ts'
-import type { HeadAppender, MetadataSink } from './appender.ts'
+import type { ExemplarSink, HeadAppender, MetadataSink } from './appender.ts'
 import { checkContentEncoding, readContentType } from './content-type.ts'
 import type { WireVersion } from './content-type.ts'
+import { noteSeriesMetadata } from './note-series-metadata.ts'
 import { RequestReport } from './request-report.ts'
 import type { RequestCounts } from './request-report.ts'
 
@@ -19,6 +21,8 @@ const noRoomRetryAfterSeconds = 5
 export interface ReceiveOptions {
   readonly appender: HeadAppender
   readonly metadata: MetadataSink
+  /** Undefined: exemplars are not kept. */
+  readonly exemplars?: ExemplarSink | undefined
   readonly now: () => number
   /** Why nothing is taken now, if so: requests are answered with 503 unread. */
   readonly refusal?: () => string | undefined
@@ -76,37 +80,45 @@ export class Receiver {
   }
 
   #append(version: WireVersion, report: RequestReport): ReceiveAnswer {
-    const { appender, metadata, now, onCommitError } = this.#options
+    const { appender, metadata, exemplars, now, onCommitError } = this.#options
+    const reader = version === 1 ? this.#reader1 : this.#reader2
     const latestMs = now() + futureToleranceMs
     try {
       if (version === 1) {
         appendVersion1(this.#reader1, appender, latestMs, report)
+        if (exemplars !== undefined) appendExemplars1(this.#reader1, appender, exemplars, latestMs, report)
         handOnMetadata1(this.#reader1, metadata, report)
       } else {
         this.#version2.append(this.#reader2, appender, latestMs, report)
+        if (exemplars !== undefined) appendExemplars2(this.#reader2, this.#version2.refs, exemplars, latestMs, report)
         handOnMetadata2(this.#reader2, metadata, report)
+        if (metadata.series !== undefined) noteSeriesMetadata(this.#reader2, this.#version2.refs, metadata.series)
       }
+      if (exemplars === undefined) report.counts.refusedExemplars = reader.exemplarCount
     } catch (error) {
-      appender.rollback()
+      this.#rollback()
       if (!(error instanceof HeadFullError)) throw error
       return comeAgain(error.message, version, fullRetryAfterSeconds)
     }
     try {
       appender.commit()
+      exemplars?.commit()
+      metadata.series?.commit()
     } catch (error) {
-      appender.rollback()
+      this.#rollback()
       if (isNoRoom(error)) return comeAgain(error.message, version, noRoomRetryAfterSeconds)
       onCommitError?.(error)
       const nothing = new RequestReport()
       return answer(500, `cannot write samples to the log: ${error instanceof Error ? error.message : String(error)}`, version, nothing)
     }
-    const reader = version === 1 ? this.#reader1 : this.#reader2
-    report.counts.exemplars = reader.exemplarCount
-    report.counts.histograms = reader.histogramCount
-    if (reader.histogramCount > 0) {
-      report.fail(() => `native histograms are not built yet: ${reader.histogramCount} not stored, float samples are`)
-    }
     return report.failed ? answer(400, report.text(), version, report) : answer(204, '', version, report)
+  }
+
+  #rollback(): void {
+    const { appender, metadata, exemplars } = this.#options
+    appender.rollback()
+    exemplars?.rollback()
+    metadata.series?.rollback()
   }
 }
 
@@ -131,7 +143,7 @@ function isNoRoom(error: unknown): error is Error {
 function writtenHeaders(counts: RequestCounts): Record<string, string> {
   return {
     'X-Prometheus-Remote-Write-Samples-Written': String(counts.samples),
-    'X-Prometheus-Remote-Write-Histograms-Written': '0',
-    'X-Prometheus-Remote-Write-Exemplars-Written': '0',
+    'X-Prometheus-Remote-Write-Histograms-Written': String(counts.histograms),
+    'X-Prometheus-Remote-Write-Exemplars-Written': String(counts.exemplars),
   }
 }

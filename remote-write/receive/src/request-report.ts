@@ -9,15 +9,29 @@ export interface RequestCounts {
   refusedSamples: number
   /** Samples of series whose labels are not valid. */
   invalidLabelSamples: number
-  /** Histograms and exemplars in the request; none of them is stored yet. */
+  /** Histograms stored. */
   histograms: number
+  /** Histograms refused by the head, or that are none. */
+  refusedHistograms: number
+  /** Exemplars stored, or stored before. */
   exemplars: number
+  /** Others: none are kept, the series is not known, too long, out of order. */
+  refusedExemplars: number
   metadata: number
 }
 
 /** What happened to one request: numbers for the headers and metrics, and the first ten reasons as text. */
 export class RequestReport {
-  readonly counts: RequestCounts = { samples: 0, refusedSamples: 0, invalidLabelSamples: 0, histograms: 0, exemplars: 0, metadata: 0 }
+  readonly counts: RequestCounts = {
+    samples: 0,
+    refusedSamples: 0,
+    invalidLabelSamples: 0,
+    histograms: 0,
+    refusedHistograms: 0,
+    exemplars: 0,
+    refusedExemplars: 0,
+    metadata: 0,
+  }
   #lines: string[] = []
   #failures = 0
 

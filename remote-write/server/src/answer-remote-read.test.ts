@@ -139,3 +139,22 @@ test('a query that has to end does, at the next series', () => {
     expect(() => answer(storage(5, 1), { streams, check })).toThrow('canceled')
   }
 })
+
+test('an answer of samples counts with its buffers, and ends with the reason above its limit', () => {
+  const held: number[] = []
+  const call: RemoteReadCall = {
+    ...{ kind: 'remoteRead', queries: [anyTime], streams: false, externalLabels: [], samplesMax: 0, frameBytesMax: 2 ** 20 },
+  }
+  const sink = {
+    check: () => {},
+    send: () => {},
+    cover(bytes: number) {
+      held.push(bytes)
+      return bytes > 2_000_000 ? 'one query may hold 2000000 bytes' : undefined
+    },
+  }
+  const reason = 'the answer of the read is too large: one query may hold 2000000 bytes'
+  expect(() => answerRemoteRead(call, storage(1000, 2_000), sink)).toThrow(reason)
+  expect(held.length).toBeGreaterThan(3)
+  expect(held.length).toBeLessThan(1000)
+})

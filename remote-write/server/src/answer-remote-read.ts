@@ -4,8 +4,9 @@ import { RegexSyntaxError } from '@narthex/model/regex'
 import { SampleColumns } from '@narthex/model/sample-columns'
 import { QueryError } from '@narthex/promql/query-error'
 import { xorEncoding } from '@narthex/tsdb/chunk/chunk-encoding'
+import { HistogramColumns } from '@narthex/tsdb/chunk/histogram-columns'
+import { encodeMixedChunks } from '@narthex/tsdb/select/histogram-samples'
 import type { Queryable, SeriesSet } from '@narthex/tsdb/select/queryable'
-import { encodeChunks } from '@narthex/tsdb/select/series-chunks'
 import type { SeriesChunk } from '@narthex/tsdb/select/series-chunks'
 import { ChunkFrameWriter } from '@narthex/wire/remote-read-chunks-writer'
 import type { ReadMatcher } from '@narthex/wire/remote-read-request'
@@ -20,6 +21,8 @@ interface Sink {
   send(part: Uint8Array<ArrayBuffer>): void
   /** Called every few milliseconds; throws when the query has to end. */
   check(): void
+  /** Makes sure that the read may hold so many bytes; gives the reason if it may not. */
+  cover?(bytes: number): string | undefined
 }
 
 /** Frames are sent when they have so many bytes together. */
@@ -28,6 +31,8 @@ const partBytes = 64 * 1024
 const answerBytesMax = 1024 ** 3
 /** Keeps so many samples of a series for the next one. */
 const keptSamplesMax = 1024 * 1024
+/** A time and a value. */
+const sampleBytes = 16
 /** What JavaScript's dates and a chunk's times can say. */
 const timeMsMax = 8.64e15
 const noSamples = Uint8Array.of(0, 0)
@@ -54,17 +59,25 @@ function sendSamples(call: RemoteReadCall, sets: readonly SeriesSet[], externalL
   const { queries, samplesMax } = call
   const writer = new ReadResponseWriter(bytesMax)
   let columns = new SampleColumns()
+  let histograms = new HistogramColumns()
   try {
     for (const [i, set] of sets.entries()) {
       let count = 0
       while (set.next()) {
         sink.check()
         columns.clear()
-        if (queries[i]!.wantsSamples) set.samples(columns)
-        count += columns.length
+        histograms.clear()
+        if (queries[i]!.wantsSamples) {
+          set.samples(columns)
+          set.histograms?.(histograms)
+        }
+        count += columns.length + histograms.length
         if (samplesMax > 0 && count > samplesMax) throw new QueryError('bad_data', `exceeded sample limit (${samplesMax})`)
-        writer.addSeries(Labels.join(externalLabels, set.labels()).pairs, columns)
+        writer.addSeries(Labels.join(externalLabels, set.labels()).pairs, columns, histograms)
+        const refusal = sink.cover?.(writer.heldBytes + columns.times.length * sampleBytes)
+        if (refusal !== undefined) throw new QueryError('execution', `the answer of the read is too large: ${refusal}`)
         columns = keepSmall(columns)
+        if (histograms.buckets.length > keptSamplesMax) histograms = new HistogramColumns()
       }
       writer.endQuery()
     }
@@ -101,8 +114,10 @@ function sendChunks(call: RemoteReadCall, sets: readonly SeriesSet[], externalLa
 function mergeSamples(set: SeriesSet): SeriesChunk[] {
   const columns = new SampleColumns()
   const chunks: SeriesChunk[] = []
+  const histograms = new HistogramColumns()
   set.samples(columns)
-  encodeChunks(columns, chunks)
+  set.histograms?.(histograms)
+  encodeMixedChunks(columns, histograms, chunks)
   return chunks
 }
 

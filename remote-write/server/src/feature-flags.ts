@@ -12,7 +12,14 @@ export function toParseOptions(features: readonly string[]): ParseOptions {
 /** The older way to say `--config.auto-reload`. */
 export const autoReloadFeature = 'auto-reload-config'
 
+/** Exemplars are kept in memory. */
+export const exemplarStorageFeature = 'exemplar-storage'
+/** Type, unit and help of series are written to the log. */
+export const metadataRecordsFeature = 'metadata-wal-records'
+
 const known = [
+  exemplarStorageFeature,
+  metadataRecordsFeature,
   'promql-experimental-functions',
   'promql-extended-range-selectors',
   'promql-binop-fill-modifiers',

@@ -2,6 +2,7 @@ import { DiskFullError } from '@narthex/tsdb/disk-guard'
 import { LayoutBuilder } from '@narthex/agent/store/layout-builder'
 import type { SeriesLayout } from '@narthex/agent/store/frame'
 import { Labels } from '@narthex/model/labels'
+import type { NativeHistogram } from '@narthex/model/native-histogram'
 import { expect, test } from 'vitest'
 import type { HeadAppender } from './head-appender.ts'
 import { HeadSink } from './head-sink.ts'
@@ -15,6 +16,7 @@ class FakeHead implements HeadAppender {
   seriesMax = Infinity
   lookups = 0
   appendResult = 0
+  invalid = false
   commitError: Error | undefined
   #pending: string[] = []
 
@@ -36,9 +38,22 @@ class FakeHead implements HeadAppender {
     throw new Error('not used')
   }
 
+  beginOwn(): void {}
+
   append(ref: number, timeMs: number, lowWord: number, highWord: number): number {
     if (this.appendResult === 0) this.#pending.push(`${this.series[ref]}@${timeMs}=${lowWord},${highWord}`)
     return this.appendResult
+  }
+
+  appendHistogram(ref: number, timeMs: number, { count, schema }: NativeHistogram): number {
+    if (this.invalid) return 8
+    this.#pending.push(`${this.series[ref]}@${timeMs}=histogram of ${count} at schema ${schema}`)
+    return 0
+  }
+
+  appendStaleHistogram(ref: number, timeMs: number): number {
+    this.#pending.push(`${this.series[ref]}@${timeMs}=stale`)
+    return 0
   }
 
   commit(): void {
@@ -121,14 +136,26 @@ test('says why samples were refused, and keeps nothing of a scrape that the log 
   expect(head.stored).toEqual(['a 1@2=0,0'])
 })
 
-test('skips native histograms, counts them, and says so once', () => {
+test('appends native histograms and the ends of them, and says once why one is refused', () => {
   const { head, sink, warnings } = makeSink()
   const layout = layoutOf({ a: '1' }, { h: '1' }, { h: '2' }, { b: '1' })
-  const histograms = { count: 2, positions: Uint32Array.of(1, 2), offsets: Uint32Array.of(0, 2, 4), bytes: Uint8Array.of(8, 1, 8, 2) }
+  const stale = [8, 0, 0x19, 2, 0, 0, 0, 0, 0, 0xf0, 0x7f]
+  const bytes = Uint8Array.of(8, 1, 0x20, 2, ...stale)
+  const histograms = { count: 2, positions: Uint32Array.of(1, 2), offsets: Uint32Array.of(0, 4, bytes.length), bytes }
   const words = Uint32Array.of(1, 1, 0, 0, 0, 0, 2, 2)
   sink.append({ layout, indexes: undefined, times: 7, words, count: 4, histograms })
-  sink.append({ layout, indexes: undefined, times: 8, words, count: 4, histograms })
-  expect(head.stored).toEqual(['a 1@7=1,1', 'b 1@7=2,2', 'a 1@8=1,1', 'b 1@8=2,2'])
-  expect(sink.skippedHistograms).toBe(4)
-  expect(warnings).toEqual(['native histograms of scrapes are not stored: the server has no place for them yet {"skipped":2}'])
+  expect(head.stored).toEqual(['a 1@7=1,1', 'h 1@7=histogram of 1 at schema 1', 'h 2@7=stale', 'b 1@7=2,2'])
+  expect(warnings).toEqual([])
+  head.invalid = true
+  for (const times of [8, 9])
+    sink.append({
+      layout,
+      indexes: Uint32Array.of(1, 0),
+      times,
+      words: words.subarray(4),
+      count: 2,
+      histograms: { ...histograms, count: 1, positions: Uint32Array.of(0) },
+    })
+  expect(head.stored.slice(4)).toEqual(['a 1@8=2,2', 'a 1@9=2,2'])
+  expect(warnings).toEqual(['native histograms of scrapes are not stored {"reason":"the ceiling is reached"}'])
 })

@@ -1,7 +1,9 @@
-import type { FrameSink, ScrapeBatch, SeriesLayout } from '@narthex/agent/store/frame'
-import { describeAppendResult } from '@narthex/receive/appender'
+import { noFamily } from '@narthex/agent/store/frame'
+import type { ExemplarColumn, FrameSink, ScrapeBatch, SeriesLayout } from '@narthex/agent/store/frame'
+import { appendResult, describeAppendResult } from '@narthex/receive/appender'
 import { DiskFullError } from '@narthex/tsdb/disk-guard'
-import type { HeadAppender } from './head-appender.ts'
+import type { HeadAppender, ScrapedExemplars, ScrapedMetadata } from './head-appender.ts'
+import { appendScrapedHistogram } from './scraped-histograms.ts'
 
 export interface HeadSinkLog {
   warn(message: string, fields?: Record<string, unknown>): void
@@ -29,13 +31,21 @@ export class HeadSink implements FrameSink {
   readonly #head: HeadAppender
   readonly #log: HeadSinkLog
   readonly #now: () => number
+  readonly #exemplars: ScrapedExemplars | undefined
+  readonly #metadata: ScrapedMetadata | undefined
   // Layouts are replaced when a target's series change; the old one's references go with it.
   readonly #layouts = new WeakMap<SeriesLayout, ResolvedLayout>()
   #toldOfHistograms = false
-  /** Native histograms of scrapes, which the head has no place for yet. */
-  skippedHistograms = 0
 
-  constructor(head: HeadAppender, log: HeadSinkLog, now: () => number = () => Date.now()) {
+  /** What a scrape has beside samples is dropped where `beside` has no place for it. */
+  constructor(
+    head: HeadAppender,
+    log: HeadSinkLog,
+    now: () => number = () => Date.now(),
+    beside: { readonly exemplars?: ScrapedExemplars | undefined; readonly metadata?: ScrapedMetadata | undefined } = {},
+  ) {
+    this.#exemplars = beside.exemplars
+    this.#metadata = beside.metadata
     this.#head = head
     this.#log = log
     this.#now = now
@@ -46,32 +56,44 @@ export class HeadSink implements FrameSink {
     const head = this.#head
     const resolved = this.#resolve(layout)
     const { references } = resolved
+    head.beginOwn()
     let unknown = 0
     let refused = 0
     let lastResult = 0
     const histograms = batch.histograms
-    let histogram = 0
+    let invalid = 0
+    let nextHistogram = 0
     for (let i = 0; i < count; i++) {
-      if (histograms !== undefined && histogram < histograms.count && histograms.positions[histogram] === i) {
-        histogram++
-        continue
-      }
       const reference = references[indexes === undefined ? i : indexes[i]!]!
+      const isHistogram = histograms !== undefined && nextHistogram < histograms.count && histograms.positions[nextHistogram] === i
+      if (isHistogram) nextHistogram++
       if (reference <= 0) {
         unknown++
         continue
       }
       const timeMs = typeof times === 'number' ? times : times[i]!
-      const result = head.append(reference, timeMs, words[2 * i]!, words[2 * i + 1]!)
+      const result = isHistogram
+        ? appendScrapedHistogram(head, reference, timeMs, histograms, nextHistogram - 1)
+        : head.append(reference, timeMs, words[2 * i]!, words[2 * i + 1]!)
       if (result === 0) continue
+      if (result === appendResult.invalidHistogram) {
+        if (invalid++ === 0) this.#noteHistograms(head.refusal())
+        continue
+      }
       refused++
       lastResult = result
     }
-    if (histogram > 0) this.#noteHistograms(histogram)
+    if (batch.exemplars !== undefined) this.#appendExemplars(batch.exemplars, references, indexes)
     try {
       head.commit()
+      this.#exemplars?.commit()
+      this.#metadata?.commit()
     } catch (error) {
       head.rollback()
+      this.#exemplars?.rollback()
+      this.#metadata?.rollback()
+      // Its metadata are noted when it is looked up.
+      this.#layouts.delete(layout)
       // Who guards the disk has told it once.
       if (!(error instanceof DiskFullError))
         this.#log.warn('cannot store a scrape', { samples: count, err: error instanceof Error ? error.message : String(error) })
@@ -83,11 +105,37 @@ export class HeadSink implements FrameSink {
     }
   }
 
-  #noteHistograms(count: number): void {
-    this.skippedHistograms += count
+  /** The target has sorted them, dropped those that it sent before and those with too many characters. */
+  #appendExemplars(column: ExemplarColumn, references: Int32Array, indexes: Uint32Array | undefined): void {
+    const sink = this.#exemplars
+    if (sink === undefined) return
+    const { count, positions, times, words, offsets, bytes } = column
+    for (let k = 0; k < count; k++) {
+      const position = positions[k]!
+      const reference = references[indexes === undefined ? position : indexes[position]!]!
+      sink.appendTexts(reference, times[k]!, words[2 * k]!, words[2 * k + 1]!, bytes, offsets[k]!, offsets[k + 1]!)
+    }
+  }
+
+  /** Of the series of a layout that was looked up. */
+  #noteMetadata({ families, familyOfSeries }: SeriesLayout, references: Int32Array): void {
+    const sink = this.#metadata
+    if (sink === undefined || familyOfSeries === undefined) return
+    const numbers = families.map(({ name, type, unit, help }) => {
+      sink.setMetadata(name, type, help, unit)
+      return sink.numberOf(type, unit, help)
+    })
+    for (let series = 0; series < references.length; series++) {
+      const family = familyOfSeries[series]!
+      if (family !== noFamily) sink.noteSeries(references[series]!, numbers[family]!)
+    }
+  }
+
+  /** Told once: a source that sends one sends more. */
+  #noteHistograms(reason: string): void {
     if (this.#toldOfHistograms) return
     this.#toldOfHistograms = true
-    this.#log.warn('native histograms of scrapes are not stored: the server has no place for them yet', { skipped: count })
+    this.#log.warn('native histograms of scrapes are not stored', { reason })
   }
 
   #resolve(layout: SeriesLayout): ResolvedLayout {
@@ -96,6 +144,7 @@ export class HeadSink implements FrameSink {
     const isCurrent = known?.referenceVersion === referenceVersion
     if (isCurrent && (known.refusedSeries === 0 || this.#now() - known.resolvedAtMs < askAgainMs)) return known
     const references = this.#findReferences(layout)
+    this.#noteMetadata(layout, references)
     let refusedSeries = 0
     for (let i = 0; i < references.length; i++) if (references[i]! <= 0) refusedSeries++
     const refusal = refusedSeries > 0 ? this.#head.refusal() : ''

@@ -3,14 +3,16 @@ import { ApiError } from '@narthex/api/envelope'
 import { Labels } from '@narthex/model/labels'
 import type { Matcher } from '@narthex/model/matcher'
 import type { LastSample, QueryFunction, SelectLastSamples } from '@narthex/rules/interfaces'
+import type { QueryMemory } from './query-memory.ts'
 import { QueryFailure, type EncodedReply, type QueryPool } from './query-pool.ts'
 import type { LastColumns, QueryRequest, VectorColumns } from './query-protocol.ts'
 
 /** The API's queries, answered by the pool; a failure of the engine becomes the API's error of the same kind. */
-export function createQueryBackend(pool: QueryPool, timeoutMs: number): QueryBackend {
+export function createQueryBackend(pool: QueryPool, timeoutMs: number, memory: QueryMemory): QueryBackend {
   const ask = async (request: QueryRequest, limitMs: number, signal: AbortSignal): Promise<EncodedAnswer> => {
     try {
-      return (await pool.run(request, limitMs, signal)) as EncodedReply
+      const reply = (await pool.run(request, limitMs, signal)) as EncodedReply
+      return { ...reply, release: memory.holdAnswer(reply.body.buffer.byteLength) }
     } catch (error) {
       if (error instanceof QueryFailure) throw new ApiError(error.kind, error.message, { cause: error })
       throw error
@@ -22,6 +24,7 @@ export function createQueryBackend(pool: QueryPool, timeoutMs: number): QueryBac
     series: (query, signal) => ask({ kind: 'series', ...query }, timeoutMs, signal),
     labelNames: (query, signal) => ask({ kind: 'labelNames', ...query }, timeoutMs, signal),
     labelValues: (name, query, signal) => ask({ kind: 'labelValues', name, ...query }, timeoutMs, signal),
+    exemplars: (query, signal) => ask({ kind: 'exemplars', ...query }, timeoutMs, signal),
     headStatistics: (limit, signal) => ask({ kind: 'headStatistics', limit }, timeoutMs, signal),
   }
 }

@@ -1,5 +1,6 @@
 import type { Worker } from 'node:worker_threads'
 import type { DeletedIntervals } from '@narthex/tsdb/head/deleted-intervals'
+import type { ExemplarSnapshot } from '@narthex/tsdb/exemplars/exemplar-snapshot'
 import type { ShelvedBlock } from '@narthex/tsdb/select/block-shelf'
 import { noteTaken } from './part-sender.ts'
 import type { LastColumns, QueryCall, QueryEnd, QueryReply, QueryRequest, VectorColumns } from './query-protocol.ts'
@@ -24,7 +25,7 @@ export class QueryFailure extends Error {
 
 export interface QueryPoolOptions {
   /** Starts one worker; `release` is called when it has gone, so that what it held in the shared head is let go. */
-  startWorker(): { readonly worker: Worker; release(): void }
+  startWorker(): { readonly worker: Worker; release(): void; /** Bytes that its query holds. */ heldBytes?(): number }
   /** Threads at most. Each evaluates one query at a time. */
   workersMax: number
   /** Queries that may wait; one more is refused at once. */
@@ -33,10 +34,14 @@ export interface QueryPoolOptions {
   graceMs: number
   /** An idle worker ends after this time and gives its memory back. */
   idleMs: number
+  /** Why no further query is taken now, if so: memory. Rules are not asked; they take little, and alerts hang on them. */
+  refusal?(): string | undefined
   /** The blocks of the storage as they are now. */
   listBlocks(): readonly ShelvedBlock[]
   /** What is deleted of the head now. */
   listDeletions?(): DeletedIntervals | undefined
+  /** The exemplars that are kept now. */
+  copyExemplars?(): ExemplarSnapshot | undefined
   log: { warn(message: string, fields?: Record<string, unknown>): void }
 }
 
@@ -64,10 +69,12 @@ interface Slot {
   readonly worker: Worker
   readonly threadId: number
   release(): void
+  heldBytes(): number
   job: Job | undefined
   idleTimer: NodeJS.Timeout | undefined
   /** What the thread said before it ended. */
   failure: string | undefined
+  isOutOfMemory: boolean
 }
 
 /**
@@ -94,6 +101,8 @@ export class QueryPool {
     return new Promise((resolve, reject) => {
       if (this.#closed) return reject(new QueryFailure('canceled', stoppingText))
       if (signal?.aborted) return reject(new QueryFailure('canceled', 'query was canceled in query queue'))
+      const refusal = isOfRules(request) ? undefined : this.#options.refusal?.()
+      if (refusal !== undefined) return reject(new QueryFailure('execution', `cannot begin a query: ${refusal}`))
       if (this.#waiting.length >= this.#options.queueMax) {
         return reject(new QueryFailure('timeout', `cannot queue a query: ${this.#waiting.length} are waiting already, the limit`))
       }
@@ -140,6 +149,24 @@ export class QueryPool {
     for (const slot of this.#slots) if (slot.threadId === threadId) await slot.worker.terminate()
   }
 
+  /**
+   * Gives memory back: ends the idle threads, or, if there are none, the query that holds the most, with the reason. False if there was nothing
+   * to end.
+   */
+  relieve(reason: string): boolean {
+    const idle = [...this.#slots].filter((slot) => slot.job === undefined)
+    for (const slot of idle) this.#endSlot(slot)
+    if (idle.length > 0) return true
+    let largest: Slot | undefined
+    for (const slot of this.#slots) if (largest === undefined || slot.heldBytes() > largest.heldBytes()) largest = slot
+    const job = largest?.job
+    if (largest === undefined || job === undefined || largest.heldBytes() < relievedBytesMin) return false
+    largest.job = undefined
+    this.#fail(job, 'execution', `the query was ended, as it held the most memory: ${reason}`)
+    this.#endSlot(largest)
+    return true
+  }
+
   #dispatch(): void {
     while (this.#waiting.length > 0 && !this.#closed) {
       const slot = this.#findIdle() ?? this.#startSlot()
@@ -152,6 +179,8 @@ export class QueryPool {
       job.slot = slot
       job.attempts++
       job.call = { ...job.call, blocks: this.#options.listBlocks(), deletions: this.#options.listDeletions?.() }
+      // Not before: one for each query that waits would be much.
+      if (job.call.request.kind === 'exemplars') job.call = { ...job.call, exemplars: this.#options.copyExemplars?.() }
       slot.worker.postMessage(job.call)
     }
   }
@@ -174,7 +203,10 @@ export class QueryPool {
       return this.#slots.size === 0 && this.#waiting.length > 0 ? this.#startSlot() : undefined
     }
     const { worker, release } = started
-    const slot: Slot = { worker, release, threadId: worker.threadId, job: undefined, idleTimer: undefined, failure: undefined }
+    const slot: Slot = {
+      ...{ worker, release, threadId: worker.threadId, heldBytes: () => started.heldBytes?.() ?? 0 },
+      ...{ job: undefined, idleTimer: undefined, failure: undefined, isOutOfMemory: false },
+    }
     this.#slots.add(slot)
     worker.on('message', (reply: QueryReply) => this.#onReply(slot, reply))
     worker.on('messageerror', (error) => this.#onError(slot, error))
@@ -230,6 +262,7 @@ export class QueryPool {
   // After an 'error' the thread ends by itself; an answer that cannot be read is the end of a query that would wait for it.
   #onError(slot: Slot, error: unknown): void {
     slot.failure = describeError(error)
+    slot.isOutOfMemory = (error as { code?: unknown } | undefined)?.code === 'ERR_WORKER_OUT_OF_MEMORY'
     this.#options.log.warn('query worker failed', { err: slot.failure })
     void slot.worker.terminate()
   }
@@ -248,6 +281,7 @@ export class QueryPool {
     const job = slot.job
     slot.job = undefined
     if (job && this.#closed) this.#fail(job, 'canceled', stoppingText)
+    else if (job && slot.isOutOfMemory) this.#fail(job, 'execution', outOfMemoryText)
     else if (job) this.#fail(job, 'internal', `cannot finish the query: its worker thread ended${slot.failure ? `: ${slot.failure}` : ''}`)
     this.#dispatch()
   }
@@ -295,6 +329,14 @@ export class QueryPool {
     clearTimeout(job.timer)
     job.signal?.removeEventListener('abort', job.onAbort)
   }
+}
+
+/** A query that holds less is not worth ending. */
+const relievedBytesMin = 8 * 1024 * 1024
+const outOfMemoryText = 'the query needs more memory for its labels and lists than a query thread may have'
+
+function isOfRules({ kind }: QueryRequest): boolean {
+  return kind === 'vector' || kind === 'lastSamples'
 }
 
 const stoppingText = 'query was canceled: the server is stopping'

@@ -1,6 +1,8 @@
 import type { RemoteReadQuery } from '@narthex/api/backend'
 import type { DeletedIntervals } from '@narthex/tsdb/head/deleted-intervals'
+import type { ExemplarSnapshot } from '@narthex/tsdb/exemplars/exemplar-snapshot'
 import type { ShelvedBlock } from '@narthex/tsdb/select/block-shelf'
+import type { QueryMemoryShare } from './query-memory.ts'
 
 /** What the main thread and a query worker say to each other. All plain data: it crosses by structured clone. */
 
@@ -48,6 +50,8 @@ export type QueryRequest =
       readonly limit: number
     }
   | { readonly kind: 'headStatistics'; readonly limit: number }
+  /** Of the series that the selectors of an expression take. */
+  | { readonly kind: 'exemplars'; readonly query: string; readonly startMs: number; readonly endMs: number }
   /** Newest sample of each series that a selector matches; values as words. For the rules' restore. */
   | { readonly kind: 'lastSamples'; readonly selector: string; readonly startMs: number; readonly endMs: number }
 
@@ -75,6 +79,8 @@ export interface QueryCall {
   readonly blocks: readonly ShelvedBlock[]
   /** What was deleted of the head by then; shared memory, so that it costs nothing to send. */
   readonly deletions?: DeletedIntervals | undefined
+  /** For a query of exemplars; shared memory. */
+  readonly exemplars?: ExemplarSnapshot | undefined
 }
 
 export type QueryReply = QueryPart | QueryEnd
@@ -124,13 +130,17 @@ export interface LastColumns {
 export interface QueryWorkerData {
   /** The shared head (`Head.descriptor()`). */
   readonly head: unknown
+  readonly memory: QueryMemoryShare
   readonly options: QueryWorkerOptions
 }
 
 export interface QueryWorkerOptions {
   readonly lookbackMs: number
   readonly samplesMax: number
-  readonly bytesMax: number
+  /** Pages of blocks that the thread keeps. */
+  readonly cacheBytesMax: number
+  /** A thread with more than this ends after its answer: idle, it would not collect its garbage for as long as it lives. */
+  readonly keptBytesMax: number
   readonly defaultStepMs: number
   readonly featureFlags: readonly string[]
 }

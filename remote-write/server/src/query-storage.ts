@@ -4,9 +4,6 @@ import { MergedQueryable } from '@narthex/tsdb/select/merged-queryable'
 import type { Queryable } from '@narthex/tsdb/select/queryable'
 import type { QueryCall, QueryEnd } from './query-protocol.ts'
 
-/** Pages of blocks that are kept, per thread. */
-const blockCacheBytesMax = 64 * 1024 * 1024
-
 /** Damaged parts that are remembered, so that each is told once. */
 const toldPartsMax = 1000
 
@@ -19,9 +16,10 @@ export class QueryStorage {
   #broken: BrokenBlocks[number][] = []
   readonly #toldParts = new Set<string>()
 
-  constructor(head: HeadReader) {
+  /** `cacheBytesMax`: pages of blocks that are kept. */
+  constructor(head: HeadReader, cacheBytesMax: number) {
     this.head = head
-    this.#shelf = new BlockShelf(blockCacheBytesMax, (directory, reason, isPart) => {
+    this.#shelf = new BlockShelf(cacheBytesMax, (directory, reason, isPart) => {
       if (isPart && this.#toldParts.has(reason)) return
       if (isPart && this.#toldParts.size < toldPartsMax) this.#toldParts.add(reason)
       if (this.#broken.length < toldPartsMax) this.#broken.push({ directory, reason, isPart })

@@ -1,11 +1,11 @@
 import { parentPort, workerData, type MessagePort } from 'node:worker_threads'
 import { setPriority } from 'node:os'
-import { ByteWriter } from '@narthex/bytes/byte-writer'
 import { SampleColumns } from '@narthex/model/sample-columns'
 import { encodeResult } from '@narthex/promql/encode-result'
 import { evaluateInstant, evaluateRange, type EngineOptions } from '@narthex/promql/engine'
 import { ParseError } from '@narthex/promql/parse/parse-error'
-import { parseMetricSelector } from '@narthex/promql/parse/parse'
+import type { Expression } from '@narthex/promql/parse/ast'
+import { parseExpression, parseMetricSelector, type ParseOptions } from '@narthex/promql/parse/parse'
 import type { AbortFlag } from '@narthex/promql/query-context'
 import { QueryError } from '@narthex/promql/query-error'
 import type { QueryResult } from '@narthex/promql/query-result'
@@ -15,8 +15,11 @@ import type { HeadDescriptor } from '@narthex/tsdb/head/head-memory'
 import { BlockGoneError } from '@narthex/tsdb/select/block-shelf'
 import { HeadReader } from '@narthex/tsdb/select/head-reader'
 import type { Queryable } from '@narthex/tsdb/select/queryable'
+import { answerExemplars } from './answer-exemplars.ts'
 import { answerRemoteRead } from './answer-remote-read.ts'
+import { AnswerWriter } from './answer-writer.ts'
 import { PartSender } from './part-sender.ts'
+import { QueryClaim } from './query-memory.ts'
 import { QueryStorage } from './query-storage.ts'
 import { toParseOptions } from './feature-flags.ts'
 import type {
@@ -36,8 +39,6 @@ import type {
 const workerNice = 10
 /** A buffer above this is not kept for the next answer. */
 const keptBytesMax = 4 * 1024 * 1024
-/** A thread above this ends after its answer: idle, it would not collect its garbage for as long as it lives. */
-const keptMemoryBytesMax = 256 * 1024 * 1024
 
 // Its result has an ArrayBuffer of its own; that of a small Buffer is the pool's and cannot change threads.
 const encoder = new TextEncoder()
@@ -45,16 +46,19 @@ const encoder = new TextEncoder()
 const port = parentPort
 if (port) {
   setThreadPriority()
-  const { head, options } = workerData as QueryWorkerData
-  const storage = new QueryStorage(new HeadReader(head as HeadDescriptor))
-  const engine = toEngineOptions(options)
+  const { head, memory, options } = workerData as QueryWorkerData
+  const storage = new QueryStorage(new HeadReader(head as HeadDescriptor), options.cacheBytesMax)
+  const claim = new QueryClaim(memory)
+  const buffer = new AnswerWriter(claim)
+  const engine = toEngineOptions(options, claim)
   port.on('message', (call: QueryCall) => {
-    const outcome = answer(call, storage, engine, port)
+    const outcome = answer(call, { storage, engine, port, buffer, claim })
+    claim.reset()
     const brokenBlocks = storage.takeBroken()
     const reply: QueryReply = {
       ...outcome,
       ...(brokenBlocks.length === 0 ? {} : { brokenBlocks }),
-      ...(measureMemory() > keptMemoryBytesMax ? { retires: true } : {}),
+      ...(measureMemory() > options.keptBytesMax ? { retires: true } : {}),
     }
     try {
       port.postMessage(reply, transferable(reply))
@@ -78,7 +82,15 @@ function measureMemory(): number {
   return heapUsed + arrayBuffers
 }
 
-function answer(call: QueryCall, storage: QueryStorage, engine: EngineOptions, ownPort: MessagePort): QueryOutcome {
+interface ThreadParts {
+  readonly storage: QueryStorage
+  readonly engine: EngineOptions
+  readonly port: MessagePort
+  readonly buffer: AnswerWriter
+  readonly claim: QueryClaim
+}
+
+function answer(call: QueryCall, { storage, engine, port: ownPort, buffer, claim }: ThreadParts): QueryOutcome {
   const signal = watchCancel(call)
   const check = () => checkAlive(signal, call.deadlineMs)
   const reader = storage.open(call, check)
@@ -88,16 +100,18 @@ function answer(call: QueryCall, storage: QueryStorage, engine: EngineOptions, o
       return { id: call.id, status: 200, body: encoder.encode(answerHeadStatistics(request, storage.head)) }
     if (request.kind === 'remoteRead') {
       const sender = new PartSender(ownPort, call, check)
-      answerRemoteRead(request, reader, { check, send: (part) => sender.send(part) })
+      const sink = { check, send: (part: Uint8Array<ArrayBuffer>) => sender.send(part), cover: (bytes: number) => claim.cover(bytes) }
+      answerRemoteRead(request, reader, sink, claim.bytesMax)
       return { id: call.id, isSent: true }
     }
+    if (request.kind === 'exemplars') return { id: call.id, status: 200, body: findExemplars(call, request, engine, buffer, check) }
     const run = (wanted: EngineRequest) => withWarnings(evaluate(wanted, call.deadlineMs, signal, reader, engine), storage.warnings())
     if (request.kind === 'vector') return { id: call.id, vector: toColumns(run(request)) }
     if (request.kind === 'lastSamples') return { id: call.id, last: readLastSamples(request, reader) }
     if (request.kind === 'instant' || request.kind === 'range') {
-      return { id: call.id, status: 200, body: encodeQueryAnswer(run(request), request) }
+      return { id: call.id, status: 200, body: encodeQueryAnswer(run(request), request, buffer) }
     }
-    return { id: call.id, status: 200, body: encoder.encode(answerMetadata(request, reader, storage)) }
+    return { id: call.id, status: 200, body: answerMetadata(request, reader, storage, buffer) }
   } catch (error) {
     if (error instanceof BlockGoneError) return { id: call.id, failure: { kind: 'gone', message: error.message } }
     if (error instanceof BlockError) return { id: call.id, failure: { kind: 'execution', message: error.message } }
@@ -105,7 +119,7 @@ function answer(call: QueryCall, storage: QueryStorage, engine: EngineOptions, o
     return { id: call.id, failure: { kind: 'internal', message: bugText(error) } }
   } finally {
     storage.head.release()
-    if (buffer.bytes.length > keptBytesMax) buffer = new ByteWriter(64 * 1024)
+    buffer.shrink(keptBytesMax)
   }
 }
 
@@ -121,13 +135,14 @@ function bugText(error: unknown): string {
   return `this is a bug in Narthex: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`
 }
 
-function toEngineOptions(options: QueryWorkerOptions): EngineOptions {
+function toEngineOptions(options: QueryWorkerOptions, claim: QueryClaim): EngineOptions {
   const has = (feature: string) => options.featureFlags.includes(feature)
   return {
     lookbackMs: options.lookbackMs,
     subqueryStepMs: options.defaultStepMs,
     samplesMax: options.samplesMax,
-    bytesMax: options.bytesMax,
+    bytesMax: Infinity,
+    cover: (bytes) => claim.cover(bytes),
     delayedNameRemoval: has('promql-delayed-name-removal'),
     typeAndUnitLabels: has('type-and-unit-labels'),
     parse: toParseOptions(options.featureFlags),
@@ -163,20 +178,41 @@ function evaluate(request: EngineRequest, deadlineMs: number, signal: AbortFlag,
   return evaluateInstant(options, reader, request.query, request.timeMs)
 }
 
-let buffer = new ByteWriter(64 * 1024)
-
-function encodeQueryAnswer(whole: QueryResult, request: { limit: number; stats: string }): Uint8Array {
+function encodeQueryAnswer(whole: QueryResult, request: { limit: number; stats: string }, buffer: AnswerWriter): Uint8Array {
   const result = limitSeries(whole, request.limit)
-  buffer.reset()
+  buffer.begin(whole.statistics.peakBytes)
   buffer.utf8('{"status":"success","data":')
   encodeResult(result, buffer, request.stats === '' ? '' : `"stats":${JSON.stringify(viewStatistics(result.statistics))}`)
   const warnings = result === whole ? result.warnings : [...result.warnings, 'results truncated due to limit']
   if (warnings.length > 0) buffer.utf8(`,"warnings":${JSON.stringify(warnings)}`)
   if (result.infos.length > 0) buffer.utf8(`,"infos":${JSON.stringify(result.infos)}`)
   buffer.utf8('}')
+  return takeBody(buffer)
+}
+
+/** A large buffer goes to the other side itself; of a small one a copy does, and the buffer serves the next answer. */
+function takeBody(buffer: AnswerWriter): Uint8Array {
   const body = buffer.view()
-  // A large buffer goes to the other side itself; of a small one a copy does, and the buffer serves the next answer.
   return buffer.bytes.length > keptBytesMax ? body : body.slice()
+}
+
+type ExemplarRequest = Extract<QueryRequest, { kind: 'exemplars' }>
+
+function findExemplars(call: QueryCall, request: ExemplarRequest, engine: EngineOptions, buffer: AnswerWriter, check: () => void) {
+  buffer.begin(0)
+  const expression = parseQuery(request.query, engine.parse ?? {})
+  if (call.exemplars === undefined) throw new Error('no exemplars came with the query')
+  answerExemplars(call.exemplars, { ...request, expression }, buffer, check)
+  return takeBody(buffer)
+}
+
+function parseQuery(query: string, options: ParseOptions): Expression {
+  try {
+    return parseExpression(query, options)
+  } catch (error) {
+    if (error instanceof ParseError) throw new QueryError('bad_data', error.message, { cause: error })
+    throw error
+  }
 }
 
 function limitSeries(result: QueryResult, limit: number): QueryResult {
@@ -253,37 +289,67 @@ function answerHeadStatistics({ limit }: { limit: number }, head: HeadReader): s
   return writeEmptyHeadTimes(envelope(viewHeadStatus(head, limit), []))
 }
 
-function answerMetadata(request: MetadataRequest, reader: Queryable, storage: QueryStorage): string {
+function answerMetadata(request: MetadataRequest, reader: Queryable, storage: QueryStorage, buffer: AnswerWriter): Uint8Array {
   const { matchers, startMs, endMs, limit } = request
   const sets = matchers.map(parseMatchers)
+  buffer.begin(0)
   if (request.kind === 'series') {
-    const found = new Map<string, Record<string, string>>()
-    for (const set of sets) {
-      const series = reader.select(set, startMs, endMs)
-      while (series.next()) {
-        const labels = series.labels()
-        found.set(labels.key(), labels.toRecord())
-      }
-    }
-    return limited([...found.values()], limit, storage.warnings())
+    writeList(buffer, listSeries(sets, reader, startMs, endMs, buffer), limit, () => storage.warnings())
+    return takeBody(buffer)
   }
-  const ask = (set: readonly Matcher[]) =>
-    request.kind === 'labelNames' ? reader.labelNames(set, startMs, endMs) : reader.labelValues(request.name, set, startMs, endMs)
+  const ask = (set: readonly Matcher[]) => {
+    const values =
+      request.kind === 'labelNames' ? reader.labelNames(set, startMs, endMs) : reader.labelValues(request.name, set, startMs, endMs)
+    for (const value of values) buffer.hold(stringBytes + value.length)
+    return values
+  }
   if (sets.length <= 1) {
     const values = ask(sets[0] ?? [])
-    return limited(values, limit, storage.warnings())
+    writeList(buffer, values, limit, () => storage.warnings())
+    return takeBody(buffer)
   }
   const merged = new Set(sets.flatMap(ask))
-  return limited(
-    [...merged].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))),
-    limit,
-    storage.warnings(),
-  )
+  const values = [...merged].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
+  writeList(buffer, values, limit, () => storage.warnings())
+  return takeBody(buffer)
 }
 
-function limited(values: readonly unknown[], limit: number, warnings: readonly string[]): string {
-  const cut = limit > 0 && values.length > limit
-  return envelope(cut ? values.slice(0, limit) : values, cut ? [...warnings, 'results truncated due to limit'] : warnings)
+/** A string and its place in a list or set, about. */
+const stringBytes = 32
+
+/** The label sets of the series that any of the selectors finds, each once. */
+function* listSeries(sets: readonly (readonly Matcher[])[], reader: Queryable, startMs: number, endMs: number, buffer: AnswerWriter) {
+  const seen = new Set<string>()
+  for (const set of sets) {
+    const series = reader.select(set, startMs, endMs)
+    while (series.next()) {
+      const labels = series.labels()
+      if (sets.length > 1) {
+        const key = labels.key()
+        if (seen.has(key)) continue
+        seen.add(key)
+        buffer.hold(stringBytes + key.length)
+      }
+      yield labels.toRecord()
+    }
+  }
+}
+
+/** The envelope with a list, of `limit` entries at most (0 = all of them). */
+function writeList(buffer: AnswerWriter, values: Iterable<unknown>, limit: number, warningsOf: () => readonly string[]): void {
+  let count = 0
+  let isCut = false
+  buffer.utf8('{"status":"success","data":[')
+  for (const value of values) {
+    if (limit > 0 && count === limit) {
+      isCut = true
+      break
+    }
+    buffer.utf8(`${count++ === 0 ? '' : ','}${JSON.stringify(value)}`)
+  }
+  buffer.utf8(']')
+  const warnings = isCut ? [...warningsOf(), 'results truncated due to limit'] : warningsOf()
+  buffer.utf8(warnings.length === 0 ? '}' : `,"warnings":${JSON.stringify(warnings)}}`)
 }
 
 function envelope(data: unknown, warnings: readonly string[]): string {

@@ -21,6 +21,7 @@ export function createRuleAppender(head: HeadAppender): BeginAppend {
         refusal = head.refusal()
         return 'refused'
       }
+      head.beginOwn()
       const result = head.append(reference, timeMs, lowWord, highWord)
       if (result === tooFarInFuture) refusal = 'the sample lies too far in the future'
       if (result === memoryCeiling) refusal = 'the memory ceiling of the head is reached'

@@ -25,6 +25,8 @@ interface Parts {
   readonly store: Store
   readonly alerting: AlertingParts
   readonly pool: QueryPool
+  /** Ceiling of the whole process. */
+  readonly memoryBytesMax: number
 }
 
 /** What the API tells of the server's state, in the JSON shapes of Prometheus. */
@@ -103,7 +105,7 @@ export class ServerState implements StateBackend {
   }
 
   runtimeInformation(): Record<string, unknown> {
-    const { settings, store, pool } = this.#parts
+    const { settings, store, pool, memoryBytesMax } = this.#parts
     return {
       startTime: this.#startTime.toISOString(),
       CWD: process.cwd(),
@@ -115,7 +117,7 @@ export class ServerState implements StateBackend {
       // Prometheus tells its Go threads here; ours are the main thread and the query workers that run now.
       goroutineCount: 1 + pool.threadIds.length,
       GOMAXPROCS: 1 + pool.threadIds.length,
-      GOMEMLIMIT: settings.memoryBytesMax ?? 0,
+      GOMEMLIMIT: memoryBytesMax,
       GOGC: '',
       GODEBUG: '',
       storageRetention: formatRetention(settings.retentionMs, settings.retentionBytesMax),

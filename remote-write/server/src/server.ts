@@ -9,15 +9,21 @@ import { addWriteRoute } from '@narthex/receive/route'
 import type { Logger } from '@narthex/service/logger'
 import type { FastifyInstance } from 'fastify'
 import type { Registry } from '@narthex/service/metrics'
-import { spawnWorker } from '@narthex/service/worker'
 import { defaultReserveBytes } from '@narthex/tsdb/disk-reserve'
+import { defaultProcessBytesMax } from '@narthex/tsdb/memory-ceiling'
+import { exemplarsMax } from '@narthex/tsdb/exemplars/exemplar-ring'
 import { openStore, type Store } from '@narthex/tsdb/store'
 import { AlertingParts, type AlertmanagerSettings } from './alerting.ts'
-import { toParseOptions } from './feature-flags.ts'
+import { exemplarStorageFeature, metadataRecordsFeature, toParseOptions } from './feature-flags.ts'
+import type { ScrapedExemplars, ScrapedMetadata } from './head-appender.ts'
+import { registerLimitMetrics, viewLimits, type LimitParts } from './limits-view.ts'
+import { MemoryGuard } from './memory-guard.ts'
+import { planMemory, type MemoryPlan } from './memory-plan.ts'
 import { registerPages } from './pages.ts'
 import { createQueryBackend, createLastSamplesQuery, createRuleQuery } from './query-backend.ts'
-import { QueryPool } from './query-pool.ts'
-import type { QueryWorkerData } from './query-protocol.ts'
+import { QueryMemory } from './query-memory.ts'
+import type { QueryPool } from './query-pool.ts'
+import { createQueryPool } from './query-threads.ts'
 import { createRemoteReadBackend, type RemoteReadSettings } from './remote-read-backend.ts'
 import { createRuleAppender } from './rule-appender.ts'
 import { mayCutLog } from './send/log-hold.ts'
@@ -38,8 +44,20 @@ export interface ServerSettings {
   readonly maxBlockRangeMs: number | undefined
   /** `--storage.tsdb.delay-compact-file.path`; '' = compact at once. */
   readonly uploadedFile: string
+  /** Of the whole process; undefined: by the limit of its control group, or half of the machine. */
+  readonly processMemoryBytesMax: number | undefined
+  /** Of one query; undefined: what there is for all. */
+  readonly queryMemoryBytesMax: number | undefined
+  /** Of the head; undefined: what the other parts leave. */
   readonly memoryBytesMax: number | undefined
+  /** Series in the head, and of one metric name in it; 0 = no limit. */
+  readonly seriesMax: number
+  readonly seriesPerMetricMax: number
+  /** `storage.exemplars.max_exemplars` of the configuration at the start; not positive: none. */
+  readonly exemplarsMax: number
   readonly walCompression: boolean
+  /** Whether native histograms with custom buckets are stored, which a Prometheus before 3.0 cannot read. */
+  readonly customBuckets: boolean
   /** Of the disk, for when it is full; undefined: by the size of the file system. */
   readonly diskReserveBytes: number | undefined
   readonly lookbackMs: number
@@ -82,12 +100,8 @@ export interface ServerParts {
   quit(): void
 }
 
-/** Bytes of columns one query may hold. */
-const queryBytesMax = 1024 ** 3
-/** Threads that evaluate queries at the same time; more queries wait. */
-const queryThreadsMax = 4
-const idleWorkerMs = 5 * 60_000
-const workerGraceMs = 2_000
+/** Bodies of remote write as they came; uncompressed they take as much again. */
+const inflightBytesMax = 64 * 1024 * 1024
 const drainMsMax = 1_000
 
 /** The receiver: everything but discovery and scraping, which `scrape` brings in. */
@@ -95,6 +109,9 @@ export class Server {
   readonly store: Store
   readonly pool: QueryPool
   readonly #readPool: QueryPool
+  readonly #queryMemory: QueryMemory
+  readonly #guard: MemoryGuard
+  readonly #limits: LimitParts
   readonly #remoteWriter: RemoteWriter
   readonly state: ServerState
   readonly #parts: ServerParts
@@ -104,15 +121,25 @@ export class Server {
   #ready = false
   #stopping = false
 
-  private constructor(parts: ServerParts, store: Store) {
+  private constructor(parts: ServerParts, store: Store, plan: MemoryPlan) {
     const { log, registry, settings } = parts
     this.#parts = parts
     this.store = store
-    this.pool = createPool(parts, store, settings.queryConcurrency)
-    this.#readPool = createPool(parts, store, settings.remoteRead.concurrencyMax || queryThreadsMax)
+    const memory = (this.#queryMemory = new QueryMemory(plan.queryBytes, plan.queryBytesMax))
+    this.#guard = new MemoryGuard({ bytesMax: plan.processBytesMax, onLook: () => this.#adapt(), log })
+    this.#limits = { head: store.head, plan, guard: this.#guard, queries: memory }
+    registerLimitMetrics(registry, this.#limits)
+    store.head.pressure = () => this.#guard.refusal()
+    const shared = { parts, store, plan, memory }
+    this.pool = createQueryPool({ ...shared, threads: Math.min(settings.queryConcurrency, plan.queryThreads) })
+    this.#readPool = createQueryPool({ ...shared, threads: Math.min(settings.remoteRead.concurrencyMax || Infinity, plan.readThreads) })
     this.#receiver = new Receiver({
       appender: store.head,
-      metadata: { setMetadata: (family, type, help, unit) => store.head.appendMetadata(family, type, help, unit) },
+      metadata: {
+        setMetadata: (family, type, help, unit) => store.head.appendMetadata(family, type, help, unit),
+        series: store.metadata.isOn ? store.metadata : undefined,
+      },
+      exemplars: keepsExemplars(settings) ? store.exemplars : undefined,
       now: () => Date.now(),
       refusal: () => store.disk.refusal(),
       onCommitError: (error) => log.error('cannot write the log', { err: error }),
@@ -125,7 +152,7 @@ export class Server {
       selectLastSamples: createLastSamplesQuery(this.pool, settings.queryTimeoutMs),
       beginAppend: createRuleAppender(store.head),
     })
-    this.state = new ServerState({ settings, store, alerting: this.#alerting, pool: this.pool })
+    this.state = new ServerState({ settings, store, alerting: this.#alerting, pool: this.pool, memoryBytesMax: plan.processBytesMax })
     this.#remoteWriter = new RemoteWriter({
       directory: settings.directory,
       startSegment: store.wal.segment,
@@ -142,6 +169,11 @@ export class Server {
   static async open(parts: ServerParts): Promise<Server> {
     const { settings, log, registry } = parts
     let server: Server | undefined
+    const plan = planMemory({
+      processBytesMax: settings.processMemoryBytesMax ?? defaultProcessBytesMax(),
+      headBytesMax: settings.memoryBytesMax,
+      queryBytesMax: settings.queryMemoryBytesMax,
+    })
     const store = openStore({
       directory: settings.directory,
       retentionMs: settings.retentionMs,
@@ -150,15 +182,20 @@ export class Server {
       ...(settings.maxBlockRangeMs === undefined ? {} : { maxBlockRangeMs: settings.maxBlockRangeMs }),
       ...(settings.uploadedFile === '' ? {} : { uploadedFile: settings.uploadedFile }),
       walCompression: settings.walCompression,
+      customBuckets: settings.customBuckets,
       mayCutLog: (walDirectory, activeSegment) => mayCutLog(walDirectory, activeSegment, server?.neededSegment ?? 0),
       readersEnded: () => server?.queriesEnded() ?? Promise.resolve(),
       diskReserveBytes: settings.diskReserveBytes ?? defaultReserveBytes(settings.directory),
       log,
       registry,
-      ...(settings.memoryBytesMax === undefined ? {} : { memoryBytesMax: settings.memoryBytesMax }),
+      memoryBytesMax: plan.headBytes,
+      seriesMax: settings.seriesMax,
+      seriesPerMetricMax: settings.seriesPerMetricMax,
+      exemplarsMax: keepsExemplars(settings) ? settings.exemplarsMax : 0,
+      logsMetadata: settings.features.includes(metadataRecordsFeature),
     })
     try {
-      server = new Server(parts, store)
+      server = new Server(parts, store, plan)
       return server
     } catch (error) {
       await store.close()
@@ -169,6 +206,8 @@ export class Server {
   /** Takes over a configuration, at start and at each reload; throws ConfigError when a rule file is wrong, and nothing has changed then. */
   async apply(config: PrometheusConfig): Promise<void> {
     await this.#alerting.apply(config)
+    this.#resizeExemplars(config.storage.maxExemplars)
+    this.store.setOutOfOrderWindow(config.storage.outOfOrderTimeWindowMs)
     this.state.setConfig(config)
   }
 
@@ -190,6 +229,15 @@ export class Server {
     return this.#remoteWriter.neededSegment
   }
 
+  /** Where scrapes leave what they have beside samples. */
+  get besideSamples(): { readonly exemplars: ScrapedExemplars | undefined; readonly metadata: ScrapedMetadata | undefined } {
+    const { exemplars, metadata } = this.store
+    return {
+      exemplars: keepsExemplars(this.#parts.settings) ? exemplars : undefined,
+      metadata: metadata.isOn ? metadata : undefined,
+    }
+  }
+
   /** Who scrapes for this server, for the Targets page; undefined = nobody. */
   setScrapeView(view: ScrapeView): void {
     this.state.setScrapeView(view)
@@ -205,11 +253,13 @@ export class Server {
 
   /** Adds the remote-write route to a further listener. */
   addWriteRoute(app: FastifyInstance): void {
-    addWriteRoute(app, { receiver: this.#receiver, registry: this.#parts.registry })
+    const bytesMax = Math.min(inflightBytesMax, this.#limits.plan.receiveBytes / 2)
+    addWriteRoute(app, { receiver: this.#receiver, registry: this.#parts.registry, inflightBytesMax: bytesMax })
   }
 
   start(): void {
     this.#alerting.start()
+    this.#guard.start()
     this.#ready = true
   }
 
@@ -233,8 +283,29 @@ export class Server {
         this.#remoteWriter.stop(Math.min(graceMs / 2, this.#parts.settings.flushDeadlineMs)),
       ])
     } finally {
+      this.#guard.stop()
       await this.store.close()
     }
+  }
+
+  #resizeExemplars(wanted: number): void {
+    const { settings, log } = this.#parts
+    const { ring } = this.store.exemplars
+    const from = ring.capacity
+    if (!keepsExemplars(settings)) return
+    const migrated = ring.resize(wanted)
+    if (ring.capacity !== from) log.info('Exemplar storage resized', { from, to: ring.capacity, migrated })
+    if (wanted > exemplarsMax) log.warn('Fewer exemplars are kept than max_exemplars says', { want: wanted, max: exemplarsMax })
+  }
+
+  /** Queries may hold what the rest of the process leaves. Above the ceiling that is little, and those that hold more are ended. */
+  #adapt(): void {
+    const { bytes, bytesMax } = this.#guard
+    const memory = this.#queryMemory
+    memory.adapt(bytesMax - (bytes - memory.bytes))
+    if (bytes <= bytesMax) return
+    const reason = this.#guard.refusal() ?? ''
+    if (!this.pool.relieve(reason)) this.#readPool.relieve(reason)
   }
 
   #registerRoutes(): void {
@@ -245,12 +316,12 @@ export class Server {
       'The current number of remote read queries being executed or waiting.',
     )
     const backend: ApiBackend = {
-      query: createQueryBackend(this.pool, settings.queryTimeoutMs),
+      query: createQueryBackend(this.pool, settings.queryTimeoutMs, this.#queryMemory),
       remoteRead: createRemoteReadBackend(this.#readPool, settings.remoteRead, () => state.externalLabels(), reads.labels()),
       state,
       admin: settings.enableAdminApi ? this.store.admin : undefined,
       parse: toParseOptions(settings.features),
-      keepsExemplars: settings.features.includes('exemplar-storage'),
+      keepsExemplars: keepsExemplars(settings),
       limits: { timeoutMs: settings.queryTimeoutMs },
       corsOrigin: settings.corsOrigin,
       reportBug: (error) => log.error('cannot answer an API request: this is a bug in Narthex', { err: error }),
@@ -275,6 +346,9 @@ export class Server {
       app.get('/api/v1/narthex/notifications', (_request, reply) => {
         return reply.type('application/json').send(JSON.stringify({ status: 'success', data: this.#alerting.recentNotifications() }))
       })
+      app.get('/api/v1/narthex/limits', (_request, reply) => {
+        return reply.type('application/json').send(JSON.stringify({ status: 'success', data: viewLimits(this.#limits) }))
+      })
       app.get('/api/v1/status/remote_write', async (_request, reply) => {
         return reply
           .type('application/json')
@@ -289,30 +363,6 @@ export class Server {
   }
 }
 
-function createPool(parts: ServerParts, store: Store, concurrency: number): QueryPool {
-  const { settings, log } = parts
-  return new QueryPool({
-    startWorker() {
-      const head = store.head.descriptor()
-      const data: QueryWorkerData = {
-        head,
-        options: {
-          lookbackMs: settings.lookbackMs,
-          samplesMax: settings.querySamplesMax,
-          bytesMax: queryBytesMax,
-          defaultStepMs: 60_000,
-          featureFlags: settings.features,
-        },
-      }
-      const worker = spawnWorker('query-worker', new URL('./query-worker.ts', import.meta.url), { workerData: data })
-      return { worker, release: () => store.head.releaseReader(head) }
-    },
-    listBlocks: () => store.blocks.shelf,
-    listDeletions: () => store.head.deletions.view,
-    workersMax: Math.min(concurrency, queryThreadsMax),
-    queueMax: 1_000,
-    graceMs: workerGraceMs,
-    idleMs: idleWorkerMs,
-    log,
-  })
+function keepsExemplars({ features }: ServerSettings): boolean {
+  return features.includes(exemplarStorageFeature)
 }

@@ -108,7 +108,7 @@ export class StoreAdmin {
 
   async #deleteFromHead(deletion: Deletion): Promise<void> {
     const { head, wal, thread, log } = this.#options
-    const { minTime, maxTime } = head.memory
+    const { minTime, maxTime } = rangeOfHead(head)
     if (!(deletion.minTimeMs <= maxTime && deletion.maxTimeMs >= minTime)) return
     const descriptor = head.descriptor()
     let answer: CompactionAnswer
@@ -139,10 +139,17 @@ export class StoreAdmin {
 
   async #writeHead(into: string): Promise<void> {
     const { head, thread, now } = this.#options
-    const { minTime, maxTime } = head.memory
+    const { minTime, maxTime } = rangeOfHead(head)
     if (!(minTime <= maxTime)) return
     const descriptor = head.descriptor()
-    const request = { directory: into, ulid: makeUlid(now()), minTimeMs: minTime, maxTimeMs: maxTime + 1, deletions: head.deletions.view }
+    const request = {
+      directory: into,
+      ulid: makeUlid(now()),
+      minTimeMs: minTime,
+      maxTimeMs: maxTime + 1,
+      deletions: head.deletions.view,
+      late: 'too',
+    } as const
     try {
       const answer = await thread.run({ kind: 'cut', head: descriptor, request })
       if (answer.kind !== 'done') throw new Error(`cannot write a block of the head: ${reasonOf(answer)}`)
@@ -150,6 +157,11 @@ export class StoreAdmin {
       head.releaseReader(descriptor)
     }
   }
+}
+
+/** Late samples included. */
+function rangeOfHead({ memory: { minTime, maxTime, lateMinTime, lateMaxTime } }: Head): { minTime: number; maxTime: number } {
+  return { minTime: Math.min(minTime, lateMinTime), maxTime: Math.max(maxTime, lateMaxTime) }
 }
 
 function reasonOf(answer: CompactionAnswer): string {

@@ -35,9 +35,14 @@ export function registerStoreMetrics(registry: Registry, state: StoreState): Sum
     const cell = registry.counter(name, help).labels()
     registry.onCollect(() => cell.setTotal(read()))
   }
-  const byType = (name: string, help: string, read: () => number): void => {
-    const cell = registry.counter(name, help, ['type']).labels('float')
-    registry.onCollect(() => cell.setTotal(read()))
+  const byType = (name: string, help: string, readAll: () => number, readHistograms: () => number): void => {
+    const metric = registry.counter(name, help, ['type'])
+    const floats = metric.labels('float')
+    const histograms = metric.labels('histogram')
+    registry.onCollect(() => {
+      floats.setTotal(readAll() - readHistograms())
+      histograms.setTotal(readHistograms())
+    })
   }
   const minTime = (): number => (head.memory.minTime === Infinity ? emptyMinTime : head.memory.minTime)
   const lowestTime = (): number => state.blocks.blocks[0]?.meta.minTime ?? minTime()
@@ -50,20 +55,28 @@ export function registerStoreMetrics(registry: Registry, state: StoreState): Sum
   counter('prometheus_tsdb_head_series_created_total', 'Total number of series created in the head', () => head.counters.seriesCreated)
   counter('prometheus_tsdb_head_series_removed_total', 'Total number of series removed in the head', () => head.counters.seriesRemoved)
   counter('prometheus_tsdb_head_series_not_found_total', 'Total number of requests for series that were not found.', () => 0)
-  byType('prometheus_tsdb_head_samples_appended_total', 'Total number of appended samples.', () => head.counters.samplesAppended)
+  byType(
+    'prometheus_tsdb_head_samples_appended_total',
+    'Total number of appended samples.',
+    () => head.counters.samplesAppended,
+    () => head.counters.histogramsAppended,
+  )
   byType(
     'prometheus_tsdb_out_of_order_samples_total',
     'Total number of out of order samples ingestion failed attempts due to out of order being disabled.',
     () => head.counters.outOfOrder,
+    () => head.counters.histogramsOutOfOrder,
   )
   byType(
     'prometheus_tsdb_out_of_bound_samples_total',
     'Total number of out of bound samples ingestion failed attempts with out of order support disabled.',
     () => head.counters.outOfBounds,
+    () => head.counters.histogramsOutOfBounds,
   )
   byType(
     'prometheus_tsdb_too_old_samples_total',
     'Total number of out of order samples ingestion failed attempts with out of support enabled, but sample outside of time window.',
+    () => head.counters.tooOld,
     () => 0,
   )
   gauge('prometheus_tsdb_head_min_time', 'Minimum time bound of the head block. The unit is decided by the library consumer.', minTime)

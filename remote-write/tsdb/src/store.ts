@@ -10,18 +10,25 @@ import { GuardedThread } from './compact/guarded-thread.ts'
 import { directoryBytes } from './directory-bytes.ts'
 import { DiskGuard } from './disk-guard.ts'
 import { DiskReserve, isDiskFull, reserveFileName } from './disk-reserve.ts'
+import { registerExemplarMetrics } from './exemplars/exemplar-metrics.ts'
+import { ExemplarStorage } from './exemplars/exemplar-storage.ts'
 import { defaultChunkRangeMs } from './head/chunk-time.ts'
 import { Head } from './head/head.ts'
 import { lockDirectory } from '@narthex/service/directory-lock'
 import type { DirectoryLock } from '@narthex/service/directory-lock'
 import { defaultMemoryBytesMax } from './memory-ceiling.ts'
+import { MetadataLog } from './metadata/metadata-log.ts'
 import { registerStoreMetrics } from './store-metrics.ts'
 import { exemplarsRecord, metadataRecord } from './wal/wal-format.ts'
+import { LateLog } from './wal/late-log.ts'
 import { WalWriter } from './wal/wal-writer.ts'
+import { HistogramReplay } from './wal/histogram-replay.ts'
+import type { HistogramCounts } from './wal/histogram-replay.ts'
 import { replayLog } from './wal/replay.ts'
 import type { Damage } from './wal/repair.ts'
 import type { ReplayResult } from './wal/replay.ts'
 import { StoreAdmin } from './store-admin.ts'
+import { lateDirectoryName, lateShareOfMemory, lateWindowsOf, registerLateMetrics, restoreLateSamples } from './store-late.ts'
 
 export interface StoreOptions {
   /** A Prometheus data directory; made if it is missing. */
@@ -35,6 +42,8 @@ export interface StoreOptions {
   /** Most series in the head, and most of one metric name; 0 or absent = no limit. */
   readonly seriesMax?: number
   readonly seriesPerMetricMax?: number
+  /** Whether native histograms with custom buckets are taken, which only Prometheus from 3.0 on can read of the log and the blocks. Default false. */
+  readonly customBuckets?: boolean
   /** Whether records are compressed by snappy. Default true. */
   readonly walCompression?: boolean
   /** Bytes of the disk that are kept for what makes room when it is full; default 0. See `DiskReserve`. */
@@ -49,8 +58,14 @@ export interface StoreOptions {
   readonly readersEnded?: () => Promise<void>
   /** Whether nobody reads what a checkpoint would take that is made while `activeSegment` is written; default: yes. */
   readonly mayCutLog?: (walDirectory: string, activeSegment: number) => boolean
+  /** Exemplars that are kept in memory (`storage.exemplars.max_exemplars`); default 0: none. */
+  readonly exemplarsMax?: number
+  /** Whether metadata of series go into the log (`--enable-feature=metadata-wal-records`); those of a log are always read. */
+  readonly logsMetadata?: boolean
   /** Who cuts, merges and checkpoints; default: a thread of its own. */
   readonly thread?: CompactorOptions['thread']
+  /** `storage.tsdb.out_of_order_time_window`; not set: half an hour for samples that others send, none for scrapes and rules. */
+  readonly outOfOrderWindowMs?: number
   readonly log: Logger
   readonly registry?: Registry
   readonly now?: () => number
@@ -63,7 +78,10 @@ const maxBlockRangeMsMax = 31 * 24 * 3600 * 1000
 /** What a store is made of; it owns all of it. */
 export interface StoreParts {
   readonly head: Head
+  readonly exemplars: ExemplarStorage
+  readonly metadata: MetadataLog
   readonly wal: WalWriter
+  readonly lateLog: LateLog
   readonly replay: ReplayResult
   readonly lock: DirectoryLock
   readonly blocks: BlockSet
@@ -78,6 +96,8 @@ export interface StoreParts {
  */
 export class Store {
   readonly head: Head
+  readonly exemplars: ExemplarStorage
+  readonly metadata: MetadataLog
   readonly wal: WalWriter
   readonly replay: ReplayResult
   readonly blocks: BlockSet
@@ -85,13 +105,17 @@ export class Store {
   /** Deletions and snapshots. */
   readonly admin: StoreAdmin
   readonly disk: DiskGuard
+  readonly #lateLog: LateLog
   readonly #lock: DirectoryLock
   readonly #timer: NodeJS.Timeout
   #closed: Promise<void> | undefined
 
-  constructor({ head, wal, replay, lock, blocks, compactor, admin, disk }: StoreParts) {
+  constructor({ head, exemplars, metadata, wal, lateLog, replay, lock, blocks, compactor, admin, disk }: StoreParts) {
     this.head = head
+    this.exemplars = exemplars
+    this.metadata = metadata
     this.wal = wal
+    this.#lateLog = lateLog
     this.replay = replay
     this.blocks = blocks
     this.compactor = compactor
@@ -105,6 +129,11 @@ export class Store {
     this.#timer.unref()
   }
 
+  /** From now on late samples are taken within this window of the configuration; undefined: it has none. */
+  setOutOfOrderWindow(configuredMs: number | undefined): void {
+    this.head.late.windows = lateWindowsOf(configuredMs)
+  }
+
   /** Waits until everything acknowledged is on the disk, then gives the directory back. Commits fail from here on. */
   close(): Promise<void> {
     this.#closed ??= this.#close()
@@ -115,7 +144,7 @@ export class Store {
     clearInterval(this.#timer)
     await this.disk.stop()
     await this.compactor.stop()
-    await this.disk.work(() => this.wal.close())
+    await this.disk.work(() => Promise.all([this.wal.close(), this.#lateLog.close()]))
     this.#lock.release()
   }
 }
@@ -177,11 +206,26 @@ function openLocked(options: StoreOptions, lock: DirectoryLock, reserve: DiskRes
   })
   head.refuseBefore(blocks.maxTimeMs)
   const retentionMs = options.retentionMs ?? defaultRetentionMs
+  const exemplars = new ExemplarStorage(head, options.exemplarsMax ?? 0)
+  const metadata = new MetadataLog(head)
+  head.onSeriesFreed = (ref) => {
+    exemplars.forgetSeries(ref)
+    metadata.forgetSeries(ref)
+  }
+  head.takesCustomBuckets = options.customBuckets ?? false
+  const histograms = new HistogramReplay(head)
   const replay = replayLog(walDirectory, head, (damage) => logDamage(log, damage), retentionMs || Infinity, {
+    histograms: (type, record, entries) => histograms.take(type, record, entries),
     tombstones: ({ refs, times, secondTimes, length }) => head.deletions.add(refs, times, secondTimes, length),
+    exemplars: (record, entries) => exemplars.restore(record, entries, blocks.maxTimeMs),
+    metadata: (record, entries) => metadata.restore(record, entries),
   })
-  head.deletions.forgetBefore(blocks.maxTimeMs)
+  const lateDirectory = join(directory, lateDirectoryName)
+  const lateReplay = restoreLateSamples(lateDirectory, head, replay, retentionMs, log, (damage) => logDamage(log, damage))
+  head.late.windows = lateWindowsOf(options.outOfOrderWindowMs)
+  head.deletions.forgetBefore(Math.min(blocks.maxTimeMs, head.memory.lateMinTime))
   logReplay(log, replay)
+  logHistograms(log, histograms.counts)
   let syncSeconds: SummaryCell | undefined
   const wal = new WalWriter({
     directory: walDirectory,
@@ -196,7 +240,20 @@ function openLocked(options: StoreOptions, lock: DirectoryLock, reserve: DiskRes
     refusal: () => disk.refusal(),
     onWriteError: (cause) => disk.noteFailure(cause),
   })
-  head.startLogging(wal)
+  const lateLog = new LateLog({
+    wal,
+    directory: lateDirectory,
+    nextSegment: lateReplay.nextSegment,
+    hasUnread: lateReplay.unreadRecords.size > 0 || lateReplay.samplesRefused > 0,
+    compresses: options.walCompression ?? true,
+    onSyncError: (cause) => disk.noteFailure(cause),
+    refusal: () => disk.refusal(),
+    onWriteError: (cause) => disk.noteFailure(cause),
+  })
+  head.startLogging(lateLog)
+  metadata.endRestore()
+  exemplars.startLogging(wal)
+  if (options.logsMetadata === true) metadata.startLogging(wal)
   const thread = new GuardedThread(options.thread ?? new CompactionThread(), disk)
   const now = options.now ?? Date.now
   const compactor = new Compactor({
@@ -206,7 +263,9 @@ function openLocked(options: StoreOptions, lock: DirectoryLock, reserve: DiskRes
     minRangeMs: chunkRangeMs,
     maxRangeMs: options.maxBlockRangeMs ?? Math.min(maxBlockRangeMsMax, (retentionMs || Infinity) / 10),
     retention: { timeMs: retentionMs, bytesMax: options.retentionBytesMax ?? 0 },
-    otherBytes: () => bytesIfThere(walDirectory) + bytesIfThere(join(directory, 'chunks_head')),
+    otherBytes: () => bytesIfThere(walDirectory) + bytesIfThere(lateDirectory) + bytesIfThere(join(directory, 'chunks_head')),
+    lateSegments: lateLog,
+    lateBytesMax: memoryBytesMax * lateShareOfMemory,
     // A checkpoint keeps of them only what is newer than the blocks, and the blocks would not have them.
     beginCheckpoint() {
       if (hasUnreadData(replay) || options.mayCutLog?.(walDirectory, wal.segment + 1) === false) return undefined
@@ -235,8 +294,10 @@ function openLocked(options: StoreOptions, lock: DirectoryLock, reserve: DiskRes
       admin,
       disk,
     })
+    registerLateMetrics(options.registry, head, lateLog)
+    registerExemplarMetrics(options.registry, exemplars.ring)
   }
-  return new Store({ head, wal, replay, lock, blocks, compactor, admin, disk })
+  return new Store({ head, exemplars, metadata, wal, lateLog, replay, lock, blocks, compactor, admin, disk })
 }
 
 /** Of a directory that may be missing, and of which files may go meanwhile: the next look counts again. */
@@ -267,7 +328,13 @@ function logReplay(log: Logger, replay: ReplayResult): void {
   for (const [type, count] of replay.unreadRecords) {
     log.warn('Records of the write-ahead log that are not read yet stay in the log', { type, count })
   }
-  if (hasUnreadData(replay)) log.warn('The write-ahead log has histograms, which are not read yet: it is not cut down')
+  if (hasUnreadData(replay)) log.warn('The write-ahead log has records that are not known: it is not cut down')
+}
+
+function logHistograms(log: Logger, { histograms, outOfOrder, refused, unusable }: HistogramCounts): void {
+  if (histograms > 0) log.info('Native histograms of the write-ahead log are read', { histograms, outOfOrder })
+  if (refused > 0 || unusable > 0)
+    log.warn('Native histograms of the write-ahead log are not in the head', { refusedForMemory: refused, unusable })
 }
 
 /** Whether the log has what no block would get. Exemplars and metadata leave Prometheus' log with a checkpoint, too. */

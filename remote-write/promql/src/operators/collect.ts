@@ -38,6 +38,7 @@ class ResultColumns {
   }
 
   endSeries(labels: Labels): void {
+    this.#context.hold(0, labelsBytes(labels))
     this.labels.push(labels)
     this.ends.push(this.length)
   }
@@ -63,6 +64,11 @@ class ResultColumns {
     }
     return { labels: order.map((i) => this.labels[i]!), offsets, times, values }
   }
+}
+
+/** What a label set of a result takes about: its object and array; the texts are mostly kept anyway. */
+function labelsBytes({ pairs }: Labels): number {
+  return 96 + 16 * pairs.length
 }
 
 /** Runs an instant vector's operators to the end; with `sorted`, series come out in the order of their labels. */

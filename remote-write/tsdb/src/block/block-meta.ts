@@ -5,6 +5,8 @@ import { replaceBlockFile } from './output-file.ts'
 import { isUlid } from './ulid.ts'
 
 export const metaFileName = 'meta.json'
+/** Hint of a block that has only late samples: others may follow in order of its time. */
+export const lateHint = 'from-out-of-order'
 const metaVersion = 1
 const metaBytesMax = 64 * 1024 * 1024
 

@@ -65,6 +65,11 @@ export class HistogramChunkAppender {
     return this.#encoder?.header ?? this.#header
   }
 
+  /** What its samples have in common; another one when they have been written anew. */
+  get layout(): HistogramLayout | undefined {
+    return this.#encoder?.layout
+  }
+
   /** A copy of the chunk's data; throws if there are none. */
   bytes(): Uint8Array {
     if (this.#encoder === undefined) throw new Error('cannot give the bytes of a histogram chunk without samples')

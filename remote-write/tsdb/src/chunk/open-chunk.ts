@@ -20,6 +20,17 @@ export const startTimeField = 2
 export const spanField = 4
 export const firstDataField = 5
 
+/**
+ * The low bits of a chunk's word index, which is a multiple of 16, say what the chunk holds. A chunk of histograms has the bits of Prometheus'
+ * histogram chunk after its sample count; see `head/histogram-chunks.ts`.
+ */
+export const chunkKindMask = 15
+export const floatChunk = 0
+export const histogramChunk = 1
+export const floatHistogramChunk = 2
+/** For the place of a chunk's first piece in its window. */
+export const chunkMask = wordMask & ~chunkKindMask
+
 const dataWordsOfFirst = linkField - firstDataField
 const sampleCountBytes = 2
 
@@ -86,13 +97,8 @@ export class OpenChunkWriter {
     lowWord: number,
     highWord: number,
   ): number {
-    const chunk = this.#takePiece()
+    const chunk = this.startPieces(previousChunk, firstOrdinal, timeMs)
     const words = this.#arena.words[chunk >>> wordShift]!
-    const offset = chunk & wordMask
-    words[offset + previousChunkField] = previousChunk
-    words[offset + firstOrdinalField] = firstOrdinal
-    this.#arena.doubles[chunk >>> wordShift]![(offset + startTimeField) >>> 1] = timeMs
-    words[offset + spanField] = 0
     this.#window = words
     this.#tail = chunk + firstDataField
     this.#word = 0
@@ -107,6 +113,25 @@ export class OpenChunkWriter {
     state[at + tailState] = this.#tail
     state[at + bitState] = (this.#pieces << 8) | wholeBytesFlag | this.#free
     return chunk
+  }
+
+  /** The first piece of a chunk whose data the caller puts. */
+  startPieces(previousChunk: number, firstOrdinal: number, timeMs: number): number {
+    const chunk = this.#takePiece()
+    const words = this.#arena.words[chunk >>> wordShift]!
+    const offset = chunk & wordMask
+    words[offset + previousChunkField] = previousChunk
+    words[offset + firstOrdinalField] = firstOrdinal
+    this.#arena.doubles[chunk >>> wordShift]![(offset + startTimeField) >>> 1] = timeMs
+    words[offset + spanField] = 0
+    return chunk
+  }
+
+  /** Links one more piece to the piece that ends at the word index `link`, and gives its first word. */
+  addPiece(link: number): number {
+    const piece = this.#takePiece()
+    this.#arena.words[link >>> wordShift]![link & wordMask] = piece
+    return piece
   }
 
   /** Adds a sample that is later than the previous one, whose time and value the caller kept. */

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { writeBlockMeta } from '../block/block-meta.ts'
+import { lateHint, writeBlockMeta } from '../block/block-meta.ts'
 import type { BlockMeta, BlockStats } from '../block/block-meta.ts'
 import { syncDirectory } from '@narthex/service/sync-directory'
 import { isUlid } from '../block/ulid.ts'
@@ -78,9 +78,11 @@ export class BlockSet {
   /** For readers; the same array until the blocks change. */
   shelf: readonly ShelvedBlock[] = []
 
-  /** Where the newest block ends (exclusive), -Infinity without blocks: what the head has from before is in blocks. */
+  /** Where the newest block ends (exclusive), -Infinity without blocks: what the head has in order from before is in blocks. */
   get maxTimeMs(): number {
-    return this.#blocks.reduce((most, { meta }) => Math.max(most, meta.maxTime), -Infinity)
+    return this.#blocks.reduce((most, { meta }) => {
+      return meta.compaction.hints?.includes(lateHint) === true ? most : Math.max(most, meta.maxTime)
+    }, -Infinity)
   }
 
   get bytes(): number {

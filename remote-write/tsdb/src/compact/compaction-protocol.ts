@@ -15,6 +15,8 @@ export type CompactionTask =
   | { readonly kind: 'delete'; readonly directory: string; readonly deletion: Deletion }
   /** Finds what there is to delete in the head. */
   | { readonly kind: 'find'; readonly head: HeadDescriptor; readonly deletion: Deletion }
+  /** Finds the ranges of sealed late samples from before a time. */
+  | { readonly kind: 'late-ranges'; readonly head: HeadDescriptor; readonly beforeMs: number; readonly rangeMs: number }
   | { readonly kind: 'checkpoint'; readonly request: CheckpointRequest }
 
 /** Of CheckpointOptions. */
@@ -30,6 +32,7 @@ export type CompactionAnswer =
   /** Undefined: there was no sample, so no block was written; or nothing to delete. */
   | { readonly kind: 'done'; readonly meta: BlockMeta | undefined }
   | { readonly kind: 'found'; readonly found: HeadIntervals }
+  | { readonly kind: 'ranges'; readonly starts: readonly number[] }
   /** Undefined: there were too few segments for one. */
   | { readonly kind: 'checkpointed'; readonly result: CheckpointResult | undefined }
   /** `isDamage`: what is on the disk is wrong, so that trying again will not help. */

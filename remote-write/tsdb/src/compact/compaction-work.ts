@@ -6,6 +6,7 @@ import { createCheckpoint } from '../wal/checkpoint.ts'
 import type { CompactionAnswer, CompactionTask } from './compaction-protocol.ts'
 import { findInHead } from './find-in-head.ts'
 import { writeHeadBlock } from './head-block.ts'
+import { findLateRanges } from './late-ranges.ts'
 import { mergeBlocks } from './merge-blocks.ts'
 
 const cacheBytesMax = 16 * 1024 * 1024
@@ -16,6 +17,7 @@ export async function doCompaction(task: CompactionTask): Promise<CompactionAnsw
     // Series that the head has stay: it names them by their references as long as it lives.
     if (task.kind === 'checkpoint') return { kind: 'checkpointed', result: await createCheckpoint({ ...task.request, keeps: () => true }) }
     if (task.kind === 'find') return { kind: 'found', found: findInHead(task.head, task.deletion) }
+    if (task.kind === 'late-ranges') return { kind: 'ranges', starts: findLateRanges(task.head, task.beforeMs, task.rangeMs) }
     if (task.kind === 'delete') {
       return { kind: 'done', meta: await deleteFromBlock(task.directory, task.deletion, new PageCache(cacheBytesMax)) }
     }

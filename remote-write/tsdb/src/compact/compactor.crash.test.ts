@@ -15,7 +15,15 @@ import { BlockShelf } from '../select/block-shelf.ts'
 import { HeadReader } from '../select/head-reader.ts'
 import { MergedQueryable } from '../select/merged-queryable.ts'
 import { openStore } from '../store.ts'
-import { crashChunkRangeMs, crashDeleted, crashDeletedName, crashDeleting, crashSeries } from './compactor.test-shape.ts'
+import {
+  crashChunkRangeMs,
+  crashDeleted,
+  crashDeletedName,
+  crashDeleting,
+  crashLateMs,
+  crashLateName,
+  crashSeries,
+} from './compactor.test-shape.ts'
 
 const kills = Number(process.env['NARTHEX_KILLS'] ?? 8)
 /** Of a writer before it is killed; the more, the more often it is in the middle of a merge, a deletion or a snapshot. */
@@ -76,8 +84,23 @@ async function check(directory: string, { ackedMs, deletedMs, deletingMs }: Said
   expect(Array.from(times.filter((time) => time <= deletedMs))).toEqual([])
   const kept = times.filter((time) => time > deletingMs && time <= ackedMs)
   expect([kept.length, new Set(kept).size]).toEqual([ackedMs - Math.max(deletingMs, -1), kept.length])
+  checkLate(merged, ackedMs)
   shelf.close()
   await store.close()
+}
+
+/** All even times are there, and all odd ones that were sent by then, each once. */
+function checkLate(merged: MergedQueryable, ackedMs: number): void {
+  const columns = new SampleColumns()
+  const set = merged.select([new Matcher('=', '__name__', crashLateName)], -Infinity, Infinity)
+  if (set.next()) set.samples(columns)
+  const times = columns.times.subarray(0, columns.length)
+  for (let i = 0; i < times.length; i++) if (columns.values[i] !== times[i]) expect(columns.values[i]).toBe(times[i])
+  expect(new Set(times).size).toBe(times.length)
+  const lastLateMs = ackedMs - (ackedMs % 2) - crashLateMs
+  const even = Math.floor(ackedMs / 2) + 1
+  const odd = Math.max(0, Math.floor((lastLateMs + 1) / 2))
+  expect(times.filter((time) => (time % 2 === 0 ? time <= ackedMs : time <= lastLateMs)).length).toBe(even + odd)
 }
 
 /** Those of snapshots that are whole: that were made and not interrupted. */

@@ -4,7 +4,15 @@ import { Labels } from '@narthex/model/labels'
 import { Matcher } from '@narthex/model/matcher'
 import { silentLogger } from '@narthex/service/logger'
 import { openStore } from '../store.ts'
-import { crashChunkRangeMs, crashDeleted, crashDeletedName, crashDeleting, crashSeries } from './compactor.test-shape.ts'
+import {
+  crashChunkRangeMs,
+  crashDeleted,
+  crashDeletedName,
+  crashDeleting,
+  crashLateMs,
+  crashLateName,
+  crashSeries,
+} from './compactor.test-shape.ts'
 
 const [directory = '', first = '0'] = process.argv.slice(2)
 const store = openStore({
@@ -17,6 +25,7 @@ const store = openStore({
 })
 const refs = Array.from({ length: crashSeries }, (_, i) => store.head.refByLabels(Labels.from({ __name__: 'm', i: `${i}` })))
 refs.push(store.head.refByLabels(Labels.from({ __name__: crashDeletedName })))
+const late = store.head.refByLabels(Labels.from({ __name__: crashLateName }))
 const words = new Uint32Array(2)
 const doubles = new Float64Array(words.buffer)
 let deletions = 0
@@ -24,6 +33,11 @@ let isDeleting = false
 for (let timeMs = Number(first); ; timeMs++) {
   doubles[0] = timeMs
   for (const ref of refs) store.head.append(ref, timeMs, words[0]!, words[1]!)
+  if (timeMs % 2 === 0) {
+    store.head.append(late, timeMs, words[0]!, words[1]!)
+    doubles[0] = timeMs - crashLateMs
+    if (timeMs >= crashLateMs) store.head.append(late, timeMs - crashLateMs, words[0]!, words[1]!)
+  }
   store.head.commit()
   process.stdout.write(`${timeMs}\n`)
   if (timeMs % 20 === 0) await new Promise((resolve) => setTimeout(resolve, 2))

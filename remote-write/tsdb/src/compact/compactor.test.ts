@@ -45,6 +45,7 @@ function open(
     chunkRangeMs: rangeMs,
     maxBlockRangeMs: 9 * rangeMs,
     memoryBytesMax: 64 * 2 ** 20,
+    outOfOrderWindowMs: 0,
     now: () => 1e9,
     log,
     ...(startsThread === true ? {} : { thread: testThread }),
@@ -179,9 +180,9 @@ test('a log that somebody still reads is not cut down, and is when he has read i
 })
 
 test.each([
-  ['histograms', 7, (builder: RecordBuilder) => builder.addHistogram(1, 0, histogramOf(false)), false],
-  ['exemplars', 4, (builder: RecordBuilder) => builder.addExemplar(1, 0, 0, 0, ['trace', 'a']), true],
-] as const)('a log with %s of a Prometheus, which are not read: cut down %#', async (_what, type, add, isCut) => {
+  ['histograms', 7, (builder: RecordBuilder) => builder.addHistogram(1, 500, histogramOf(false)), 1],
+  ['exemplars', 4, (builder: RecordBuilder) => builder.addExemplar(1, 0, 0, 0, ['trace', 'a']), 0],
+] as const)('a log with %s of a Prometheus is cut down, and blocks have what histograms it has', async (_what, type, add, histograms) => {
   open()
   write(0, 1)
   const builder = new RecordBuilder()
@@ -196,7 +197,8 @@ test.each([
   }
   expect(store.blocks.blocks.length).toBeGreaterThan(2)
   const names = readdirSync(join(directory, 'wal'))
-  expect([names.includes('00000000'), names.some((name) => name.startsWith('checkpoint.'))]).toEqual([!isCut, isCut])
+  expect([names.includes('00000000'), names.some((name) => name.startsWith('checkpoint.'))]).toEqual([false, true])
+  expect(store.blocks.blocks.reduce((sum, { meta }) => sum + (meta.stats?.numHistogramSamples ?? 0), 0)).toBe(histograms)
 })
 
 test('blocks out of the retention go', async () => {

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Logger } from '@narthex/service/logger'
+import { lateHint } from '../block/block-meta.ts'
 import type { BlockMeta } from '../block/block-meta.ts'
 import { makeUlid } from '../block/ulid.ts'
 import type { Head } from '../head/head.ts'
@@ -9,6 +10,8 @@ import type { Retention } from './block-retention.ts'
 import type { BlockSet } from './block-set.ts'
 import { blockRanges, planCompaction } from './compaction-plan.ts'
 import type { PlannedBlock } from './compaction-plan.ts'
+import { LateCompaction } from './late-compaction.ts'
+import type { LateSegments } from './late-compaction.ts'
 import type { CheckpointRequest, CompactionAnswer, CompactionTask } from './compaction-protocol.ts'
 import { selectUploaded } from './uploaded-blocks.ts'
 
@@ -31,6 +34,10 @@ export interface CompactorOptions {
   hasRoomFor?(bytes: number): boolean
   /** Begins a new segment of the log: all older ones may go into a checkpoint, of which the compactor says the rest. Undefined: the log stays. */
   beginCheckpoint(): Omit<CheckpointRequest, 'minTimeMs'> | undefined
+  /** The log of late samples. */
+  readonly lateSegments: LateSegments
+  /** With more bytes of late samples they go into blocks at once, as far as they can. */
+  readonly lateBytesMax: number
   /** A checkpoint stands for the log up to this segment. */
   endCheckpoint(lastSegment: number): void
   /** Resolves when what is being read now, with the blocks there were until now, has been read. */
@@ -81,10 +88,24 @@ export class Compactor {
   #isStopping = false
   #hasTriedInVain = false
   #toldOfNoRoom = false
+  readonly #late: LateCompaction
 
   constructor(options: CompactorOptions) {
     this.#options = options
     this.#ranges = blockRanges(options.minRangeMs, options.maxRangeMs)
+    this.#late = new LateCompaction({
+      head: options.head,
+      blocks: options.blocks,
+      segments: options.lateSegments,
+      rangeMs: options.minRangeMs,
+      now: options.now,
+      thread: options.thread,
+      readersEnded: options.readersEnded === undefined ? undefined : () => options.readersEnded!(),
+      onBlock: (meta) => {
+        this.counts.cuts++
+        this.#tell('Block of late samples written', meta)
+      },
+    })
   }
 
   get retention(): Retention {
@@ -105,6 +126,12 @@ export class Compactor {
   get isHeadCompactable(): boolean {
     const { minTime, maxTime } = this.#options.head.memory
     return maxTime - minTime > headRangesMax * this.#options.minRangeMs
+  }
+
+  /** Whether late samples take so much memory that those which can go into blocks should. */
+  get #isLatePressing(): boolean {
+    const { head, lateBytesMax } = this.#options
+    return head.memory.late.usedBytes > lateBytesMax && this.#late.hasBefore(head.cutBeforeMs)
   }
 
   /** To be called after commits: cuts the head as soon as it is time. What did not help is not tried again before the next `run`. */
@@ -143,6 +170,7 @@ export class Compactor {
     try {
       await blocks.removeLeftovers()
       while (!this.#isStopping && (await this.#cutHead()));
+      if (!this.#isStopping && this.#isLatePressing) await this.#cutLate(this.#options.head.cutBeforeMs)
       while (!this.#isStopping && (await this.#merge()));
       if (!this.#isStopping) await this.#expire()
     } catch (error) {
@@ -182,20 +210,35 @@ export class Compactor {
       // Who began before the block was there looks for its samples in the head.
       await this.#options.readersEnded?.()
     }
-    await this.#dropFromHead(maxTimeMs)
-    await this.#checkpoint(maxTimeMs)
+    const isLateCut = await this.#cutLate(maxTimeMs)
+    await this.#dropFromHead(maxTimeMs, isLateCut)
+    // Deletions in the log are those of late samples, too.
+    if (isLateCut) await this.#checkpoint(maxTimeMs)
     // A head that still begins where it did would be cut for ever.
     return head.memory.minTime > minTime
   }
 
-  async #dropFromHead(beforeMs: number): Promise<void> {
+  /** False after a failure, which is logged. */
+  async #cutLate(beforeMs: number): Promise<boolean> {
+    try {
+      await this.#late.cut(beforeMs)
+      return true
+    } catch (error) {
+      if (this.#isStopping) return false
+      this.counts.failed++
+      this.#options.log.error('Writing blocks of late samples failed', { err: error instanceof Error ? error.message : String(error) })
+      return false
+    }
+  }
+
+  async #dropFromHead(beforeMs: number, isLateCut: boolean): Promise<void> {
     const { head } = this.#options
     this.counts.truncations++
     for (let next = 1; next !== 0;) {
       next = head.dropBefore(beforeMs, next, seriesPerSweep)
       await nextTurn()
     }
-    head.deletions.forgetBefore(beforeMs)
+    if (isLateCut) head.deletions.forgetBefore(beforeMs)
     while (!this.#isStopping && head.collectSeries()) await nextTurn()
   }
 
@@ -311,7 +354,7 @@ function toPlanned({ ulid, minTime, maxTime, stats, compaction }: BlockMeta): Pl
     hasFailed: compaction.failed === true,
     // Blocks that were cut early are kept apart by it; those from out of order samples are merged into the others.
     kind: hints
-      .filter((hint) => hint !== 'from-out-of-order')
+      .filter((hint) => hint !== lateHint)
       .toSorted()
       .join(),
   }

@@ -18,10 +18,10 @@ export interface HeadIntervals {
 export function findInHead(descriptor: HeadDescriptor, deletion: Deletion): HeadIntervals {
   const reader = new HeadReader(descriptor)
   try {
-    const { minTime, maxTime } = new HeadMemory(descriptor)
-    const firstMs = Math.max(deletion.minTimeMs, minTime)
+    const { minTime, maxTime, lateMinTime, lateMaxTime } = new HeadMemory(descriptor)
+    const firstMs = Math.max(deletion.minTimeMs, Math.min(minTime, lateMinTime))
     // Never up to a sample that is not committed: it may be taken back and come again.
-    const lastMs = Math.min(deletion.maxTimeMs, maxTime)
+    const lastMs = Math.min(deletion.maxTimeMs, Math.max(maxTime, lateMaxTime))
     const parts = matchersOf(deletion).map((matchers) => reader.selectLastTimes(matchers, firstMs, lastMs))
     const count = parts.reduce((sum, { refs }) => sum + refs.length, 0)
     const found = { refs: new Uint32Array(count), firstMs: new Float64Array(count).fill(firstMs), lastMs: new Float64Array(count) }

@@ -1,9 +1,11 @@
 import { SampleColumns } from '@narthex/model/sample-columns'
+import { lateHint } from '../block/block-meta.ts'
 import { BlockWriter } from '../block/block-writer.ts'
 import type { BlockChunk } from '../block/block-writer.ts'
 import type { BlockMeta } from '../block/block-meta.ts'
 import { dropDeleted } from '../block/tombstones.ts'
 import { xorEncoding } from '../chunk/chunk-encoding.ts'
+import { HistogramColumns } from '../chunk/histogram-columns.ts'
 import { encodeXorChunk } from '../chunk/xor-encoder.ts'
 import { deletedIntervalsOf } from '../head/deleted-intervals.ts'
 import type { DeletedIntervals } from '../head/deleted-intervals.ts'
@@ -14,8 +16,11 @@ import { Symbols } from '../head/symbols.ts'
 import { PinnedChunks } from '../select/head-series-set.ts'
 import { orderByLabels } from '../select/label-order.ts'
 import { LabelReader } from '../select/label-reader.ts'
-import { Pinner } from '../select/pins.ts'
+import { LateReader } from '../select/late-reader.ts'
+import { movePin, Pinner } from '../select/pins.ts'
 import type { Pins } from '../select/pins.ts'
+import { dropDeletedHistograms, encodeMixedChunks } from '../select/histogram-samples.ts'
+import { sealedOf } from './late-ranges.ts'
 import { SymbolOrdinals } from './symbol-ordinals.ts'
 
 export interface HeadBlockRequest {
@@ -27,6 +32,8 @@ export interface HeadBlockRequest {
   readonly maxTimeMs: number
   /** Samples that are left out. */
   readonly deletions?: DeletedIntervals | undefined
+  /** Whether late samples are in it too, or only those, the sealed ones. Default: none. */
+  readonly late?: 'too' | 'only'
 }
 
 /**
@@ -34,7 +41,7 @@ export interface HeadBlockRequest {
  * Runs in any thread, and holds up no append. Memory: 24 bytes for each series of the head, 12 to 20 for each symbol, and the block's index.
  */
 export async function writeHeadBlock(descriptor: HeadDescriptor, request: HeadBlockRequest): Promise<BlockMeta | undefined> {
-  const cut = new HeadCut(descriptor, request.minTimeMs, request.maxTimeMs - 1, request.deletions)
+  const cut = new HeadCut(descriptor, request)
   try {
     if (cut.seriesCount === 0) return undefined
     const writer = new BlockWriter(request.directory, request.ulid)
@@ -44,8 +51,9 @@ export async function writeHeadBlock(descriptor: HeadDescriptor, request: HeadBl
         await writer.discard()
         return undefined
       }
-      const { minTimeMs, maxTimeMs } = request
-      return await writer.finish({ minTimeMs, maxTimeMs, compaction: { level: 1, sources: [request.ulid] } })
+      const { minTimeMs, maxTimeMs, ulid } = request
+      const hints = request.late === 'only' ? { hints: [lateHint] } : {}
+      return await writer.finish({ minTimeMs, maxTimeMs, compaction: { level: 1, sources: [ulid], ...hints } })
     } catch (error) {
       await writer.discard()
       throw error
@@ -66,9 +74,10 @@ class HeadCut {
   readonly #minTimeMs: number
   readonly #maxTimeMs: number
   readonly #deletions: DeletedIntervals | undefined
+  readonly #late: LateReader
   #count = 0
 
-  constructor(descriptor: HeadDescriptor, minTimeMs: number, maxTimeMs: number, deletions: DeletedIntervals | undefined) {
+  constructor(descriptor: HeadDescriptor, { minTimeMs, maxTimeMs, deletions, late }: HeadBlockRequest) {
     const memory = new HeadMemory(descriptor)
     this.#symbols = new Symbols(memory)
     this.#pairs = new LabelPairs(memory)
@@ -76,10 +85,16 @@ class HeadCut {
     this.#pinner = new Pinner(memory, descriptor.readerSlot)
     this.#chunks = new PinnedChunks(memory)
     this.#minTimeMs = minTimeMs
-    this.#maxTimeMs = maxTimeMs
+    this.#maxTimeMs = maxTimeMs - 1
     this.#deletions = deletions
+    this.#late = new LateReader(memory)
     this.#pinner.hold()
     this.#pins = this.#pinner.pin(Uint32Array.from({ length: this.#pinner.seriesCount() }, (_, i) => i + 1))
+    if (late === undefined) this.#pins.late = []
+    if (late === 'only') {
+      this.#pins.late = sealedOf(memory, this.#pins)
+      this.#pins.totals.fill(0)
+    }
     this.#keepThoseWithSamples()
   }
 
@@ -92,14 +107,14 @@ class HeadCut {
   }
 
   #keepThoseWithSamples(): void {
-    const { refs, chunks, totals, lastTimesMs } = this.#pins
+    const { refs, chunks, totals, lastTimesMs, late } = this.#pins
     for (let i = 0; i < refs.length; i++) {
-      if (totals[i] === 0 || lastTimesMs[i]! < this.#minTimeMs) continue
-      if (!this.#chunks.overlaps(chunks[i]!, totals[i]!, this.#minTimeMs, this.#maxTimeMs)) continue
-      refs[this.#count] = refs[i]!
-      chunks[this.#count] = chunks[i]!
-      totals[this.#count] = totals[i]!
-      this.#count++
+      const isInOrder =
+        totals[i] !== 0 &&
+        lastTimesMs[i]! >= this.#minTimeMs &&
+        this.#chunks.overlaps(chunks[i]!, totals[i]!, this.#minTimeMs, this.#maxTimeMs)
+      if (!isInOrder && !this.#late.overlaps(late, i, this.#minTimeMs, this.#maxTimeMs)) continue
+      movePin(this.#pins, i, this.#count++)
     }
   }
 
@@ -133,7 +148,15 @@ class HeadCut {
     const { chunks, totals } = this.#pins
     const deleted = this.#deletions === undefined ? undefined : deletedIntervalsOf(this.#deletions, this.#pins.refs[i]!)
     const written: BlockChunk[] = []
+    if (this.#late.overlaps(this.#pins.late, i, this.#minTimeMs, this.#maxTimeMs)) {
+      this.#encodeWithLate(i, deleted, written)
+      return written
+    }
     for (let found = this.#chunks.find(chunks[i]!, totals[i]!, this.#minTimeMs, this.#maxTimeMs) - 1; found >= 0; found--) {
+      if (this.#chunks.hasHistograms(found)) {
+        this.#chunks.encodeFoundHistograms(found, this.#minTimeMs, this.#maxTimeMs, deleted, written)
+        continue
+      }
       samples.clear()
       this.#chunks.readFound(found, this.#minTimeMs, this.#maxTimeMs, samples)
       if (deleted !== undefined) dropDeleted(deleted, samples, 0)
@@ -144,8 +167,25 @@ class HeadCut {
     }
     return written
   }
+
+  #encodeWithLate(i: number, deleted: Float64Array | undefined, into: BlockChunk[]): void {
+    const { chunks, totals, late } = this.#pins
+    samples.clear()
+    histograms.clear()
+    for (let found = this.#chunks.find(chunks[i]!, totals[i]!, this.#minTimeMs, this.#maxTimeMs) - 1; found >= 0; found--) {
+      this.#chunks.readFound(found, this.#minTimeMs, this.#maxTimeMs, samples)
+      this.#chunks.readFoundHistograms(found, this.#minTimeMs, this.#maxTimeMs, histograms)
+    }
+    this.#late.mergeInto(late, i, this.#minTimeMs, this.#maxTimeMs, samples, 0)
+    if (deleted !== undefined) {
+      dropDeleted(deleted, samples, 0)
+      dropDeletedHistograms(deleted, histograms, 0)
+    }
+    encodeMixedChunks(samples, histograms, into)
+  }
 }
 
 const samples = new SampleColumns(256)
+const histograms = new HistogramColumns()
 /** As the head has it. */
 const labelsMax = 65_536

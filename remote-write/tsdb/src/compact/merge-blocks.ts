@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { BlockMeta } from '../block/block-meta.ts'
+import { lateHint } from '../block/block-meta.ts'
 import { BlockReader } from '../block/block-reader.ts'
 import { BlockWriter } from '../block/block-writer.ts'
 import type { PageCache } from '../block/page-cache.ts'
@@ -70,7 +71,9 @@ function writeAll(readers: readonly BlockReader[], writer: BlockWriter): void {
 /** As Prometheus describes a block that was made of others: who finds both knows which to delete. */
 function describe(metas: readonly BlockMeta[], cleaned: string | undefined) {
   const sources = new Set(metas.flatMap(({ ulid, compaction }) => compaction.sources ?? [ulid]))
-  const hints = metas[0]!.compaction.hints ?? []
+  // Only late samples are in it if that is so of all: where it ends then says nothing of what is in blocks.
+  const isLate = metas.every(({ compaction }) => compaction.hints?.includes(lateHint) === true)
+  const hints = (metas[0]!.compaction.hints ?? []).filter((hint) => hint !== lateHint || isLate)
   return {
     minTimeMs: Math.min(...metas.map(({ minTime }) => minTime)),
     maxTimeMs: Math.max(...metas.map(({ maxTime }) => maxTime)),

@@ -3,14 +3,17 @@ export const accepted = 0
 export const duplicateSample = 1
 export const outOfOrder = 2
 export const outOfBounds = 3
-/** Reserved for the out-of-order window, which comes with the blocks. */
+/** Older than the window for late samples. */
 export const tooOld = 4
 export const tooFarInFuture = 5
 export const unknownSeries = 6
 /** The hard memory ceiling is reached: the request should be answered as temporarily refused (5xx), so that it is sent again. */
 export const memoryCeiling = 7
 
-export type AppendResult = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7
+/** A histogram that is none; `Head.refusal` says why. */
+export const invalidHistogram = 8
+
+export type AppendResult = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8
 
 const texts = [
   'accepted',
@@ -22,6 +25,7 @@ const texts = [
   'out of bounds',
   'unknown series reference',
   'memory ceiling of the head reached',
+  'invalid histogram',
 ] as const
 
 /** Prometheus' text for a result. */

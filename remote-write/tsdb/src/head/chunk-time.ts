@@ -14,6 +14,15 @@ export function endOfRange(timeMs: number, rangeMs: number): number {
  * Prometheus' prediction, to give the same chunks.
  */
 export function predictChunkEnd(startMs: number, currentMs: number, endMs: number): number {
-  const chunks = Math.floor((endMs - startMs) / ((currentMs - startMs + 1) * 4))
+  return predictEnd(startMs, currentMs, endMs, 4)
+}
+
+/** The same for a chunk of histograms that would be full when it is `ratioToFull` times as long as at `currentMs`. */
+export function predictHistogramChunkEnd(startMs: number, currentMs: number, endMs: number, ratioToFull: number): number {
+  return predictEnd(startMs, currentMs, endMs, ratioToFull)
+}
+
+function predictEnd(startMs: number, currentMs: number, endMs: number, ratioToFull: number): number {
+  const chunks = Math.floor((endMs - startMs) / ((currentMs - startMs + 1) * ratioToFull))
   return chunks <= 1 ? endMs : Math.trunc(startMs + (endMs - startMs) / chunks)
 }

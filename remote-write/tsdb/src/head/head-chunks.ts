@@ -1,18 +1,33 @@
-import { OpenChunkWriter, pieceWords, readChunkBytes, readPieceCount, readSampleCount } from '../chunk/open-chunk.ts'
+import {
+  chunkKindMask,
+  chunkMask,
+  floatHistogramChunk,
+  OpenChunkWriter,
+  pieceWords,
+  readChunkBytes,
+  readPieceCount,
+  readSampleCount,
+} from '../chunk/open-chunk.ts'
 import * as chunkField from '../chunk/open-chunk.ts'
+import { HistogramColumns } from '../chunk/histogram-columns.ts'
+import { isStaleWords } from '@narthex/model/stale'
 import { chunkBytesMax, endOfRange, predictChunkEnd, samplesPerChunk } from './chunk-time.ts'
 import type { HeadCounters } from './head-counters.ts'
 import { epochAt } from './head-memory.ts'
 import type { HeadMemory } from './head-memory.ts'
+import { HistogramChunks } from './histogram-chunks.ts'
+import { openAppendersBytesDefault } from './open-appenders.ts'
 import * as pendingField from './pending-samples.ts'
 import type { PendingSamples } from './pending-samples.ts'
 import { RetiredChunks } from './retired-chunks.ts'
 import * as record from './series-record.ts'
-import { wordMask, wordShift } from './shared-arena.ts'
+import { wordShift } from './shared-arena.ts'
 import { oldestPinnedEpoch } from './shared-table.ts'
 
 // A chunk of so many pieces is below 1005 bytes.
 const smallChunkPieces = 16
+/** Chunks that were written anew, before their memory is asked for. */
+const replacedChunksMax = 1024
 
 /** The writer's side of the chunks of all series: adds committed samples, cuts chunks, drops old ones. */
 export class HeadChunks {
@@ -21,6 +36,10 @@ export class HeadChunks {
   readonly #counters: HeadCounters
   readonly #writer: OpenChunkWriter
   readonly #retired: RetiredChunks
+  readonly #histograms: HistogramChunks
+  #replaced = 0
+  /** Pieces that the running commit may still need for its floats. */
+  #reserve = 0
   readonly #recordWords: Uint32Array[]
   readonly #recordDoubles: Float64Array[]
   /** Chunks in the lists of series. */
@@ -28,12 +47,23 @@ export class HeadChunks {
   /** The oldest chunk that the running sweep left. */
   #oldestKeptMs = Infinity
 
-  constructor(memory: HeadMemory, rangeMs: number, counters: HeadCounters) {
+  constructor(memory: HeadMemory, rangeMs: number, counters: HeadCounters, openHistogramBytesMax = openAppendersBytesDefault) {
     this.#memory = memory
     this.#rangeMs = rangeMs
     this.#counters = counters
     this.#writer = new OpenChunkWriter(memory.chunks)
     this.#retired = new RetiredChunks(this.#writer)
+    this.#histograms = new HistogramChunks({
+      memory,
+      rangeMs,
+      openBytesMax: openHistogramBytesMax,
+      writer: this.#writer,
+      noteStarted: (previous, previousTimeMs) => this.#noteStarted(previous, previousTimeMs),
+      retireOne: (chunk) => {
+        this.#retired.add(first(chunk), memory.control[epochAt]!)
+        this.#replaced++
+      },
+    })
     this.#recordWords = memory.series.words
     this.#recordDoubles = memory.series.doubles
   }
@@ -47,12 +77,55 @@ export class HeadChunks {
     return this.#writer.freePieces * pieceWords * 4
   }
 
+  /** Memory outside the shared one. */
+  get usedBytes(): number {
+    return this.#histograms.usedBytes
+  }
+
+  /** Gives how many histograms found no memory: the log has them, the head has not. */
+  add(pending: PendingSamples, commit: number): number {
+    this.#reserve = pending.length
+    const { count, positions } = pending.histograms
+    let dropped = 0
+    let next = 0
+    for (let i = 0; i < count; i++) {
+      this.#addFloats(pending, next, positions[i]!, commit)
+      if (!this.#addHistogram(pending, i, commit)) dropped++
+      next = positions[i]! + 1
+    }
+    this.#addFloats(pending, next, pending.length, commit)
+    return dropped
+  }
+
+  #addHistogram(pending: PendingSamples, i: number, commit: number): boolean {
+    const { words: from, doubles: fromDoubles, histograms } = pending
+    const position = histograms.positions[i]!
+    const at = position * pendingField.pendingWords
+    const ref = from[at + pendingField.pendingRef]!
+    const words = this.#recordWords[ref >>> record.seriesPerWindowShift]!
+    const to = (ref & record.seriesPerWindowMask) << record.recordShift
+    const total = words[to + record.totalField]!
+    const previousTimeMs = fromDoubles[(at >>> 1) + pendingField.pendingPreviousTime]!
+    const reserve = pending.length - position
+    if (!this.#histograms.add(ref, words, to, histograms.columns, i, total, previousTimeMs, reserve)) return false
+    if (words[to + record.lastCommitField] !== commit) {
+      words[to + record.previousCommitField] = words[to + record.lastCommitField]!
+      words[to + record.previousTotalField] = total
+      words[to + record.lastCommitField] = commit
+    }
+    words[to + record.totalField] = total + 1
+    const timeMs = fromDoubles[at >>> 1]!
+    this.#memory.minTime = Math.min(this.#memory.minTime, timeMs)
+    this.#memory.maxTime = Math.max(this.#memory.maxTime, timeMs)
+    return true
+  }
+
   /** The hot loop of a commit. Per sample: one cache line of the series' record, one of its chunk's tail. */
-  add(pending: PendingSamples, commit: number): void {
-    const { words: from, doubles: fromDoubles, length } = pending
+  #addFloats(pending: PendingSamples, start: number, end: number, commit: number): void {
+    const { words: from, doubles: fromDoubles } = pending
     const writer = this.#writer
     let { minTime, maxTime } = this.#memory
-    for (let i = 0; i < length; i++) {
+    for (let i = start; i < end; i++) {
       const at = i * pendingField.pendingWords
       const ref = from[at + pendingField.pendingRef]!
       const timeMs = fromDoubles[at >>> 1]!
@@ -73,7 +146,7 @@ export class HeadChunks {
       const low = from[at + pendingField.pendingLow]!
       const high = from[at + pendingField.pendingHigh]!
       if (this.#startsChunk(words, doubles, to, timeMs, previousTimeMs)) {
-        this.#startChunk(words, doubles, to, timeMs, previousTimeMs, low, high)
+        this.#startChunk(ref, words, doubles, to, timeMs, previousTimeMs, low, high)
       } else {
         const previousLow = from[at + pendingField.pendingPreviousLow]!
         const previousHigh = from[at + pendingField.pendingPreviousHigh]!
@@ -94,20 +167,28 @@ export class HeadChunks {
     if (this.#recordDoubles[index]![at >>> 1]! < cutoffMs) {
       words[at + record.openChunkField] = 0
       words.fill(0, at + record.encoderField, at + record.encoderField + 4)
+      if ((open & chunkKindMask) !== 0) this.#histograms.forget(ref)
       this.#retire(open)
       return
     }
     let kept = open
     for (let older = this.#olderThan(kept); older !== 0; older = this.#olderThan(kept)) {
-      const spanMs = this.#memory.chunks.words[older >>> wordShift]![(older & wordMask) + chunkField.spanField]!
+      const spanMs = this.#memory.chunks.words[older >>> wordShift]![(older & chunkMask) + chunkField.spanField]!
       if (this.#startMs(older) + spanMs < cutoffMs) {
-        this.#memory.chunks.words[kept >>> wordShift]![(kept & wordMask) + chunkField.previousChunkField] = 0
+        this.#memory.chunks.words[kept >>> wordShift]![(kept & chunkMask) + chunkField.previousChunkField] = 0
         this.#retire(older)
         break
       }
       kept = older
     }
     this.#oldestKeptMs = Math.min(this.#oldestKeptMs, this.#startMs(kept))
+  }
+
+  /** Gives back the memory of replaced chunks when there are many; to be called between commits. */
+  reclaimReplaced(): void {
+    if (this.#replaced < replacedChunksMax) return
+    this.#replaced = 0
+    this.reclaim()
   }
 
   /** Gives back what was retired and that no reader can hold. */
@@ -136,6 +217,7 @@ export class HeadChunks {
   }
 
   #startChunk(
+    ref: number,
     words: Uint32Array,
     doubles: Float64Array,
     at: number,
@@ -145,13 +227,38 @@ export class HeadChunks {
     high: number,
   ): void {
     const previous = words[at + record.openChunkField]!
-    if (previous !== 0) {
-      const spanMs = previousTimeMs - this.#startMs(previous)
-      this.#memory.chunks.words[previous >>> wordShift]![(previous & wordMask) + chunkField.spanField] = spanMs
-    }
     const ordinal = words[at + record.totalField]! - 1
+    const kind = previous & chunkKindMask
+    if (kind !== 0) {
+      // As in Prometheus, histograms end with one of them. Without memory for that the float does it.
+      if (isStaleWords(low, high) && this.#endHistograms(ref, words, at, timeMs, previousTimeMs, ordinal, kind)) return
+      this.#histograms.forget(ref)
+    }
     words[at + record.openChunkField] = this.#writer.start(words, at + record.encoderField, previous, ordinal, timeMs, low, high)
     doubles[(at + record.nextChunkTimeField) >>> 1] = endOfRange(timeMs, this.#rangeMs)
+    this.#noteStarted(previous, previousTimeMs)
+  }
+
+  #endHistograms(
+    ref: number,
+    words: Uint32Array,
+    at: number,
+    timeMs: number,
+    previousTimeMs: number,
+    ordinal: number,
+    kind: number,
+  ): boolean {
+    staleHistogram.clear()
+    staleHistogram.pushStale(timeMs, 0, kind === floatHistogramChunk)
+    return this.#histograms.add(ref, words, at, staleHistogram, 0, ordinal, previousTimeMs, this.#reserve)
+  }
+
+  /** A chunk is now the newest of its series; the one before ended at `previousTimeMs`. */
+  #noteStarted(previous: number, previousTimeMs: number): void {
+    if (previous !== 0) {
+      const spanMs = previousTimeMs - this.#startMs(previous)
+      this.#memory.chunks.words[previous >>> wordShift]![(previous & chunkMask) + chunkField.spanField] = spanMs
+    }
     this.count++
     this.#counters.chunksCreated++
   }
@@ -160,7 +267,7 @@ export class HeadChunks {
   #retire(chunk: number): void {
     for (let each = chunk; each !== 0;) {
       const older = this.#olderThan(each)
-      this.#retired.add(each, this.#memory.control[epochAt]!)
+      this.#retired.add(first(each), this.#memory.control[epochAt]!)
       this.count--
       this.#counters.chunksRemoved++
       each = older
@@ -168,10 +275,17 @@ export class HeadChunks {
   }
 
   #olderThan(chunk: number): number {
-    return this.#memory.chunks.words[chunk >>> wordShift]![(chunk & wordMask) + chunkField.previousChunkField]!
+    return this.#memory.chunks.words[chunk >>> wordShift]![(chunk & chunkMask) + chunkField.previousChunkField]!
   }
 
   #startMs(chunk: number): number {
-    return this.#memory.chunks.doubles[chunk >>> wordShift]![((chunk & wordMask) + chunkField.startTimeField) >>> 1]!
+    return this.#memory.chunks.doubles[chunk >>> wordShift]![((chunk & chunkMask) + chunkField.startTimeField) >>> 1]!
   }
+}
+
+const staleHistogram = new HistogramColumns(1, 1)
+
+/** The word index of a chunk's first piece. */
+function first(chunk: number): number {
+  return (chunk & ~chunkKindMask) >>> 0
 }

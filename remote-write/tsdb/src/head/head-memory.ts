@@ -13,6 +13,7 @@ export interface HeadDescriptor {
   readonly labels: SharedArrayBuffer
   readonly series: SharedArrayBuffer
   readonly chunks: SharedArrayBuffer
+  readonly late: SharedArrayBuffer
   readonly readerSlot: number
 }
 
@@ -45,9 +46,15 @@ export const slotsAt = 16
 /** Directory of sub-tables: table region in units of 16 words << 5 | log2(slots). */
 export const symbolDirectoryAt = slotsAt + readerSlotsMax
 export const pairDirectoryAt = symbolDirectoryAt + subTables
+/** Late samples: directories of the sealed generation and of the one that takes them (`late-layout.ts`), 0 = none. */
+export const lateSealedAt = pairDirectoryAt + subTables
+export const lateActiveAt = lateSealedAt + 1
+/** Two doubles: oldest and newest time of late samples, +Inf and -Inf without any. */
+export const lateMinTimeAt = lateActiveAt + 1
+export const lateMaxTimeAt = lateMinTimeAt + 2
 const tablesBytesMax = 2 ** 33
-const arenas = 6
-const controlWords = pairDirectoryAt + subTables
+const arenas = 7
+const controlWords = lateMaxTimeAt + 2
 
 /**
  * The shared memory of a head, family by family. FORMAT.md, "The head in memory", has every layout.
@@ -68,6 +75,8 @@ export class HeadMemory {
   readonly series: SharedArena
   /** Pieces of 16 words, chained into chunks. */
   readonly chunks: SharedArena
+  /** Samples that came after later ones of their series: `late-layout.ts`. */
+  readonly late: SharedArena
 
   constructor(buffers: Omit<HeadDescriptor, 'readerSlot'>) {
     this.control = new Int32Array(buffers.control)
@@ -78,6 +87,7 @@ export class HeadMemory {
     this.labels = new SharedArena(buffers.labels)
     this.series = new SharedArena(buffers.series)
     this.chunks = new SharedArena(buffers.chunks)
+    this.late = new SharedArena(buffers.late)
   }
 
   /** `bytesMax` bounds each family's address space (less where that is limited); only what is used takes memory. */
@@ -92,11 +102,14 @@ export class HeadMemory {
       labels: SharedArena.reserve(bytesMax).buffer,
       series: SharedArena.reserve(bytesMax).buffer,
       chunks: SharedArena.reserve(bytesMax).buffer,
+      late: SharedArena.reserve(bytesMax).buffer,
     })
     memory.control[hashSeedAt] = hashSeed
     memory.control[epochAt] = 1
     memory.minTime = Infinity
     memory.maxTime = -Infinity
+    memory.lateMinTime = Infinity
+    memory.lateMaxTime = -Infinity
     return memory
   }
 
@@ -109,6 +122,7 @@ export class HeadMemory {
       labels: this.labels.buffer,
       series: this.series.buffer,
       chunks: this.chunks.buffer,
+      late: this.late.buffer,
       readerSlot,
     }
   }
@@ -129,6 +143,22 @@ export class HeadMemory {
     this.controlDoubles[maxTimeAt / 2] = timeMs
   }
 
+  get lateMinTime(): number {
+    return this.controlDoubles[lateMinTimeAt / 2]!
+  }
+
+  set lateMinTime(timeMs: number) {
+    this.controlDoubles[lateMinTimeAt / 2] = timeMs
+  }
+
+  get lateMaxTime(): number {
+    return this.controlDoubles[lateMaxTimeAt / 2]!
+  }
+
+  set lateMaxTime(timeMs: number) {
+    this.controlDoubles[lateMaxTimeAt / 2] = timeMs
+  }
+
   /** Writer only: bytes given out over all families. */
   get usedBytes(): number {
     return (
@@ -137,7 +167,8 @@ export class HeadMemory {
       this.postings.usedBytes +
       this.labels.usedBytes +
       this.series.usedBytes +
-      this.chunks.usedBytes
+      this.chunks.usedBytes +
+      this.late.usedBytes
     )
   }
 }

@@ -1,8 +1,21 @@
 import { randomInt } from 'node:crypto'
 import { Labels } from '@narthex/model/labels'
 import type { MetricType } from '@narthex/model/metric-type'
-import { accepted, duplicateSample, memoryCeiling, outOfBounds, outOfOrder, tooFarInFuture, unknownSeries } from './append-result.ts'
+import type { NativeHistogram } from '@narthex/model/native-histogram'
+import { STALE_HIGH, STALE_LOW } from '@narthex/model/stale'
+import {
+  accepted,
+  duplicateSample,
+  invalidHistogram,
+  memoryCeiling,
+  outOfBounds,
+  outOfOrder,
+  tooFarInFuture,
+  unknownSeries,
+} from './append-result.ts'
 import type { AppendResult } from './append-result.ts'
+import { unknownReset } from '../chunk/chunk-encoding.ts'
+import type { ResetHint } from '../chunk/chunk-encoding.ts'
 import { defaultChunkRangeMs } from './chunk-time.ts'
 import { HeadChunks } from './head-chunks.ts'
 import { HeadCounters } from './head-counters.ts'
@@ -20,8 +33,13 @@ import {
   symbolCountAt,
 } from './head-memory.ts'
 import type { HeadDescriptor } from './head-memory.ts'
+import { acceptHistogram, emptyHistogram } from './histogram-check.ts'
+import { histogramMark } from './histogram-mark.ts'
 import { LabelPairs } from './label-pairs.ts'
+import type { LatePending } from './late-pending.ts'
+import { LateWindow } from './late-window.ts'
 import { MetricMetadata } from './metric-metadata.ts'
+import { sumWordsOf } from './pending-histograms.ts'
 import { PendingSamples } from './pending-samples.ts'
 import * as pendingField from './pending-samples.ts'
 import { NewSeries } from './new-series.ts'
@@ -41,7 +59,7 @@ import { WireAliases } from './wire-aliases.ts'
 /** Where commits are made durable before they become visible. Throws if that failed; nothing of the commit may then be kept. */
 export interface CommitLog {
   /** `newSeries` were made since the last commit that was written. */
-  writeCommit(head: Head, pending: PendingSamples, newSeries: Uint32Array): void
+  writeCommit(head: Head, pending: PendingSamples, newSeries: Uint32Array, late?: LatePending): void
   /** A series is no longer in the head; its reference may mean another one from the next commit on. */
   forgetSeries(ref: number): void
 }
@@ -53,6 +71,8 @@ export interface HeadOptions extends SeriesLimitOptions {
   readonly now?: () => number
   readonly log?: CommitLog
   readonly wireAliasesMax?: number
+  /** Memory for writers of open histogram chunks; default 64 MiB. */
+  readonly openHistogramBytesMax?: number
   /** Block range (`--storage.tsdb.min-block-duration`): no chunk passes its multiples, half of it is how old samples may be. */
   readonly chunkRangeMs?: number
 }
@@ -77,6 +97,8 @@ const seriesShareOfMemory = 0.8
 const wireAliasesDefaultMax = 4_000_000
 // Commit numbers are compared as signed words, so they start again from 2 long before 2^31.
 const commitNumberMax = 0x7fff0000
+// A histogram is counted as a piece of 64 bytes for each 32 bytes in the log.
+const histogramBytesShift = 5
 const batchSamplesMax = 8 * 1024 * 1024
 
 /**
@@ -94,13 +116,19 @@ export class Head {
   readonly metadata = new MetricMetadata()
   /** What readers of the head have to leave out. */
   readonly deletions = new HeadDeletions()
+  /** What came behind later samples of its series, and how late it may come. */
+  readonly late: LateWindow
   /** New series that were refused, with examples. */
   readonly refused: RefusedSeries
   readonly limits: SeriesLimits
   /** Why no new series may be made for now, for a reason from outside: the memory of the whole process. */
   pressure: (() => string | undefined) | undefined
+  /** Whether histograms with custom buckets are taken, which Prometheus before 3.0 cannot read. */
+  takesCustomBuckets = false
   /** Called after each commit that has made samples visible. */
   onCommit: (() => void) | undefined
+  /** Called for each series that is freed, before its reference may mean another one; its labels are still there. */
+  onSeriesFreed: ((ref: number) => void) | undefined
   readonly #unusedSymbols: UnusedSymbols
   readonly #aliases: WireAliases
   readonly #creator: SeriesCreator
@@ -120,6 +148,8 @@ export class Head {
   #pendingMax = -1
   #minValidMs = 0
   #maxValidMs = 0
+  /** The head's newest time when the batch began. */
+  #newestMs = -timeMsMax
   /** Older samples are in blocks. */
   #refusedBeforeMs = -timeMsMax
   #replaying = false
@@ -131,6 +161,7 @@ export class Head {
     this.memory = HeadMemory.create(options.memoryBytesMax, randomInt(0x7fffffff))
     this.symbols = new Symbols(this.memory)
     this.pairs = new LabelPairs(this.memory, this.symbols)
+    this.late = new LateWindow(this.memory, this.counters, this.#pending)
     this.#creator = new SeriesCreator(this.memory, this.symbols, this.pairs)
     this.#aliases = new WireAliases(options.wireAliasesMax ?? wireAliasesDefaultMax)
     this.#collector = new SeriesCollector({
@@ -138,7 +169,11 @@ export class Head {
       pairs: this.pairs,
       creator: this.#creator,
       aliases: this.#aliases,
-      onFreed: (ref) => this.#log?.forgetSeries(ref),
+      onFreed: (ref) => {
+        this.#log?.forgetSeries(ref)
+        this.onSeriesFreed?.(ref)
+      },
+      keeps: (ref) => this.late.samples.has(ref),
     })
     this.#now = options.now ?? Date.now
     this.refused = new RefusedSeries(this.#now)
@@ -146,7 +181,7 @@ export class Head {
     this.#unusedSymbols = new UnusedSymbols(this.symbols, this.memory.control)
     this.#memoryBytesMax = options.memoryBytesMax
     this.#chunkRangeMs = options.chunkRangeMs ?? defaultChunkRangeMs
-    this.#chunks = new HeadChunks(this.memory, this.#chunkRangeMs, this.counters)
+    this.#chunks = new HeadChunks(this.memory, this.#chunkRangeMs, this.counters, options.openHistogramBytesMax)
     this.#log = options.log
     this.#recordWords = this.memory.series.words
     this.#recordDoubles = this.memory.series.doubles
@@ -191,7 +226,7 @@ export class Head {
   }
 
   get usedBytes(): number {
-    return this.memory.usedBytes + this.#aliases.usedBytes + this.#creator.usedBytes
+    return this.memory.usedBytes + this.#aliases.usedBytes + this.#creator.usedBytes + this.#chunks.usedBytes
   }
 
   /** The series that these raw remote-write 1.0 label bytes meant before; 0 if they are not known. */
@@ -272,7 +307,19 @@ export class Head {
     return this.refBySymbols(ids, pairs.length / 2)
   }
 
-  /** Why the last series or symbol was refused. */
+  /** The series with these labels, 0 if there is none: nothing is made. */
+  findByLabels(labels: Labels): number {
+    const { pairs } = labels
+    const ids = new Uint32Array(pairs.length)
+    for (let i = 0; i < pairs.length; i++) {
+      const bytes = encoder.encode(pairs[i])
+      ids[i] = this.symbols.find(bytes, 0, bytes.length)
+      if (ids[i] === 0) return 0
+    }
+    return Math.max(0, this.#creator.find(ids, pairs.length / 2))
+  }
+
+  /** Why the last series, symbol or histogram was refused. */
   refusal(): string {
     return this.#refusal
   }
@@ -294,8 +341,7 @@ export class Head {
     const doubles = this.#recordDoubles[index]!
     const lastTimeMs = doubles[at >>> 1]!
     if (!(timeMs > lastTimeMs && timeMs >= this.#minValidMs && timeMs <= this.#maxValidMs)) {
-      if (lastTimeMs === Infinity) return unknownSeries
-      return this.#judge(timeMs, lastTimeMs, words[at + 2] === lowWord >>> 0 && words[at + 3] === highWord >>> 0)
+      return this.#takeOther(ref, timeMs, lowWord, highWord, lastTimeMs)
     }
     const to = pending.length * pendingField.pendingWords
     const out = pending.words
@@ -314,6 +360,69 @@ export class Head {
     return accepted
   }
 
+  /**
+   * As `append`, for a native histogram, which is checked as Prometheus does it; of a schema above 8 it is kept at 8. `resetHint`: what its source
+   * knows of its counters. A series may have histograms and floats. Late ones are out of order: the window is for floats.
+   */
+  appendHistogram(ref: number, timeMs: number, histogram: NativeHistogram, resetHint: ResetHint = unknownReset): AppendResult {
+    const taken = acceptHistogram(histogram, this.takesCustomBuckets, this.#replaying)
+    if (typeof taken === 'string') {
+      this.#refusal = taken
+      return invalidHistogram
+    }
+    const sumWords = sumWordsOf(taken.sum)
+    return this.#takeHistogram(ref, timeMs, taken, resetHint, sumWords[0]!, sumWords[1]!, histogramMark(taken.isFloat, taken.schema))
+  }
+
+  /** As `appendHistogram`, with the marker that a series of histograms ended. */
+  appendStaleHistogram(ref: number, timeMs: number, isFloat: boolean): AppendResult {
+    const mark = histogramMark(isFloat, undefined)
+    return this.#takeHistogram(ref, timeMs, emptyHistogram(isFloat), unknownReset, STALE_LOW, STALE_HIGH, mark)
+  }
+
+  #takeHistogram(
+    ref: number,
+    timeMs: number,
+    histogram: NativeHistogram,
+    resetHint: ResetHint,
+    sumLow: number,
+    sumHigh: number,
+    mark: number,
+  ): AppendResult {
+    const pending = this.#pending
+    const { histograms } = pending
+    if (pending.length >= this.#pendingMax && !this.#makeRoom()) {
+      this.counters.ceilingRefused++
+      return memoryCeiling
+    }
+    if (!(ref >= 1 && ref <= this.#creator.places)) return unknownSeries
+    const at = (ref & record.seriesPerWindowMask) << record.recordShift
+    const words = this.#recordWords[ref >>> record.seriesPerWindowShift]!
+    const doubles = this.#recordDoubles[ref >>> record.seriesPerWindowShift]!
+    const lastTimeMs = doubles[at >>> 1]!
+    if (lastTimeMs === Infinity) return unknownSeries
+    const hash = histograms.put(histogram, resetHint, sumLow, sumHigh)
+    if (!(timeMs > lastTimeMs && timeMs >= this.#minValidMs && timeMs <= this.#maxValidMs)) {
+      const result = this.#judge(timeMs, lastTimeMs, words[at + 2] === hash && words[at + 3] === mark)
+      if (result === outOfOrder) this.counters.histogramsOutOfOrder++
+      if (result === outOfBounds || result === tooFarInFuture) this.counters.histogramsOutOfBounds++
+      return result
+    }
+    histograms.keep(timeMs, histogram, resetHint, sumLow, sumHigh, pending.length)
+    pending.push(ref, timeMs, hash, mark, lastTimeMs, words[at + 2]!, words[at + 3]!)
+    doubles[at >>> 1] = timeMs
+    words[at + 2] = hash
+    words[at + 3] = mark
+    // It takes more than the one piece of a float.
+    this.#pendingMax = Math.max(pending.length, this.#pendingMax - (histograms.lastBytes >>> histogramBytesShift))
+    return accepted
+  }
+
+  /** The samples until the next commit or rollback are of the server's own scrapes and rules: `late.windows` tells how late they may be. */
+  beginOwn(): void {
+    this.late.isOwn = true
+  }
+
   /** Type, help and unit of a metric, for /api/v1/metadata; not logged. */
   appendMetadata(family: string, type: MetricType, help: string, unit: string): void {
     this.metadata.set(family, type, help, unit)
@@ -326,19 +435,29 @@ export class Head {
   commit(): void {
     const pending = this.#pending
     this.#endRequest()
-    if (pending.length === 0 && this.#newSeries.length === 0) return
+    const late = this.late.samples
+    const lateCount = late.pending.length
+    if (pending.length === 0 && this.#newSeries.length === 0 && lateCount === 0) return
     try {
       if (!this.#chunks.ensure(pending.length)) throw new Error('cannot commit samples: no shared memory left for chunks')
-      this.#log?.writeCommit(this, pending, this.#newSeries.view())
+      this.#log?.writeCommit(this, pending, this.#newSeries.view(), late.pending)
       this.#newSeries.clear()
     } catch (cause) {
       this.rollback()
       throw cause
     }
     this.#beginApply()
-    this.#chunks.add(pending, this.#commit)
+    const dropped = this.#chunks.add(pending, this.#commit)
+    if (!late.pending.isMoved) {
+      this.counters.lateAppended += lateCount
+      this.counters.samplesAppended += lateCount
+    }
+    late.publish(this.#commit)
     this.#publish()
-    this.counters.samplesAppended += pending.length
+    this.counters.samplesAppended += pending.length - dropped
+    this.counters.histogramsAppended += pending.histograms.count - dropped
+    this.counters.histogramsDropped += dropped
+    this.#chunks.reclaimReplaced()
     pending.clear()
     this.#pendingMax = -1
     this.onCommit?.()
@@ -357,6 +476,7 @@ export class Head {
       this.#recordWords[index]![to + record.lastHighField] = from[at + pendingField.pendingPreviousHigh]!
     }
     this.#pending.clear()
+    this.late.samples.rollback()
     this.#endRequest()
     this.#pendingMax = -1
   }
@@ -380,7 +500,7 @@ export class Head {
    * no reader can hold it. Gives the next series to look at, 0 at the end.
    */
   dropBefore(cutoffMs: number, firstRef: number, count: number): number {
-    if (this.#pending.length > 0) return firstRef
+    if (this.#hasPending) return firstRef
     const end = Math.min(this.places + 1, firstRef + count)
     this.#beginApply()
     for (let ref = firstRef; ref < end; ref++) this.#chunks.dropBefore(ref, cutoffMs)
@@ -396,7 +516,7 @@ export class Head {
    * again when no reader can hold it. To be called between commits; throws if a series that is not in the log yet cannot be written to it.
    */
   collectSeries(): boolean {
-    if (this.#pending.length > 0) return true
+    if (this.#hasPending) return true
     this.commit()
     const { freed } = this.#collector
     const goesOn = this.#collector.step()
@@ -406,12 +526,56 @@ export class Head {
     return goesOn
   }
 
+  /** Late samples so far are sealed, those of later commits are not. Throws in the middle of a batch. */
+  sealLate(): void {
+    this.#applyToLate(() => this.late.samples.seal())
+  }
+
+  /** Takes the sealed late samples from readers that begin from now on. `freeLate` gives their memory back. Throws in the middle of a batch. */
+  dropSealedLate(): void {
+    this.#applyToLate(() => this.late.samples.dropSealed())
+  }
+
+  /** A millisecond of it at a time; false when it is through. */
+  freeLate(): boolean {
+    const goesOn = this.late.samples.freeDropped()
+    this.reclaim()
+    return goesOn
+  }
+
+  /** Commits some of the sealed late samples that are not before `fromMs` among the later ones; false when all are. Throws as `commit` does. */
+  moveSealedLate(fromMs: number, samplesMax: number): boolean {
+    if (this.#hasPending) return true
+    try {
+      const goesOn = this.late.samples.moveSealed(fromMs, samplesMax)
+      this.commit()
+      return goesOn
+    } catch (cause) {
+      this.rollback()
+      throw cause
+    }
+  }
+
+  /** While old logs are read: a late sample of one, for the next commit. False = no memory is left for it. */
+  restoreLate(ref: number, timeMs: number, lowWord: number, highWord: number): boolean {
+    const { samples } = this.late
+    if (samples.find(ref, timeMs, lowWord, highWord) !== 0) return true
+    if (this.usedBytes >= this.#memoryBytesMax || !samples.ensure()) return false
+    samples.add(ref, timeMs, lowWord, highWord)
+    return true
+  }
+
+  /** Where the newest block ended that was cut in order: later late samples are not for blocks yet. */
+  get cutBeforeMs(): number {
+    return this.#refusedBeforeMs
+  }
+
   /** Makes memory that no reader can hold any more ready for use. */
   reclaim(): void {
     this.#chunks.reclaim()
-    const { control, symbols, pairs, postings, labels, series } = this.memory
+    const { control, symbols, pairs, postings, labels, late, series } = this.memory
     const oldest = oldestPinnedEpoch(control)
-    for (const arena of [symbols, pairs, postings, labels]) arena.reclaim(oldest)
+    for (const arena of [symbols, pairs, postings, labels, late]) arena.reclaim(oldest)
     // Nothing is later than the last sample of a place without a series.
     series.reclaim(oldest, (at) => (series.doubles[at >>> wordShift]![(at & wordMask) >>> 1] = Infinity))
   }
@@ -460,6 +624,8 @@ export class Head {
         labels: memory.labels.usedBytes,
         series: memory.series.usedBytes,
         chunks: memory.chunks.usedBytes,
+        openHistograms: this.#chunks.usedBytes,
+        lateSamples: memory.late.usedBytes,
         seriesTable: this.#creator.usedBytes,
         wireAliases: this.#aliases.usedBytes,
       },
@@ -475,6 +641,7 @@ export class Head {
 
   #endRequest(): void {
     this.#aliases.forgetRequest()
+    this.late.endBatch()
     if (this.#unusedSymbols.isEmpty) return
     this.#unusedSymbols.free()
     this.reclaim()
@@ -517,6 +684,7 @@ export class Head {
     const pending = this.#pending
     if (this.#pendingMax < 0) {
       const { maxTime } = this.memory
+      this.#newestMs = Math.max(maxTime, this.#refusedBeforeMs)
       const inOrderMs = maxTime === -Infinity ? -timeMsMax : maxTime - this.#chunkRangeMs / 2
       this.#minValidMs = Math.max(this.#refusedBeforeMs, this.#replaying ? -timeMsMax : inOrderMs)
       this.#maxValidMs = this.#replaying ? timeMsMax : Math.min(timeMsMax, this.#now() + futureMsMax)
@@ -524,9 +692,40 @@ export class Head {
       pending.grow()
     }
     // A sample takes at most one piece of 64 bytes.
-    const freeBytes = this.#memoryBytesMax - this.usedBytes + this.#chunks.freeBytes
+    const freeBytes = this.#memoryBytesMax - this.usedBytes + this.#chunks.freeBytes - 2 * pending.histograms.bytes
     this.#pendingMax = Math.min(pending.capacity, batchSamplesMax, Math.max(0, Math.floor(freeBytes / 64)))
     return pending.length < this.#pendingMax
+  }
+
+  get #hasPending(): boolean {
+    return this.#pending.length > 0 || this.late.samples.pending.length > 0
+  }
+
+  #applyToLate(apply: () => void): void {
+    if (this.#hasPending) throw new Error('cannot seal or drop late samples: a batch has begun')
+    this.#beginApply()
+    apply()
+    this.#publish()
+    this.reclaim()
+  }
+
+  // Apart from `append`, which is a quarter faster without it.
+  #takeOther(ref: number, timeMs: number, lowWord: number, highWord: number, lastTimeMs: number): AppendResult {
+    if (lastTimeMs === Infinity) return unknownSeries
+    const at = (ref & record.seriesPerWindowMask) << record.recordShift
+    const words = this.#recordWords[ref >>> record.seriesPerWindowShift]!
+    const hasLastValue = words[at + 2] === lowWord >>> 0 && words[at + 3] === highWord >>> 0
+    if (this.late.windowMs > 0 && !this.#replaying) return this.#takeLate(ref, timeMs, lowWord, highWord, lastTimeMs, hasLastValue)
+    return this.#judge(timeMs, lastTimeMs, hasLastValue)
+  }
+
+  #takeLate(ref: number, timeMs: number, lowWord: number, highWord: number, lastTimeMs: number, hasLastValue: boolean): AppendResult {
+    const isLast = timeMs === lastTimeMs && timeMs >= Math.min(this.#minValidMs, this.#newestMs - this.late.windowMs)
+    if (timeMs > this.#maxValidMs || isLast) {
+      return this.#judge(timeMs, lastTimeMs, hasLastValue)
+    }
+    this.late.noteDelta(timeMs, this.#newestMs)
+    return this.late.take(ref, timeMs, lowWord, highWord, this.#newestMs, this.#memoryBytesMax - this.usedBytes)
   }
 
   // Prometheus' order of reasons. The newest sample again is no error if its bits are the same.
@@ -535,7 +734,8 @@ export class Head {
       this.counters.outOfBounds++
       return tooFarInFuture
     }
-    if (!(timeMs >= this.#minValidMs)) {
+    if (!(timeMs >= this.#minValidMs) && !(timeMs === lastTimeMs && this.late.windowMs > 0)) {
+      this.late.noteDelta(timeMs, this.#newestMs)
       this.counters.outOfBounds++
       return outOfBounds
     }
@@ -544,6 +744,7 @@ export class Head {
       this.counters.duplicates++
       return duplicateSample
     }
+    this.late.noteDelta(timeMs, this.#newestMs)
     this.counters.outOfOrder++
     return outOfOrder
   }
@@ -570,6 +771,7 @@ export class Head {
       words[at + record.lastCommitField] = 1
       words[at + record.previousCommitField] = 1
     }
+    this.late.samples.restartCommitNumbers()
     this.#commit = 1
   }
 }

@@ -27,8 +27,8 @@ export class SeriesLimits {
   constructor(symbols: Symbols, pairs: LabelPairs, { seriesMax, seriesPerMetricMax }: SeriesLimitOptions) {
     this.#symbols = symbols
     this.#pairs = pairs
-    this.seriesMax = seriesMax || Infinity
-    this.seriesPerMetricMax = seriesPerMetricMax || Infinity
+    this.seriesMax = toLimit(seriesMax)
+    this.seriesPerMetricMax = toLimit(seriesPerMetricMax)
   }
 
   /** The limit that one more series of these pairs of symbols would pass, beside `count` series. */
@@ -50,4 +50,8 @@ export class SeriesLimits {
     }
     return undefined
   }
+}
+
+function toLimit(option: number | undefined): number {
+  return option !== undefined && option > 0 ? option : Infinity
 }

@@ -5,10 +5,12 @@ import { asBlockError, BlockError } from '../block/block-error.ts'
 import type { BlockReader } from '../block/block-reader.ts'
 import { BlockSeries } from '../block/series-entry.ts'
 import { isAllDeleted } from '../block/tombstones.ts'
-import { floatHistogramEncoding, histogramEncoding, xorEncoding } from '../chunk/chunk-encoding.ts'
+import { floatHistogramEncoding, histogramEncoding, isHistogramEncoding, unknownReset, xorEncoding } from '../chunk/chunk-encoding.ts'
 import { decodeChunk } from '../chunk/decode-chunk.ts'
 import type { ChunkColumns } from '../chunk/decode-chunk.ts'
+import { encodeHistograms, headerOf } from '../chunk/encode-histograms.ts'
 import { HistogramColumns } from '../chunk/histogram-columns.ts'
+import { dropDeletedHistograms } from './histogram-samples.ts'
 import type { Queryable, SeriesSet } from './queryable.ts'
 import { encodeChunks } from './series-chunks.ts'
 import type { SeriesChunk } from './series-chunks.ts'
@@ -21,7 +23,7 @@ function raise(damage: BlockError): void {
   throw damage
 }
 
-/** One block as a storage. Of its native histograms nothing is given yet: the engine takes floats. */
+/** One block as a storage. */
 export class BlockQueryable implements Queryable {
   /** Called every few milliseconds of a selection; may throw to end it. */
   onProgress: () => void = () => {}
@@ -124,6 +126,26 @@ class BlockSeriesSet implements SeriesSet {
     this.#block.tombstones.apply(series.reference, into, before)
   }
 
+  histograms(into: HistogramColumns): void {
+    const series = this.#series
+    const before = into.length
+    for (let i = 0; i < series.chunkCount; i++) {
+      if (series.maxTimes[i]! < this.#minTimeMs) continue
+      if (series.minTimes[i]! > this.#maxTimeMs) break
+      const whole = into.length
+      try {
+        const { encoding, data } = this.#block.chunk(series.chunks[i]!)
+        if (isHistogramEncoding(encoding))
+          decodeChunk(encoding, data, { floats: scratch, histograms: into }, this.#minTimeMs, this.#maxTimeMs)
+      } catch (error) {
+        into.truncate(whole)
+        this.#onDamage(asBlockError(`chunk ${series.chunks[i]} of ${this.#block.directory}`, 0, error))
+      }
+    }
+    const deleted = this.#block.tombstones.intervals(series.reference)
+    if (deleted !== undefined) dropDeletedHistograms(deleted, into, before)
+  }
+
   chunks(): readonly SeriesChunk[] {
     const series = this.#series
     const list: SeriesChunk[] = []
@@ -140,19 +162,25 @@ class BlockSeriesSet implements SeriesSet {
     return list
   }
 
-  /** Histograms are handed on chunk by chunk, also those outside of the selected time; of encodings that only newer programs read, and where some are deleted, none. */
   #addChunk(i: number, hasDeleted: boolean, list: SeriesChunk[]): void {
     const { reference, chunks, minTimes, maxTimes } = this.#series
     const { encoding, data } = this.#block.chunk(chunks[i]!)
     const isWhole = !hasDeleted && minTimes[i]! >= this.#minTimeMs && maxTimes[i]! <= this.#maxTimeMs
-    const isHistogram = encoding === histogramEncoding || encoding === floatHistogramEncoding
-    if ((encoding === xorEncoding && isWhole) || (isHistogram && !hasDeleted)) {
+    if (isWhole && (encoding === xorEncoding || encoding === histogramEncoding || encoding === floatHistogramEncoding)) {
       list.push({ minTimeMs: minTimes[i]!, maxTimeMs: maxTimes[i]!, encoding, data })
       return
     }
     scratch.clear()
-    decodeChunk(encoding, data, { floats: scratch, histograms }, this.#minTimeMs, this.#maxTimeMs)
     histograms.clear()
+    decodeChunk(encoding, data, { floats: scratch, histograms }, this.#minTimeMs, this.#maxTimeMs)
+    if (isHistogramEncoding(encoding)) {
+      const deleted = this.#block.tombstones.intervals(reference)
+      if (deleted !== undefined) dropDeletedHistograms(deleted, histograms, 0)
+      const header = histograms.length === 0 ? unknownReset : headerOf(histograms, 0, histograms.times[0] === minTimes[i])
+      encodeHistograms(histograms, 0, histograms.length, header, false, list)
+      histograms.clear()
+      return
+    }
     this.#block.tombstones.apply(reference, scratch, 0)
     encodeChunks(scratch, list)
   }

@@ -12,8 +12,10 @@ import { HeadSeriesSet, PinnedChunks } from './head-series-set.ts'
 import { measureHead } from './head-status.ts'
 import type { HeadStatus } from './head-status.ts'
 import { orderByLabels } from './label-order.ts'
+import { findLateRecord, lateDirectories } from '../head/late-layout.ts'
+import { LateReader } from './late-reader.ts'
 import { LabelReader } from './label-reader.ts'
-import { Pinner } from './pins.ts'
+import { movePin, Pinner } from './pins.ts'
 import type { Pins } from './pins.ts'
 import { PostingsReader } from './postings.ts'
 import type { Queryable, SeriesSet } from './queryable.ts'
@@ -38,6 +40,7 @@ export class HeadReader implements Queryable {
   readonly #labels: LabelReader
   readonly #pinner: Pinner
   readonly #chunks: PinnedChunks
+  readonly #late: LateReader
   readonly #check = (): void => this.onProgress()
 
   constructor(descriptor: HeadDescriptor) {
@@ -48,6 +51,7 @@ export class HeadReader implements Queryable {
     this.#labels = new LabelReader(this.#memory, this.#symbols, this.#pairs)
     this.#pinner = new Pinner(this.#memory, descriptor.readerSlot)
     this.#chunks = new PinnedChunks(this.#memory)
+    this.#late = new LateReader(this.#memory)
   }
 
   /** All of the head as it is at one commit. */
@@ -57,7 +61,7 @@ export class HeadReader implements Queryable {
     const count = this.#keepThoseWithSamples(pins, minTimeMs, maxTimeMs)
     const source = { labels: this.#labels, pairs: this.#pairs, symbols: this.#symbols, check: this.#check }
     const order = orderByLabels(pins.refs, count, source)
-    return new HeadSeriesSet(pins, order, this.#labels, this.#chunks, minTimeMs, maxTimeMs, this.deletions)
+    return new HeadSeriesSet(pins, order, this.#labels, this.#chunks, minTimeMs, maxTimeMs, this.deletions, this.#late)
   }
 
   /** References of what `select` selects, ascending, and for each a time that it has nothing after. */
@@ -65,7 +69,9 @@ export class HeadReader implements Queryable {
     this.#hold()
     const pins = this.#pinner.pin(this.#postings.select(matchers, this.#pinner.seriesCount()))
     const count = this.#keepThoseWithSamples(pins, minTimeMs, maxTimeMs)
-    return { refs: pins.refs.slice(0, count), lastTimesMs: pins.lastTimesMs.slice(0, count) }
+    const lastTimesMs = pins.lastTimesMs.slice(0, count)
+    for (let i = 0; i < count; i++) lastTimesMs[i] = Math.max(lastTimesMs[i]!, this.#late.range(pins.late, i).lastMs)
+    return { refs: pins.refs.slice(0, count), lastTimesMs }
   }
 
   /** Moves those that may have samples of the time to the front and gives their number. */
@@ -73,24 +79,26 @@ export class HeadReader implements Queryable {
     let count = 0
     for (let i = 0; i < pins.refs.length; i++) {
       if (i % seriesPerCheck === 0) this.onProgress()
-      if (pins.totals[i] === 0 || pins.lastTimesMs[i]! < minTimeMs) continue
-      if (!this.#chunks.overlaps(pins.chunks[i]!, pins.totals[i]!, minTimeMs, maxTimeMs)) continue
+      if (!this.#overlapsInOrder(pins, i, minTimeMs, maxTimeMs) && !this.#late.overlaps(pins.late, i, minTimeMs, maxTimeMs)) continue
       if (this.deletions !== undefined && this.#isDeleted(this.deletions, pins, i)) continue
-      pins.refs[count] = pins.refs[i]!
-      pins.chunks[count] = pins.chunks[i]!
-      pins.totals[count] = pins.totals[i]!
-      pins.lastTimesMs[count] = pins.lastTimesMs[i]!
+      movePin(pins, i, count)
       count++
     }
     return count
   }
 
+  #overlapsInOrder({ chunks, totals, lastTimesMs }: Pins, i: number, minTimeMs: number, maxTimeMs: number): boolean {
+    return totals[i] !== 0 && lastTimesMs[i]! >= minTimeMs && this.#chunks.overlaps(chunks[i]!, totals[i]!, minTimeMs, maxTimeMs)
+  }
+
   /** Whether one interval has all that is pinned of the series. */
-  #isDeleted(deletions: DeletedIntervals, { refs, chunks, totals, lastTimesMs }: Pins, i: number): boolean {
+  #isDeleted(deletions: DeletedIntervals, { refs, chunks, totals, lastTimesMs, late }: Pins, i: number): boolean {
     const intervals = deletedIntervalsOf(deletions, refs[i]!)
     if (intervals === undefined) return false
-    const count = this.#chunks.find(chunks[i]!, totals[i]!, -Infinity, Infinity)
-    return isAllDeleted(intervals, this.#chunks.foundStartMs(count - 1), lastTimesMs[i]!)
+    const count = totals[i] === 0 ? 0 : this.#chunks.find(chunks[i]!, totals[i]!, -Infinity, Infinity)
+    const { firstMs, lastMs } = this.#late.range(late, i)
+    if (count === 0) return isAllDeleted(intervals, firstMs, lastMs)
+    return isAllDeleted(intervals, Math.min(firstMs, this.#chunks.foundStartMs(count - 1)), Math.max(lastMs, lastTimesMs[i]!))
   }
 
   labelNames(matchers: readonly Matcher[], minTimeMs: number, maxTimeMs: number): string[] {
@@ -160,7 +168,8 @@ export class HeadReader implements Queryable {
   }
 
   #overlaps(minTimeMs: number, maxTimeMs: number): boolean {
-    return this.#memory.minTime <= maxTimeMs && this.#memory.maxTime >= minTimeMs
+    const { minTime, maxTime, lateMinTime, lateMaxTime } = this.#memory
+    return (minTime <= maxTimeMs && maxTime >= minTimeMs) || (lateMinTime <= maxTimeMs && lateMaxTime >= minTimeMs)
   }
 
   #hasValue(nameRecord: number, seriesCount: number): boolean {
@@ -172,7 +181,8 @@ export class HeadReader implements Queryable {
 
   #hasSamples(ref: number): boolean {
     const words = this.#memory.series.window(ref >>> record.seriesPerWindowShift)
-    return words[((ref & record.seriesPerWindowMask) << record.recordShift) + record.totalField] !== 0
+    if (words[((ref & record.seriesPerWindowMask) << record.recordShift) + record.totalField] !== 0) return true
+    return lateDirectories(this.#memory).some((directory) => directory !== 0 && findLateRecord(this.#memory, directory, ref) !== 0)
   }
 
   #forEachPair(refs: Uint32Array, visit: (pair: number) => void): void {

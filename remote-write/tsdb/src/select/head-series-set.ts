@@ -1,7 +1,12 @@
 import type { Labels } from '@narthex/model/labels'
 import { SampleColumns } from '@narthex/model/sample-columns'
 import { xorEncoding } from '../chunk/chunk-encoding.ts'
+import { encodeHistograms, headerOf } from '../chunk/encode-histograms.ts'
+import { HistogramColumns } from '../chunk/histogram-columns.ts'
+import { readHistogramPieces } from '../chunk/histogram-pieces.ts'
 import {
+  chunkKindMask,
+  chunkMask,
   firstDataField,
   firstOrdinalField,
   linkField,
@@ -17,7 +22,9 @@ import { wordMask, wordShift } from '../head/shared-arena.ts'
 import { dropDeleted } from '../block/tombstones.ts'
 import { deletedIntervalsOf } from '../head/deleted-intervals.ts'
 import type { DeletedIntervals } from '../head/deleted-intervals.ts'
+import { dropDeletedHistograms, encodeMixedChunks } from './histogram-samples.ts'
 import { labelSetsMax } from './label-reader.ts'
+import type { LateReader } from './late-reader.ts'
 import type { LabelReader } from './label-reader.ts'
 import type { Pins } from './pins.ts'
 import type { SeriesSet } from './queryable.ts'
@@ -52,12 +59,40 @@ export class PinnedChunks {
     return this.#find(chunk, total, minTimeMs, maxTimeMs, false)
   }
 
+  /** Of a chunk of histograms, nothing. */
   readFound(i: number, minTimeMs: number, maxTimeMs: number, into: SampleColumns): void {
+    if (this.hasHistograms(i)) return
     const tail = this.#found[2 * i]! + firstDataField
     this.#decoder.decode(tail, this.#found[2 * i + 1]!, minTimeMs, maxTimeMs, into)
   }
 
-  /** Appends all samples of a found chunk, and gives them as they stand in a file. */
+  /** Whether a found chunk has histograms. */
+  hasHistograms(i: number): boolean {
+    return (this.#found[2 * i]! & chunkKindMask) !== 0
+  }
+
+  /** As `readFound`; of a chunk of floats, nothing. */
+  readFoundHistograms(i: number, minTimeMs: number, maxTimeMs: number, into: HistogramColumns): void {
+    if (!this.hasHistograms(i)) return
+    readHistogramPieces(this.#memory.chunks, this.#found[2 * i]!, this.#found[2 * i + 1]!, minTimeMs, maxTimeMs, into)
+  }
+
+  /** The histograms of a found chunk in [minTimeMs, maxTimeMs] that are in none of the intervals, as a chunk; nothing if there are none. */
+  encodeFoundHistograms(
+    i: number,
+    minTimeMs: number,
+    maxTimeMs: number,
+    deleted: ArrayLike<number> | undefined,
+    into: SeriesChunk[],
+  ): void {
+    found.clear()
+    this.readFoundHistograms(i, minTimeMs, maxTimeMs, found)
+    if (deleted !== undefined) dropDeletedHistograms(deleted, found, 0)
+    if (found.length === 0) return
+    encodeHistograms(found, 0, found.length, headerOf(found, 0, found.times[0] === this.foundStartMs(i)), false, into)
+  }
+
+  /** Appends all samples of a found chunk of floats, and gives them as they stand in a file. */
   copyFound(i: number, into: SampleColumns): Uint8Array {
     const chunk = this.#found[2 * i]!
     const samples = this.#found[2 * i + 1]!
@@ -85,7 +120,7 @@ export class PinnedChunks {
   /** When a chunk that `find` found begins, numbered as for `readFound`. */
   foundStartMs(i: number): number {
     const chunk = this.#found[2 * i]!
-    return this.#memory.chunks.doubles[chunk >>> wordShift]![((chunk & wordMask) + startTimeField) >>> 1]!
+    return this.#memory.chunks.doubles[chunk >>> wordShift]![((chunk & chunkMask) + startTimeField) >>> 1]!
   }
 
   #find(newest: number, total: number, minTimeMs: number, maxTimeMs: number, one: boolean): number {
@@ -96,7 +131,7 @@ export class PinnedChunks {
     let isNewest = true
     for (let chunk = newest; chunk !== 0;) {
       const words = chunks.window(chunk >>> wordShift)
-      const at = chunk & wordMask
+      const at = chunk & chunkMask
       const older = words[at + previousChunkField]!
       const samples = (end - words[at + firstOrdinalField]!) | 0
       if (samples > 0) {
@@ -135,6 +170,7 @@ export class HeadSeriesSet implements SeriesSet {
   readonly #minTimeMs: number
   readonly #maxTimeMs: number
   readonly #deletions: DeletedIntervals | undefined
+  readonly #late: LateReader
   #at = -1
 
   /** `order` lists the positions in `pins`. */
@@ -146,7 +182,9 @@ export class HeadSeriesSet implements SeriesSet {
     minTimeMs: number,
     maxTimeMs: number,
     deletions: DeletedIntervals | undefined,
+    late: LateReader,
   ) {
+    this.#late = late
     this.#pins = pins
     this.#order = order
     this.#labels = labels
@@ -169,18 +207,41 @@ export class HeadSeriesSet implements SeriesSet {
     const i = this.#order[this.#at]!
     const before = into.length
     this.#chunks.read(this.#pins.chunks[i]!, this.#pins.totals[i]!, this.#minTimeMs, this.#maxTimeMs, into)
+    this.#late.mergeInto(this.#pins.late, i, this.#minTimeMs, this.#maxTimeMs, into, before)
     if (this.#deletions === undefined) return
     const deleted = deletedIntervalsOf(this.#deletions, this.#pins.refs[i]!)
     if (deleted !== undefined) dropDeleted(deleted, into, before)
   }
 
+  histograms(into: HistogramColumns): void {
+    const i = this.#order[this.#at]!
+    const before = into.length
+    const count = this.#chunks.find(this.#pins.chunks[i]!, this.#pins.totals[i]!, this.#minTimeMs, this.#maxTimeMs)
+    for (let chunk = count - 1; chunk >= 0; chunk--) this.#chunks.readFoundHistograms(chunk, this.#minTimeMs, this.#maxTimeMs, into)
+    if (this.#deletions === undefined || into.length === before) return
+    const deleted = deletedIntervalsOf(this.#deletions, this.#pins.refs[i]!)
+    if (deleted !== undefined) dropDeletedHistograms(deleted, into, before)
+  }
+
   chunks(): readonly SeriesChunk[] {
     const i = this.#order[this.#at]!
     const list: SeriesChunk[] = []
+    if (this.#late.overlaps(this.#pins.late, i, this.#minTimeMs, this.#maxTimeMs)) {
+      scratch.clear()
+      this.samples(scratch)
+      mixed.clear()
+      this.histograms(mixed)
+      encodeMixedChunks(scratch, mixed, list)
+      return list
+    }
     const deleted = this.#deletions === undefined ? undefined : deletedIntervalsOf(this.#deletions, this.#pins.refs[i]!)
     const count = this.#chunks.find(this.#pins.chunks[i]!, this.#pins.totals[i]!, this.#minTimeMs, this.#maxTimeMs)
     for (let chunk = count - 1; chunk >= 0; chunk--) {
       scratch.clear()
+      if (this.#chunks.hasHistograms(chunk)) {
+        this.#chunks.encodeFoundHistograms(chunk, this.#minTimeMs, this.#maxTimeMs, deleted, list)
+        continue
+      }
       const data = this.#chunks.copyFound(chunk, scratch)
       const minTimeMs = scratch.times[0]!
       const maxTimeMs = scratch.times[scratch.length - 1]!
@@ -203,3 +264,6 @@ export class HeadSeriesSet implements SeriesSet {
 }
 
 const scratch = new SampleColumns()
+// Filled and thrown away.
+const found = new HistogramColumns()
+const mixed = new HistogramColumns()

@@ -2,6 +2,9 @@ import { compareBytewise } from '@narthex/model/compare'
 import { Labels } from '@narthex/model/labels'
 import type { Matcher } from '@narthex/model/matcher'
 import { SampleColumns } from '@narthex/model/sample-columns'
+import { HistogramColumns } from '../chunk/histogram-columns.ts'
+import { mergeHistograms } from './histogram-samples.ts'
+import { mergeSamples } from './merge-samples.ts'
 import type { Queryable, SeriesSet } from './queryable.ts'
 import { joinChunks } from './series-chunks.ts'
 import type { SeriesChunk } from './series-chunks.ts'
@@ -44,7 +47,7 @@ class MergedSeriesSet implements SeriesSet {
   // Which sets have the current series; their places in `#sets`, ascending.
   #current: number[] = []
   readonly #one = new SampleColumns()
-  readonly #merged = new SampleColumns()
+  readonly #oneOfHistograms = new HistogramColumns(16, 128)
 
   constructor(sets: readonly SeriesSet[]) {
     this.#sets = sets
@@ -76,9 +79,17 @@ class MergedSeriesSet implements SeriesSet {
       const one = this.#one
       one.length = 0
       this.#sets[i]!.samples(one)
-      if (one.length === 0) continue
-      if (into.length === before || one.times[0]! > into.times[into.length - 1]!) appendRange(one, 0, one.length, into)
-      else this.#mergeInto(into, before, one)
+      mergeSamples(into, before, one)
+    }
+  }
+
+  histograms(into: HistogramColumns): void {
+    const before = into.length
+    for (const i of this.#current) {
+      const one = this.#oneOfHistograms
+      one.clear()
+      this.#sets[i]!.histograms?.(one)
+      mergeHistograms(into, before, one)
     }
   }
 
@@ -91,30 +102,4 @@ class MergedSeriesSet implements SeriesSet {
     }
     return joinChunks(lists)
   }
-
-  /** Merges what stands in `into` from `before` on with `one`. */
-  #mergeInto(into: SampleColumns, before: number, one: SampleColumns): void {
-    const merged = this.#merged
-    merged.length = 0
-    let left = before
-    let right = 0
-    while (left < into.length || right < one.length) {
-      const leftMs = left < into.length ? into.times[left]! : Infinity
-      const rightMs = right < one.length ? one.times[right]! : Infinity
-      if (leftMs <= rightMs) merged.push(leftMs, into.words[2 * left]!, into.words[2 * left + 1]!)
-      else merged.push(rightMs, one.words[2 * right]!, one.words[2 * right + 1]!)
-      if (leftMs <= rightMs) left++
-      if (rightMs <= leftMs) right++
-    }
-    into.length = before
-    appendRange(merged, 0, merged.length, into)
-  }
-}
-
-function appendRange(from: SampleColumns, start: number, end: number, into: SampleColumns): void {
-  const at = into.length
-  into.reserve(end - start)
-  into.times.set(from.times.subarray(start, end), at)
-  into.words.set(from.words.subarray(2 * start, 2 * end), 2 * at)
-  into.length = at + end - start
 }

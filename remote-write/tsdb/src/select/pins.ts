@@ -1,6 +1,9 @@
 import { applyingAt, committedAt, epochAt, seriesCountAt, slotsAt } from '../head/head-memory.ts'
 import type { HeadMemory } from '../head/head-memory.ts'
+import { lateDirectories } from '../head/late-layout.ts'
 import * as record from '../head/series-record.ts'
+import { pinLate } from './late-reader.ts'
+import type { LatePins } from './late-reader.ts'
 
 // Series per pass between two looks at the commit number: some 20 µs, less than the time between two commits.
 const seriesPerPass = 2048
@@ -13,6 +16,20 @@ export interface Pins {
   readonly chunks: Uint32Array
   readonly totals: Uint32Array
   readonly lastTimesMs: Float64Array
+  /** Late samples, by generation; none if the head has none. */
+  late: readonly LatePins[]
+}
+
+/** Moves what is pinned of series `from` to place `to`. */
+export function movePin({ refs, chunks, totals, lastTimesMs, late }: Pins, from: number, to: number): void {
+  refs[to] = refs[from]!
+  chunks[to] = chunks[from]!
+  totals[to] = totals[from]!
+  lastTimesMs[to] = lastTimesMs[from]!
+  for (const each of late) {
+    each.pieces[to] = each.pieces[from]!
+    each.totals[to] = each.totals[from]!
+  }
 }
 
 /**
@@ -55,9 +72,16 @@ export class Pinner {
 
   pin(refs: Uint32Array): Pins {
     const count = refs.length
-    const pins = { refs, chunks: new Uint32Array(count), totals: new Uint32Array(count), lastTimesMs: new Float64Array(count) }
+    const pins: Pins = {
+      refs,
+      chunks: new Uint32Array(count),
+      totals: new Uint32Array(count),
+      lastTimesMs: new Float64Array(count),
+      late: [],
+    }
     for (let attempt = 1; ; attempt++) {
-      const snapshot = this.#waitForCommit()
+      const { snapshot, directories } = this.#readDirectories()
+      pins.late = directories.map((directory) => ({ directory, pieces: new Uint32Array(count), totals: new Uint32Array(count) }))
       // After many attempts against a very busy writer each series is taken at its own newest commit: whole, if not all of one instant.
       const newest = attempt > attemptsMax
       if (this.#pinAll(pins, snapshot, newest)) return pins
@@ -90,10 +114,21 @@ export class Pinner {
       else if (words[at + record.previousCommitField]! <= snapshot) pins.totals[i] = words[at + record.previousTotalField]!
       else return false
       pins.chunks[i] = words[at + record.openChunkField]!
+      for (const late of pins.late) if (!pinLate(this.#memory, late, i, ref, snapshot)) return false
       // Pending samples and newer commits included: an upper bound is enough.
       pins.lastTimesMs[i] = series.doubles[ref >>> record.seriesPerWindowShift]![at >>> 1]!
     }
     return true
+  }
+
+  /** A commit, and the generations that have all late samples up to it. */
+  #readDirectories(): { readonly snapshot: number; readonly directories: readonly number[] } {
+    for (;;) {
+      const snapshot = this.#waitForCommit()
+      const directories = lateDirectories(this.#memory).filter((directory) => directory !== 0)
+      Atomics.store(this.#memory.control, this.#slotAt, this.#memory.control[this.#slotAt]!)
+      if (Atomics.load(this.#memory.control, applyingAt) === snapshot) return { snapshot, directories }
+    }
   }
 
   /** Waits until no commit is being applied and gives the number of the last. */

@@ -1,6 +1,7 @@
 import type { Labels } from '@narthex/model/labels'
 import type { Matcher } from '@narthex/model/matcher'
 import type { SampleColumns } from '@narthex/model/sample-columns'
+import type { HistogramColumns } from '../chunk/histogram-columns.ts'
 import type { SeriesChunk } from './series-chunks.ts'
 
 /** What a query engine asks of a storage; times are milliseconds, both ends included. */
@@ -19,6 +20,8 @@ export interface SeriesSet {
   labels(): Labels
   /** Appends the samples of the selected time in time order, bits intact. */
   samples(into: SampleColumns): void
+  /** Appends the native histograms of the selected time in time order; a series may have both. A storage without it has none. */
+  histograms?(into: HistogramColumns): void
   /**
    * The same as chunks in time order, none of which overlap. For those that lie in the selected time as a whole no
    * sample is encoded anew. Undefined if samples of several sources have to be merged: `samples` does it.

@@ -11,6 +11,10 @@ import { BlockWriter } from '../block/block-writer.ts'
 import { symbolsOf, writeBlock, type Sample } from '../block/block.test-blocks.ts'
 import { PageCache } from '../block/page-cache.ts'
 import { makeUlid } from '../block/ulid.ts'
+import { decodeChunk } from '../chunk/decode-chunk.ts'
+import { HistogramChunkAppender } from '../chunk/histogram-chunk-appender.ts'
+import { HistogramColumns } from '../chunk/histogram-columns.ts'
+import { describeHistogram, HistogramWalk, makeDice } from '../chunk/testdata/histogram-walk.ts'
 import { decodeXorChunk } from '../chunk/xor-chunk.ts'
 import { encodeXorChunk } from '../chunk/xor-encoder.ts'
 import { Head } from '../head/head.ts'
@@ -154,24 +158,41 @@ describe('chunks of a block', () => {
     block.close()
   })
 
-  test('of histograms are handed on, those that only newer programs read are not', async () => {
+  test('of histograms are handed on whole, and written anew where part of one is asked for', async () => {
     const ulid = makeUlid(Date.now())
     const writer = new BlockWriter(directory, ulid)
     writer.symbols(symbolsOf([{ labels: ['__name__', 'm'], chunks: [] }]))
-    const chunk = (encoding: number, minTimeMs: number) => ({
-      encoding,
-      minTimeMs,
-      maxTimeMs: minTimeMs + 9,
-      data: Uint8Array.of(0, 1, 0, 0),
-    })
-    writer.addSeries(['__name__', 'm'], [chunk(2, 0), chunk(3, 10), chunk(5, 20)])
+    const walk = new HistogramWalk(makeDice(3))
+    const makeChunk = (encoding: number, minTimeMs: number) => {
+      const chunk = new HistogramChunkAppender(encoding === 3)
+      for (let i = 0; i < 10; i++) {
+        const { positiveDeltas, ...histogram } = walk.next()
+        const floats = { isFloat: true, positiveCounts: positiveDeltas.map(() => i), negativeCounts: [], negativeSpans: [] }
+        chunk.append(minTimeMs + i, { ...histogram, positiveDeltas, ...(encoding === 3 ? floats : {}) })
+      }
+      return { encoding, minTimeMs, maxTimeMs: minTimeMs + chunk.sampleCount - 1, data: chunk.bytes() }
+    }
+    const chunks = [makeChunk(2, 0), makeChunk(3, 10)]
+    const damaged = { encoding: 5, minTimeMs: 20, maxTimeMs: 29, data: Uint8Array.of(0, 1, 0, 0) }
+    writer.addSeries(['__name__', 'm'], [...chunks, damaged])
     await writer.finish({ minTimeMs: 0, maxTimeMs: 30, compaction: { level: 1, sources: [ulid] } })
     const block = BlockReader.open(writer.directory, new PageCache(2 ** 20))
     const set = new BlockQueryable(block, () => {}).select(isM, 5, 100)
     set.next()
-    expect(set.chunks!()!.map(({ encoding, minTimeMs }) => [encoding, minTimeMs])).toEqual([
-      [2, 0],
-      [3, 10],
+    const [first, second, ...others] = set.chunks!()!
+    expect(second).toEqual(chunks[1])
+    expect(others).toEqual([])
+    expect(first).toMatchObject({ encoding: 2, minTimeMs: 5, maxTimeMs: chunks[0]!.maxTimeMs })
+    const [whole, part, read] = [new HistogramColumns(), new HistogramColumns(), new HistogramColumns()]
+    decodeChunk(2, chunks[0]!.data, { floats: new SampleColumns(), histograms: whole })
+    decodeChunk(2, first!.data, { floats: new SampleColumns(), histograms: part })
+    const describeAll = (columns: HistogramColumns, from: number) =>
+      Array.from({ length: columns.length - from }, (_, i) => [columns.times[from + i], describeHistogram(columns.histogram(from + i))])
+    expect(describeAll(part, 0)).toEqual(describeAll(whole, 5))
+    set.histograms!(read)
+    expect(Array.from(read.times.subarray(0, read.length))).toEqual([
+      ...Array.from(part.times.subarray(0, part.length)),
+      ...Array.from({ length: 10 }, (_, i) => 10 + i),
     ])
     block.close()
   })

@@ -1,3 +1,4 @@
+import { copyHistogram } from '../chunk/copy-histogram.ts'
 import { HistogramColumns } from '../chunk/histogram-columns.ts'
 import type { SampleRun } from './sample-run.ts'
 
@@ -28,24 +29,6 @@ function cutHistograms(histograms: HistogramColumns, intervals: readonly number[
   for (let i = 0; i < length; i++) if (!isWithin(histograms.times[i]!, intervals)) copyHistogram(histograms, i, kept)
   histograms.clear()
   for (let i = 0; i < kept.length; i++) copyHistogram(kept, i, histograms)
-}
-
-/** Appends sample `i` of `from`, bits kept. */
-export function copyHistogram(from: HistogramColumns, i: number, to: HistogramColumns): void {
-  const start = from.bucketStart(i)
-  const end = from.bucketEnds[i]!
-  const at = to.push(
-    from.times[i]!,
-    from.startTimes[i]!,
-    to.addLayout(from.layout(i)),
-    from.hints[i]!,
-    from.counts[i]!,
-    from.zeroCounts[i]!,
-    from.sumWords[2 * i]!,
-    from.sumWords[2 * i + 1]!,
-    end - start,
-  )
-  to.buckets.set(from.buckets.subarray(start, end), at)
 }
 
 function isWithin(timeMs: number, intervals: readonly number[]): boolean {

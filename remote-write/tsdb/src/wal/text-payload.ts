@@ -51,7 +51,18 @@ export function putMetadata(writer: ByteWriter, metadata: SeriesMetadata): void 
 
 const encoder = new TextEncoder()
 
+// Texts of so many characters have a length of one byte, whatever they are.
+const shortTextMax = 42
+
 function putText(writer: ByteWriter, text: string): void {
+  if (text.length <= shortTextMax) {
+    writer.u8(0)
+    const at = writer.length - 1
+    // Before the array is looked at, which it may replace.
+    const length = writer.utf8(text)
+    writer.bytes[at] = length
+    return
+  }
   const bytes = encoder.encode(text)
   writer.uvarint(bytes.length)
   writer.raw(bytes)

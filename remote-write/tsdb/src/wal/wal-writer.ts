@@ -5,6 +5,7 @@ import { isDiskFull } from '../disk-reserve.ts'
 import type { CommitLog, Head } from '../head/head.ts'
 import type { PendingSamples } from '../head/pending-samples.ts'
 import { FragmentWriter } from './fragment-writer.ts'
+import { HistogramRecords } from './histogram-records.ts'
 import { LogReferences } from './log-references.ts'
 import { RecordBuilder } from './record-builder.ts'
 import { RecordWriter } from './record-writer.ts'
@@ -30,6 +31,11 @@ export interface WalWriterOptions {
   readonly onWriteError?: (cause: unknown) => void
 }
 
+export interface CommitExtras {
+  /** Whole records of what waits for the commit; each is copied before the next is asked for. */
+  takeRecords(): Iterable<Uint8Array>
+}
+
 /** Samples of one record; a record is compressed and checked as a whole, so it stays near 90 KB. */
 const samplesPerRecord = 8192
 const seriesRecordBytes = 64 * 1024
@@ -42,6 +48,7 @@ export class WalWriter implements CommitLog {
   readonly #options: WalWriterOptions
   readonly #records = new RecordWriter()
   readonly #mark = new RecordBuilder()
+  #histograms: HistogramRecords | undefined
   readonly #out: FragmentWriter
   #segment: number
   #fd: number
@@ -55,6 +62,9 @@ export class WalWriter implements CommitLog {
   readonly #directoryFd: number | undefined
   /** Every segment begins with the highest of them. */
   readonly references: LogReferences
+  /** What goes into the log with samples, in one write: metadata before them, exemplars behind them, so that who follows the log has both. */
+  metadata: CommitExtras | undefined
+  exemplars: CommitExtras | undefined
   bytesWritten = 0
   flushes = 0
   writesFailed = 0
@@ -94,10 +104,10 @@ export class WalWriter implements CommitLog {
         from = this.#records.writeSeries(head, newSeries, from, this.references, seriesRecordBytes)
         this.#putRecord(this.#records.bytes, this.#records.length)
       }
-      for (let from = 0; from < pending.length; from += samplesPerRecord) {
-        this.#records.writeSamples(pending, from, Math.min(pending.length, from + samplesPerRecord), this.references)
-        this.#putRecord(this.#records.bytes, this.#records.length)
-      }
+      this.#putExtras(this.metadata)
+      if (pending.histograms.count === 0) this.#putFloats(pending)
+      else this.#putMixed(pending)
+      this.#putExtras(this.exemplars)
     })
   }
 
@@ -163,6 +173,25 @@ export class WalWriter implements CommitLog {
       throw isDiskFull(cause) ? new DiskFullError(text, { cause }) : new Error(text, { cause })
     }
     this.#scheduleSync()
+  }
+
+  #putExtras(extras: CommitExtras | undefined): void {
+    if (extras !== undefined) for (const record of extras.takeRecords()) this.#putRecord(record, record.length)
+  }
+
+  #putFloats(pending: PendingSamples): void {
+    for (let from = 0; from < pending.length; from += samplesPerRecord) {
+      this.#records.writeSamples(pending, from, Math.min(pending.length, from + samplesPerRecord), this.references)
+      this.#putRecord(this.#records.bytes, this.#records.length)
+    }
+  }
+
+  #putMixed(pending: PendingSamples): void {
+    this.#histograms ??= new HistogramRecords()
+    this.#histograms.write(pending, this.references, {
+      putFloats: (floats) => this.#putFloats(floats),
+      putRecord: (record) => this.#putRecord(record, record.length),
+    })
   }
 
   /** Goes to a new segment if this one cannot hold the record whole. */

@@ -31,8 +31,9 @@ export class WblWriter {
     return this.#writer.segment
   }
 
-  get bytesWritten(): number {
-    return this.#writer.bytesWritten
+  /** What was written, for metrics. */
+  get figures(): Pick<WalWriter, 'segment' | 'pagesCompleted' | 'flushes' | 'writesFailed' | 'bytesWritten'> {
+    return this.#writer
   }
 
   addSample(logRef: number, timeMs: number, lowWord: number, highWord: number): void {

@@ -1,6 +1,7 @@
 import { getJson } from '../api-client.ts'
 import { usePolled } from '../use-polled.ts'
 import { Facts } from './facts.tsx'
+import { Limits, type LimitsView } from './limits.tsx'
 
 interface HeadStatus {
   readonly headStats: Readonly<Record<string, number>>
@@ -13,14 +14,15 @@ export function StatusPage() {
   const { value, error } = usePolled(
     async (signal) => {
       const get = async <Data,>(path: string) => (await getJson<Data>(`api/v1/status/${path}`, {}, signal)).data
-      const [build, runtime, flags, config, head] = await Promise.all([
+      const [build, runtime, flags, config, head, limits] = await Promise.all([
         get<Record<string, string>>('buildinfo'),
         get<Record<string, unknown>>('runtimeinfo'),
         get<Record<string, string>>('flags'),
         get<{ yaml: string }>('config'),
         get<HeadStatus>('tsdb'),
+        getJson<LimitsView>('api/v1/narthex/limits', {}, signal).then(({ data }) => data),
       ])
-      return { build, runtime, flags, config, head }
+      return { build, runtime, flags, config, head, limits }
     },
     15_000,
     'status',
@@ -32,6 +34,7 @@ export function StatusPage() {
       {value && (
         <div class="grid">
           <Facts title="Run time" facts={value.runtime} />
+          <Limits limits={value.limits} />
           <Facts title="Build" facts={value.build} />
           <Facts title="Head" facts={value.head.headStats} />
           <Facts title="Series by metric" facts={toFacts(value.head.seriesCountByMetricName)} />

@@ -1,0 +1,76 @@
+import { spawnWorker } from '@narthex/service/worker'
+import type { Store } from '@narthex/tsdb/store'
+import type { MemoryPlan } from './memory-plan.ts'
+import type { QueryMemory } from './query-memory.ts'
+import { QueryPool } from './query-pool.ts'
+import type { QueryWorkerData } from './query-protocol.ts'
+import type { ServerParts } from './server.ts'
+
+const mib = 1024 * 1024
+const idleWorkerMs = 5 * 60_000
+const workerGraceMs = 2_000
+const queueMax = 1_000
+/** A thread needs so much JavaScript heap before it holds anything. */
+const restingHeapBytes = 48 * mib
+const youngHeapShare = 8
+/** What an idle thread may keep beside its pages: in a small process less, so that what one query took is there for the next one. */
+const keptBytesMax = 192 * mib
+const keptQueryShare = 8
+const keptBytesMin = 32 * mib
+
+export interface QueryThreadOptions {
+  readonly parts: ServerParts
+  readonly store: Store
+  readonly plan: MemoryPlan
+  readonly memory: QueryMemory
+  readonly threads: number
+}
+
+/** A pool of threads over the head and the blocks, each within its share of the memory. */
+export function createQueryPool({ parts, store, plan, memory, threads }: QueryThreadOptions): QueryPool {
+  const { settings, log } = parts
+  const cacheBytesMax = Math.floor(plan.cacheBytes / (plan.queryThreads + plan.readThreads))
+  // Labels and lists of a query lie in the JavaScript heap, and are counted by a rule of thumb: the limit of the heap is for what that misses.
+  // It is met slowly, by one collection after another, so it is twice as wide.
+  const heapMib = Math.ceil((restingHeapBytes + 2 * plan.queryBytesMax) / mib)
+  const resourceLimits = {
+    maxOldGenerationSizeMb: heapMib,
+    maxYoungGenerationSizeMb: Math.max(8, Math.min(48, Math.floor(heapMib / youngHeapShare))),
+  }
+  return new QueryPool({
+    startWorker() {
+      const head = store.head.descriptor()
+      const share = memory.open()
+      const data: QueryWorkerData = {
+        head,
+        memory: share,
+        options: {
+          lookbackMs: settings.lookbackMs,
+          samplesMax: settings.querySamplesMax,
+          cacheBytesMax,
+          keptBytesMax: Math.min(keptBytesMax, keptBytesMin + plan.queryBytesMax / keptQueryShare) + cacheBytesMax,
+          defaultStepMs: 60_000,
+          featureFlags: settings.features,
+        },
+      }
+      const worker = spawnWorker('query-worker', new URL('./query-worker.ts', import.meta.url), { workerData: data, resourceLimits })
+      return {
+        worker,
+        heldBytes: () => memory.bytesOf(share),
+        release() {
+          store.head.releaseReader(head)
+          memory.close(share)
+        },
+      }
+    },
+    refusal: () => memory.refusal(),
+    listBlocks: () => store.blocks.shelf,
+    listDeletions: () => store.head.deletions.view,
+    copyExemplars: () => store.exemplars.ring.snapshot(),
+    workersMax: threads,
+    queueMax,
+    graceMs: workerGraceMs,
+    idleMs: idleWorkerMs,
+    log,
+  })
+}

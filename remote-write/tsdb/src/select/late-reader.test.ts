@@ -1,0 +1,111 @@
+import { once } from 'node:events'
+import { Worker } from 'node:worker_threads'
+import { expect, it } from 'vitest'
+import { Labels } from '@narthex/model/labels'
+import { Matcher } from '@narthex/model/matcher'
+import { SampleColumns } from '@narthex/model/sample-columns'
+import { Head } from '../head/head.ts'
+import { HistogramColumns } from '../chunk/histogram-columns.ts'
+import { decodeChunk } from '../chunk/decode-chunk.ts'
+import { HeadReader } from './head-reader.ts'
+
+const words = new Uint32Array(2)
+const doubles = new Float64Array(words.buffer)
+
+function put(head: Head, ref: number, timeMs: number): void {
+  doubles[0] = timeMs
+  expect(head.append(ref, timeMs, words[0]!, words[1]!)).toBe(0)
+}
+
+function makeHead(): Head {
+  const head = new Head({ memoryBytesMax: 2 ** 28, now: () => 1e9 })
+  head.late.windows = { receivedMs: 1e9, ownMs: 0 }
+  return head
+}
+
+it('a reader in another thread sees whole commits, while late samples come, are sealed and dropped', async () => {
+  const head = makeHead()
+  const refs = Array.from({ length: 100 }, (_, i) => head.refByLabels(Labels.from({ __name__: 'm', i: String(i) })))
+  const worker = new Worker(new URL('./late-reader.test-worker.ts', import.meta.url), { workerData: head.descriptor() })
+  let hasAnswered = false
+  const answer = once(worker, 'message').finally(() => (hasAnswered = true))
+  for (let k = 1; !hasAnswered; k++) {
+    for (const ref of refs) put(head, ref, 10 * k)
+    if (k > 3) for (const ref of refs) put(head, ref, 10 * (k - 3) - 5)
+    if (k % 17 === 5) {
+      for (const ref of refs) put(head, ref, 10 * k + 5 - 1000 * (k % 3))
+      head.rollback()
+      for (const ref of refs) put(head, ref, 10 * k)
+      if (k > 3) for (const ref of refs) put(head, ref, 10 * (k - 3) - 5)
+    }
+    head.commit()
+    if (k % 50 === 0) head.sealLate()
+    if (k % 50 === 25 && head.late.samples.hasSealed) {
+      head.dropSealedLate()
+      while (head.freeLate());
+    }
+    // As many as it takes until the other thread has read often enough; not too many while it starts.
+    if (k % 20 === 0) await new Promise((resolve) => setTimeout(resolve, k > 1000 ? 10 : 0))
+  }
+  const [{ queries, lateSamples, failure }] = (await answer) as [{ queries: number; lateSamples: number; failure: string }]
+  expect(failure).toBe('')
+  expect(queries).toBeGreaterThan(20)
+  expect(lateSamples).toBeGreaterThan(100)
+  // Dropped memory is used again.
+  expect(head.memory.late.usedBytes).toBeLessThan(4 * 2 ** 20)
+}, 20_000)
+
+it('late samples stand in the chunks of a series, and in the selected time', () => {
+  const head = makeHead()
+  const ref = head.refByLabels(Labels.from({ __name__: 'm' }))
+  for (let i = 0; i < 300; i++) put(head, ref, 1000 + 10 * i)
+  head.commit()
+  for (let i = 299; i > 0; i--) put(head, ref, 995 + 10 * i)
+  head.commit()
+  const set = new HeadReader(head.descriptor()).select([new Matcher('=', '__name__', 'm')], 1500, 2000)
+  expect(set.next()).toBe(true)
+  const columns = new SampleColumns()
+  set.samples(columns)
+  expect(Array.from(columns.times.subarray(0, columns.length))).toEqual(Array.from({ length: 101 }, (_, i) => 1500 + 5 * i))
+  const decoded = new SampleColumns()
+  for (const { encoding, data } of set.chunks!()!) decodeChunk(encoding, data, { floats: decoded, histograms: new HistogramColumns() })
+  expect(Array.from(decoded.times.subarray(0, decoded.length))).toEqual(Array.from(columns.times.subarray(0, columns.length)))
+})
+
+it('all late samples of one time are found, however many, and each is kept once', () => {
+  const head = makeHead()
+  const ref = head.refByLabels(Labels.from({ __name__: 'm' }))
+  put(head, ref, 1_000_000)
+  head.commit()
+  const times = Array.from({ length: 1000 }, (_, i) => ((i * 7919) % 1000) * 3)
+  for (let from = 0; from < times.length; from += 90) {
+    for (const time of times.slice(from, from + 90)) put(head, ref, time)
+    head.commit()
+  }
+  for (const time of times) put(head, ref, time)
+  head.commit()
+  expect(head.counters.lateAppended).toBe(1000)
+  const set = new HeadReader(head.descriptor()).select([new Matcher('=', '__name__', 'm')], 0, 2997)
+  set.next()
+  const columns = new SampleColumns()
+  set.samples(columns)
+  expect(Array.from(columns.times.subarray(0, columns.length))).toEqual(Array.from({ length: 1000 }, (_, i) => 3 * i))
+})
+
+it('commit numbers that start again leave late samples visible', () => {
+  const head = makeHead()
+  const ref = head.refByLabels(Labels.from({ __name__: 'm' }))
+  put(head, ref, 100)
+  head.commit()
+  head.continueCommitNumbersFrom(0x7ffefffe)
+  for (let k = 0; k < 8; k++) {
+    put(head, ref, 50 + k)
+    put(head, ref, 200 + k)
+    head.commit()
+    const set = new HeadReader(head.descriptor()).select([new Matcher('=', '__name__', 'm')], 0, 1e6)
+    set.next()
+    const columns = new SampleColumns()
+    set.samples(columns)
+    expect(columns.length).toBe(1 + 2 * (k + 1))
+  }
+})
