@@ -42,7 +42,7 @@ import { MetricMetadata } from './metric-metadata.ts'
 import { sumWordsOf } from './pending-histograms.ts'
 import { PendingSamples } from './pending-samples.ts'
 import * as pendingField from './pending-samples.ts'
-import { NewSeries } from './new-series.ts'
+import { ReferenceList } from './reference-list.ts'
 import { RefusedSeries } from './refused-series.ts'
 import type { SeriesRefusalKind } from './refused-series.ts'
 import { SeriesCollector } from './series-collector.ts'
@@ -140,7 +140,7 @@ export class Head {
   readonly #collector: SeriesCollector
   #log: CommitLog | undefined
   /** Series that no commit has written to the log. */
-  readonly #newSeries = new NewSeries()
+  readonly #newSeries = new ReferenceList()
   #commit = 1
   readonly #slots = new Uint8Array(readerSlotsMax)
   #refusal = ''

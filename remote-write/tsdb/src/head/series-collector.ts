@@ -1,6 +1,7 @@
 import { epochAt, freedAt } from './head-memory.ts'
 import type { HeadMemory } from './head-memory.ts'
 import type { LabelPairs } from './label-pairs.ts'
+import { ReferenceList } from './reference-list.ts'
 import type { SeriesCreator } from './series-creator.ts'
 import * as record from './series-record.ts'
 import { wordMask, wordShift } from './shared-arena.ts'
@@ -163,7 +164,7 @@ export class SeriesCollector {
 
 /** What one round is about. Memory: a bit for each place and two for each pair, and four bytes for each series freed. */
 class DeadSeries {
-  readonly refs = new References()
+  readonly refs = new ReferenceList()
   readonly bits: Uint32Array
   /** Pairs that dead series had; those of them that have no series left; and the records of the names of these. */
   readonly touched: Bits
@@ -177,26 +178,8 @@ class DeadSeries {
   }
 
   add(ref: number): void {
-    this.refs.push(ref)
+    this.refs.add(ref)
     this.bits[ref >>> 5]! |= 1 << (ref & 31)
-  }
-}
-
-class References {
-  length = 0
-  #items = new Uint32Array(1024)
-
-  push(ref: number): void {
-    if (this.length === this.#items.length) {
-      const items = new Uint32Array(2 * this.length)
-      items.set(this.#items)
-      this.#items = items
-    }
-    this.#items[this.length++] = ref
-  }
-
-  at(i: number): number {
-    return this.#items[i]!
   }
 }
 

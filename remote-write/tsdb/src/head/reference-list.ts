@@ -1,8 +1,8 @@
 const firstRoom = 1024
 const roomKept = 65_536
 
-/** References of series that were made since the last commit, in the order of their making. */
-export class NewSeries {
+/** References of series in the order in which they were added, in one array that is used again. */
+export class ReferenceList {
   length = 0
   #refs = new Uint32Array(firstRoom)
 
@@ -15,12 +15,16 @@ export class NewSeries {
     this.#refs[this.length++] = ref
   }
 
-  /** Valid until the next call of another method. */
+  at(i: number): number {
+    return this.#refs[i]!
+  }
+
+  /** Valid until the next call of `add` or `clear`. */
   view(): Uint32Array {
     return this.#refs.subarray(0, this.length)
   }
 
-  /** An unusually large list is given back. */
+  /** An unusually large array is given back. */
   clear(): void {
     this.length = 0
     if (this.#refs.length > roomKept) this.#refs = new Uint32Array(firstRoom)
