@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { formatFindings, torture } from './agent/torture.ts'
 import { runFullDisk } from './storage/full-disk.ts'
 import { formatPressure, fullPressure, runPressure } from './storage/pressure.ts'
+import { NoSmallDiskError } from './storage/small-disk.ts'
 import { runStorageDamage } from './storage/storage-damage.ts'
 import { seededRandom } from './agent/scenario.ts'
 import { ensurePrograms } from '../kit/packages.ts'
@@ -95,10 +96,6 @@ async function tortureAgent(count: number, args: readonly string[]): Promise<boo
 async function fillDisks(count: number, args: readonly string[]): Promise<boolean> {
   ensurePrograms((line) => console.error(line))
   const report = await runFullDisk({ rounds: count, random: seededRandom(printSeed(args)), print: (line) => console.log(line) })
-  if (report === undefined) {
-    console.error('cannot run trial full-disk: mounting a small file system needs root')
-    return false
-  }
   const { rounds, problems, resumeMsWorst, hits } = report
   const phases = [...hits].map(([phase, hit]) => `${phase} ${hit}`).join(', ')
   console.log(`${rounds} full disks, in which something failed for want of room: ${phases}`)
@@ -162,5 +159,11 @@ if (name === undefined || name === '--help' || args.includes('--help')) {
   process.exitCode = 1
 } else {
   const count = args[0] !== undefined && /^\d+$/.test(args[0]) ? Number(args[0]) : trial.count
-  process.exitCode = (await trial.run(count, args)) ? 0 : 1
+  try {
+    process.exitCode = (await trial.run(count, args)) ? 0 : 1
+  } catch (error) {
+    if (!(error instanceof NoSmallDiskError)) throw error
+    console.error(`cannot run trial ${name}: ${error.message}`)
+    process.exitCode = 1
+  }
 }

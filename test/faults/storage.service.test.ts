@@ -7,9 +7,8 @@ import { runStorageDamage } from './storage/storage-damage.ts'
 
 const seed = Number(process.env['NARTHEX_SEED'] ?? Date.now() % 1_000_000)
 
-test(`a disk that gets full loses and damages nothing, and writes go on (NARTHEX_SEED=${seed})`, { timeout: 300_000 }, async (context) => {
+test(`a disk that gets full loses and damages nothing, and writes go on (NARTHEX_SEED=${seed})`, { timeout: 300_000 }, async () => {
   const report = await runFullDisk({ rounds: 3, random: seededRandom(seed), print: (line) => console.log(line) })
-  if (report === undefined) return context.skip('mounting a file system needs root')
   expect(report.problems).toEqual([])
   expect(report.resumeMsWorst).toBeLessThan(10_000)
 })

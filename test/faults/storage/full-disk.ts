@@ -35,8 +35,8 @@ export interface FullDiskReport {
   readonly hits: ReadonlyMap<Phase, number>
 }
 
-/** Undefined where no file system can be mounted. */
-export async function runFullDisk({ rounds, random, print }: FullDiskOptions): Promise<FullDiskReport | undefined> {
+/** Throws where no file system can be mounted. */
+export async function runFullDisk({ rounds, random, print }: FullDiskOptions): Promise<FullDiskReport> {
   const problems: string[] = []
   const hits = new Map<Phase, number>()
   let resumeMsWorst = 0
@@ -44,7 +44,6 @@ export async function runFullDisk({ rounds, random, print }: FullDiskOptions): P
   for (let i = 0; i < rounds; i++) {
     const phase = phases[(firstPhase + i) % phases.length]!
     const disk = mountSmallDisk(24)
-    if (disk === undefined) return undefined
     const round = new Round(disk, phase, random)
     try {
       await round.run()

@@ -15,12 +15,15 @@ export interface SmallDisk {
   remove(): void
 }
 
-/** Mounts a tmpfs, which needs root. Undefined where that is not allowed. */
-export function mountSmallDisk(megabytes: number): SmallDisk | undefined {
+/** The process may not mount. */
+export class NoSmallDiskError extends Error {}
+
+/** Mounts a tmpfs, which needs root. Throws `NoSmallDiskError` where that is not allowed. */
+export function mountSmallDisk(megabytes: number): SmallDisk {
   const mount = makeTemporaryDirectory('narthex-small-disk-')
   if (spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m`, 'tmpfs', mount.path]).status !== 0) {
     mount.remove()
-    return undefined
+    throw new NoSmallDiskError('cannot mount a small file system: that needs root')
   }
   const ballast = join(mount.path, 'ballast')
   const file = openSync(ballast, 'w')
