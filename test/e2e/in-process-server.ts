@@ -1,7 +1,8 @@
 import { join } from 'node:path'
 import { parsePrometheusConfig } from '@narthex/config/prometheus-config'
 import { createHttpServer } from '@narthex/http/server'
-import { Server } from '@narthex/server/server'
+import type { Server } from '@narthex/server/server'
+import { ServerOpening } from '@narthex/server/start/server-opening'
 import type { Logger } from '@narthex/service/logger'
 import { Registry } from '@narthex/service/metrics'
 import { makeTemporaryDirectory } from '../kit/process.ts'
@@ -23,7 +24,7 @@ export async function openInProcessServer(queryConcurrency: number, directory?: 
   const log = collectWarnings(warnings)
   const http = await createHttpServer({ listenAddress: ['127.0.0.1:0'], log, name: 'test' })
   const registry = new Registry()
-  const server = await Server.open({
+  const opening = await ServerOpening.begin({
     http,
     log,
     registry,
@@ -70,16 +71,17 @@ export async function openInProcessServer(queryConcurrency: number, directory?: 
     reload: () => Promise.resolve(),
     quit: () => {},
   })
+  const server = await opening.finish()
   await server.apply(parsePrometheusConfig('scrape_configs: []\n', { path: join(temporary.path, 'prometheus.yml'), mode: 'server' }))
-  const [url] = await http.listen()
-  server.start()
+  await opening.serve()
+  const [url] = opening.urls
   return {
     server,
     url: url!.replace(/\/$/, ''),
     warnings,
     async remove() {
       await http.close(1_000)
-      await server.stop(1_000)
+      await opening.stop(1_000)
       temporary.remove()
     },
   }

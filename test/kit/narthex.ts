@@ -25,6 +25,8 @@ export interface NarthexOptions {
   readonly port?: number
   /** The single binary instead of the launcher. */
   readonly executable?: string
+  /** Which answer is waited for; default `ready`. */
+  readonly until?: 'healthy' | 'ready'
 }
 
 const storageFlag = { up: 'storage.path', server: 'storage.tsdb.path', agent: 'storage.agent.path' } as const
@@ -44,7 +46,7 @@ export async function startNarthex(command: keyof typeof storageFlag, options: N
   const running = startProcess(options.executable ?? launcher, [command, ...flags, ...(options.args ?? [])], { cwd: directory })
   const url = `http://127.0.0.1:${port}`
   try {
-    await waitFor(`narthex ${command}`, () => answersOk(`${url}/-/ready`), { process: running, timeoutMs: 60_000 })
+    await waitFor(`narthex ${command}`, () => answersOk(`${url}/-/${options.until ?? 'ready'}`), { process: running, timeoutMs: 60_000 })
   } catch (error) {
     await running.stop()
     temporary?.remove()

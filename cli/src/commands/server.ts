@@ -8,7 +8,8 @@ import { isLoopbackAddress, parseListenAddress } from '@narthex/http/listen-addr
 import { formatDuration } from '@narthex/model/duration'
 import { compileRegex } from '@narthex/model/regex'
 import { autoReloadFeature, splitFeatures, withoutEffect } from '@narthex/server/feature-flags'
-import { Server, type ServerSettings } from '@narthex/server/server'
+import type { ServerSettings } from '@narthex/server/server'
+import { ServerOpening } from '@narthex/server/start/server-opening'
 import { HeadSink } from '@narthex/server/head-sink'
 import { createScrapeView } from '@narthex/server/targets-view'
 import { parseFlags, type ParsedFlags } from '@narthex/service/flags'
@@ -88,20 +89,18 @@ export async function runServer(argv: readonly string[], context: MainContext): 
       throw error
     }
   }
-  const server = await Server.open({ http, log, registry, settings, reload: () => context.reload(), quit: () => context.stop() })
-  context.onStop('storage', (graceMs) => server.stop(graceMs))
+  const opening = await ServerOpening.begin({ http, log, registry, settings, reload: () => context.reload(), quit: () => context.stop() })
+  context.onStop('storage', (graceMs) => opening.stop(graceMs))
+  context.onStop('HTTP server', (graceMs) => http.close(Math.min(graceMs, httpGraceMs)))
+  for (const url of opening.urls) log.info('Listening on', { address: url })
+  const server = await opening.finish()
+  context.onStop('requests', () => server.beginStop())
   const sink = new HeadSink(server.store.head, log.with({ component: 'scrape' }), undefined, server.besideSamples)
   const scraper = createScraper({ config, sink, log, registry, userAgent: `Prometheus/${compatibleVersion}` })
   server.setScrapeView(createScrapeView(scraper))
   await server.apply(config)
   await server.applyRemoteWrite(config)
-  const urls = await http.listen()
-  context.onStop('HTTP server', (graceMs) => {
-    server.beginStop()
-    return http.close(Math.min(graceMs, httpGraceMs))
-  })
-  for (const url of urls) log.info('Listening on', { address: url })
-  server.start()
+  await opening.serve()
   scraper.start()
   context.onStop('scrape', () => scraper.stop())
   context.onReload(reload)

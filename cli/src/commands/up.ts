@@ -10,7 +10,8 @@ import type { RemoteWriteConfig } from '@narthex/config/remote-config'
 import { Labels } from '@narthex/model/labels'
 import { parseListenAddress } from '@narthex/http/listen-address'
 import { createHttpServer } from '@narthex/http/server'
-import { Server, type ServerSettings } from '@narthex/server/server'
+import type { Server, ServerSettings } from '@narthex/server/server'
+import { ServerOpening } from '@narthex/server/start/server-opening'
 import { createScrapeView } from '@narthex/server/targets-view'
 import { flag } from '@narthex/service/flag-spec'
 import { parseFlags } from '@narthex/service/flags'
@@ -119,8 +120,12 @@ export async function runUp(argv: readonly string[], context: MainContext): Prom
       builtinRules: given === undefined,
     },
   }
-  const server = await Server.open({ http, log, registry, settings, reload: () => context.reload(), quit: () => context.stop() })
-  context.onStop('storage', (graceMs) => server.stop(graceMs))
+  const opening = await ServerOpening.begin({ http, log, registry, settings, reload: () => context.reload(), quit: () => context.stop() })
+  context.onStop('storage', (graceMs) => opening.stop(graceMs))
+  context.onStop('HTTP server', (graceMs) => http.close(Math.min(graceMs, httpGraceMs)))
+  const { urls } = opening
+  const server = await opening.finish()
+  context.onStop('requests', () => server.beginStop())
 
   // The agent is made once the address is known; its pages are registered before.
   const running: { agent?: Agent; embedded?: EmbeddedExporters } = {}
@@ -143,14 +148,9 @@ export async function runUp(argv: readonly string[], context: MainContext): Prom
   server.setScrapeView(createScrapeView(agentSource(() => running.agent)))
   const parse = (config: PrometheusConfig | undefined, listening: string) => config ?? parseBuiltinConfig(listening, routePrefix)
   await server.apply(parse(given, address))
-  const urls = await http.listen()
   const url = `${urls[0]!}${routePrefix}`
-  context.onStop('HTTP server', (graceMs) => {
-    server.beginStop()
-    return http.close(Math.min(graceMs, httpGraceMs))
-  })
   const remote = await openLoopbackRemote({ url, isGuarded: values.webConfigFile !== '', server, log, context })
-  server.start()
+  await opening.serve()
 
   const listening = new URL(urls[0]!).host
   // Only now the port is known that the built-in configuration names.

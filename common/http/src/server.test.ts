@@ -288,3 +288,53 @@ describe('answers', () => {
     expect(logged).toHaveLength(1)
   })
 })
+
+describe('routes of the start', () => {
+  const started: HttpServer[] = []
+  const begin = async (): Promise<string> => {
+    const urls = await start({ routePrefix: '/p' }, (server) => {
+      started.push(server)
+      server.routesOfStart((app, _options, done) => {
+        app.get('/here', () => 'starting')
+        app.all('*', (_request, reply) => reply.code(503).send('not yet'))
+        done()
+      })
+    })
+    return urls[0]!
+  }
+
+  it('are answered until the others are served, which may be added after listening', async () => {
+    const url = await begin()
+    const server = started.at(-1)!
+    expect((await call(`${url}/p/here`)).body.toString()).toBe('starting')
+    expect((await call(`${url}/p/later`)).status).toBe(503)
+    server.routes((app, _options, done) => {
+      app.get('/later', () => 'served')
+      done()
+    })
+    expect((await call(`${url}/p/later`)).status).toBe(503)
+    await server.serve()
+    expect((await call(`${url}/p/later`)).body.toString()).toBe('served')
+    expect((await call(`${url}/p/here`)).status).toBe(404)
+  })
+
+  it('still answer a request that runs when the others take over', async () => {
+    const answering = Promise.withResolvers<string>()
+    const asked = Promise.withResolvers<void>()
+    const [url] = await start({}, (server) => {
+      started.push(server)
+      server.routesOfStart((app, _options, done) => {
+        app.get('/slow', () => {
+          asked.resolve()
+          return answering.promise
+        })
+        done()
+      })
+    })
+    const slow = call(`${url}/slow`)
+    await asked.promise
+    await started.at(-1)!.serve()
+    answering.resolve('from the first ones')
+    expect((await slow).body.toString()).toBe('from the first ones')
+  })
+})

@@ -3,7 +3,7 @@ import { fastify, type FastifyError, type FastifyInstance, type FastifyPluginCal
 import { readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
-import { addBasicAuth, createPasswordCheck, type PasswordVerifier } from './basic-auth.ts'
+import { addBasicAuth, createPasswordCheck, type PasswordCheck, type PasswordVerifier } from './basic-auth.ts'
 import { formatListenUrl, parseListenAddress, type ListenAddress } from './listen-address.ts'
 import { addInstruments, type HttpInstruments } from './instruments.ts'
 import { createTlsSettings, type TlsSettings } from './server-tls.ts'
@@ -44,8 +44,15 @@ export interface HttpServer {
   readonly routePrefix: string
   /** Adds routes below the route prefix. */
   routes(plugin: FastifyPluginCallback): void
+  /**
+   * As `routes`, for what is answered from `listen` until `serve` while the program is made ready; the other routes may be added during
+   * that time. To be called before `listen`.
+   */
+  routesOfStart(plugin: FastifyPluginCallback): void
   /** Opens all addresses and gives their URLs. Throws `ListenError` with one clear line when one cannot be opened; none is open then. */
   listen(): Promise<string[]>
+  /** After `routesOfStart`: from now on requests get to the other routes; those that run are still answered by the first ones. */
+  serve(): Promise<void>
   /** Answers what is running, up to `graceMs`, then cuts. */
   close(graceMs: number): Promise<void>
 }
@@ -76,35 +83,10 @@ function buildServer(options: HttpServerOptions): HttpServer {
   const addresses = options.listenAddress.map(parseListenAddress)
   const routePrefix = normalizePrefix(options.routePrefix)
   let handler: RequestListener = () => undefined
-
-  const app = fastify({
-    logger: false,
-    bodyLimit: options.bodyBytesMax ?? 2 ** 20,
-    exposeHeadRoutes: true,
-    routerOptions: { ignoreTrailingSlash: false, maxParamLength: 4096 },
-    return503OnClosing: false,
-    // No route has a schema; what would check one takes 2 MB to load.
-    schemaController: { compilersFactory: { buildValidator: refuseSchemas, buildSerializer: refuseSchemas } },
-    serverFactory(dispatch) {
-      handler = (request, response) => {
-        for (const [name, value] of Object.entries(webConfig.headers)) response.setHeader(name, value)
-        dispatch(request, response)
-      }
-      // Fastify wants one server to hang on; the ones that listen are made by `listen`.
-      return createServer(handler)
-    },
-  })
-  // A client's mistake is told to the client alone; an error of ours is logged, or nobody would see it.
-  app.setErrorHandler((error: FastifyError, request, reply) => {
-    const status = error.statusCode ?? 500
-    if (status >= 500) {
-      const fields = { server: options.name, method: request.method, route: request.routeOptions.url, err: error }
-      options.log.error('cannot answer an HTTP request: this is a bug in Narthex', fields)
-    }
-    return reply.code(status).type('text/plain; charset=utf-8').send(`${error.message}\n`)
-  })
-  addBasicAuth(app, () => webConfig.basicAuthUsers, createPasswordCheck(options.verifyPassword))
-  if (options.instruments !== undefined) addInstruments(app, options.instruments, routePrefix)
+  const passwords = createPasswordCheck(options.verifyPassword)
+  const makeApp = (): App => createApp(options, () => webConfig, passwords, routePrefix)
+  const main = makeApp()
+  let start: App | undefined
 
   const servers: (Server | TlsServer)[] = []
   let watcher: NodeJS.Timeout | undefined
@@ -133,10 +115,12 @@ function buildServer(options: HttpServerOptions): HttpServer {
   }
 
   async function listen(): Promise<string[]> {
-    await app.ready()
+    const first = start ?? main
+    await first.fastify.ready()
+    handler = first.handler
     try {
       for (const address of addresses) {
-        const server = createListener(handler, tls)
+        const server = createListener((request, response) => handler(request, response), tls)
         server.requestTimeout = options.readTimeoutMs ?? 300_000
         server.keepAliveTimeout = options.readTimeoutMs ?? 300_000
         server.headersTimeout = Math.min(60_000, server.requestTimeout)
@@ -154,19 +138,71 @@ function buildServer(options: HttpServerOptions): HttpServer {
     return servers.map((server, index) => formatListenUrl(server.address(), addresses[index]!, tls !== undefined))
   }
 
+  async function serve(): Promise<void> {
+    await main.fastify.ready()
+    handler = main.handler
+    const before = start
+    start = undefined
+    await before?.fastify.close()
+  }
+
   async function close(graceMs: number): Promise<void> {
     clearInterval(watcher)
     await closeServers(servers.splice(0), graceMs)
-    await app.close()
+    await Promise.all([start?.fastify.close(), main.fastify.close()])
   }
 
   return {
-    fastify: app,
+    fastify: main.fastify,
     routePrefix,
-    routes: (plugin) => void app.register(plugin, { prefix: routePrefix }),
+    routes: (plugin) => void main.fastify.register(plugin, { prefix: routePrefix }),
+    routesOfStart(plugin) {
+      start ??= makeApp()
+      start.fastify.register(plugin, { prefix: routePrefix })
+    },
     listen,
+    serve,
     close,
   }
+}
+
+interface App {
+  readonly fastify: FastifyInstance
+  readonly handler: RequestListener
+}
+
+/** An application that hangs on no server: who listens hands its requests to `handler`. */
+function createApp(options: HttpServerOptions, webConfig: () => WebConfig, passwords: PasswordCheck, routePrefix: string): App {
+  let handler: RequestListener = () => undefined
+  const app = fastify({
+    logger: false,
+    bodyLimit: options.bodyBytesMax ?? 2 ** 20,
+    exposeHeadRoutes: true,
+    routerOptions: { ignoreTrailingSlash: false, maxParamLength: 4096 },
+    return503OnClosing: false,
+    // No route has a schema; what would check one takes 2 MB to load.
+    schemaController: { compilersFactory: { buildValidator: refuseSchemas, buildSerializer: refuseSchemas } },
+    serverFactory(dispatch) {
+      handler = (request, response) => {
+        for (const [name, value] of Object.entries(webConfig().headers)) response.setHeader(name, value)
+        dispatch(request, response)
+      }
+      // Fastify wants one server to hang on; the ones that listen are made by `listen`.
+      return createServer(handler)
+    },
+  })
+  // A client's mistake is told to the client alone; an error of ours is logged, or nobody would see it.
+  app.setErrorHandler((error: FastifyError, request, reply) => {
+    const status = error.statusCode ?? 500
+    if (status >= 500) {
+      const fields = { server: options.name, method: request.method, route: request.routeOptions.url, err: error }
+      options.log.error('cannot answer an HTTP request: this is a bug in Narthex', fields)
+    }
+    return reply.code(status).type('text/plain; charset=utf-8').send(`${error.message}\n`)
+  })
+  addBasicAuth(app, () => webConfig().basicAuthUsers, passwords)
+  if (options.instruments !== undefined) addInstruments(app, options.instruments, routePrefix)
+  return { fastify: app, handler }
 }
 
 function readWebConfig(path: string | undefined): WebConfig {

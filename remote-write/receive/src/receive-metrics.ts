@@ -1,5 +1,5 @@
 import type { Registry } from '@narthex/service/metrics'
-import type { ReceiveAnswer } from './receive.ts'
+import type { ReceiveAnswer } from './receive-answer.ts'
 
 /** Counts answers of the write route; Prometheus has one of these names, the rest are our own. */
 export function createReceiveMetrics(registry: Registry, inflightBytes: () => number): (answer: ReceiveAnswer) => void {

@@ -5,7 +5,7 @@ import { bodyBytesMax } from '@narthex/wire/snappy'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { InflightBytes } from './inflight-bytes.ts'
 import { createReceiveMetrics } from './receive-metrics.ts'
-import type { Receiver } from './receive.ts'
+import type { RequestTaker } from './receive-answer.ts'
 
 /** Bodies in memory at once; a sender that finds no room is told to come again. */
 const inflightBytesMax = 64 * 1024 * 1024
@@ -16,15 +16,22 @@ const bodyDeadlineMs = 30_000
 export interface WriteRouteOptions {
   /** `/api/v1/write` by default. */
   readonly path?: string
-  readonly receiver: Receiver
+  readonly receiver: RequestTaker
   readonly registry: Registry
   readonly inflightBytesMax?: number
   /** 30 s by default. */
   readonly bodyDeadlineMs?: number
 }
 
-/** Adds the remote-write route to a server of `@narthex/http/server`; call it inside `server.routes(…)`. */
+/** Adds the remote-write route to a server of `@narthex/http/server`; to be called inside `server.routes(…)`. */
+export type RouteAdder = (app: FastifyInstance) => void
+
 export function addWriteRoute(app: FastifyInstance, options: WriteRouteOptions): void {
+  createWriteRoute(options)(app)
+}
+
+/** For a route that several listeners have: what is in flight counts together. */
+export function createWriteRoute(options: WriteRouteOptions): RouteAdder {
   const pool = new BodyPool()
   const inflight = new InflightBytes(options.inflightBytesMax ?? inflightBytesMax)
   const count = createReceiveMetrics(options.registry, () => inflight.bytes)
@@ -58,7 +65,7 @@ export function addWriteRoute(app: FastifyInstance, options: WriteRouteOptions):
     }
   }
 
-  addRawRoute(app, { method: 'POST', url: options.path ?? '/api/v1/write', handler: handleWrite })
+  return (app) => addRawRoute(app, { method: 'POST', url: options.path ?? '/api/v1/write', handler: handleWrite })
 }
 
 /** Answers before the body was read: the connection is closed, so that nobody reads the rest as a next request. */

@@ -14,6 +14,11 @@ export const autoReloadFeature = 'auto-reload-config'
 
 /** Exemplars are kept in memory. */
 export const exemplarStorageFeature = 'exemplar-storage'
+
+export function keepsExemplars({ features }: { readonly features: readonly string[] }): boolean {
+  return features.includes(exemplarStorageFeature)
+}
+
 /** Type, unit and help of series are written to the log. */
 export const metadataRecordsFeature = 'metadata-wal-records'
 

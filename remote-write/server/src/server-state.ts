@@ -137,7 +137,7 @@ export class ServerState implements StateBackend {
   }
 
   walReplay(): { min: number; max: number; current: number } {
-    // The log is replayed before the server listens, so whoever can ask sees it done.
+    // As long as it is being read, the routes of the start answer.
     const last = Math.max(0, this.#parts.store.replay.nextSegment - 1)
     return { min: 0, max: last, current: last }
   }

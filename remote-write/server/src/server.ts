@@ -5,20 +5,18 @@ import { FamilyWriter } from '@narthex/exposition/family-writer'
 import { sendCompressed } from '@narthex/http/compress'
 import type { HttpServer } from '@narthex/http/server'
 import { Receiver } from '@narthex/receive/receive'
-import { addWriteRoute } from '@narthex/receive/route'
+import type { RouteAdder } from '@narthex/receive/route'
 import type { Logger } from '@narthex/service/logger'
-import type { FastifyInstance } from 'fastify'
 import type { Registry } from '@narthex/service/metrics'
-import { defaultReserveBytes } from '@narthex/tsdb/disk-reserve'
-import { defaultProcessBytesMax } from '@narthex/tsdb/memory-ceiling'
 import { exemplarsMax } from '@narthex/tsdb/exemplars/exemplar-ring'
-import { openStore, type Store } from '@narthex/tsdb/store'
+import type { Store } from '@narthex/tsdb/store'
 import { AlertingParts, type AlertmanagerSettings } from './alerting.ts'
-import { exemplarStorageFeature, metadataRecordsFeature, toParseOptions } from './feature-flags.ts'
+import { keepsExemplars, toParseOptions } from './feature-flags.ts'
+import { renderRegistry } from './render-registry.ts'
 import type { ScrapedExemplars, ScrapedMetadata } from './head-appender.ts'
 import { registerLimitMetrics, viewLimits, type LimitParts } from './limits-view.ts'
 import { MemoryGuard } from './memory-guard.ts'
-import { planMemory, type MemoryPlan } from './memory-plan.ts'
+import type { MemoryPlan } from './memory-plan.ts'
 import { registerPages } from './pages.ts'
 import { createQueryBackend, createLastSamplesQuery, createRuleQuery } from './query-backend.ts'
 import { QueryMemory } from './query-memory.ts'
@@ -26,7 +24,6 @@ import type { QueryPool } from './query-pool.ts'
 import { createQueryPool } from './query-threads.ts'
 import { createRemoteReadBackend, type RemoteReadSettings } from './remote-read-backend.ts'
 import { createRuleAppender } from './rule-appender.ts'
-import { mayCutLog } from './send/log-hold.ts'
 import { RemoteWriter } from './send/remote-writer.ts'
 import { ServerState, type ScrapeView } from './server-state.ts'
 
@@ -100,9 +97,14 @@ export interface ServerParts {
   quit(): void
 }
 
-/** Bodies of remote write as they came; uncompressed they take as much again. */
-const inflightBytesMax = 64 * 1024 * 1024
 const drainMsMax = 1_000
+
+/** What the server is built on. */
+export interface OpenedParts {
+  readonly store: Store
+  readonly plan: MemoryPlan
+  readonly addWriteRoute: RouteAdder
+}
 
 /** The receiver: everything but discovery and scraping, which `scrape` brings in. */
 export class Server {
@@ -116,12 +118,16 @@ export class Server {
   readonly state: ServerState
   readonly #parts: ServerParts
   readonly #alerting: AlertingParts
-  readonly #receiver: Receiver
+  readonly receiver: Receiver
+  /** Adds the remote-write route to a further listener. */
+  readonly addWriteRoute: RouteAdder
   readonly #metricsWriter = new FamilyWriter()
   #ready = false
   #stopping = false
 
-  private constructor(parts: ServerParts, store: Store, plan: MemoryPlan) {
+  /** Makes the parts and adds their routes; nothing runs until `start`. `ServerOpening` is the way to it. */
+  constructor(parts: ServerParts, { store, plan, addWriteRoute }: OpenedParts) {
+    this.addWriteRoute = addWriteRoute
     const { log, registry, settings } = parts
     this.#parts = parts
     this.store = store
@@ -133,7 +139,7 @@ export class Server {
     const shared = { parts, store, plan, memory }
     this.pool = createQueryPool({ ...shared, threads: Math.min(settings.queryConcurrency, plan.queryThreads) })
     this.#readPool = createQueryPool({ ...shared, threads: Math.min(settings.remoteRead.concurrencyMax || Infinity, plan.readThreads) })
-    this.#receiver = new Receiver({
+    this.receiver = new Receiver({
       appender: store.head,
       metadata: {
         setMetadata: (family, type, help, unit) => store.head.appendMetadata(family, type, help, unit),
@@ -163,44 +169,6 @@ export class Server {
       registry,
     })
     this.#registerRoutes()
-  }
-
-  /** Opens the storage (the log is replayed), makes the parts and adds their routes; nothing runs until `start`. */
-  static async open(parts: ServerParts): Promise<Server> {
-    const { settings, log, registry } = parts
-    let server: Server | undefined
-    const plan = planMemory({
-      processBytesMax: settings.processMemoryBytesMax ?? defaultProcessBytesMax(),
-      headBytesMax: settings.memoryBytesMax,
-      queryBytesMax: settings.queryMemoryBytesMax,
-    })
-    const store = openStore({
-      directory: settings.directory,
-      retentionMs: settings.retentionMs,
-      retentionBytesMax: settings.retentionBytesMax,
-      chunkRangeMs: settings.minBlockRangeMs,
-      ...(settings.maxBlockRangeMs === undefined ? {} : { maxBlockRangeMs: settings.maxBlockRangeMs }),
-      ...(settings.uploadedFile === '' ? {} : { uploadedFile: settings.uploadedFile }),
-      walCompression: settings.walCompression,
-      customBuckets: settings.customBuckets,
-      mayCutLog: (walDirectory, activeSegment) => mayCutLog(walDirectory, activeSegment, server?.neededSegment ?? 0),
-      readersEnded: () => server?.queriesEnded() ?? Promise.resolve(),
-      diskReserveBytes: settings.diskReserveBytes ?? defaultReserveBytes(settings.directory),
-      log,
-      registry,
-      memoryBytesMax: plan.headBytes,
-      seriesMax: settings.seriesMax,
-      seriesPerMetricMax: settings.seriesPerMetricMax,
-      exemplarsMax: keepsExemplars(settings) ? settings.exemplarsMax : 0,
-      logsMetadata: settings.features.includes(metadataRecordsFeature),
-    })
-    try {
-      server = new Server(parts, store, plan)
-      return server
-    } catch (error) {
-      await store.close()
-      throw error
-    }
   }
 
   /** Takes over a configuration, at start and at each reload; throws ConfigError when a rule file is wrong, and nothing has changed then. */
@@ -244,17 +212,8 @@ export class Server {
   }
 
   /** The server's own metrics as text; the bytes are the caller's. */
-  async renderMetrics(): Promise<Buffer> {
-    await this.#parts.registry.prepare()
-    this.#metricsWriter.reset()
-    this.#parts.registry.write(this.#metricsWriter)
-    return Buffer.from(this.#metricsWriter.finish())
-  }
-
-  /** Adds the remote-write route to a further listener. */
-  addWriteRoute(app: FastifyInstance): void {
-    const bytesMax = Math.min(inflightBytesMax, this.#limits.plan.receiveBytes / 2)
-    addWriteRoute(app, { receiver: this.#receiver, registry: this.#parts.registry, inflightBytesMax: bytesMax })
+  renderMetrics(): Promise<Buffer> {
+    return renderRegistry(this.#parts.registry, this.#metricsWriter)
   }
 
   start(): void {
@@ -361,8 +320,4 @@ export class Server {
     })
     if (http.routePrefix !== '') http.fastify.get('/', (_request, reply) => reply.redirect(`${http.routePrefix}/`))
   }
-}
-
-function keepsExemplars({ features }: ServerSettings): boolean {
-  return features.includes(exemplarStorageFeature)
 }

@@ -3,6 +3,7 @@ import type { Registry } from '@narthex/service/metrics'
 import type { Head } from './head/head.ts'
 import type { LateWindows } from './head/late-window.ts'
 import type { LateLog } from './wal/late-log.ts'
+import type { Steps } from './steps.ts'
 import { replayLateSamples } from './wal/replay-late.ts'
 import type { LateReplay } from './wal/replay-late.ts'
 import type { Damage } from './wal/repair.ts'
@@ -22,17 +23,17 @@ export function lateWindowsOf(configuredMs: number | undefined): LateWindows {
 }
 
 /** Reads the log of late samples into a head that has just read its log, and tells what it found. */
-export function restoreLateSamples(
+export function* restoreLateSamples(
   directory: string,
   head: Head,
   replay: ReplayResult,
   retentionMs: number,
   log: Logger,
   onDamage: (damage: Damage) => void,
-): LateReplay {
+): Steps<LateReplay> {
   const startMs = performance.now()
   const newestMs = Math.max(head.memory.maxTime, head.cutBeforeMs)
-  const restored = replayLateSamples(directory, head, replay, newestMs - (retentionMs || Infinity), onDamage)
+  const restored = yield* replayLateSamples(directory, head, replay, newestMs - (retentionMs || Infinity), onDamage)
   const { segments, samples, samplesUnknown, samplesRefused, unreadRecords } = restored
   if (segments > 0) {
     log.info('WBL replay completed', { segments, samples, duration: `${((performance.now() - startMs) / 1000).toFixed(3)}s` })

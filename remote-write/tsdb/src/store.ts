@@ -24,9 +24,11 @@ import { LateLog } from './wal/late-log.ts'
 import { WalWriter } from './wal/wal-writer.ts'
 import { HistogramReplay } from './wal/histogram-replay.ts'
 import type { HistogramCounts } from './wal/histogram-replay.ts'
-import { replayLog } from './wal/replay.ts'
+import { replayLogInSteps } from './wal/replay.ts'
 import type { Damage } from './wal/repair.ts'
 import type { ReplayResult } from './wal/replay.ts'
+import { finishSteps } from './steps.ts'
+import type { Steps } from './steps.ts'
 import { StoreAdmin } from './store-admin.ts'
 import { lateDirectoryName, lateShareOfMemory, lateWindowsOf, registerLateMetrics, restoreLateSamples } from './store-late.ts'
 
@@ -134,6 +136,11 @@ export class Store {
     this.head.late.windows = lateWindowsOf(configuredMs)
   }
 
+  /** Waits until everything acknowledged is on the disk. */
+  async sync(): Promise<void> {
+    await Promise.all([this.wal.sync(), this.#lateLog.sync()])
+  }
+
   /** Waits until everything acknowledged is on the disk, then gives the directory back. Commits fail from here on. */
   close(): Promise<void> {
     this.#closed ??= this.#close()
@@ -149,28 +156,74 @@ export class Store {
   }
 }
 
+/** How far the reading of the log is: numbers of segments. */
+export interface ReplayProgress {
+  min: number
+  max: number
+  current: number
+}
+
 /**
  * Opens a data directory: locks it (`DirectoryLockedError` if another process has it), reads its log into a new head and begins a
  * new segment. Damage of the log is repaired and logged as a warning.
  */
 export function openStore(options: StoreOptions): Store {
-  const { directory, log } = options
-  const reserve = new DiskReserve(join(directory, reserveFileName), options.diskReserveBytes ?? 0)
-  const lock = lockWithRoom(directory, reserve)
-  try {
-    reserve.takeOver()
+  return finishSteps(new StoreOpening(options).steps())
+}
+
+/** The opening of a data directory, a record of its logs a step. The directory is locked at once; throws what `openStore` does. */
+export class StoreOpening {
+  readonly progress: ReplayProgress = { min: 0, max: 0, current: 0 }
+  readonly #options: StoreOptions
+  readonly #lock: DirectoryLock
+  readonly #reserve: DiskReserve
+
+  constructor(options: StoreOptions) {
+    const { directory, log } = options
+    this.#options = options
+    this.#reserve = new DiskReserve(join(directory, reserveFileName), options.diskReserveBytes ?? 0)
     try {
-      return openLocked(options, lock, reserve)
+      this.#lock = lockWithRoom(directory, this.#reserve)
     } catch (cause) {
-      if (!isDiskFull(cause) || reserve.bytes === 0) throw cause
-      reserve.release()
-      return openLocked(options, lock, reserve)
+      noteFailure(log, directory, cause)
+      throw cause
     }
-  } catch (cause) {
-    lock.release()
-    log.error('Opening storage failed', { dir: directory, err: cause instanceof Error ? cause.message : String(cause) })
-    throw cause
   }
+
+  /** Before the first step: gives the directory back. */
+  release(): void {
+    this.#lock.release()
+  }
+
+  /** Gives the directory back if it is given up. */
+  *steps(): Steps<Store> {
+    const { directory, log } = this.#options
+    let store: Store | undefined
+    try {
+      this.#reserve.takeOver()
+      store = yield* this.#open()
+      return store
+    } catch (cause) {
+      noteFailure(log, directory, cause)
+      throw cause
+    } finally {
+      if (store === undefined) this.#lock.release()
+    }
+  }
+
+  *#open(): Steps<Store> {
+    try {
+      return yield* openLocked(this.#options, this.#lock, this.#reserve, this.progress)
+    } catch (cause) {
+      if (!isDiskFull(cause) || this.#reserve.bytes === 0) throw cause
+      this.#reserve.release()
+      return yield* openLocked(this.#options, this.#lock, this.#reserve, this.progress)
+    }
+  }
+}
+
+function noteFailure(log: Logger, directory: string, cause: unknown): void {
+  log.error('Opening storage failed', { dir: directory, err: cause instanceof Error ? cause.message : String(cause) })
 }
 
 /** A start writes little, but a full disk takes nothing: then the reserve makes room for it. */
@@ -184,7 +237,7 @@ function lockWithRoom(directory: string, reserve: DiskReserve): DirectoryLock {
   }
 }
 
-function openLocked(options: StoreOptions, lock: DirectoryLock, reserve: DiskReserve): Store {
+function* openLocked(options: StoreOptions, lock: DirectoryLock, reserve: DiskReserve, progress: ReplayProgress): Steps<Store> {
   const { directory, log } = options
   const disk = new DiskGuard({ directory, reserve, log })
   const walDirectory = join(directory, 'wal')
@@ -214,14 +267,19 @@ function openLocked(options: StoreOptions, lock: DirectoryLock, reserve: DiskRes
   }
   head.takesCustomBuckets = options.customBuckets ?? false
   const histograms = new HistogramReplay(head)
-  const replay = replayLog(walDirectory, head, (damage) => logDamage(log, damage), retentionMs || Infinity, {
-    histograms: (type, record, entries) => histograms.take(type, record, entries),
-    tombstones: ({ refs, times, secondTimes, length }) => head.deletions.add(refs, times, secondTimes, length),
-    exemplars: (record, entries) => exemplars.restore(record, entries, blocks.maxTimeMs),
-    metadata: (record, entries) => metadata.restore(record, entries),
+  const replay = yield* replayLogInSteps(walDirectory, head, {
+    onDamage: (damage) => logDamage(log, damage),
+    retentionMs: retentionMs || Infinity,
+    onSegment: (min, max, current) => Object.assign(progress, { min, max, current }),
+    target: {
+      histograms: (type, record, entries) => histograms.take(type, record, entries),
+      tombstones: ({ refs, times, secondTimes, length }) => head.deletions.add(refs, times, secondTimes, length),
+      exemplars: (record, entries) => exemplars.restore(record, entries, blocks.maxTimeMs),
+      metadata: (record, entries) => metadata.restore(record, entries),
+    },
   })
   const lateDirectory = join(directory, lateDirectoryName)
-  const lateReplay = restoreLateSamples(lateDirectory, head, replay, retentionMs, log, (damage) => logDamage(log, damage))
+  const lateReplay = yield* restoreLateSamples(lateDirectory, head, replay, retentionMs, log, (damage) => logDamage(log, damage))
   head.late.windows = lateWindowsOf(options.outOfOrderWindowMs)
   head.deletions.forgetBefore(Math.min(blocks.maxTimeMs, head.memory.lateMinTime))
   logReplay(log, replay)

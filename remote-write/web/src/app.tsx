@@ -3,8 +3,10 @@ import { PageFrame, type Page } from './page-frame.tsx'
 import { AlertsPage } from './pages/alerts.tsx'
 import { OverviewPage } from './pages/overview.tsx'
 import { QueryPage } from './pages/query.tsx'
+import { StartingPage } from './pages/starting.tsx'
 import { StatusPage } from './pages/status.tsx'
 import { TargetsPage } from './pages/targets.tsx'
+import { useStart } from './use-start.ts'
 
 const pages: readonly Page[] = [
   { title: 'Overview', path: '', component: OverviewPage, aliases: [] },
@@ -15,5 +17,12 @@ const pages: readonly Page[] = [
 ]
 
 export function App(): JSX.Element {
-  return <PageFrame pages={pages} />
+  const start = useStart()
+  if (start === 'asking') return <main />
+  if (start === 'ready') return <PageFrame pages={pages} />
+  return (
+    <main>
+      <StartingPage progress={start} />
+    </main>
+  )
 }

@@ -1,3 +1,5 @@
+import { finishSteps } from '../steps.ts'
+import type { Steps } from '../steps.ts'
 import { readRecord } from './read-record.ts'
 import type { RecordEntries } from './record-entries.ts'
 import { blankRange, repairSegment } from './repair.ts'
@@ -12,18 +14,23 @@ export type TakeRecord = (type: number, record: Uint8Array, entries: RecordEntri
  * Reads one segment of a log that is being opened, and repairs it if it is damaged: all records that are whole have been taken then. `isNewest`:
  * an unfinished last write is no more than that.
  */
-export function readSegment(
-  path: string,
-  isNewest: boolean,
-  entries: RecordEntries,
-  take: TakeRecord,
-): { bytes: number; damages: readonly Damage[] } {
+export function readSegment(path: string, isNewest: boolean, entries: RecordEntries, take: TakeRecord): ReadSegment {
+  return finishSteps(readSegmentInSteps(path, isNewest, entries, take))
+}
+
+export interface ReadSegment {
+  readonly bytes: number
+  readonly damages: readonly Damage[]
+}
+
+/** As `readSegment`, a record a step. */
+export function* readSegmentInSteps(path: string, isNewest: boolean, entries: RecordEntries, take: TakeRecord): Steps<ReadSegment> {
   const segment = new SegmentReader(path)
   const bytes = segment.size
   const gaps: Gap[] = []
   try {
     for (;;) {
-      const gap = readUpToDamage(segment, entries, take)
+      const gap = yield* readUpToDamage(segment, entries, take)
       if (gap === undefined) break
       gaps.push(gap)
       if (gap.end === undefined) break
@@ -45,11 +52,12 @@ interface Gap {
 }
 
 /** Undefined at the end of the segment. */
-function readUpToDamage(segment: SegmentReader, entries: RecordEntries, take: TakeRecord): Gap | undefined {
+function* readUpToDamage(segment: SegmentReader, entries: RecordEntries, take: TakeRecord): Steps<Gap | undefined> {
   try {
     for (let record = segment.next(); record !== undefined; record = segment.next()) {
       const type = readRecord(record, entries)
       if (type !== 0) take(type, record, entries)
+      yield
     }
     return undefined
   } catch (cause) {

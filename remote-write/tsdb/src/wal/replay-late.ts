@@ -1,11 +1,12 @@
 import { existsSync } from 'node:fs'
 import type { Head } from '../head/head.ts'
+import type { Steps } from '../steps.ts'
 import { listSegments } from './log-files.ts'
 import type { RecordEntries } from './record-entries.ts'
 import type { Damage } from './repair.ts'
 import type { ReplayResult } from './replay.ts'
 import { highestReferenceRecord, mmapMarkersRecord, samplesRecord, samplesV2Record } from './wal-format.ts'
-import { replayWbl } from './wbl.ts'
+import { replayWblInSteps } from './wbl.ts'
 import type { WblReplay } from './wbl.ts'
 
 export interface LateReplay extends WblReplay {
@@ -24,13 +25,13 @@ const samplesPerCommit = 8192
  * Reads the log of late samples into a head that has just read its log. Markers are passed over: the samples before them are there as well, and
  * head chunks are not read. What is from before `minTimeMs` is out of the retention.
  */
-export function replayLateSamples(
+export function* replayLateSamples(
   directory: string,
   head: Head,
   log: Pick<ReplayResult, 'headRefOf' | 'references'>,
   minTimeMs: number,
   onDamage: (damage: Damage) => void,
-): LateReplay {
+): Steps<LateReplay> {
   const counts = { samples: 0, samplesUnknown: 0, samplesRefused: 0 }
   const unreadRecords = new Map<number, number>()
   if (!existsSync(directory) || listSegments(directory).length === 0) {
@@ -54,7 +55,7 @@ export function replayLateSamples(
       if (head.late.samples.pending.length >= samplesPerCommit) head.commit()
     }
   }
-  const replay = replayWbl(directory, take, onDamage)
+  const replay = yield* replayWblInSteps(directory, take, onDamage)
   head.commit()
   return { ...replay, ...counts, unreadRecords }
 }

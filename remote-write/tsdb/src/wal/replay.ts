@@ -1,7 +1,9 @@
 import type { Head } from '../head/head.ts'
+import { finishSteps } from '../steps.ts'
+import type { Steps } from '../steps.ts'
 import { listLog } from './log-files.ts'
 import { LogReferences } from './log-references.ts'
-import { readSegment } from './read-segments.ts'
+import { readSegmentInSteps } from './read-segments.ts'
 import { RecordEntries } from './record-entries.ts'
 import { RecordReader } from './record-reader.ts'
 import type { RecordCounts, RecordTarget } from './record-reader.ts'
@@ -37,6 +39,20 @@ export function replayLog(
   retentionMs = Infinity,
   target: RecordTarget = {},
 ): ReplayResult {
+  return finishSteps(replayLogInSteps(directory, head, { onDamage, retentionMs, target }))
+}
+
+export interface ReplayOptions {
+  readonly onDamage: (damage: Damage) => void
+  readonly retentionMs?: number
+  readonly target?: RecordTarget
+  /** Told of each segment before it is read: the first one after the checkpoint, the last one, and this one. */
+  readonly onSegment?: (min: number, max: number, current: number) => void
+}
+
+/** As `replayLog`, a record a step. */
+export function* replayLogInSteps(directory: string, head: Head, options: ReplayOptions): Steps<ReplayResult> {
+  const { onDamage, retentionMs = Infinity, target = {}, onSegment } = options
   const start = performance.now()
   const counts: RecordCounts = { series: 0, samples: 0, seriesRefused: 0, samplesUnknown: 0, samplesOutOfOrder: 0, samplesRefused: 0 }
   const map = new SeriesMap()
@@ -44,12 +60,16 @@ export function replayLog(
   const entries = new RecordEntries()
   const files = listLog(directory)
   const references = new LogReferences()
-  const records = new RecordReader(head, map, references, files.nextSegment - 1, counts, target)
-  const paths = [...files.segmentsOfCheckpoint, ...files.segments].map(({ path }) => path)
+  const lastSegment = files.nextSegment - 1
+  const records = new RecordReader(head, map, references, lastSegment, counts, target)
+  const segments = [...files.segmentsOfCheckpoint, ...files.segments]
+  const firstSegment = files.segments[0]?.index ?? lastSegment
   let bytes = 0
   head.startReplay()
-  for (const [i, path] of paths.entries()) {
-    const read = readSegment(path, i === paths.length - 1, entries, (type, record) => records.take(type, record, entries))
+  for (const [i, { index, path }] of segments.entries()) {
+    onSegment?.(firstSegment, lastSegment, i < files.segmentsOfCheckpoint.length ? firstSegment : index)
+    const isNewest = i === segments.length - 1
+    const read = yield* readSegmentInSteps(path, isNewest, entries, (type, record) => records.take(type, record, entries))
     bytes += read.bytes
     records.commit()
     const cutoffMs = head.memory.maxTime - retentionMs
@@ -63,7 +83,7 @@ export function replayLog(
   references.note(map.highest)
   return {
     ...counts,
-    segments: paths.length,
+    segments: segments.length,
     bytes,
     damages,
     unreadRecords: records.unread,

@@ -1,6 +1,8 @@
+import { finishSteps } from '../steps.ts'
+import type { Steps } from '../steps.ts'
 import { checkpointFiles } from './checkpoint-files.ts'
 import { listSegments } from './log-files.ts'
-import { readSegment } from './read-segments.ts'
+import { readSegmentInSteps } from './read-segments.ts'
 import type { TakeRecord } from './read-segments.ts'
 import { RecordBuilder } from './record-builder.ts'
 import { RecordEntries } from './record-entries.ts'
@@ -99,12 +101,17 @@ export interface WblReplay {
  * log (`ReplayResult.headRefOf`). Damage is dealt with as in the log.
  */
 export function replayWbl(directory: string, take: TakeRecord, onDamage: (damage: Damage) => void): WblReplay {
+  return finishSteps(replayWblInSteps(directory, take, onDamage))
+}
+
+/** As `replayWbl`, a record a step. */
+export function* replayWblInSteps(directory: string, take: TakeRecord, onDamage: (damage: Damage) => void): Steps<WblReplay> {
   const entries = new RecordEntries()
   const damages: Damage[] = []
   const segments = listSegments(directory)
   let bytes = 0
   for (const [i, { path }] of segments.entries()) {
-    const read = readSegment(path, i === segments.length - 1, entries, take)
+    const read = yield* readSegmentInSteps(path, i === segments.length - 1, entries, take)
     bytes += read.bytes
     for (const damage of read.damages) {
       damages.push(damage)

@@ -1,0 +1,195 @@
+import { FamilyWriter } from '@narthex/exposition/family-writer'
+import type { WireVersion } from '@narthex/receive/content-type'
+import type { Receiver } from '@narthex/receive/receive'
+import type { ReceiveAnswer, RequestTaker } from '@narthex/receive/receive-answer'
+import { createWriteRoute, type RouteAdder } from '@narthex/receive/route'
+import { WaitingReceiver } from '@narthex/receive/waiting-receiver'
+import { defaultReserveBytes } from '@narthex/tsdb/disk-reserve'
+import { defaultProcessBytesMax } from '@narthex/tsdb/memory-ceiling'
+import { takeStepsInTurns } from '@narthex/tsdb/steps'
+import { StoreOpening } from '@narthex/tsdb/store'
+import { keepsExemplars, metadataRecordsFeature } from '../feature-flags.ts'
+import { planMemory, type MemoryPlan } from '../memory-plan.ts'
+import { renderRegistry } from '../render-registry.ts'
+import { mayCutLog } from '../send/log-hold.ts'
+import { Server, type ServerParts } from '../server.ts'
+import { registerStartRoutes } from './start-routes.ts'
+import { WaitingWrites } from './waiting-writes.ts'
+
+// The way from a data directory to a running server: lock it and listen, read its logs while remote write is put aside, make the server, hand it
+// what waits, and only then answer queries.
+
+/** Bodies of remote write as they came; uncompressed they take as much again. */
+const inflightBytesMax = 64 * 1024 * 1024
+
+/** Who takes remote write now. */
+class ReceiverSwitch implements RequestTaker {
+  taker: RequestTaker
+
+  constructor(taker: RequestTaker) {
+    this.taker = taker
+  }
+
+  receive(contentType: string | undefined, contentEncoding: string | undefined, body: Uint8Array): ReceiveAnswer {
+    return this.taker.receive(contentType, contentEncoding, body)
+  }
+}
+
+export class ServerOpening {
+  /** Where it listens. */
+  urls: readonly string[] = []
+  readonly #parts: ServerParts
+  readonly #plan: MemoryPlan
+  readonly #store: StoreOpening
+  readonly #waiting: WaitingWrites
+  readonly #receiver: ReceiverSwitch
+  readonly #addWriteRoute: RouteAdder
+  readonly #abort = new AbortController()
+  /** Ends when the steps of the opening have. */
+  #opened: Promise<unknown> = Promise.resolve()
+  #server: Server | undefined
+  /** Requests that waited and in the end were refused, in whole or in part. */
+  #refused = 0
+
+  private constructor(parts: ServerParts) {
+    const { settings, log, registry } = parts
+    this.#parts = parts
+    const plan = (this.#plan = planMemory({
+      processBytesMax: settings.processMemoryBytesMax ?? defaultProcessBytesMax(),
+      headBytesMax: settings.memoryBytesMax,
+      queryBytesMax: settings.queryMemoryBytesMax,
+    }))
+    this.#store = new StoreOpening({
+      directory: settings.directory,
+      retentionMs: settings.retentionMs,
+      retentionBytesMax: settings.retentionBytesMax,
+      chunkRangeMs: settings.minBlockRangeMs,
+      ...(settings.maxBlockRangeMs === undefined ? {} : { maxBlockRangeMs: settings.maxBlockRangeMs }),
+      ...(settings.uploadedFile === '' ? {} : { uploadedFile: settings.uploadedFile }),
+      walCompression: settings.walCompression,
+      customBuckets: settings.customBuckets,
+      mayCutLog: (walDirectory, activeSegment) => mayCutLog(walDirectory, activeSegment, this.#server?.neededSegment ?? 0),
+      readersEnded: () => this.#server?.queriesEnded() ?? Promise.resolve(),
+      diskReserveBytes: settings.diskReserveBytes ?? defaultReserveBytes(settings.directory),
+      log,
+      registry,
+      memoryBytesMax: plan.headBytes,
+      seriesMax: settings.seriesMax,
+      seriesPerMetricMax: settings.seriesPerMetricMax,
+      exemplarsMax: keepsExemplars(settings) ? settings.exemplarsMax : 0,
+      logsMetadata: settings.features.includes(metadataRecordsFeature),
+    })
+    const waiting = (this.#waiting = new WaitingWrites({ directory: settings.directory, log }))
+    this.#receiver = new ReceiverSwitch(
+      new WaitingReceiver({
+        waiting,
+        keepsExemplars: keepsExemplars(settings),
+        onError: (error) => log.error('cannot keep a request until the storage is read', { err: error }),
+      }),
+    )
+    const bytesMax = Math.min(inflightBytesMax, plan.receiveBytes / 2)
+    this.#addWriteRoute = createWriteRoute({ receiver: this.#receiver, registry, inflightBytesMax: bytesMax })
+    const bytes = registry.gauge('narthex_waiting_writes_bytes', 'Remote write requests that wait on the disk until the storage is read.')
+    registry.onCollect(() => bytes.set(waiting.bytes))
+  }
+
+  /** Locks the data directory and listens: from now on there is an answer to everything, and remote write is taken. */
+  static async begin(parts: ServerParts): Promise<ServerOpening> {
+    const opening = new ServerOpening(parts)
+    const { http, settings, registry } = parts
+    const writer = new FamilyWriter()
+    http.routesOfStart((app, _options, done) => {
+      registerStartRoutes(app, {
+        routePrefix: http.routePrefix,
+        pageTitle: settings.pageTitle,
+        progress: opening.#store.progress,
+        addWriteRoute: settings.receiverRefusal === undefined ? opening.#addWriteRoute : undefined,
+        renderMetrics: () => renderRegistry(registry, writer),
+      })
+      done()
+    })
+    try {
+      opening.urls = await http.listen()
+    } catch (error) {
+      opening.#store.release()
+      throw error
+    }
+    return opening
+  }
+
+  /** Reads the logs and makes the server; its routes are added, and nothing runs yet. Never settles if `stop` came before. */
+  async finish(): Promise<Server> {
+    const { settings } = this.#parts
+    const opened = takeStepsInTurns(this.#store.steps(), this.#abort.signal)
+    this.#opened = opened.catch(() => {})
+    try {
+      const store = await opened
+      try {
+        const parts = { store, plan: this.#plan, addWriteRoute: this.#addWriteRoute }
+        this.#server = new Server(this.#parts, parts)
+        return this.#server
+      } catch (error) {
+        await store.close()
+        throw error
+      }
+    } catch (error) {
+      if (!this.#abort.signal.aborted) throw error
+      this.#parts.log.info('The start was given up', { dir: settings.directory })
+      return await new Promise<never>(() => {})
+    }
+  }
+
+  /** After the server got its configuration: hands it what waits and lets it answer. */
+  async serve(): Promise<void> {
+    const server = this.#server
+    if (server === undefined) throw new Error('cannot serve: the storage is not open')
+    const { promise: blocked, resolve: onBlocked } = Promise.withResolvers<void>()
+    const drained = this.#drain(server, onBlocked)
+    drained.catch((error: unknown) =>
+      this.#parts.log.error('cannot hand over the requests that waited: this is a bug in Narthex', { err: error }),
+    )
+    // A full disk or head holds them up, not the queries.
+    await Promise.race([drained, blocked])
+    server.start()
+    await this.#parts.http.serve()
+  }
+
+  /** Ends the server, or the opening. The HTTP server is its owner's to close, before this. */
+  async stop(graceMs: number): Promise<void> {
+    this.#abort.abort(new Error('the start was given up'))
+    await this.#opened
+    await this.#waiting.close()
+    await this.#server?.stop(graceMs)
+  }
+
+  async #drain(server: Server, onBlocked: () => void): Promise<void> {
+    const waiting = this.#waiting
+    const { log } = this.#parts
+    await waiting.drain(
+      (version, body) => this.#take(server.receiver, version, body, onBlocked),
+      () => (this.#receiver.taker = server.receiver),
+    )
+    if (waiting.drained > 0) {
+      log.info('Requests that waited for the storage are stored', { requests: waiting.drained })
+      await server.store.sync()
+    }
+    await waiting.remove()
+  }
+
+  /** False: not now. */
+  #take(receiver: Receiver, version: WireVersion, body: Uint8Array, onBlocked: () => void): boolean {
+    const { log } = this.#parts
+    try {
+      const { status, errorText } = receiver.receiveVersion(version, body)
+      if (status >= 500) onBlocked()
+      else if (status >= 400 && this.#refused++ === 0) {
+        log.warn('A request that waited for the storage was refused, in whole or in part', { status, err: errorText })
+      }
+      return status < 500
+    } catch (error) {
+      // It would fail at every start.
+      log.error('A request that waited for the storage is lost: this is a bug in Narthex', { err: error })
+      return true
+    }
+  }
+}

@@ -1,0 +1,103 @@
+import { once } from 'node:events'
+import { existsSync, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { silentLogger } from '@narthex/service/logger'
+import { waitingDirectoryName, WaitingWrites } from '@narthex/server/start/waiting-writes'
+import { compress } from '@narthex/wire/snappy'
+import { afterEach, expect, test } from 'vitest'
+import { RemoteWriteLoad } from '../bench/remote-write-load.ts'
+import { askApi, queryVector, startNarthex, type NarthexProcess } from '../kit/narthex.ts'
+import { makeTemporaryDirectory, waitFor } from '../kit/process.ts'
+import { writeRequest } from '../kit/remote-write.ts'
+import { prepareRequests, sendAll } from './write-latency.ts'
+
+// What a server answers while it reads its log, and what becomes of the samples that it is sent meanwhile.
+
+const config = 'scrape_configs: []\n'
+const seriesCount = 300_000
+const servers: NarthexProcess[] = []
+
+afterEach(async () => {
+  for (const server of servers.splice(0)) await server.remove()
+})
+
+async function start(directory: string, until: 'healthy' | 'ready'): Promise<NarthexProcess> {
+  const server = await startNarthex('server', { config, directory, until })
+  servers.push(server)
+  return server
+}
+
+async function kill({ child }: NarthexProcess): Promise<void> {
+  const exited = once(child, 'exit')
+  child.kill('SIGKILL')
+  await exited
+}
+
+const isReady = async (server: NarthexProcess) => (await fetch(`${server.url}/-/ready`)).status === 200
+
+test(
+  'samples are taken while the log is read, survive a second SIGKILL then, and are all there in the end',
+  { timeout: 120_000 },
+  async () => {
+    const temporary = makeTemporaryDirectory('narthex-start-')
+    try {
+      const first = await start(temporary.path, 'ready')
+      const load = new RemoteWriteLoad(seriesCount, 2_000, Date.now() - 60_000)
+      await sendAll(prepareRequests(load, first.url, load.requestCount), first.url, 2)
+      await kill(first)
+
+      const second = await start(temporary.path, 'healthy')
+      expect(await isReady(second), 'the log was read before this could be asked: more series are needed').toBe(false)
+      const refused = await fetch(`${second.url}/api/v1/query?query=1`)
+      expect([refused.status, refused.headers.get('x-prometheus-stopping'), await refused.text()]).toEqual([
+        503,
+        'false',
+        'Service Unavailable',
+      ])
+      expect(await askApi(second.url, 'api/v1/status/walreplay')).toEqual({
+        min: 0,
+        max: expect.any(Number) as number,
+        current: expect.any(Number) as number,
+      })
+      expect((await fetch(`${second.url}/`)).status).toBe(200)
+      expect(await (await fetch(`${second.url}/metrics`)).text()).toContain('narthex_waiting_writes_bytes')
+      const timeMs = Date.now()
+      await writeRequest(second.url, [{ labels: { __name__: 'while_reading', n: '1' }, samples: [[timeMs, 1]] }])
+      expect(await isReady(second)).toBe(false)
+      await kill(second)
+      expect(existsSync(join(temporary.path, 'data', waitingDirectoryName))).toBe(true)
+
+      const third = await start(temporary.path, 'healthy')
+      await writeRequest(third.url, [{ labels: { __name__: 'while_reading', n: '2' }, samples: [[timeMs + 1, 2]] }])
+      await waitFor('the server', () => isReady(third), { timeoutMs: 60_000 })
+      const found = await queryVector(third.url, 'while_reading', (timeMs + 1) / 1000)
+      expect(found.map(({ metric, value }) => [metric['n'], value[1]]).sort()).toEqual([
+        ['1', '1'],
+        ['2', '2'],
+      ])
+      expect((await queryVector(third.url, 'count({__name__=~"app_.+"})', load.timeMs / 1000))[0]?.value[1]).toBe(String(seriesCount))
+      expect(existsSync(join(temporary.path, 'data', waitingDirectoryName))).toBe(false)
+    } finally {
+      for (const server of servers.splice(0)) await server.stop()
+      temporary.remove()
+    }
+  },
+)
+
+test('of requests that waited, what cannot be stored is told, and the others are', { timeout: 60_000 }, async () => {
+  const temporary = makeTemporaryDirectory('narthex-start-')
+  try {
+    const data = join(temporary.path, 'data')
+    mkdirSync(data)
+    const waiting = new WaitingWrites({ directory: data, log: silentLogger })
+    waiting.keep(1, compress(Uint8Array.of(0x0a, 0x7f)))
+    await waiting.close()
+    const server = await start(temporary.path, 'ready')
+    expect(server.output()).toContain('A request that waited for the storage was refused, in whole or in part')
+    await writeRequest(server.url, [{ labels: { __name__: 'afterwards' }, samples: [[Date.now(), 1]] }])
+    expect(existsSync(join(data, waitingDirectoryName))).toBe(false)
+  } finally {
+    for (const server of servers.splice(0)) await server.stop()
+    temporary.remove()
+  }
+})
