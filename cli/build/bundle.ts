@@ -11,6 +11,7 @@ export const entryPoints: Readonly<Record<string, string>> = {
   'query-worker': 'remote-write/server/src/query-worker.ts',
   'send-worker': 'remote-write/server/src/send/send-worker.ts',
   'compaction-worker': 'remote-write/tsdb/src/compact/compaction-worker.ts',
+  'log-decoding-worker': 'remote-write/tsdb/src/wal/log-decoding-worker.ts',
   'password-worker': 'common/http/src/password-worker.ts',
 }
 

@@ -1,11 +1,15 @@
-/** Work that is done in steps of a few milliseconds. Whoever takes them may do other things in between, or give up by `return`. */
-export type Steps<Result> = Generator<undefined, Result>
+/**
+ * Work that is done in steps of a few milliseconds. Whoever takes them may do other things in between, or give up by `return`. A step that gives a
+ * promise waits for it.
+ */
+export type Steps<Result> = Generator<Promise<void> | undefined, Result>
 
-/** Does all of it at once. */
+/** Does all of it at once; throws if a step has to wait. */
 export function finishSteps<Result>(steps: Steps<Result>): Result {
   for (;;) {
     const step = steps.next()
     if (step.done === true) return step.value
+    if (step.value !== undefined) throw new Error('cannot do all steps at once: one has to wait')
   }
 }
 
@@ -19,10 +23,11 @@ export async function takeStepsInTurns<Result>(steps: Steps<Result>, signal: Abo
       throw signal.reason
     }
     const turnEnd = performance.now() + turnMs
+    let step
     do {
-      const step = steps.next()
+      step = steps.next()
       if (step.done === true) return step.value
-    } while (performance.now() < turnEnd)
-    await new Promise((resolve) => setImmediate(resolve))
+    } while (step.value === undefined && performance.now() < turnEnd)
+    await (step.value ?? new Promise((resolve) => setImmediate(resolve)))
   }
 }

@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { makeDirectory } from '@narthex/service/make-directory'
 import type { Logger } from '@narthex/service/logger'
@@ -20,6 +21,9 @@ import { defaultMemoryBytesMax } from './memory-ceiling.ts'
 import { MetadataLog } from './metadata/metadata-log.ts'
 import { registerStoreMetrics } from './store-metrics.ts'
 import { exemplarsRecord, metadataRecord } from './wal/wal-format.ts'
+import { LogDecodingThread } from './wal/log-decoding-thread.ts'
+import { openLocalSource } from './wal/log-decoder.ts'
+import type { LogFile } from './wal/log-files.ts'
 import { LateLog } from './wal/late-log.ts'
 import { WalWriter } from './wal/wal-writer.ts'
 import { HistogramReplay } from './wal/histogram-replay.ts'
@@ -74,6 +78,8 @@ export interface StoreOptions {
 }
 
 const defaultRetentionMs = 15 * 24 * 3600 * 1000
+/** A smaller log is read before a thread would have started. */
+const threadLogBytesMin = 8 * 1024 * 1024
 const compactionEveryMs = 60_000
 const maxBlockRangeMsMax = 31 * 24 * 3600 * 1000
 
@@ -168,7 +174,7 @@ export interface ReplayProgress {
  * new segment. Damage of the log is repaired and logged as a warning.
  */
 export function openStore(options: StoreOptions): Store {
-  return finishSteps(new StoreOpening(options).steps())
+  return finishSteps(new StoreOpening(options).steps(false))
 }
 
 /** The opening of a data directory, a record of its logs a step. The directory is locked at once; throws what `openStore` does. */
@@ -195,13 +201,13 @@ export class StoreOpening {
     this.#lock.release()
   }
 
-  /** Gives the directory back if it is given up. */
-  *steps(): Steps<Store> {
+  /** Gives the directory back if it is given up. `mayWait`: a thread may read a large log ahead, for which steps wait. */
+  *steps(mayWait: boolean): Steps<Store> {
     const { directory, log } = this.#options
     let store: Store | undefined
     try {
       this.#reserve.takeOver()
-      store = yield* this.#open()
+      store = yield* this.#open(mayWait)
       return store
     } catch (cause) {
       noteFailure(log, directory, cause)
@@ -211,15 +217,24 @@ export class StoreOpening {
     }
   }
 
-  *#open(): Steps<Store> {
+  *#open(mayWait: boolean): Steps<Store> {
     try {
-      return yield* openLocked(this.#options, this.#lock, this.#reserve, this.progress)
+      return yield* openLocked(this.#options, this.#lock, this.#reserve, { progress: this.progress, mayWait })
     } catch (cause) {
       if (!isDiskFull(cause) || this.#reserve.bytes === 0) throw cause
       this.#reserve.release()
-      return yield* openLocked(this.#options, this.#lock, this.#reserve, this.progress)
+      return yield* openLocked(this.#options, this.#lock, this.#reserve, { progress: this.progress, mayWait })
     }
   }
+}
+
+interface OpeningWay {
+  readonly progress: ReplayProgress
+  readonly mayWait: boolean
+}
+
+function sizeOf(files: readonly LogFile[]): number {
+  return files.reduce((sum, { path }) => sum + statSync(path).size, 0)
 }
 
 function noteFailure(log: Logger, directory: string, cause: unknown): void {
@@ -237,7 +252,7 @@ function lockWithRoom(directory: string, reserve: DiskReserve): DirectoryLock {
   }
 }
 
-function* openLocked(options: StoreOptions, lock: DirectoryLock, reserve: DiskReserve, progress: ReplayProgress): Steps<Store> {
+function* openLocked(options: StoreOptions, lock: DirectoryLock, reserve: DiskReserve, way: OpeningWay): Steps<Store> {
   const { directory, log } = options
   const disk = new DiskGuard({ directory, reserve, log })
   const walDirectory = join(directory, 'wal')
@@ -270,7 +285,9 @@ function* openLocked(options: StoreOptions, lock: DirectoryLock, reserve: DiskRe
   const replay = yield* replayLogInSteps(walDirectory, head, {
     onDamage: (damage) => logDamage(log, damage),
     retentionMs: retentionMs || Infinity,
-    onSegment: (min, max, current) => Object.assign(progress, { min, max, current }),
+    onSegment: (min, max, current) => Object.assign(way.progress, { min, max, current }),
+    openSource: (segments) =>
+      way.mayWait && sizeOf(segments) >= threadLogBytesMin ? new LogDecodingThread(segments) : openLocalSource(segments),
     target: {
       histograms: (type, record, entries) => histograms.take(type, record, entries),
       tombstones: ({ refs, times, secondTimes, length }) => head.deletions.add(refs, times, secondTimes, length),

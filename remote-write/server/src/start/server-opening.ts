@@ -120,7 +120,7 @@ export class ServerOpening {
   /** Reads the logs and makes the server; its routes are added, and nothing runs yet. Never settles if `stop` came before. */
   async finish(): Promise<Server> {
     const { settings } = this.#parts
-    const opened = takeStepsInTurns(this.#store.steps(), this.#abort.signal)
+    const opened = takeStepsInTurns(this.#store.steps(true), this.#abort.signal)
     this.#opened = opened.catch(() => {})
     try {
       const store = await opened

@@ -191,6 +191,7 @@ export class Head {
 
   /** From now on commits go to `log`, which knows the series that are there. */
   startLogging(log: CommitLog): void {
+    this.#creator.flushPostings()
     this.#log = log
     this.#newSeries.clear()
     this.#replaying = false
@@ -265,6 +266,7 @@ export class Head {
       return this.#refuseSeries(this.#refusal)
     }
     // What was acknowledged before a restart is read again, limit or not.
+    if (this.limits.countsMetrics) this.#creator.flushPostings()
     const limit = this.#replaying ? undefined : this.limits.find(symbols, pairCount, this.#creator.count)
     if (limit !== undefined) return this.#refuseNoted(limit.kind, limit.reason, symbols, pairCount)
     if (!this.#mayAddSeries()) return this.#refuseNoted('memory', this.#ceilingText(), symbols, pairCount)
@@ -435,6 +437,7 @@ export class Head {
   commit(): void {
     const pending = this.#pending
     this.#endRequest()
+    this.#creator.flushPostings()
     const late = this.late.samples
     const lateCount = late.pending.length
     if (pending.length === 0 && this.#newSeries.length === 0 && lateCount === 0) return

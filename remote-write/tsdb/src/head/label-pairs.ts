@@ -79,19 +79,30 @@ export class LabelPairs {
     return pair
   }
 
-  /** Writer: adds a reference. The caller made sure of `postingsWordsMax` words. */
-  addPosting(pair: number, ref: number): void {
-    const next = this.#get(pair, lastField)
-    const linkAt = this.#get(pair, linkAtField)
-    if (this.#get(pair, countField) === 0) {
-      this.#set(pair, firstRefField, ref)
-    } else if (next !== linkAt) {
-      this.#postings.words[next >>> wordShift]![next & wordMask] = ref
-      this.#set(pair, lastField, next + 1)
-    } else {
-      this.#addPiece(pair, linkAt, ref)
+  /** Writer: adds the references `first`…`end - 1`. The caller made sure of `postingsWordsMax` words. */
+  addPostings(pair: number, first: number, end: number): void {
+    let count = this.#get(pair, countField)
+    let ref = first
+    if (count === 0) {
+      this.#set(pair, firstRefField, ref++)
+      count = 1
     }
-    this.#set(pair, countField, this.#get(pair, countField) + 1)
+    while (ref < end) {
+      const next = this.#get(pair, lastField)
+      const linkAt = this.#get(pair, linkAtField)
+      if (next === linkAt) {
+        this.#addPiece(pair, linkAt, ref++, count++)
+        continue
+      }
+      const fitting = Math.min(end - ref, linkAt - next)
+      const words = this.#postings.words[next >>> wordShift]!
+      const at = next & wordMask
+      for (let i = 0; i < fitting; i++) words[at + i] = ref + i
+      ref += fitting
+      count += fitting
+      this.#set(pair, lastField, next + fitting)
+    }
+    this.#set(pair, countField, count)
   }
 
   name(pair: number): number {
@@ -172,7 +183,7 @@ export class LabelPairs {
     const oldPiece = this.#get(pair, firstField)
     Atomics.add(this.#control, postingsVersionAt, 1)
     for (const field of [firstField, lastField, countField, linkAtField, firstRefField]) this.#set(pair, field, 0)
-    for (let i = 0; i < kept; i++) this.addPosting(pair, refs[i]!)
+    for (let i = 0; i < kept; i++) this.addPostings(pair, refs[i]!, refs[i]! + 1)
     Atomics.add(this.#control, postingsVersionAt, 1)
     Atomics.notify(this.#control, postingsVersionAt)
     this.#freePieces(oldPiece, epoch)
@@ -296,26 +307,14 @@ export class LabelPairs {
     return pair
   }
 
-  #addPiece(pair: number, linkAt: number, ref: number): void {
-    const words = this.#nextPieceWords(pair, linkAt)
+  #addPiece(pair: number, linkAt: number, ref: number, count: number): void {
+    const words = nextPieceWords(linkAt, count)
     const piece = this.#postings.allocate(words, firstPieceWords)
     this.#postings.words[piece >>> wordShift]![piece & wordMask] = ref
     if (linkAt === 0) this.#set(pair, firstField, piece)
     else this.#postings.words[linkAt >>> wordShift]![linkAt & wordMask] = piece
     this.#set(pair, lastField, piece + 1)
     this.#set(pair, linkAtField, piece + words - 1)
-  }
-
-  // After k full pieces a list has 1 + 4·(2^k - 1) - k references, so its size tells the size of the next piece.
-  #nextPieceWords(pair: number, linkAt: number): number {
-    if (linkAt === 0) return firstPieceWords
-    const count = this.#get(pair, countField)
-    let words = firstPieceWords
-    for (let total = 1; words < pieceWordsMax; words *= 2) {
-      total += words - 1
-      if (total >= count) return words * 2
-    }
-    return pieceWordsMax
   }
 
   #hash(name: number, value: number): number {
@@ -333,12 +332,24 @@ export class LabelPairs {
   }
 }
 
+// After k full pieces a list has 1 + 4·(2^k - 1) - k references, so its size tells the size of the next piece.
+function nextPieceWords(linkAt: number, count: number): number {
+  if (linkAt === 0) return firstPieceWords
+  let words = firstPieceWords
+  for (let total = 1; words < pieceWordsMax; words *= 2) {
+    total += words - 1
+    if (total >= count) return words * 2
+  }
+  return pieceWordsMax
+}
+
 function sortIfNeeded(refs: Uint32Array): Uint32Array {
   for (let i = 1; i < refs.length; i++) if (refs[i]! < refs[i - 1]!) return refs.sort()
   return refs
 }
 
-/** Words that one more reference of each of `pairs` pairs can take. */
-export function postingsWordsMax(pairs: number): number {
-  return pairs * (pieceWordsMax + firstPieceWords)
+/** Words that `refs` more references of each of `pairs` pairs can take. */
+export function postingsWordsMax(pairs: number, refs = 1): number {
+  // The last word of a piece is its link.
+  return pairs * (2 * refs + pieceWordsMax + firstPieceWords)
 }

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto'
 import type { HeadMemory } from './head-memory.ts'
-import { postingsWordsMax } from './label-pairs.ts'
 import type { LabelPairs } from './label-pairs.ts'
+import { PostingRuns } from './posting-runs.ts'
 import * as record from './series-record.ts'
 import { SeriesTable } from './series-table.ts'
 import { wordMask, wordShift } from './shared-arena.ts'
@@ -28,7 +28,9 @@ export class SeriesCreator {
   #length = 0
   #hash = 0
   readonly #recent = new RecentPairs()
-  /** Names of the labels of the series made last, in their order. */
+  readonly #postings: PostingRuns
+  /** Pairs of the series made last, and the names of these, in their order. */
+  #lastIds = new Uint32Array(64)
   #names = new Uint32Array(64)
   #namesLength = 0
   readonly #isSame = (ref: number): boolean => this.#hasLabels(ref)
@@ -37,6 +39,12 @@ export class SeriesCreator {
     this.#memory = memory
     this.#symbols = symbols
     this.#pairs = pairs
+    this.#postings = new PostingRuns(pairs)
+  }
+
+  /** Puts the series made since into the lists of their pairs: to be called before anybody looks for them there. */
+  flushPostings(): void {
+    this.#postings.flush()
   }
 
   get usedBytes(): number {
@@ -99,7 +107,7 @@ export class SeriesCreator {
     const ids = this.#ids
     if (!this.#hasNamesOfLast() && !this.#orderByName()) return -1
     const { labels, series, postings } = this.#memory
-    if (!labels.ensure(length + 1) || !series.ensure(record.recordWords) || !postings.ensure(postingsWordsMax(length))) {
+    if (!labels.ensure(length + 1) || !series.ensure(record.recordWords) || !postings.ensure(PostingRuns.wordsMax(length))) {
       return this.#refuse('head memory ceiling for new series reached: no shared memory left')
     }
     const list = labels.allocate(length + 1)
@@ -107,7 +115,7 @@ export class SeriesCreator {
     listWords[list & wordMask] = length
     for (let i = 0; i < length; i++) listWords[(list & wordMask) + 1 + i] = ids[i]!
     const ref = this.#addRecord(list)
-    for (let i = 0; i < length; i++) this.#pairs.addPosting(ids[i]!, ref)
+    this.#postings.add(ref, ids, length)
     this.#table.add(this.#hash, ref)
     return ref
   }
@@ -116,7 +124,13 @@ export class SeriesCreator {
   #hasNamesOfLast(): boolean {
     const length = this.#length
     if (length !== this.#namesLength) return false
-    for (let i = 0; i < length; i++) if (this.#pairs.name(this.#ids[i]!) !== this.#names[i]) return false
+    const ids = this.#ids
+    const last = this.#lastIds
+    for (let i = 0; i < length; i++) {
+      if (ids[i] === last[i]) continue
+      if (this.#pairs.name(ids[i]!) !== this.#names[i]) return false
+      last[i] = ids[i]!
+    }
     return true
   }
 
@@ -124,13 +138,17 @@ export class SeriesCreator {
     const length = this.#length
     const ids = this.#ids
     this.#sortByName()
-    if (this.#names.length < length) this.#names = new Uint32Array(ids.length)
+    if (this.#names.length < length) {
+      this.#names = new Uint32Array(ids.length)
+      this.#lastIds = new Uint32Array(ids.length)
+    }
     this.#namesLength = 0
     for (let i = 0; i < length; i++) {
       const name = this.#pairs.name(ids[i]!)
       if (i > 0 && name === this.#names[i - 1])
         return this.#refuse(`label name "${this.#symbols.text(name)}" is not unique: invalid sample`) > 0
       this.#names[i] = name
+      this.#lastIds[i] = ids[i]!
     }
     this.#namesLength = length
     return true
@@ -150,6 +168,7 @@ export class SeriesCreator {
   /** For when pairs are freed: what is kept of the last series' ones is forgotten. */
   forgetRecentPairs(): void {
     this.#recent.clear()
+    this.#namesLength = 0
   }
 
   /** From here on its labels do not find a series; the caller sees to its memory. */

@@ -31,6 +31,11 @@ export class SeriesLimits {
     this.seriesPerMetricMax = toLimit(seriesPerMetricMax)
   }
 
+  /** Whether `find` looks at the lists of pairs. */
+  get countsMetrics(): boolean {
+    return this.seriesPerMetricMax !== Infinity
+  }
+
   /** The limit that one more series of these pairs of symbols would pass, beside `count` series. */
   find(symbols: Uint32Array, pairCount: number, count: number): SeriesOverLimit | undefined {
     if (count >= this.seriesMax) {

@@ -1,7 +1,12 @@
 import type { Head } from '../head/head.ts'
+import { finishSteps } from '../steps.ts'
+import type { Steps } from '../steps.ts'
 import { LoggedLabels } from './logged-labels.ts'
 import type { LogReferences } from './log-references.ts'
-import type { RecordEntries } from './record-entries.ts'
+import { BatchBuilder, recordOf } from './log-batch.ts'
+import type { LogBatch } from './log-batch.ts'
+import { readRecord } from './read-record.ts'
+import { RecordEntries } from './record-entries.ts'
 import type { SeriesMap } from './series-map.ts'
 import {
   customFloatHistogramSamplesRecord,
@@ -58,6 +63,9 @@ export class RecordReader {
   readonly unread = new Map<number, number>()
   readonly #labels: LoggedLabels
   #pending = 0
+  /** For records that come alone, and for those that are not taken as columns. */
+  readonly #builder = new BatchBuilder()
+  readonly #entries = new RecordEntries()
 
   readonly #references: LogReferences
   readonly #lastSegment: number
@@ -73,11 +81,34 @@ export class RecordReader {
     this.#target = target
   }
 
+  /** Takes one record: its type, bytes (type included) and entries. */
   take(type: number, record: Uint8Array, entries: RecordEntries): void {
+    this.#builder.begin(this.#builder.batch, 0)
+    this.#builder.add(type, record, entries)
+    finishSteps(this.takeBatch(this.#builder.batch))
+  }
+
+  /** A record a step. */
+  *takeBatch(batch: LogBatch): Steps<void> {
+    for (let i = 0; i < batch.recordCount; i++) {
+      const type = recordOf(batch, i, 'type')
+      const first = recordOf(batch, i, 'firstEntry')
+      const end = recordOf(batch, i, 'endEntry')
+      if (type === samplesRecord || type === samplesV2Record) this.#takeSamples(batch, first, end)
+      else {
+        const record = batch.bytes.subarray(recordOf(batch, i, 'start'), recordOf(batch, i, 'end'))
+        if (type === seriesRecord) this.#takeSeries(batch, record, first, end)
+        else this.#takeOther(type, record)
+      }
+      yield
+    }
+  }
+
+  #takeOther(type: number, record: Uint8Array): void {
     const target = this.#target
-    if (type === samplesRecord || type === samplesV2Record) this.#takeSamples(entries)
-    else if (type === seriesRecord) this.#takeSeries(record, entries)
-    else if (type === highestReferenceRecord) this.#references.note(entries.refs[0] ?? 0)
+    const entries = this.#entries
+    readRecord(record, entries)
+    if (type === highestReferenceRecord) this.#references.note(entries.refs[0] ?? 0)
     else if (isHistograms(type) && target.histograms !== undefined) target.histograms(type, record, this.#toHead(entries))
     else if (type === exemplarsRecord && target.exemplars !== undefined) target.exemplars(record, this.#toHead(entries))
     else if (type === tombstonesRecord && target.tombstones !== undefined) target.tombstones(this.#toHead(entries))
@@ -90,11 +121,13 @@ export class RecordReader {
     this.#head.commit()
   }
 
-  #takeSeries(record: Uint8Array, entries: RecordEntries): void {
-    for (let i = 0; i < entries.length; i++) {
+  #takeSeries({ refs, plan, planEnds }: LogBatch, record: Uint8Array, first: number, end: number): void {
+    const labels = this.#labels
+    labels.begin(record)
+    for (let i = first; i < end; i++) {
       const before = this.#head.seriesCount
-      const ref = this.#labels.refOf(record, entries.starts[i]!)
-      const logRef = entries.refs[i]!
+      const ref = labels.refOf(plan, i === 0 ? 0 : planEnds[i - 1]!, planEnds[i]!)
+      const logRef = refs[i]!
       this.#map.set(logRef, Math.max(0, ref))
       if (ref > 0) {
         this.#counts.series++
@@ -103,12 +136,11 @@ export class RecordReader {
     }
   }
 
-  #takeSamples(entries: RecordEntries): void {
+  #takeSamples({ refs, times, words }: LogBatch, first: number, end: number): void {
     const head = this.#head
     const map = this.#map
     const counts = this.#counts
-    const { refs, times, words, length } = entries
-    for (let i = 0; i < length; i++) {
+    for (let i = first; i < end; i++) {
       const ref = map.get(refs[i]!)
       if (ref === 0) {
         counts.samplesUnknown++

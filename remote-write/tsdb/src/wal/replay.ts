@@ -2,9 +2,10 @@ import type { Head } from '../head/head.ts'
 import { finishSteps } from '../steps.ts'
 import type { Steps } from '../steps.ts'
 import { listLog } from './log-files.ts'
+import type { LogFile } from './log-files.ts'
 import { LogReferences } from './log-references.ts'
-import { readSegmentInSteps } from './read-segments.ts'
-import { RecordEntries } from './record-entries.ts'
+import { openLocalSource } from './log-decoder.ts'
+import type { LogPartSource } from './log-decoder.ts'
 import { RecordReader } from './record-reader.ts'
 import type { RecordCounts, RecordTarget } from './record-reader.ts'
 import type { Damage } from './repair.ts'
@@ -48,6 +49,8 @@ export interface ReplayOptions {
   readonly target?: RecordTarget
   /** Told of each segment before it is read: the first one after the checkpoint, the last one, and this one. */
   readonly onSegment?: (min: number, max: number, current: number) => void
+  /** Who reads the segments and takes them apart; default: this thread. */
+  readonly openSource?: (segments: readonly LogFile[]) => LogPartSource
 }
 
 /** As `replayLog`, a record a step. */
@@ -57,7 +60,6 @@ export function* replayLogInSteps(directory: string, head: Head, options: Replay
   const counts: RecordCounts = { series: 0, samples: 0, seriesRefused: 0, samplesUnknown: 0, samplesOutOfOrder: 0, samplesRefused: 0 }
   const map = new SeriesMap()
   const damages: Damage[] = []
-  const entries = new RecordEntries()
   const files = listLog(directory)
   const references = new LogReferences()
   const lastSegment = files.nextSegment - 1
@@ -66,18 +68,29 @@ export function* replayLogInSteps(directory: string, head: Head, options: Replay
   const firstSegment = files.segments[0]?.index ?? lastSegment
   let bytes = 0
   head.startReplay()
-  for (const [i, { index, path }] of segments.entries()) {
-    onSegment?.(firstSegment, lastSegment, i < files.segmentsOfCheckpoint.length ? firstSegment : index)
-    const isNewest = i === segments.length - 1
-    const read = yield* readSegmentInSteps(path, isNewest, entries, (type, record) => records.take(type, record, entries))
-    bytes += read.bytes
-    records.commit()
-    const cutoffMs = head.memory.maxTime - retentionMs
-    if (head.memory.minTime < cutoffMs) head.dropBefore(cutoffMs, 1, head.places)
-    for (const damage of read.damages) {
-      damages.push(damage)
-      onDamage(damage)
+  onSegment?.(firstSegment, lastSegment, firstSegment)
+  const source = (options.openSource ?? openLocalSource)(segments)
+  try {
+    for (let part = source.next(); part !== undefined; part = source.next()) {
+      if (part instanceof Promise) {
+        yield part
+      } else if (part.kind === 'batch') {
+        onSegment?.(firstSegment, lastSegment, Math.max(firstSegment, part.batch.segment))
+        yield* records.takeBatch(part.batch)
+        source.giveBack(part.batch)
+      } else {
+        bytes += part.bytes
+        records.commit()
+        const cutoffMs = head.memory.maxTime - retentionMs
+        if (head.memory.minTime < cutoffMs) head.dropBefore(cutoffMs, 1, head.places)
+        for (const damage of part.damages) {
+          damages.push(damage)
+          onDamage(damage)
+        }
+      }
     }
+  } finally {
+    source.close()
   }
   // References of unknown series are not used again either.
   references.note(map.highest)

@@ -1,0 +1,50 @@
+import type { Worker } from 'node:worker_threads'
+import { spawnWorker } from '@narthex/service/worker'
+import { buffersOf } from './log-batch.ts'
+import type { LogBatch } from './log-batch.ts'
+import type { LogPart, LogPartSource } from './log-decoder.ts'
+import type { LogFile } from './log-files.ts'
+
+/** A thread that reads a log, checks it and takes it apart, some megabytes ahead of this one. */
+export class LogDecodingThread implements LogPartSource {
+  readonly #worker: Worker
+  /** Undefined: the end. */
+  readonly #ready: (LogPart | undefined)[] = []
+  #failure: Error | undefined
+  #onArrival: (() => void) | undefined
+
+  constructor(segments: readonly LogFile[]) {
+    this.#worker = spawnWorker('log-decoding-worker', new URL('./log-decoding-worker.ts', import.meta.url), { workerData: segments })
+    this.#worker.on('message', (part: LogPart | undefined) => {
+      this.#ready.push(part)
+      this.#arrived()
+    })
+    this.#worker.on('error', (error) => {
+      this.#failure = error instanceof Error ? error : new Error(String(error))
+      this.#arrived()
+    })
+    this.#worker.on('exit', (code) => {
+      this.#failure ??= new Error(`the thread that reads the log ended with ${code}`)
+      this.#arrived()
+    })
+  }
+
+  next(): LogPart | Promise<void> | undefined {
+    if (this.#ready.length > 0) return this.#ready.shift()
+    if (this.#failure !== undefined) throw this.#failure
+    return new Promise((resolve) => (this.#onArrival = resolve))
+  }
+
+  giveBack(batch: LogBatch): void {
+    this.#worker.postMessage(batch, buffersOf(batch))
+  }
+
+  close(): void {
+    void this.#worker.terminate()
+  }
+
+  #arrived(): void {
+    this.#onArrival?.()
+    this.#onArrival = undefined
+  }
+}

@@ -1,0 +1,38 @@
+import { parentPort, workerData } from 'node:worker_threads'
+import { buffersOf, isOrdinary, makeBatch } from './log-batch.ts'
+import type { LogBatch } from './log-batch.ts'
+import { decodeLog } from './log-decoder.ts'
+import type { LogFile } from './log-files.ts'
+
+// Takes a log apart ahead of the thread that puts it into the head. A batch that comes back is used again; so many are on the way at most:
+const batchesMax = 6
+
+const port = parentPort
+if (port === null) throw new Error('cannot read a log: log-decoding-worker.ts is to be started as a worker thread')
+const free: LogBatch[] = []
+let made = 0
+const parts = decodeLog(workerData as readonly LogFile[], () => {
+  const batch = free.pop()
+  if (batch !== undefined) return batch
+  made++
+  return makeBatch()
+})
+
+function work(to: NonNullable<typeof parentPort>): void {
+  while (free.length > 0 || made < batchesMax) {
+    const step = parts.next()
+    if (step.done === true) {
+      to.postMessage(undefined)
+      to.close()
+      return
+    }
+    to.postMessage(step.value, step.value.kind === 'batch' ? buffersOf(step.value.batch) : [])
+  }
+}
+
+port.on('message', (batch: LogBatch) => {
+  if (isOrdinary(batch)) free.push(batch)
+  else made--
+  work(port)
+})
+work(port)
