@@ -108,11 +108,15 @@ export class SharedArena {
     let at = (this.usedWords + alignment - 1) & ~(alignment - 1)
     at >>>= 0
     if ((at & wordMask) + count > wordsPerWindow) at = ((at >>> wordShift) + 1) * wordsPerWindow
-    if ((at + count) * 4 > this.buffer.byteLength && !this.ensure(count + alignment)) {
-      throw new RangeError(`cannot allocate ${count * 4} bytes of shared memory: want at most ${this.buffer.maxByteLength}`)
+    const end = at + count
+    if (end > this.#windowEnd) {
+      if (end * 4 > this.buffer.byteLength && !this.ensure(count + alignment)) {
+        throw new RangeError(`cannot allocate ${count * 4} bytes of shared memory: want at most ${this.buffer.maxByteLength}`)
+      }
+      // The buffer grows by whole windows.
+      this.#windowEnd = Math.ceil(end / wordsPerWindow) * wordsPerWindow
     }
-    this.usedWords = at + count
-    if (this.usedWords > this.#windowEnd) this.#windowEnd = Math.ceil(this.usedWords / wordsPerWindow) * wordsPerWindow
+    this.usedWords = end
     return at
   }
 

@@ -36,6 +36,14 @@ export class Symbols {
     return this.#find(hashBytes(bytes, start, end, this.#seed), bytes, start, end)
   }
 
+  /** Whether a symbol has the bytes [start, end). */
+  hasBytes(id: number, bytes: Uint8Array, start: number, end: number): boolean {
+    this.#bytes = bytes
+    this.#start = start
+    this.#length = end - start
+    return this.#equals(id)
+  }
+
   /** Writer: the id of the bytes, added if need be; 0 if they are too long or there is no memory. */
   intern(bytes: Uint8Array, start: number, end: number): number {
     const hash = hashBytes(bytes, start, end, this.#seed)

@@ -12,7 +12,7 @@ export const emptyLabel = 0x7fffffff
 
 /** Place of the label to copy, -1 if it is not copied. */
 export function copiedPlace(word: number): number {
-  return (word & copyFlag) === 0 ? -1 : word & ~copyFlag
+  return (word | 0) < 0 ? word & 0x7fffffff : -1
 }
 
 /** Place of a label with the same name, -1 if there is none or the first 63 have none. */
