@@ -3,10 +3,10 @@ import { HeadCutWatch, type AfterCut } from './head-cut-watch.ts'
 import { LoadSource } from './load-source.ts'
 import { describeMachine, watchPeakMemory } from './measure.ts'
 import { metricsPerPod } from './remote-write-load.ts'
-import { restartAfterKill, startOnce, type RestartTimes } from './restart.ts'
+import { eachServerAndRestarts, startOnce, type Expected } from './restart.ts'
 import { percentile, sendLoad, type SentLoad } from './send-load.ts'
 import type { BenchServer } from './server-contenders.ts'
-import { eachServer, makeRow, ratio, readStorageArguments, startCpuClock } from './storage-bench.ts'
+import { makeRow, ratio, readStorageArguments, startCpuClock } from './storage-bench.ts'
 import { formatTable, type BenchRow } from './table.ts'
 import { waitUntilCompacted } from './wait-until-compacted.ts'
 
@@ -35,7 +35,7 @@ interface Figures {
   readonly sent: SentLoad
   readonly seriesCreated: number
   readonly afterCuts: readonly AfterCut[]
-  readonly restart: RestartTimes
+  readonly expected: Expected
 }
 
 export async function benchChurn(args: readonly string[]): Promise<boolean> {
@@ -48,7 +48,9 @@ export async function benchChurn(args: readonly string[]): Promise<boolean> {
   console.log(describeMachine())
   console.log(`churn: ${seriesCount} active series, a fifth new every ${replaceEveryMs / 60_000} min, a sample each ${stepMs / 1000} s\n`)
   await startOnce()
-  const figures = await eachServer(keys, (server, key) => measure(server, key === 'narthex' ? sizes.narthex : sizes.prometheus))
+  const { figures, restarts } = await eachServerAndRestarts(keys, (server, key) =>
+    measure(server, key === 'narthex' ? sizes.narthex : sizes.prometheus),
+  )
   const all = Object.values(figures)
   console.log(formatTable(all.map(({ row }) => row)))
   for (const { row, seriesCreated, sent, afterCuts } of all) {
@@ -58,7 +60,7 @@ export async function benchChurn(args: readonly string[]): Promise<boolean> {
         `\n${row.name}: memory after head cuts: ${afterCuts.map(({ cuts, bytes }) => `${(bytes / 1e6).toFixed(0)} MB after ${cuts}`).join(', ') || 'none'}`,
     )
   }
-  const { narthex, prometheus } = figures
+  const { narthex } = figures
   if (narthex === undefined) return true
   const [second, ...later] = narthex.afterCuts.filter(({ cuts }) => cuts >= 2)
   const most = later.length === 0 ? undefined : Math.max(...later.map(({ bytes }) => bytes))
@@ -66,7 +68,7 @@ export async function benchChurn(args: readonly string[]): Promise<boolean> {
   bounds.atMost('append p99, from the moment due', percentile(narthex.sent.dueMs, 0.99), 50, 'ms')
   bounds.atMost(
     'restart until queries answer / Prometheus',
-    ratio(narthex.restart.querySeconds, prometheus?.restart.querySeconds),
+    ratio(restarts.narthex?.querySeconds, restarts.prometheus?.querySeconds),
     0.3,
     '×',
   )
@@ -93,12 +95,8 @@ async function measure(server: BenchServer, { seriesCount, hours, requestsPerSec
     const { contender, dataDirectory } = server
     const samples = seriesCount * steps
     const row = makeRow(contender, { samples, cpuSeconds: cpu(), peakBytes: memory.stop(), wallSeconds: sent.seconds, dataDirectory })
-    const restart = await restartAfterKill(server, {
-      query: 'count(app_worker_queue_depth_000)',
-      timeMs: lastMs,
-      want: await activePods(server, seriesCount, lastMs),
-    })
-    return { row, sent, seriesCreated: ChurnLoad.seriesCreated(options, steps), afterCuts, restart }
+    const expected = { query: 'count(app_worker_queue_depth_000)', timeMs: lastMs, want: await activePods(server, seriesCount, lastMs) }
+    return { row, sent, seriesCreated: ChurnLoad.seriesCreated(options, steps), afterCuts, expected }
   } finally {
     cuts.end()
     await source.stop()

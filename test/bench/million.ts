@@ -1,9 +1,9 @@
 import { LoadSource } from './load-source.ts'
 import { describeMachine, readTreeUsage, watchPeakMemory } from './measure.ts'
-import { restartAfterKill, startOnce, type RestartTimes } from './restart.ts'
+import { eachServerAndRestarts, startOnce, type Expected } from './restart.ts'
 import { sendLoad } from './send-load.ts'
 import type { BenchServer } from './server-contenders.ts'
-import { eachServer, makeRow, ratio, readStorageArguments, startCpuClock, type ContenderKey } from './storage-bench.ts'
+import { makeRow, ratio, readStorageArguments, startCpuClock, type ContenderKey } from './storage-bench.ts'
 import { formatTable, type BenchRow } from './table.ts'
 import { waitUntilIdle } from './wait-until-idle.ts'
 import { metricsPerPod } from './remote-write-load.ts'
@@ -21,7 +21,7 @@ interface Figures {
   /** At rest after the last sample. */
   readonly restBytes: number
   readonly cpuSeconds: number
-  readonly restart: RestartTimes | undefined
+  readonly expected: Expected | undefined
 }
 
 export async function benchMillion(args: readonly string[]): Promise<boolean> {
@@ -30,28 +30,28 @@ export async function benchMillion(args: readonly string[]): Promise<boolean> {
   console.log(describeMachine())
   console.log(`million: remote-write 1.0, ${seriesCount} new series × ${steps} samples, ${samplesPerRequest} samples a request\n`)
   await startOnce()
-  const figures = await eachServer(keys, (server, key) => measure(server, key, seriesCount))
-  const all = Object.values(figures)
-  console.log(formatTable(all.map(({ row }) => row)))
+  const { figures, restarts } = await eachServerAndRestarts(keys, (server, key) => measure(server, key, seriesCount))
+  console.log(formatTable(Object.values(figures).map(({ row }) => row)))
   console.log(
     '\n| program | RSS at rest | CPU-s in all | after SIGKILL: until queries answer | until writes are taken |\n| --- | --- | --- | --- | --- |',
   )
-  for (const { row, restBytes, cpuSeconds, restart } of all) {
+  for (const [key, { row, restBytes, cpuSeconds }] of Object.entries(figures)) {
+    const restart = restarts[key as ContenderKey]
     const times = restart === undefined ? '– | –' : `${restart.querySeconds.toFixed(2)} s | ${restart.writeSeconds.toFixed(2)} s`
     console.log(`| ${row.name} ${row.version} | ${(restBytes / 1e6).toFixed(0)} MB | ${cpuSeconds.toFixed(1)} | ${times} |`)
   }
-  const { narthex, prometheus, victoria } = figures
+  const { narthex, victoria } = figures
   if (narthex === undefined) return true
   bounds.atMost('RSS at rest / VictoriaMetrics', ratio(narthex.restBytes, victoria?.restBytes), 0.9, '×')
   bounds.atMost('peak RSS / VictoriaMetrics', ratio(narthex.row.peakBytes, victoria?.row.peakBytes), 0.9, '×')
   bounds.atMost('CPU / VictoriaMetrics', ratio(narthex.cpuSeconds, victoria?.cpuSeconds), 0.5, '×')
   bounds.atMost(
     'restart until queries answer / Prometheus',
-    ratio(narthex.restart?.querySeconds, prometheus?.restart?.querySeconds),
+    ratio(restarts.narthex?.querySeconds, restarts.prometheus?.querySeconds),
     0.3,
     '×',
   )
-  bounds.atMost('restart until writes are taken', narthex.restart?.writeSeconds, 1, 's')
+  bounds.atMost('restart until writes are taken', restarts.narthex?.writeSeconds, 1, 's')
   return bounds.print()
 }
 
@@ -69,15 +69,8 @@ async function measure(server: BenchServer, key: ContenderKey, seriesCount: numb
     const { contender, dataDirectory } = server
     const peakBytes = memory.stop()
     const row = makeRow(contender, { samples: seriesCount * steps, cpuSeconds, peakBytes, wallSeconds: seconds, dataDirectory })
-    const restart =
-      key === 'victoria'
-        ? undefined
-        : await restartAfterKill(server, {
-            query: 'count(app_worker_queue_depth_000)',
-            timeMs: startMs + steps * stepMs,
-            want: seriesCount / metricsPerPod,
-          })
-    return { row, restBytes, cpuSeconds, restart }
+    const count = { query: 'count(app_worker_queue_depth_000)', timeMs: startMs + steps * stepMs, want: seriesCount / metricsPerPod }
+    return { row, restBytes, cpuSeconds, expected: key === 'victoria' ? undefined : count }
   } finally {
     await source.stop()
   }

@@ -1,4 +1,5 @@
 import { writeRequest } from '../kit/remote-write.ts'
+import { eachKeptServer, type ContenderKey } from './storage-bench.ts'
 import { BenchServer, serverContenders } from './server-contenders.ts'
 
 export interface RestartTimes {
@@ -17,12 +18,67 @@ export async function startOnce(): Promise<void> {
 const pauseMs = 10
 const timeoutMs = 300_000
 
-/** Kills a server, starts it again at once and asks it, over and over, for a value that it can only know from its disk, and to take a sample. */
-export async function restartAfterKill(
-  server: BenchServer,
-  expected: { readonly query: string; readonly timeMs: number; readonly want: number },
-): Promise<RestartTimes> {
-  await server.kill()
+/** A value that a server can only know from its disk. */
+export interface Expected {
+  readonly query: string
+  readonly timeMs: number
+  readonly want: number
+}
+
+/** Rounds of restarts; the speed of a machine may change from one minute to the next. */
+const rounds = 3
+
+/**
+ * Kills servers and starts them again, by turns, and gives the medians of each. Each is asked at once, over and over, for a value that it can only
+ * know from its disk, and to take a sample. All are dead at the end.
+ */
+async function restartInTurns(servers: readonly { readonly server: BenchServer; readonly expected: Expected }[]): Promise<RestartTimes[]> {
+  const times: RestartTimes[][] = servers.map(() => [])
+  for (let round = 0; round < rounds; round++) {
+    for (const [i, { server, expected }] of servers.entries()) {
+      await server.kill()
+      times[i]!.push(await restart(server, expected))
+      await server.kill()
+    }
+  }
+  return times.map((each) => ({
+    querySeconds: median(each.map(({ querySeconds }) => querySeconds)),
+    writeSeconds: median(each.map(({ writeSeconds }) => writeSeconds)),
+  }))
+}
+
+/**
+ * Runs one contender after the other, as `eachServer`, and then restarts those that are to be asked for something, with the data of their runs.
+ */
+export async function eachServerAndRestarts<Figures extends { readonly expected: Expected | undefined }>(
+  keys: readonly ContenderKey[],
+  run: (server: BenchServer, key: ContenderKey) => Promise<Figures>,
+): Promise<{ figures: Partial<Record<ContenderKey, Figures>>; restarts: Partial<Record<ContenderKey, RestartTimes>> }> {
+  const restarts: Partial<Record<ContenderKey, RestartTimes>> = {}
+  const restarted: { key: ContenderKey; server: BenchServer; expected: Expected }[] = []
+  const figures = await eachKeptServer(
+    keys,
+    async (server, key) => {
+      const measured = await run(server, key)
+      const { expected } = measured
+      if (expected !== undefined) restarted.push({ key, server, expected })
+      // What it holds is not to slow the others down.
+      await server.kill()
+      return measured
+    },
+    async () => {
+      const times = await restartInTurns(restarted)
+      for (const [i, { key }] of restarted.entries()) restarts[key] = times[i]!
+    },
+  )
+  return { figures, restarts }
+}
+
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[values.length >> 1]!
+}
+
+async function restart(server: BenchServer, expected: Expected): Promise<RestartTimes> {
   const beginMs = performance.now()
   server.launch()
   const probe = { labels: { __name__: 'bench_restart_probe' }, samples: [[expected.timeMs, 1]] as const }

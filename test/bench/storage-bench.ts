@@ -33,13 +33,27 @@ export async function eachServer<Figures>(
   run: (server: BenchServer, key: ContenderKey) => Promise<Figures>,
 ): Promise<Partial<Record<ContenderKey, Figures>>> {
   const figures: Partial<Record<ContenderKey, Figures>> = {}
-  for (const key of keys) {
-    const server = await BenchServer.start(serverContenders[key])
-    try {
+  for (const key of keys) Object.assign(figures, await eachKeptServer([key], run))
+  return figures
+}
+
+/** As `eachServer`; the servers and their directories stay until `afterAll` has ended. A run may kill its server. */
+export async function eachKeptServer<Figures>(
+  keys: readonly ContenderKey[],
+  run: (server: BenchServer, key: ContenderKey) => Promise<Figures>,
+  afterAll: () => Promise<void> = () => Promise.resolve(),
+): Promise<Partial<Record<ContenderKey, Figures>>> {
+  const figures: Partial<Record<ContenderKey, Figures>> = {}
+  const servers: BenchServer[] = []
+  try {
+    for (const key of keys) {
+      const server = await BenchServer.start(serverContenders[key])
+      servers.push(server)
       figures[key] = await run(server, key)
-    } finally {
-      await server.stop()
     }
+    await afterAll()
+  } finally {
+    for (const server of servers) await server.stop()
   }
   return figures
 }

@@ -1,4 +1,4 @@
-import { RecordEntries } from './record-entries.ts'
+import type { RecordEntries } from './record-entries.ts'
 import { LabelPlanner } from './label-plan.ts'
 import { samplesRecord, samplesV2Record, seriesRecord } from './wal-format.ts'
 

@@ -65,7 +65,8 @@ export class LoggedLabels {
     const valueEnd = valueStart + valueLength
     const like = namePlace(word)
     const before = like < 0 ? 0 : this.#pairs[like]!
-    if (before === 0 || before === refused) return this.#intern(head.internSymbol(record, nameStart, nameStart + nameLength), valueStart, valueEnd)
+    if (before === 0 || before === refused)
+      return this.#intern(head.internSymbol(record, nameStart, nameStart + nameLength), valueStart, valueEnd)
     const follower = before < this.#followers.length ? this.#followers[before]! : 0
     if (follower !== 0 && head.symbols.hasBytes(head.pairs.value(follower), record, valueStart, valueEnd)) return follower
     const pair = this.#intern(head.pairs.name(before), valueStart, valueEnd)
