@@ -1,7 +1,8 @@
 import type { Secret } from '@narthex/config/secret'
 import bcrypt from 'bcryptjs'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply } from 'fastify'
 import { createHash, randomBytes } from 'node:crypto'
+import type { Socket } from 'node:net'
 
 /** Compares a password with a bcrypt hash, off the caller's stack. */
 export type PasswordVerifier = (password: string, hash: string) => Promise<boolean>
@@ -63,18 +64,43 @@ export function createPasswordCheck(verify: PasswordVerifier = (password, hash) 
   }
 }
 
+/** What a connection was let in with. */
+interface Accepted {
+  readonly header: string
+  readonly user: string
+  readonly hash: string
+}
+
 /** Refuses requests without a valid user, as the exporter toolkit does, while `users` names any. */
 export function addBasicAuth(app: FastifyInstance, users: () => Readonly<Record<string, Secret>>, check: PasswordCheck): void {
-  app.addHook('onRequest', async (request, reply) => {
+  // Whoever sends many requests over one connection says the same each time: as long as the user has the same hash, there is nothing to check.
+  const acceptedBy = new WeakMap<Socket, Accepted>()
+  app.addHook('onRequest', (request, reply, done) => {
     const known = users()
-    if (Object.keys(known).length === 0) return
-    const given = parseBasicAuth(request.headers.authorization)
-    const hash = given !== undefined && Object.hasOwn(known, given.user) ? known[given.user]!.reveal() : undefined
-    const verdict = given === undefined ? false : await check.check(given.user, given.password, hash)
-    if (verdict === true) return
-    if (verdict === undefined) return reply.code(503).header('retry-after', '1').type('text/plain; charset=utf-8').send('Too many logins\n')
-    return reply.code(401).header('www-authenticate', 'Basic').type('text/plain; charset=utf-8').send('Unauthorized\n')
+    if (Object.keys(known).length === 0) return done()
+    const header = request.headers.authorization
+    const accepted = acceptedBy.get(request.raw.socket)
+    if (accepted !== undefined && accepted.header === header && hashOf(known, accepted.user) === accepted.hash) return done()
+    const given = parseBasicAuth(header)
+    if (given === undefined) return void refuse(reply)
+    const hash = hashOf(known, given.user)
+    check.check(given.user, given.password, hash).then((verdict) => {
+      if (verdict === true) {
+        if (hash !== undefined && header !== undefined) acceptedBy.set(request.raw.socket, { header, user: given.user, hash })
+        done()
+      } else if (verdict === undefined) {
+        void reply.code(503).header('retry-after', '1').type('text/plain; charset=utf-8').send('Too many logins\n')
+      } else void refuse(reply)
+    }, done)
   })
+}
+
+function hashOf(users: Readonly<Record<string, Secret>>, user: string): string | undefined {
+  return Object.hasOwn(users, user) ? users[user]!.reveal() : undefined
+}
+
+function refuse(reply: FastifyReply): FastifyReply {
+  return reply.code(401).header('www-authenticate', 'Basic').type('text/plain; charset=utf-8').send('Unauthorized\n')
 }
 
 function parseBasicAuth(header: string | undefined): { user: string; password: string } | undefined {

@@ -1,7 +1,7 @@
 import bcrypt from 'bcryptjs'
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
-import { request as httpRequest } from 'node:http'
+import { Agent, request as httpRequest } from 'node:http'
 import { request as httpsRequest, type RequestOptions } from 'node:https'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -122,6 +122,23 @@ describe('a web config', () => {
   })
 
   const hash = bcrypt.hashSync('secret', 4)
+
+  it('lets a connection in that says the same again, and no longer when it says something else or the user has another hash', async () => {
+    const webConfigFile = join(directory(), 'web.yml')
+    const write = (password: string) => writeFileSync(webConfigFile, `basic_auth_users:\n  alice: ${bcrypt.hashSync(password, 4)}\n`)
+    write('secret')
+    const [url] = await start({ webConfigFile }, hello)
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+    const ask = async (password: string) => (await call(url!, { agent, auth: `alice:${password}` })).status
+    try {
+      expect([await ask('secret'), await ask('secret'), await ask('wrong'), await ask('secret')]).toEqual([200, 200, 401, 200])
+      write('other')
+      await expect.poll(() => ask('secret'), { timeout: 5_000 }).toBe(401)
+      expect(await ask('other')).toBe(200)
+    } finally {
+      agent.destroy()
+    }
+  })
 
   it('asks for basic auth and remembers who was right', async () => {
     const webConfigFile = join(directory(), 'web.yml')

@@ -9,6 +9,7 @@ const firstBytes = 512 * 1024
 const firstEntries = 32 * 1024
 const firstWords = 64 * 1024
 const firstRecords = 256
+const fullShare = 3 / 4
 
 /**
  * Some records of a log that were found whole and well-formed, as columns: what one thread takes apart and another puts into the head. Plain
@@ -77,10 +78,15 @@ export class BatchBuilder {
     this.batch = Object.assign(batch, { segment, recordCount: 0, bytesLength: 0, entryCount: 0, planLength: 0 })
   }
 
-  /** Whether it has more than half of what it has room for. */
+  /** Whether it has three quarters of what it has room for: the records of our own logs take less than the last one. */
   get isFull(): boolean {
     const { bytesLength, entryCount, planLength, recordCount } = this.batch
-    return bytesLength > firstBytes / 2 || entryCount > firstEntries / 2 || planLength > firstWords / 2 || recordCount > firstRecords / 2
+    return (
+      bytesLength > fullShare * firstBytes ||
+      entryCount > fullShare * firstEntries ||
+      planLength > fullShare * firstWords ||
+      recordCount > fullShare * firstRecords
+    )
   }
 
   /** Copies a record; `entries` are those of `readRecord`. */

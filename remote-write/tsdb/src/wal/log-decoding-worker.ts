@@ -4,8 +4,9 @@ import type { LogBatch } from './log-batch.ts'
 import { decodeLog } from './log-decoder.ts'
 import type { LogFile } from './log-files.ts'
 
-// Takes a log apart ahead of the thread that puts it into the head. A batch that comes back is used again; so many are on the way at most:
-const batchesMax = 6
+// Takes a log apart ahead of the thread that puts it into the head. A batch that comes back is used again. So many are on the way at most, 17 MB;
+// they last for longer than a turn of that thread, in which it sees no message.
+const batchesMax = 10
 
 const port = parentPort
 if (port === null) throw new Error('cannot read a log: log-decoding-worker.ts is to be started as a worker thread')
