@@ -287,7 +287,7 @@ function* openLocked(options: StoreOptions, lock: DirectoryLock, reserve: DiskRe
     retentionMs: retentionMs || Infinity,
     onSegment: (min, max, current) => Object.assign(way.progress, { min, max, current }),
     openSource: (segments) =>
-      way.mayWait && sizeOf(segments) >= threadLogBytesMin ? new LogDecodingThread(segments) : openLocalSource(segments),
+      way.mayWait && sizeOf(segments) >= threadLogBytesMin ? new LogDecodingThread(segments, head.memory) : openLocalSource(segments),
     target: {
       histograms: (type, record, entries) => histograms.take(type, record, entries),
       tombstones: ({ refs, times, secondTimes, length }) => head.deletions.add(refs, times, secondTimes, length),

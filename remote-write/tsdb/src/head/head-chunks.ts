@@ -123,38 +123,96 @@ export class HeadChunks {
   /** The hot loop of a commit. Per sample: one cache line of the series' record, one of its chunk's tail. */
   #addFloats(pending: PendingSamples, start: number, end: number, commit: number): void {
     const { words: from, doubles: fromDoubles } = pending
-    const writer = this.#writer
     let { minTime, maxTime } = this.#memory
     for (let i = start; i < end; i++) {
       const at = i * pendingField.pendingWords
-      const ref = from[at + pendingField.pendingRef]!
       const timeMs = fromDoubles[at >>> 1]!
-      const index = ref >>> record.seriesPerWindowShift
-      const to = (ref & record.seriesPerWindowMask) << record.recordShift
-      const words = this.#recordWords[index]!
-      const doubles = this.#recordDoubles[index]!
       if (timeMs > maxTime) maxTime = timeMs
       if (timeMs < minTime) minTime = timeMs
-      const total = words[to + record.totalField]!
-      if (words[to + record.lastCommitField] !== commit) {
-        words[to + record.previousCommitField] = words[to + record.lastCommitField]!
-        words[to + record.previousTotalField] = total
-        words[to + record.lastCommitField] = commit
-      }
-      words[to + record.totalField] = total + 1
-      const previousTimeMs = fromDoubles[(at >>> 1) + pendingField.pendingPreviousTime]!
-      const low = from[at + pendingField.pendingLow]!
-      const high = from[at + pendingField.pendingHigh]!
-      if (this.#startsChunk(words, doubles, to, timeMs, previousTimeMs)) {
-        this.#startChunk(ref, words, doubles, to, timeMs, previousTimeMs, low, high)
-      } else {
-        const previousLow = from[at + pendingField.pendingPreviousLow]!
-        const previousHigh = from[at + pendingField.pendingPreviousHigh]!
-        writer.append(words, to + record.encoderField, timeMs, low, high, previousTimeMs, previousLow, previousHigh)
-      }
+      this.#addFloat(
+        from[at + pendingField.pendingRef]!,
+        timeMs,
+        from[at + pendingField.pendingLow]!,
+        from[at + pendingField.pendingHigh]!,
+        fromDoubles[(at >>> 1) + pendingField.pendingPreviousTime]!,
+        from[at + pendingField.pendingPreviousLow]!,
+        from[at + pendingField.pendingPreviousHigh]!,
+        commit,
+      )
     }
     this.#memory.minTime = minTime
     this.#memory.maxTime = maxTime
+  }
+
+  #addFloat(
+    ref: number,
+    timeMs: number,
+    low: number,
+    high: number,
+    previousTimeMs: number,
+    previousLow: number,
+    previousHigh: number,
+    commit: number,
+  ): void {
+    const index = ref >>> record.seriesPerWindowShift
+    const to = (ref & record.seriesPerWindowMask) << record.recordShift
+    const words = this.#recordWords[index]!
+    const doubles = this.#recordDoubles[index]!
+    const total = words[to + record.totalField]!
+    if (words[to + record.lastCommitField] !== commit) {
+      words[to + record.previousCommitField] = words[to + record.lastCommitField]!
+      words[to + record.previousTotalField] = total
+      words[to + record.lastCommitField] = commit
+    }
+    words[to + record.totalField] = total + 1
+    if (this.#startsChunk(words, doubles, to, timeMs, previousTimeMs)) {
+      this.#startChunk(ref, words, doubles, to, timeMs, previousTimeMs, low, high)
+    } else {
+      this.#writer.append(words, to + record.encoderField, timeMs, low, high, previousTimeMs, previousLow, previousHigh)
+    }
+  }
+
+  /**
+   * Adds floats of a log at once, `from`…`end - 1` of columns, without a commit of pending ones. Left out and gathered in `others`, by their places,
+   * are those that are not later than the last one of their series, before `minValidMs` or after `maxValidMs`; gives how many these are.
+   * The caller made sure of the memory.
+   */
+  addLogged(
+    refs: Uint32Array,
+    times: Float64Array,
+    values: Uint32Array,
+    from: number,
+    end: number,
+    commit: number,
+    minValidMs: number,
+    maxValidMs: number,
+    others: Uint32Array,
+  ): number {
+    let { minTime, maxTime } = this.#memory
+    let otherCount = 0
+    for (let i = from; i < end; i++) {
+      const ref = refs[i - from]!
+      const timeMs = times[i]!
+      const words = this.#recordWords[ref >>> record.seriesPerWindowShift]!
+      const doubles = this.#recordDoubles[ref >>> record.seriesPerWindowShift]!
+      const at = (ref & record.seriesPerWindowMask) << record.recordShift
+      const lastTimeMs = doubles[at >>> 1]!
+      if (!(timeMs > lastTimeMs && timeMs >= minValidMs && timeMs <= maxValidMs)) {
+        others[otherCount++] = i
+        continue
+      }
+      if (timeMs > maxTime) maxTime = timeMs
+      if (timeMs < minTime) minTime = timeMs
+      const low = values[2 * i]!
+      const high = values[2 * i + 1]!
+      this.#addFloat(ref, timeMs, low, high, lastTimeMs, words[at + record.lastLowField]!, words[at + record.lastHighField]!, commit)
+      doubles[at >>> 1] = timeMs
+      words[at + record.lastLowField] = low
+      words[at + record.lastHighField] = high
+    }
+    this.#memory.minTime = minTime
+    this.#memory.maxTime = maxTime
+    return otherCount
   }
 
   /** Takes the chunks of a series that ended before `cutoffMs` out of its list; the open one only if the whole series did. */

@@ -99,6 +99,7 @@ const wireAliasesDefaultMax = 4_000_000
 const commitNumberMax = 0x7fff0000
 // A histogram is counted as a piece of 64 bytes for each 32 bytes in the log.
 const histogramBytesShift = 5
+const seriesPerCheck = 64
 const batchSamplesMax = 8 * 1024 * 1024
 
 /**
@@ -153,6 +154,10 @@ export class Head {
   /** Older samples are in blocks. */
   #refusedBeforeMs = -timeMsMax
   #replaying = false
+  /** While a log is read: so many series may still be made before the memory is looked at again. */
+  #uncheckedSeries = 0
+  /** Of floats of a log: places of those that need a closer look. */
+  #others = new Uint32Array(1024)
   readonly #recordWords: Uint32Array[]
   readonly #recordDoubles: Float64Array[]
   #scratch = new Uint8Array(4096)
@@ -293,7 +298,11 @@ export class Head {
   refByPairs(pairs: Uint32Array, count: number): number {
     const known = this.#creator.findByPairs(pairs, count)
     if (known > 0) return known
-    if (!this.#mayAddSeries()) return this.#refuseSeries(this.#ceilingText())
+    if (this.#uncheckedSeries === 0) {
+      if (!this.#mayAddSeries()) return this.#refuseSeries(this.#ceilingText())
+      this.#uncheckedSeries = seriesPerCheck
+    }
+    this.#uncheckedSeries--
     return this.#keepCreated(this.#creator.createByPairs(count))
   }
 
@@ -360,6 +369,42 @@ export class Head {
     words[at + 2] = lowWord
     words[at + 3] = highWord
     return accepted
+  }
+
+  /**
+   * While old logs are read: takes floats `from`…`end - 1` of columns, that are of the series `refs[0]`…, and lets them be seen at once. Gives how many
+   * were taken, those that were there before included; `onOther` hears of the others.
+   */
+  appendLogged(
+    refs: Uint32Array,
+    times: Float64Array,
+    values: Uint32Array,
+    from: number,
+    end: number,
+    onOther: (result: AppendResult) => void,
+  ): number {
+    if (this.#hasPending) this.commit()
+    this.#makeRoom()
+    const count = end - from
+    const isRoomy = count <= this.#pendingMax && this.#chunks.ensure(count)
+    if (count > this.#others.length) this.#others = new Uint32Array(2 * count)
+    const others = this.#others
+    let otherCount = count
+    if (isRoomy) {
+      this.#beginApply()
+      otherCount = this.#chunks.addLogged(refs, times, values, from, end, this.#commit, this.#minValidMs, this.#maxValidMs, others)
+      this.counters.samplesAppended += count - otherCount
+      this.#publish()
+    } else for (let i = 0; i < count; i++) others[i] = from + i
+    this.#pendingMax = -1
+    let taken = count - otherCount
+    for (let k = 0; k < otherCount; k++) {
+      const i = others[k]!
+      const result = this.append(refs[i - from]!, times[i]!, values[2 * i]!, values[2 * i + 1]!)
+      if (result === accepted) taken++
+      else onOther(result)
+    }
+    return taken
   }
 
   /**

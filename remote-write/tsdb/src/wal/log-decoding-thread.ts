@@ -1,9 +1,24 @@
 import type { Worker } from 'node:worker_threads'
 import { spawnWorker } from '@narthex/service/worker'
+import { growingArenas, growingArenasUsed } from '../head/page-toucher.ts'
+import type { HeadMemory } from '../head/head-memory.ts'
 import { buffersOf } from './log-batch.ts'
 import type { LogBatch } from './log-batch.ts'
 import type { LogPart, LogPartSource } from './log-decoder.ts'
 import type { LogFile } from './log-files.ts'
+
+/** Plain data for the thread. */
+export interface LogDecodingTask {
+  readonly segments: readonly LogFile[]
+  /** Of the head that is filled: `growingArenas`. */
+  readonly arenas: readonly SharedArrayBuffer[]
+}
+
+/** A batch that is no longer needed, and how far the arenas are used. */
+export interface GivenBack {
+  readonly batch: LogBatch
+  readonly used: readonly number[]
+}
 
 /** A thread that reads a log, checks it and takes it apart, some megabytes ahead of this one. */
 export class LogDecodingThread implements LogPartSource {
@@ -13,8 +28,13 @@ export class LogDecodingThread implements LogPartSource {
   #failure: Error | undefined
   #onArrival: (() => void) | undefined
 
-  constructor(segments: readonly LogFile[]) {
-    this.#worker = spawnWorker('log-decoding-worker', new URL('./log-decoding-worker.ts', import.meta.url), { workerData: segments })
+  readonly #memory: HeadMemory
+
+  /** `memory`: of the head that is filled. */
+  constructor(segments: readonly LogFile[], memory: HeadMemory) {
+    this.#memory = memory
+    const workerData: LogDecodingTask = { segments, arenas: growingArenas(memory) }
+    this.#worker = spawnWorker('log-decoding-worker', new URL('./log-decoding-worker.ts', import.meta.url), { workerData })
     this.#worker.on('message', (part: LogPart | undefined) => {
       this.#ready.push(part)
       this.#arrived()
@@ -36,7 +56,8 @@ export class LogDecodingThread implements LogPartSource {
   }
 
   giveBack(batch: LogBatch): void {
-    this.#worker.postMessage(batch, buffersOf(batch))
+    const given: GivenBack = { batch, used: growingArenasUsed(this.#memory) }
+    this.#worker.postMessage(given, buffersOf(batch))
   }
 
   close(): void {

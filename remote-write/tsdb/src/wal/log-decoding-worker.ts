@@ -2,7 +2,8 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { buffersOf, isOrdinary, makeBatch } from './log-batch.ts'
 import type { LogBatch } from './log-batch.ts'
 import { decodeLog } from './log-decoder.ts'
-import type { LogFile } from './log-files.ts'
+import type { GivenBack, LogDecodingTask } from './log-decoding-thread.ts'
+import { PageToucher } from '../head/page-toucher.ts'
 
 // Takes a log apart ahead of the thread that puts it into the head. A batch that comes back is used again. So many are on the way at most, 17 MB;
 // they last for longer than a turn of that thread, in which it sees no message.
@@ -12,7 +13,9 @@ const port = parentPort
 if (port === null) throw new Error('cannot read a log: log-decoding-worker.ts is to be started as a worker thread')
 const free: LogBatch[] = []
 let made = 0
-const parts = decodeLog(workerData as readonly LogFile[], () => {
+const { segments, arenas } = workerData as LogDecodingTask
+const toucher = new PageToucher(arenas)
+const parts = decodeLog(segments, () => {
   const batch = free.pop()
   if (batch !== undefined) return batch
   made++
@@ -31,7 +34,8 @@ function work(to: NonNullable<typeof parentPort>): void {
   }
 }
 
-port.on('message', (batch: LogBatch) => {
+port.on('message', ({ batch, used }: GivenBack) => {
+  toucher.touchAhead(used)
   if (isOrdinary(batch)) free.push(batch)
   else made--
   work(port)

@@ -1,3 +1,5 @@
+import { memoryCeiling } from '../head/append-result.ts'
+import type { AppendResult } from '../head/append-result.ts'
 import type { Head } from '../head/head.ts'
 import { finishSteps } from '../steps.ts'
 import type { Steps } from '../steps.ts'
@@ -50,9 +52,6 @@ export interface RecordTarget {
   metadata?(record: Uint8Array, entries: RecordEntries): void
 }
 
-// Samples per commit while a log is read.
-const commitEvery = 8192
-
 /** Puts what log records have into a head and a target. */
 export class RecordReader {
   readonly #head: Head
@@ -62,7 +61,12 @@ export class RecordReader {
   /** Records by type that nobody took. */
   readonly unread = new Map<number, number>()
   readonly #labels: LoggedLabels
-  #pending = 0
+  /** Of the samples of a record. */
+  #headRefs = new Uint32Array(1024)
+  readonly #countOther = (result: AppendResult): void => {
+    if (result === memoryCeiling) this.#counts.samplesRefused++
+    else this.#counts.samplesOutOfOrder++
+  }
   /** For records that come alone, and for those that are not taken as columns. */
   readonly #builder = new BatchBuilder()
   readonly #entries = new RecordEntries()
@@ -117,7 +121,6 @@ export class RecordReader {
   }
 
   commit(): void {
-    this.#pending = 0
     this.#head.commit()
   }
 
@@ -137,21 +140,25 @@ export class RecordReader {
   }
 
   #takeSamples({ refs, times, words }: LogBatch, first: number, end: number): void {
-    const head = this.#head
-    const map = this.#map
     const counts = this.#counts
+    if (end - first > this.#headRefs.length) this.#headRefs = new Uint32Array(2 * (end - first))
+    const headRefs = this.#headRefs
+    // What is known lies together; mostly that is all.
+    let from = first
     for (let i = first; i < end; i++) {
-      const ref = map.get(refs[i]!)
-      if (ref === 0) {
-        counts.samplesUnknown++
-        continue
-      }
-      const result = head.append(ref, times[i]!, words[2 * i]!, words[2 * i + 1]!)
-      if (result === 0) counts.samples++
-      else if (result === 7) counts.samplesRefused++
-      else counts.samplesOutOfOrder++
-      if (++this.#pending >= commitEvery) this.commit()
+      const ref = this.#map.get(refs[i]!)
+      headRefs[i - from] = ref
+      if (ref !== 0) continue
+      counts.samplesUnknown++
+      this.#takeKnown(times, words, from, i)
+      from = i + 1
     }
+    this.#takeKnown(times, words, from, end)
+  }
+
+  #takeKnown(times: Float64Array, words: Uint32Array, from: number, end: number): void {
+    if (from === end) return
+    this.#counts.samples += this.#head.appendLogged(this.#headRefs, times, words, from, end, this.#countOther)
   }
 
   #toHead(entries: RecordEntries): RecordEntries {
