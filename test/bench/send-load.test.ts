@@ -11,11 +11,12 @@ afterEach(() => {
 })
 
 /** Answers each body after `delayMs` of it with a status; gives the port. */
-async function listen(answer: (body: number) => { status: number; delayMs: number }): Promise<number> {
+async function listen(answer: (body: number) => { status: number; delayMs: number; ends?: boolean }): Promise<number> {
   server = createServer((request, response) => {
     request.once('data', (chunk: Buffer) => {
-      const { status, delayMs } = answer(chunk[0]!)
+      const { status, delayMs, ends = false } = answer(chunk[0]!)
       setTimeout(() => {
+        if (ends) response.setHeader('Connection', 'close')
         response.writeHead(status, status === 429 ? { 'Retry-After': '0' } : {})
         response.end(status === 204 ? undefined : 'no')
       }, delayMs)
@@ -45,6 +46,12 @@ describe('sending a load', () => {
     const port = await listen((body) => ({ status: body === 1 && refused++ < 3 ? 429 : 204, delayMs: 0 }))
     const sent = await sendLoad(new ReadyRequests(requests(3), 1), { port }, { connections: 2 })
     expect(sent).toMatchObject({ requests: 3, refusals: 3, madeLate: 0 })
+  })
+
+  test('goes on over a new connection when the server ends one with its answer', async () => {
+    const port = await listen((body) => ({ status: 204, delayMs: 0, ends: body % 2 === 1 }))
+    const sent = await sendLoad(new ReadyRequests(requests(6), 1), { port }, { connections: 1 })
+    expect(sent.requests).toBe(6)
   })
 
   test('fails with the text of any other answer', async () => {

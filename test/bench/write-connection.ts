@@ -26,31 +26,36 @@ const versions = { 1: '0.1.0', 2: '2.0.0' } as const
 
 /** One kept-alive HTTP connection over a plain socket, one request at a time: a client that costs as little as can be. */
 export class WriteConnection {
-  readonly #socket: Socket
+  readonly #target: WriteTarget
+  #socket: Socket
   readonly #head: string
+  /** Whether the server said with its last answer that it closes the connection: VictoriaMetrics does after two minutes. */
+  #isOver = false
 
-  private constructor(socket: Socket, head: string) {
+  private constructor(target: WriteTarget, socket: Socket, head: string) {
+    this.#target = target
     this.#socket = socket
     this.#head = head
   }
 
-  static async open({ port, guard, protocol = 1 }: WriteTarget): Promise<WriteConnection> {
-    const socket =
-      guard === undefined
-        ? connect(port, '127.0.0.1')
-        : connectTls({ port, host: '127.0.0.1', ca: guard.certificate, servername: 'localhost', ALPNProtocols: ['http/1.1'] })
-    socket.setNoDelay(true)
-    await once(socket, guard === undefined ? 'connect' : 'secureConnect')
+  static async open(target: WriteTarget): Promise<WriteConnection> {
+    const { port, guard, protocol = 1 } = target
+    const socket = await openSocket(target)
     const secret = guard === undefined ? '' : `Authorization: ${guard.authorization}\r\n`
     const kind = `Content-Type: ${contentTypes[protocol]}\r\nX-Prometheus-Remote-Write-Version: ${versions[protocol]}\r\n`
     const head = `POST /api/v1/write HTTP/1.1\r\nHost: localhost:${port}\r\nUser-Agent: bench\r\n${secret}${kind}Content-Encoding: snappy\r\n`
-    return new WriteConnection(socket, head)
+    return new WriteConnection(target, socket, head)
   }
 
   /** Sends one body until the server takes it; waits as 429 and 503 ask. Throws the server's text at any other answer but 204. */
   async send(body: Uint8Array): Promise<WriteOutcome> {
     for (let refusals = 0; ; refusals++) {
+      if (this.#isOver) {
+        this.#socket.destroy()
+        this.#socket = await openSocket(this.#target)
+      }
       const { status, head, answerMs } = await this.#exchange(body)
+      this.#isOver = /^connection: *close/im.test(head)
       if (status === 204) return { answerMs, refusals }
       if (status !== 429 && status !== 503) throw new Error(`cannot write: want 204, got ${head.slice(0, 400)}`)
       const seconds = Number(/^retry-after: *(\d+)/im.exec(head)?.[1] ?? 1)
@@ -91,6 +96,16 @@ export class WriteConnection {
       socket.uncork()
     })
   }
+}
+
+async function openSocket({ port, guard }: WriteTarget): Promise<Socket> {
+  const socket =
+    guard === undefined
+      ? connect(port, '127.0.0.1')
+      : connectTls({ port, host: '127.0.0.1', ca: guard.certificate, servername: 'localhost', ALPNProtocols: ['http/1.1'] })
+  socket.setNoDelay(true)
+  await once(socket, guard === undefined ? 'connect' : 'secureConnect')
+  return socket
 }
 
 /** Whether an answer has come to its end: by its Content-Length, by its last chunk, or at once if it says neither, as a 204 does. */

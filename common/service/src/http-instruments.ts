@@ -1,4 +1,4 @@
-import type { Registry } from './metrics.ts'
+import type { CounterCell, HistogramCell, Registry } from './metrics.ts'
 
 /** Fits `HttpInstruments` of the server kit. */
 export interface HttpRequestMetrics {
@@ -23,13 +23,32 @@ export function prometheusHttpMetrics(registry: Registry): HttpRequestMetrics {
     ['handler'],
     sizeBuckets,
   )
+  // Looked up once for each route, of which there are some dozens.
+  const byHandler = new Map<string, HandlerCells>()
+  const cellsOf = (handler: string): HandlerCells => {
+    const known = byHandler.get(handler)
+    if (known !== undefined) return known
+    const cells = { requests: new Map<number, CounterCell>(), duration: durations.labels(handler), size: sizes.labels(handler) }
+    byHandler.set(handler, cells)
+    return cells
+  }
   return {
     observe(handler, _method, status, durationSeconds, responseBytes) {
-      requests.inc(1, handler, String(status))
-      durations.observe(durationSeconds, handler)
-      sizes.observe(responseBytes, handler)
+      const cells = cellsOf(handler)
+      let count = cells.requests.get(status)
+      if (count === undefined) cells.requests.set(status, (count = requests.labels(handler, String(status))))
+      count.inc()
+      cells.duration.observe(durationSeconds)
+      cells.size.observe(responseBytes)
     },
   }
+}
+
+interface HandlerCells {
+  /** By status. */
+  readonly requests: Map<number, CounterCell>
+  readonly duration: HistogramCell
+  readonly size: HistogramCell
 }
 
 /** Alertmanager's two families about its own requests. */

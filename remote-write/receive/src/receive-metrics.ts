@@ -1,4 +1,4 @@
-import type { Registry } from '@narthex/service/metrics'
+import type { CounterCell, Registry } from '@narthex/service/metrics'
 import type { ReceiveAnswer } from './receive-answer.ts'
 
 /** Counts answers of the write route; Prometheus has one of these names, the rest are our own. */
@@ -22,17 +22,29 @@ export function createReceiveMetrics(registry: Registry, inflightBytes: () => nu
   )
   const inflight = registry.gauge('narthex_remote_write_inflight_bytes', 'Bytes of remote write bodies being read or stored.')
   registry.onCollect(() => inflight.set(inflightBytes()))
-  for (const reason of ['head', 'labels', 'histogram', 'exemplar']) refused.inc(0, reason)
+  const refusedBy = {
+    head: refused.labels('head'),
+    labels: refused.labels('labels'),
+    histogram: refused.labels('histogram'),
+    exemplar: refused.labels('exemplar'),
+  }
+  const invalidLabelSamples = invalidLabels.labels()
+  /** Looked up once for each version and status. */
+  const cells = new Map<number, { readonly requests: CounterCell; readonly samples: CounterCell }>()
 
-  return function count(answer) {
-    const { counts } = answer
-    const version = answer.version === undefined ? 'unknown' : `${answer.version}.0`
-    requests.inc(1, version, String(answer.status))
-    samples.inc(counts.samples + counts.histograms, version)
-    invalidLabels.inc(counts.invalidLabelSamples)
-    refused.inc(counts.refusedSamples, 'head')
-    refused.inc(counts.invalidLabelSamples, 'labels')
-    refused.inc(counts.refusedHistograms, 'histogram')
-    refused.inc(counts.refusedExemplars, 'exemplar')
+  return function count({ version, status, counts }) {
+    const key = (version ?? 0) * 1000 + status
+    let cell = cells.get(key)
+    if (cell === undefined) {
+      const name = version === undefined ? 'unknown' : `${version}.0`
+      cells.set(key, (cell = { requests: requests.labels(name, String(status)), samples: samples.labels(name) }))
+    }
+    cell.requests.inc()
+    cell.samples.inc(counts.samples + counts.histograms)
+    invalidLabelSamples.inc(counts.invalidLabelSamples)
+    refusedBy.head.inc(counts.refusedSamples)
+    refusedBy.labels.inc(counts.invalidLabelSamples)
+    refusedBy.histogram.inc(counts.refusedHistograms)
+    refusedBy.exemplar.inc(counts.refusedExemplars)
   }
 }
