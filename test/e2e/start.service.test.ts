@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { silentLogger } from '@narthex/service/logger'
 import { waitingDirectoryName, WaitingWrites } from '@narthex/server/start/waiting-writes'
@@ -36,7 +36,7 @@ async function kill({ child }: NarthexProcess): Promise<void> {
 const isReady = async (server: NarthexProcess) => (await fetch(`${server.url}/-/ready`)).status === 200
 
 test(
-  'samples are taken while the log is read, survive a second SIGKILL then, and are all there in the end',
+  'samples are taken while the log is read, survive a second SIGKILL then, and are all there in the end; SIGTERM ends the reading',
   { timeout: 120_000 },
   async () => {
     const temporary = makeTemporaryDirectory('narthex-start-')

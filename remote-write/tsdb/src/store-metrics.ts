@@ -119,6 +119,11 @@ export function registerStoreMetrics(registry: Registry, state: StoreState): Sum
   )
   counter('narthex_tsdb_head_samples_refused_total', 'Samples refused at the memory ceiling.', () => head.counters.ceilingRefused)
   counter(
+    'narthex_tsdb_head_histograms_dropped_total',
+    'Native histograms that are in the log and found no memory in the head: a restart with more of it has them.',
+    () => head.counters.histogramsDropped,
+  )
+  counter(
     'narthex_tsdb_head_duplicate_samples_total',
     'Samples refused for another value at the same time.',
     () => head.counters.duplicates,
