@@ -77,6 +77,14 @@ test(
       ])
       expect((await queryVector(third.url, 'count({__name__=~"app_.+"})', load.timeMs / 1000))[0]?.value[1]).toBe(String(seriesCount))
       expect(existsSync(join(temporary.path, 'data', waitingDirectoryName))).toBe(false)
+
+      await kill(third)
+      const fourth = await start(temporary.path, 'healthy')
+      expect(await isReady(fourth)).toBe(false)
+      fourth.child.kill('SIGTERM')
+      const [code] = (await once(fourth.child, 'exit')) as [number | null]
+      expect(code, fourth.output()).toBe(0)
+      expect(readFileSync(join(temporary.path, 'data', 'lock'), 'utf8'), 'the directory was not given back').toBe('')
     } finally {
       for (const server of servers.splice(0)) await server.stop()
       temporary.remove()

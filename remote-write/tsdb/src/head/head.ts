@@ -386,7 +386,7 @@ export class Head {
     if (this.#hasPending) this.commit()
     this.#makeRoom()
     const count = end - from
-    const isRoomy = count <= this.#pendingMax && this.#chunks.ensure(count)
+    const isRoomy = count <= this.#countFreeSamples() && this.#chunks.ensure(count)
     if (count > this.#others.length) this.#others = new Uint32Array(2 * count)
     const others = this.#others
     let otherCount = count
@@ -739,10 +739,14 @@ export class Head {
     } else if (pending.length === pending.capacity) {
       pending.grow()
     }
-    // A sample takes at most one piece of 64 bytes.
-    const freeBytes = this.#memoryBytesMax - this.usedBytes + this.#chunks.freeBytes - 2 * pending.histograms.bytes
-    this.#pendingMax = Math.min(pending.capacity, batchSamplesMax, Math.max(0, Math.floor(freeBytes / 64)))
+    this.#pendingMax = Math.min(pending.capacity, batchSamplesMax, this.#countFreeSamples())
     return pending.length < this.#pendingMax
+  }
+
+  /** So many samples surely find memory below the ceiling: each takes at most one piece of 64 bytes. */
+  #countFreeSamples(): number {
+    const freeBytes = this.#memoryBytesMax - this.usedBytes + this.#chunks.freeBytes - 2 * this.#pending.histograms.bytes
+    return Math.max(0, Math.floor(freeBytes / 64))
   }
 
   get #hasPending(): boolean {
