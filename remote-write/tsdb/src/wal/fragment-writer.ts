@@ -1,6 +1,16 @@
 import { crc32c } from '@narthex/bytes/crc32c'
-import { compress } from '@narthex/wire/snappy'
-import { firstFragment, fragmentHeaderBytes, fullFragment, lastFragment, middleFragment, pageBytes, snappyFlag } from './wal-format.ts'
+import { compress, maxCompressedBytes } from '@narthex/wire/snappy'
+import { SnappyWriter, writerBytesMax } from '@narthex/wire/snappy-writer'
+import {
+  firstFragment,
+  fragmentHeaderBytes,
+  fullFragment,
+  lastFragment,
+  middleFragment,
+  pageBytes,
+  samplesRecord,
+  snappyFlag,
+} from './wal-format.ts'
 
 const firstBytes = 256 * 1024
 const bytesKept = 4 * 1024 * 1024
@@ -20,6 +30,8 @@ export class FragmentWriter {
   #record: Uint8Array = this.bytes
   #recordLength = 0
   #flags = 0
+  readonly #snappy = new SnappyWriter()
+  #compressed = new Uint8Array(0)
 
   constructor(segmentBytes: number, compresses: boolean) {
     this.#segmentBytes = segmentBytes
@@ -28,12 +40,25 @@ export class FragmentWriter {
 
   /** Takes the record that the next `put` puts, compressed if that makes it smaller; gives the bytes it then has. */
   prepare(record: Uint8Array, length: number): number {
-    const compressed = this.#compresses ? compress(record, 0, length) : undefined
-    const isSmaller = compressed !== undefined && compressed.length < length
-    this.#record = isSmaller ? compressed : record
-    this.#recordLength = isSmaller ? compressed.length : length
-    this.#flags = isSmaller ? snappyFlag : 0
+    this.#record = record
+    this.#recordLength = length
+    this.#flags = 0
+    if (this.#compresses) {
+      const { bytes, end } =
+        record[0] === samplesRecord && length <= writerBytesMax ? this.#compressSamples(record, length) : compressOther(record, length)
+      if (end < length) {
+        this.#record = bytes
+        this.#recordLength = end
+        this.#flags = snappyFlag
+      }
+    }
     return this.#recordLength
+  }
+
+  #compressSamples(record: Uint8Array, length: number): { bytes: Uint8Array; end: number } {
+    const room = maxCompressedBytes(length)
+    if (this.#compressed.length < room) this.#compressed = new Uint8Array(room)
+    return { bytes: this.#compressed, end: this.#snappy.write(record, 0, length, this.#compressed, 0) }
   }
 
   /** Data bytes that fit in what is left of the segment, the headers taken off. */
@@ -113,4 +138,9 @@ export class FragmentWriter {
     larger.set(this.bytes.subarray(0, this.length))
     this.bytes = larger
   }
+}
+
+function compressOther(record: Uint8Array, length: number): { bytes: Uint8Array; end: number } {
+  const bytes = compress(record, 0, length)
+  return { bytes, end: bytes.length }
 }

@@ -36,8 +36,8 @@ export interface CommitExtras {
   takeRecords(): Iterable<Uint8Array>
 }
 
-/** Samples of one record; a record is compressed and checked as a whole, so it stays near 90 KB. */
-const samplesPerRecord = 8192
+/** Samples of one record; a record is compressed and checked as a whole, so it stays below 64 KB. */
+const samplesPerRecord = 5000
 const seriesRecordBytes = 64 * 1024
 
 /**
