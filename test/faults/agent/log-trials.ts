@@ -98,8 +98,9 @@ const agentRuntimeFlags = [
   '--max-inlined-bytecode-size=460',
   '--max-inlined-bytecode-size-cumulative=920',
   '--no-maglev',
+  '--memory-saver-mode',
 ]
-const agentRuntimeEnvironment = { MALLOC_ARENA_MAX: '1', MALLOC_TRIM_THRESHOLD_: '131072' }
+const agentRuntimeEnvironment = { MALLOC_ARENA_MAX: '1', MALLOC_MMAP_THRESHOLD_: '32768', MALLOC_TRIM_THRESHOLD_: '131072' }
 
 interface Outage {
   readonly samples: number
