@@ -271,7 +271,7 @@ export class Head {
       return this.#refuseSeries(this.#refusal)
     }
     // What was acknowledged before a restart is read again, limit or not.
-    if (this.limits.countsMetrics) this.#creator.flushPostings()
+    if (this.limits.countsMetrics) this.flushPostings()
     const limit = this.#replaying ? undefined : this.limits.find(symbols, pairCount, this.#creator.count)
     if (limit !== undefined) return this.#refuseNoted(limit.kind, limit.reason, symbols, pairCount)
     if (!this.#mayAddSeries()) return this.#refuseNoted('memory', this.#ceilingText(), symbols, pairCount)
@@ -328,6 +328,11 @@ export class Head {
       if (ids[i] === 0) return 0
     }
     return Math.max(0, this.#creator.find(ids, pairs.length / 2))
+  }
+
+  /** Before the writer looks for series in the lists of pairs in the middle of a batch: those made in it are there then. */
+  flushPostings(): void {
+    this.#creator.flushPostings()
   }
 
   /** Why the last series, symbol or histogram was refused. */

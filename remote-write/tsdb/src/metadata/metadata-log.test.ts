@@ -94,6 +94,13 @@ test('metadata of series are logged when they are new or have changed, and are k
   expect(logged()).toHaveLength(3)
 })
 
+test('of a family whose first series came in the same request they are in the log with it', () => {
+  sample('latency_count')
+  store.metadata.noteFamily('latency', 'histogram', '', 'Latency.')
+  commit()
+  expect(logged()).toEqual(['1 histogram  Latency.'])
+})
+
 test('of a family one series has them, as soon as there is one, and another when that has gone', async () => {
   const note = (help = 'Latency.') => store.metadata.noteFamily('latency', 'histogram', '', help)
   note()

@@ -160,6 +160,7 @@ export class MetadataLog {
   }
 
   #findSeries(names: readonly string[]): number {
+    this.#head.flushPostings()
     const { symbols, pairs, places } = this.#head
     const label = symbols.find(nameLabel, 0, nameLabel.length)
     for (const name of names) {
