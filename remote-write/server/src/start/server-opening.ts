@@ -165,10 +165,12 @@ export class ServerOpening {
   async #drain(server: Server, onBlocked: () => void): Promise<void> {
     const waiting = this.#waiting
     const { log } = this.#parts
-    await waiting.drain(
+    const isEmpty = await waiting.drain(
       (version, body) => this.#take(server.receiver, version, body, onBlocked),
       () => (this.#receiver.taker = server.receiver),
     )
+    // Stopped before: the next start goes on with what is left.
+    if (!isEmpty) return
     if (waiting.drained > 0) {
       log.info('Requests that waited for the storage are stored', { requests: waiting.drained })
       await server.store.sync()

@@ -45,7 +45,7 @@ test('requests are handed over in their order, with those that come meanwhile, a
     if (n === 2) writes.keep(1, body(3))
   })
   expect(taken).toEqual(['1:1×3', '2:2×100000', '1:3×3', 'empty'])
-  expect({ kept: writes.kept, drained: writes.drained, bytes: writes.bytes }).toEqual({ kept: 3, drained: 3, bytes: 0 })
+  expect({ drained: writes.drained, bytes: writes.bytes }).toEqual({ drained: 3, bytes: 0 })
   await writes.remove()
   expect(existsSync(join(directory, waitingDirectoryName))).toBe(false)
 })
@@ -109,7 +109,25 @@ test('after a close the handing over ends, and what is left waits for the next s
     },
     () => (isEmpty = true),
   )
-  await drained
+  expect(await drained).toBe(false)
   expect(isEmpty).toBe(false)
   expect(await drain(open())).toEqual(['1:1×3', 'empty'])
+})
+
+test('a close at the end of one segment does not take the next one for drained', async () => {
+  const left = open()
+  left.keep(1, body(1))
+  await left.close()
+  const writes = open()
+  writes.keep(1, body(2))
+  let isEmpty = false
+  const drained = await writes.drain(
+    () => {
+      void writes.close()
+      return true
+    },
+    () => (isEmpty = true),
+  )
+  expect({ drained, isEmpty }).toEqual({ drained: false, isEmpty: false })
+  expect(await drain(open())).toEqual(['1:1×3', '1:2×3', 'empty'])
 })

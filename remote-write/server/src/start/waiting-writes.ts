@@ -45,8 +45,7 @@ export class WaitingWrites implements WaitingRequests {
   #isClosed = false
   /** Bytes of requests that wait. */
   bytes = 0
-  /** Requests that were put aside, and those that have left. */
-  kept = 0
+  /** Requests that have left. */
   drained = 0
 
   constructor(options: WaitingWritesOptions) {
@@ -69,15 +68,15 @@ export class WaitingWrites implements WaitingRequests {
     this.#writer ??= this.#open()
     this.#writer.writeRecords([this.#record.subarray(0, length)])
     this.bytes += length
-    this.kept++
     return true
   }
 
   /**
    * Hands over what waits, and what comes meanwhile. `take` says false if the request cannot be taken now: it is asked again later.
-   * `whenEmpty` is called as soon as nothing waits: from that turn on nothing may be kept. After `close` it ends without that.
+   * `whenEmpty` is called as soon as nothing waits: from that turn on nothing may be kept. False: `close` came before, and what is left waits
+   * for the next start.
    */
-  async drain(take: (version: WireVersion, body: Uint8Array) => boolean, whenEmpty: () => void): Promise<void> {
+  async drain(take: (version: WireVersion, body: Uint8Array) => boolean, whenEmpty: () => void): Promise<boolean> {
     let turnEnd = performance.now() + turnMs
     for (let index = this.#firstSegment; index <= this.#lastSegment; index++) {
       const reader = new SegmentReader(this.#pathOf(index), 0)
@@ -90,7 +89,7 @@ export class WaitingWrites implements WaitingRequests {
             break
           }
           while (!this.#isClosed && !take(record[0] === 2 ? 2 : 1, record.subarray(1))) await this.#pause(tryAgainMs)
-          if (this.#isClosed) return
+          if (this.#isClosed) return false
           this.drained++
           this.bytes = Math.max(0, this.bytes - record.length)
           if (performance.now() < turnEnd) continue
@@ -101,8 +100,11 @@ export class WaitingWrites implements WaitingRequests {
         reader.close()
       }
     }
+    // A closed writer's segments are not looked at above.
+    if (this.#isClosed) return false
     this.bytes = 0
     whenEmpty()
+    return true
   }
 
   /** After `drain`, when what was drained is on the disk. */
