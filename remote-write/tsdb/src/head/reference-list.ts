@@ -1,3 +1,5 @@
+import { growWords } from '@narthex/bytes/grow'
+
 const firstRoom = 1024
 const roomKept = 65_536
 
@@ -7,11 +9,7 @@ export class ReferenceList {
   #refs = new Uint32Array(firstRoom)
 
   add(ref: number): void {
-    if (this.length === this.#refs.length) {
-      const refs = new Uint32Array(2 * this.length)
-      refs.set(this.#refs)
-      this.#refs = refs
-    }
+    if (this.length === this.#refs.length) this.#refs = growWords(this.#refs, 2 * this.length)
     this.#refs[this.length++] = ref
   }
 

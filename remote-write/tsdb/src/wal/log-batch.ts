@@ -1,3 +1,4 @@
+import { growBytes, growDoubles, growWords } from '@narthex/bytes/grow'
 import type { RecordEntries } from './record-entries.ts'
 import { LabelPlanner } from './label-plan.ts'
 import { samplesRecord, samplesV2Record, seriesRecord } from './wal-format.ts'
@@ -97,13 +98,13 @@ export class BatchBuilder {
     const firstEntry = batch.entryCount
     // Samples are taken over as columns.
     const length = isSamples ? 0 : record.length
-    if (start + length > batch.bytes.length) batch.bytes = largerBytes(batch.bytes, start + length)
+    if (start + length > batch.bytes.length) batch.bytes = growBytes(batch.bytes, Math.max(start + length, 2 * batch.bytes.length))
     if (length > 0) batch.bytes.set(record, start)
     batch.bytesLength += length
     if (isSamples) this.#addSamples(entries)
     else if (type === seriesRecord) this.#addSeries(record, entries)
     const to = batch.recordCount++ * recordWords
-    if (to + recordWords > batch.records.length) batch.records = largerWords(batch.records, to + recordWords)
+    if (to + recordWords > batch.records.length) batch.records = growWords(batch.records, 2 * batch.records.length)
     batch.records[to] = type
     batch.records[to + 1] = start
     batch.records[to + 2] = batch.bytesLength
@@ -132,7 +133,7 @@ export class BatchBuilder {
     let at = batch.planLength
     for (let i = 0; i < length; i++) {
       const needed = at + planner.labelsOf(starts[i]!)
-      if (needed > batch.plan.length) batch.plan = largerWords(batch.plan, needed)
+      if (needed > batch.plan.length) batch.plan = growWords(batch.plan, Math.max(needed, 2 * batch.plan.length))
       at = planner.plan(starts[i]!, batch.plan, at)
       batch.refs[first + i] = refs[i]!
       batch.planEnds[first + i] = at
@@ -145,10 +146,10 @@ export class BatchBuilder {
     const { batch } = this
     if (count <= batch.refs.length) return
     const capacity = Math.max(count, 2 * batch.refs.length)
-    batch.refs = largerDoubles(batch.refs, capacity)
-    batch.times = largerDoubles(batch.times, capacity)
-    batch.words = largerWords(batch.words, 2 * capacity)
-    batch.planEnds = largerWords(batch.planEnds, capacity)
+    batch.refs = growDoubles(batch.refs, capacity)
+    batch.times = growDoubles(batch.times, capacity)
+    batch.words = growWords(batch.words, 2 * capacity)
+    batch.planEnds = growWords(batch.planEnds, capacity)
   }
 }
 
@@ -158,21 +159,3 @@ export function recordOf(batch: LogBatch, i: number, field: 'type' | 'start' | '
 }
 
 const fields = { type: 0, start: 1, end: 2, firstEntry: 3, endEntry: 4 } as const
-
-function largerBytes(from: Uint8Array, length: number): Uint8Array<ArrayBuffer> {
-  const larger = new Uint8Array(Math.max(length, 2 * from.length))
-  larger.set(from)
-  return larger
-}
-
-function largerWords(from: Uint32Array, length: number): Uint32Array<ArrayBuffer> {
-  const larger = new Uint32Array(Math.max(length, 2 * from.length))
-  larger.set(from)
-  return larger
-}
-
-function largerDoubles(from: Float64Array, length: number): Float64Array<ArrayBuffer> {
-  const larger = new Float64Array(length)
-  larger.set(from)
-  return larger
-}

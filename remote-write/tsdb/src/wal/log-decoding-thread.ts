@@ -1,7 +1,8 @@
 import type { Worker } from 'node:worker_threads'
 import { spawnWorker } from '@narthex/service/worker'
-import { growingArenas, growingArenasUsed } from '../head/page-toucher.ts'
+import { growingArenas } from '../head/page-toucher.ts'
 import type { HeadMemory } from '../head/head-memory.ts'
+import type { SharedArena } from '../head/shared-arena.ts'
 import { buffersOf } from './log-batch.ts'
 import type { LogBatch } from './log-batch.ts'
 import type { LogPart, LogPartSource } from './log-decoder.ts'
@@ -28,12 +29,12 @@ export class LogDecodingThread implements LogPartSource {
   #failure: Error | undefined
   #onArrival: (() => void) | undefined
 
-  readonly #memory: HeadMemory
+  readonly #arenas: readonly SharedArena[]
 
   /** `memory`: of the head that is filled. */
   constructor(segments: readonly LogFile[], memory: HeadMemory) {
-    this.#memory = memory
-    const workerData: LogDecodingTask = { segments, arenas: growingArenas(memory) }
+    this.#arenas = growingArenas(memory)
+    const workerData: LogDecodingTask = { segments, arenas: this.#arenas.map(({ buffer }) => buffer) }
     this.#worker = spawnWorker('log-decoding-worker', new URL('./log-decoding-worker.ts', import.meta.url), { workerData })
     this.#worker.on('message', (part: LogPart | undefined) => {
       this.#ready.push(part)
@@ -56,7 +57,7 @@ export class LogDecodingThread implements LogPartSource {
   }
 
   giveBack(batch: LogBatch): void {
-    const given: GivenBack = { batch, used: growingArenasUsed(this.#memory) }
+    const given: GivenBack = { batch, used: this.#arenas.map(({ usedWords }) => usedWords * 4) }
     this.#worker.postMessage(given, buffersOf(batch))
   }
 

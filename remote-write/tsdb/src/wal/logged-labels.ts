@@ -1,3 +1,5 @@
+import { ByteReader } from '@narthex/bytes/byte-reader'
+import { growWords } from '@narthex/bytes/grow'
 import type { Head } from '../head/head.ts'
 import { copiedPlace, emptyLabel, labelOffset, namePlace } from './label-plan.ts'
 
@@ -7,7 +9,7 @@ const refused = 0xffffffff
 /** From the labels of a series record to the head's series: by the plan of a `LabelPlanner`, so that only what is new is looked up. */
 export class LoggedLabels {
   readonly #head: Head
-  #record: Uint8Array = new Uint8Array(0)
+  #reader = new ByteReader(new Uint8Array(0))
   /** Of the series before, by its places; 0 = no label. */
   #pairs = new Uint32Array(64)
   #newPairs = new Uint32Array(64)
@@ -16,7 +18,6 @@ export class LoggedLabels {
    * its bytes is a third of looking them up. Four bytes a pair, while a log is read.
    */
   #followers = new Uint32Array(1024)
-  #at = 0
 
   constructor(head: Head) {
     this.#head = head
@@ -24,7 +25,7 @@ export class LoggedLabels {
 
   /** The record whose series are asked for from now on. */
   begin(record: Uint8Array): void {
-    this.#record = record
+    this.#reader = new ByteReader(record)
   }
 
   /** The series of the words [from, to) of a plan, made if need be; not above 0 if the head refuses it. */
@@ -55,20 +56,20 @@ export class LoggedLabels {
 
   #lookUp(word: number): number {
     const head = this.#head
-    const record = this.#record
-    this.#at = labelOffset(word)
-    const nameLength = this.#uvarint()
-    const nameStart = this.#at
-    this.#at = nameStart + nameLength
-    const valueLength = this.#uvarint()
-    const valueStart = this.#at
+    const reader = this.#reader
+    reader.offset = labelOffset(word)
+    const nameLength = reader.uvarint()
+    const nameStart = reader.offset
+    const nameEnd = nameStart + nameLength
+    reader.offset = nameEnd
+    const valueLength = reader.uvarint()
+    const valueStart = reader.offset
     const valueEnd = valueStart + valueLength
     const like = namePlace(word)
     const before = like < 0 ? 0 : this.#pairs[like]!
-    if (before === 0 || before === refused)
-      return this.#intern(head.internSymbol(record, nameStart, nameStart + nameLength), valueStart, valueEnd)
+    if (before === 0 || before === refused) return this.#intern(head.internSymbol(reader.bytes, nameStart, nameEnd), valueStart, valueEnd)
     const follower = before < this.#followers.length ? this.#followers[before]! : 0
-    if (follower !== 0 && head.symbols.hasBytes(head.pairs.value(follower), record, valueStart, valueEnd)) return follower
+    if (follower !== 0 && head.symbols.hasBytes(head.pairs.value(follower), reader.bytes, valueStart, valueEnd)) return follower
     const pair = this.#intern(head.pairs.name(before), valueStart, valueEnd)
     if (pair !== refused) this.#setFollower(before, pair)
     return pair
@@ -76,27 +77,13 @@ export class LoggedLabels {
 
   #intern(name: number, valueStart: number, valueEnd: number): number {
     const head = this.#head
-    const value = name === 0 ? 0 : head.internSymbol(this.#record, valueStart, valueEnd)
+    const value = name === 0 ? 0 : head.internSymbol(this.#reader.bytes, valueStart, valueEnd)
     const pair = value === 0 ? 0 : head.internPair(name, value)
     return pair === 0 ? refused : pair
   }
 
   #setFollower(before: number, pair: number): void {
-    if (before >= this.#followers.length) {
-      const larger = new Uint32Array(2 * before)
-      larger.set(this.#followers)
-      this.#followers = larger
-    }
+    if (before >= this.#followers.length) this.#followers = growWords(this.#followers, 2 * before)
     this.#followers[before] = pair
-  }
-
-  #uvarint(): number {
-    const record = this.#record
-    let value = 0
-    for (let unit = 1; ; unit *= 128) {
-      const byte = record[this.#at++]!
-      value += (byte & 0x7f) * unit
-      if (byte < 0x80) return value
-    }
   }
 }
