@@ -14,7 +14,7 @@ import { Matcher } from '@narthex/model/matcher'
 import { SampleColumns } from '@narthex/model/sample-columns'
 import { silentLogger } from '@narthex/service/logger'
 import { HeadReader } from './select/head-reader.ts'
-import { openStore } from './store.ts'
+import { openStore } from './open-store.ts'
 import type { Store } from './store.ts'
 
 const run = promisify(execFile)

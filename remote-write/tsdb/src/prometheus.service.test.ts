@@ -20,7 +20,7 @@ import { copyChunk } from './chunk/xor-chunk.ts'
 import { Head } from './head/head.ts'
 import * as record from './head/series-record.ts'
 import { HeadReader } from './select/head-reader.ts'
-import { openStore } from './store.ts'
+import { openStore } from './open-store.ts'
 
 const run = promisify(execFile)
 let directory = ''

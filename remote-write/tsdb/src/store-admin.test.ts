@@ -13,7 +13,7 @@ import { testThread } from './compact/compactor.test-thread.ts'
 import { BlockShelf } from './select/block-shelf.ts'
 import { HeadReader } from './select/head-reader.ts'
 import { MergedQueryable } from './select/merged-queryable.ts'
-import { openStore } from './store.ts'
+import { openStore } from './open-store.ts'
 import type { Store } from './store.ts'
 
 const rangeMs = 10_000

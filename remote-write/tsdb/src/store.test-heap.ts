@@ -1,6 +1,6 @@
 // Prints the bytes of JavaScript heap per series added, 100,000 → 300,000: node --expose-gc store.test-heap.ts DIRECTORY
 import { silentLogger } from '@narthex/service/logger'
-import { openStore } from './store.ts'
+import { openStore } from './open-store.ts'
 
 const { head } = openStore({ directory: process.argv[2]!, log: silentLogger })
 const bytes = new Uint8Array(64)

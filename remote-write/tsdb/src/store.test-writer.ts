@@ -2,7 +2,7 @@
 import { writeSync } from 'node:fs'
 import { Labels } from '@narthex/model/labels'
 import { silentLogger } from '@narthex/service/logger'
-import { openStore } from './store.ts'
+import { openStore } from './open-store.ts'
 
 const directory = process.argv[2]!
 const series = Number(process.argv[3])

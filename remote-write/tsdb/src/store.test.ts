@@ -15,7 +15,7 @@ import { Registry } from '@narthex/service/metrics'
 import { DirectoryLockedError } from '@narthex/service/directory-lock'
 import { defaultMemoryBytesMax } from './memory-ceiling.ts'
 import { HeadReader } from './select/head-reader.ts'
-import { openStore } from './store.ts'
+import { openStore } from './open-store.ts'
 
 let directory = ''
 

@@ -8,7 +8,8 @@ import { replayHeadChunks } from '@narthex/tsdb/head-chunks/replay-head-chunks'
 import { BlockShelf } from '@narthex/tsdb/select/block-shelf'
 import { HeadReader } from '@narthex/tsdb/select/head-reader'
 import { MergedQueryable } from '@narthex/tsdb/select/merged-queryable'
-import { openStore, type Store } from '@narthex/tsdb/store'
+import { openStore } from '@narthex/tsdb/open-store'
+import type { Store } from '@narthex/tsdb/store'
 import { makeTemporaryDirectory } from '../../kit/process.ts'
 import {
   copyDirectory,

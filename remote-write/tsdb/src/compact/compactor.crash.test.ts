@@ -14,7 +14,7 @@ import { PageCache } from '../block/page-cache.ts'
 import { BlockShelf } from '../select/block-shelf.ts'
 import { HeadReader } from '../select/head-reader.ts'
 import { MergedQueryable } from '../select/merged-queryable.ts'
-import { openStore } from '../store.ts'
+import { openStore } from '../open-store.ts'
 import {
   crashChunkRangeMs,
   crashDeleted,

@@ -8,7 +8,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { Labels } from '@narthex/model/labels'
 import { silentLogger } from '@narthex/service/logger'
 import { startPrometheus } from '@narthex/test/kit/services'
-import { openStore } from '../store.ts'
+import { openStore } from '../open-store.ts'
 
 const run = promisify(execFile)
 const hourMs = 3_600_000

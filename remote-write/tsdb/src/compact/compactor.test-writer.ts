@@ -3,7 +3,7 @@
 import { Labels } from '@narthex/model/labels'
 import { Matcher } from '@narthex/model/matcher'
 import { silentLogger } from '@narthex/service/logger'
-import { openStore } from '../store.ts'
+import { openStore } from '../open-store.ts'
 import {
   crashChunkRangeMs,
   crashDeleted,

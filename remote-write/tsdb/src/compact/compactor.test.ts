@@ -12,7 +12,7 @@ import { HeadReader } from '../select/head-reader.ts'
 import { MergedQueryable } from '../select/merged-queryable.ts'
 import { RecordBuilder } from '../wal/record-builder.ts'
 import { histogramOf } from '../wal/wal.test-histograms.ts'
-import { openStore } from '../store.ts'
+import { openStore } from '../open-store.ts'
 import { testThread } from './compactor.test-thread.ts'
 import type { Store } from '../store.ts'
 

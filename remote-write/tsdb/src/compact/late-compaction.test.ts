@@ -11,7 +11,7 @@ import { duplicateSample, outOfBounds, outOfOrder, tooOld } from '../head/append
 import { BlockShelf } from '../select/block-shelf.ts'
 import { HeadReader } from '../select/head-reader.ts'
 import { MergedQueryable } from '../select/merged-queryable.ts'
-import { openStore } from '../store.ts'
+import { openStore } from '../open-store.ts'
 import type { Store } from '../store.ts'
 import type { CompactionAnswer, CompactionTask } from './compaction-protocol.ts'
 import { doCompaction } from './compaction-work.ts'

@@ -5,7 +5,7 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { Labels } from '@narthex/model/labels'
 import { createLogger } from '@narthex/service/logger'
 import { makeUlid } from '../block/ulid.ts'
-import { openStore } from '../store.ts'
+import { openStore } from '../open-store.ts'
 import { testThread } from './compactor.test-thread.ts'
 import { selectUploaded } from './uploaded-blocks.ts'
 

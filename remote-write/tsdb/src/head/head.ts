@@ -56,6 +56,9 @@ import { symbolBytesMax, Symbols } from './symbols.ts'
 import { UnusedSymbols } from './unused-symbols.ts'
 import { WireAliases } from './wire-aliases.ts'
 
+// Longer than other files: what checks a sample's order, its room and its series works on the same private words for each sample, and would pass
+// them from object to object in the hottest loop there is. What has a state of its own stands beside: series-creator, head-chunks, late-window.
+
 /** Where commits are made durable before they become visible. Throws if that failed; nothing of the commit may then be kept. */
 export interface CommitLog {
   /** `newSeries` were made since the last commit that was written. */

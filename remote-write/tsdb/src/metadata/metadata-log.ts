@@ -1,3 +1,4 @@
+import { growWords } from '@narthex/bytes/grow'
 import type { MetricType } from '@narthex/model/metric-type'
 import { wordMask, wordShift } from '../head/shared-arena.ts'
 import type { Head } from '../head/head.ts'
@@ -151,11 +152,7 @@ export class MetadataLog {
   }
 
   #setLogged(ref: number, number: number): void {
-    if (ref >= this.#logged.length) {
-      const larger = new Uint32Array(2 * ref)
-      larger.set(this.#logged)
-      this.#logged = larger
-    }
+    if (ref >= this.#logged.length) this.#logged = growWords(this.#logged, 2 * ref)
     this.#logged[ref] = number
   }
 

@@ -4,7 +4,7 @@ import { Labels } from '@narthex/model/labels'
 import { silentLogger } from '@narthex/service/logger'
 import { accepted, describeAppendResult } from '../head/append-result.ts'
 import type { Head } from '../head/head.ts'
-import { openStore } from '../store.ts'
+import { openStore } from '../open-store.ts'
 import { describeFileError, ToolError } from './open-blocks.ts'
 
 export interface BenchWriteRequest {
