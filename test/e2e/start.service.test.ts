@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -6,7 +7,7 @@ import { waitingDirectoryName, WaitingWrites } from '@narthex/server/start/waiti
 import { compress } from '@narthex/wire/snappy'
 import { afterEach, expect, test } from 'vitest'
 import { RemoteWriteLoad } from '../bench/remote-write-load.ts'
-import { askApi, queryVector, startNarthex, type NarthexProcess } from '../kit/narthex.ts'
+import { askApi, launcher, queryVector, startNarthex, type NarthexProcess } from '../kit/narthex.ts'
 import { makeTemporaryDirectory, waitFor } from '../kit/process.ts'
 import { writeRequest } from '../kit/remote-write.ts'
 import { prepareRequests, sendAll } from './write-latency.ts'
@@ -108,4 +109,30 @@ test('of requests that waited, what cannot be stored is told, and the others are
     for (const server of servers.splice(0)) await server.stop()
     temporary.remove()
   }
+})
+
+test('a directory that another server has, and an address that is none, are each told in one line', { timeout: 60_000 }, async () => {
+  const server = await startNarthex('server', { config })
+  servers.push(server)
+  const run = (...flags: string[]) => {
+    const files = [`--config.file=${join(server.directory, 'prometheus.yml')}`, `--storage.tsdb.path=${join(server.directory, 'data')}`]
+    const { status, stderr } = spawnSync(launcher, ['server', '--log.level=error', ...files, ...flags], {
+      encoding: 'utf8',
+      timeout: 30_000,
+    })
+    return { status, line: stderr.trimEnd().split('\n').at(-1), stack: /^ +at /m.test(stderr) }
+  }
+  const path = join(server.directory, 'data')
+  expect(run('--web.listen-address=127.0.0.1:0')).toEqual({
+    status: 1,
+    line: expect.stringMatching(
+      `^narthex server: cannot use --storage.tsdb.path=${path}: cannot lock .*/lock: process \\d+ holds it$`,
+    ) as string,
+    stack: false,
+  })
+  expect(run('--web.listen-address=127.0.0.1:1x')).toEqual({
+    status: 1,
+    line: 'listen tcp: address 127.0.0.1:1x: invalid port',
+    stack: false,
+  })
 })

@@ -4,14 +4,12 @@ import { EmbeddedExporters } from '@narthex/agent/embedded/embedded-exporters'
 import { InProcessTargets } from '@narthex/agent/scrape/in-process'
 import { createHttpServer } from '@narthex/http/server'
 import { splitFeatures } from '@narthex/server/feature-flags'
-import { DirectoryLockedError } from '@narthex/service/directory-lock'
 import { parseFlags, type ParsedFlags } from '@narthex/service/flags'
 import { prometheusHttpMetrics } from '@narthex/service/http-instruments'
 import type { MainContext } from '@narthex/service/lifecycle'
 import { createLogger, type Logger } from '@narthex/service/logger'
 import { Registry } from '@narthex/service/metrics'
 import { processMetrics } from '@narthex/service/process-metrics'
-import { UserError } from '@narthex/service/user-error'
 import { registerWebAssets } from '../assets.ts'
 import { ConfigFile } from '../config-file.ts'
 import { ConfigMetrics } from '../config-metrics.ts'
@@ -23,6 +21,7 @@ import { compatibleVersion, version, versionText } from '../version.ts'
 import { agentFlags, agentWithoutEffectNames, readAgentFeatures, type AgentFeatures } from './agent-flags.ts'
 import { runAgentInspect } from './agent-inspect.ts'
 import { mountAgent, mountEmbeddedExporters } from './agent-routes.ts'
+import { toStorageError } from '../storage-error.ts'
 
 // narthex agent: what `prometheus --agent` runs, with a log that loses nothing.
 
@@ -139,9 +138,7 @@ function openAgent(options: AgentOptions): Agent {
   try {
     return createAgent(options)
   } catch (cause) {
-    const isOfDisk = cause instanceof DirectoryLockedError || (cause instanceof Error && 'syscall' in cause)
-    if (!isOfDisk) throw cause
-    throw new UserError(`narthex agent: cannot use --storage.agent.path=${options.storagePath}: ${cause.message}`, 1, { cause })
+    throw toStorageError(cause, 'narthex agent', 'storage.agent.path', options.storagePath)
   }
 }
 

@@ -24,6 +24,7 @@ import { ConfigFile } from '../config-file.ts'
 import { ConfigMetrics } from '../config-metrics.ts'
 import { externalPath } from '../external-path.ts'
 import { createPasswordVerifier } from '../password-verifier.ts'
+import { toStorageError } from '../storage-error.ts'
 import { compatibleVersion, version, versionText } from '../version.ts'
 import { serverFlags, withoutEffectFlagNames } from './server-flags.ts'
 
@@ -89,11 +90,15 @@ export async function runServer(argv: readonly string[], context: MainContext): 
       throw error
     }
   }
-  const opening = await ServerOpening.begin({ http, log, registry, settings, reload: () => context.reload(), quit: () => context.stop() })
+  const toUserError = (cause: unknown): never => {
+    throw toStorageError(cause, 'narthex server', 'storage.tsdb.path', values.storagePath)
+  }
+  const parts = { http, log, registry, settings, reload: () => context.reload(), quit: () => context.stop() }
+  const opening = await ServerOpening.begin(parts).catch(toUserError)
   context.onStop('storage', (graceMs) => opening.stop(graceMs))
   context.onStop('HTTP server', (graceMs) => http.close(Math.min(graceMs, httpGraceMs)))
   for (const url of opening.urls) log.info('Listening on', { address: url })
-  const server = await opening.finish()
+  const server = await opening.finish().catch(toUserError)
   context.onStop('requests', () => server.beginStop())
   const sink = new HeadSink(server.store.head, log.with({ component: 'scrape' }), undefined, server.besideSamples)
   const scraper = createScraper({ config, sink, log, registry, userAgent: `Prometheus/${compatibleVersion}` })

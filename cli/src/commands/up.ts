@@ -27,6 +27,7 @@ import { ConfigMetrics } from '../config-metrics.ts'
 import { embeddedFactories } from '../embedded-factories.ts'
 import { externalPath } from '../external-path.ts'
 import { createPasswordVerifier } from '../password-verifier.ts'
+import { toStorageError } from '../storage-error.ts'
 import { compatibleVersion, version, versionText } from '../version.ts'
 import { findOwnAddress } from './agent.ts'
 import { agentSource, mountAgent, mountEmbeddedExporters } from './agent-routes.ts'
@@ -120,11 +121,15 @@ export async function runUp(argv: readonly string[], context: MainContext): Prom
       builtinRules: given === undefined,
     },
   }
-  const opening = await ServerOpening.begin({ http, log, registry, settings, reload: () => context.reload(), quit: () => context.stop() })
+  const toUserError = (cause: unknown): never => {
+    throw toStorageError(cause, 'narthex up', 'storage.path', directory)
+  }
+  const parts = { http, log, registry, settings, reload: () => context.reload(), quit: () => context.stop() }
+  const opening = await ServerOpening.begin(parts).catch(toUserError)
   context.onStop('storage', (graceMs) => opening.stop(graceMs))
   context.onStop('HTTP server', (graceMs) => http.close(Math.min(graceMs, httpGraceMs)))
   const { urls } = opening
-  const server = await opening.finish()
+  const server = await opening.finish().catch(toUserError)
   context.onStop('requests', () => server.beginStop())
 
   // The agent is made once the address is known; its pages are registered before.

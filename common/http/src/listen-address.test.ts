@@ -20,6 +20,8 @@ describe('parseListenAddress', () => {
     ['::1:9090', 'too many colons in address'],
     ['host:abc', 'invalid port'],
     [':65536', 'invalid port'],
+    ['127.0.0.1:1x', 'invalid port'],
+    ['[::1]:x', 'invalid port'],
   ])('refuses %s', (text, reason) => {
     expect(() => parseListenAddress(text)).toThrow(reason)
   })

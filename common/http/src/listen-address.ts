@@ -1,5 +1,10 @@
 import { isIPv6, type AddressInfo } from 'node:net'
 
+/** An address cannot be listened on, or is none; the text is Go's. */
+export class ListenError extends Error {
+  override name = 'ListenError'
+}
+
 export interface ListenAddress {
   /** As given, for messages. */
   readonly text: string
@@ -10,18 +15,18 @@ export interface ListenAddress {
   readonly socketPath: string | undefined
 }
 
-/** Reads `:9090`, `0.0.0.0:9090`, `localhost:9090`, `[::1]:9090`, `unix:/run/x.sock`. Throws with Go's texts. */
+/** Reads `:9090`, `0.0.0.0:9090`, `localhost:9090`, `[::1]:9090`, `unix:/run/x.sock`. Throws `ListenError`. */
 export function parseListenAddress(text: string): ListenAddress {
   if (text.startsWith('unix:')) {
     const socketPath = text.slice('unix:'.length).replace(/^\/\/(?=\/)/, '')
-    if (socketPath === '') throw new Error(`cannot parse listen address ${text}: want a path after unix:, got none`)
+    if (socketPath === '') throw new ListenError(`cannot parse listen address ${text}: want a path after unix:, got none`)
     return { text, host: undefined, port: 0, socketPath }
   }
   const match = /^(?:\[([^\]]*)\]|([^:[\]]*)):(\d*)$/.exec(text)
-  if (match === null) throw new Error(`listen tcp: address ${text}: ${explainBadAddress(text)}`)
+  if (match === null) throw new ListenError(`listen tcp: address ${text}: ${explainBadAddress(text)}`)
   const host = match[1] ?? match[2] ?? ''
   const port = match[3] === '' ? 0 : Number(match[3])
-  if (port > 65_535) throw new Error(`listen tcp: address ${match[3]}: invalid port`)
+  if (port > 65_535) throw new ListenError(`listen tcp: address ${match[3]}: invalid port`)
   return { text, host: host === '' ? undefined : host, port, socketPath: undefined }
 }
 
@@ -42,6 +47,6 @@ export function formatListenUrl(opened: AddressInfo | string | null, address: Li
 
 function explainBadAddress(text: string): string {
   if (!text.includes(':')) return 'missing port in address'
-  if (/:[^:\d][^:]*$/.test(text)) return 'invalid port'
+  if (/^(?:\[[^\]]*\]|[^:]*):[^:]*$/.test(text)) return 'invalid port'
   return 'too many colons in address'
 }

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
 import { addBasicAuth, createPasswordCheck, type PasswordCheck, type PasswordVerifier } from './basic-auth.ts'
-import { formatListenUrl, parseListenAddress, type ListenAddress } from './listen-address.ts'
+import { formatListenUrl, ListenError, parseListenAddress, type ListenAddress } from './listen-address.ts'
 import { addInstruments, type HttpInstruments } from './instruments.ts'
 import { createTlsSettings, type TlsSettings } from './server-tls.ts'
 
@@ -55,11 +55,6 @@ export interface HttpServer {
   serve(): Promise<void>
   /** Answers what is running, up to `graceMs`, then cuts. */
   close(graceMs: number): Promise<void>
-}
-
-/** An address cannot be listened on; the text is Go's. */
-export class ListenError extends Error {
-  override name = 'ListenError'
 }
 
 /** The web config file cannot be read: an error of whoever started the program, told in one line. */
