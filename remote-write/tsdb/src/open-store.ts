@@ -24,6 +24,7 @@ import { LogDecodingThread } from './wal/log-decoding-thread.ts'
 import { openLocalSource } from './wal/log-decoder.ts'
 import type { LogFile } from './wal/log-files.ts'
 import { LateLog } from './wal/late-log.ts'
+import { LogReferences } from './wal/log-references.ts'
 import { WalWriter } from './wal/wal-writer.ts'
 import { HistogramReplay } from './wal/histogram-replay.ts'
 import type { HistogramCounts } from './wal/histogram-replay.ts'
@@ -32,6 +33,7 @@ import type { Damage } from './wal/repair.ts'
 import type { ReplayResult } from './wal/replay.ts'
 import { finishSteps } from './steps.ts'
 import type { Steps } from './steps.ts'
+import { endRestore, headChunksDirectoryName, openHeadChunks, registerHeadChunkMetrics } from './store-head-chunks.ts'
 import { StoreAdmin } from './store-admin.ts'
 import { lateDirectoryName, lateShareOfMemory, lateWindowsOf, registerLateMetrics, restoreLateSamples } from './store-late.ts'
 import { Store } from './store.ts'
@@ -161,10 +163,14 @@ function* openLocked(options: StoreOptions, lock: DirectoryLock, reserve: DiskRe
     metadata.forgetSeries(ref)
   }
   head.takesCustomBuckets = options.customBuckets ?? false
+  const references = new LogReferences()
+  const headChunks = yield* openHeadChunks(directory, head, references, blocks.maxTimeMs, disk, log)
   const histograms = new HistogramReplay(head)
   const replay = yield* replayLogInSteps(walDirectory, head, {
     onDamage: (damage) => logDamage(log, damage),
     retentionMs: retentionMs || Infinity,
+    references,
+    restored: headChunks.replay.chunks > 0 ? headChunks.restored : undefined,
     onSegment: (min, max, current) => Object.assign(way.progress, { min, max, current }),
     openSource: (segments) =>
       way.mayWait && sizeOf(segments) >= threadLogBytesMin ? new LogDecodingThread(segments, head.memory) : openLocalSource(segments),
@@ -175,6 +181,7 @@ function* openLocked(options: StoreOptions, lock: DirectoryLock, reserve: DiskRe
       metadata: (record, entries) => metadata.restore(record, entries),
     },
   })
+  endRestore(headChunks, log)
   const lateDirectory = join(directory, lateDirectoryName)
   const lateReplay = yield* restoreLateSamples(lateDirectory, head, replay, retentionMs, log, (damage) => logDamage(log, damage))
   head.late.windows = lateWindowsOf(options.outOfOrderWindowMs)
@@ -209,6 +216,7 @@ function* openLocked(options: StoreOptions, lock: DirectoryLock, reserve: DiskRe
   metadata.endRestore()
   exemplars.startLogging(wal)
   if (options.logsMetadata === true) metadata.startLogging(wal)
+  const headChunkBytes = (): number => bytesIfThere(join(directory, headChunksDirectoryName))
   const thread = new GuardedThread(options.thread ?? new CompactionThread(), disk)
   const now = options.now ?? Date.now
   const compactor = new Compactor({
@@ -218,7 +226,7 @@ function* openLocked(options: StoreOptions, lock: DirectoryLock, reserve: DiskRe
     minRangeMs: chunkRangeMs,
     maxRangeMs: options.maxBlockRangeMs ?? Math.min(maxBlockRangeMsMax, (retentionMs || Infinity) / 10),
     retention: { timeMs: retentionMs, bytesMax: options.retentionBytesMax ?? 0 },
-    otherBytes: () => bytesIfThere(walDirectory) + bytesIfThere(lateDirectory) + bytesIfThere(join(directory, 'chunks_head')),
+    otherBytes: () => bytesIfThere(walDirectory) + bytesIfThere(lateDirectory) + headChunkBytes(),
     lateSegments: lateLog,
     lateBytesMax: memoryBytesMax * lateShareOfMemory,
     // A checkpoint keeps of them only what is newer than the blocks, and the blocks would not have them.
@@ -249,10 +257,11 @@ function* openLocked(options: StoreOptions, lock: DirectoryLock, reserve: DiskRe
       admin,
       disk,
     })
+    registerHeadChunkMetrics(options.registry, head, headChunks.replay, headChunkBytes)
     registerLateMetrics(options.registry, head, lateLog)
     registerExemplarMetrics(options.registry, exemplars.ring)
   }
-  return new Store({ head, exemplars, metadata, wal, lateLog, replay, lock, blocks, compactor, admin, disk })
+  return new Store({ head, headChunks: headChunks.writer, exemplars, metadata, wal, lateLog, replay, lock, blocks, compactor, admin, disk })
 }
 
 /** Of a directory that may be missing, and of which files may go meanwhile: the next look counts again. */

@@ -6,6 +6,7 @@ import type { CompactorOptions } from './compact/compactor.ts'
 import type { DiskGuard } from './disk-guard.ts'
 import type { ExemplarStorage } from './exemplars/exemplar-storage.ts'
 import type { Head } from './head/head.ts'
+import type { HeadChunkWriter } from './head-chunks/head-chunk-writer.ts'
 import type { DirectoryLock } from '@narthex/service/directory-lock'
 import type { MetadataLog } from './metadata/metadata-log.ts'
 import type { LateLog } from './wal/late-log.ts'
@@ -60,6 +61,7 @@ const compactionEveryMs = 60_000
 /** What a store is made of; it owns all of it. */
 export interface StoreParts {
   readonly head: Head
+  readonly headChunks: HeadChunkWriter
   readonly exemplars: ExemplarStorage
   readonly metadata: MetadataLog
   readonly wal: WalWriter
@@ -87,16 +89,18 @@ export class Store {
   /** Deletions and snapshots. */
   readonly admin: StoreAdmin
   readonly disk: DiskGuard
+  readonly #headChunks: HeadChunkWriter
   readonly #lateLog: LateLog
   readonly #lock: DirectoryLock
   readonly #timer: NodeJS.Timeout
   #closed: Promise<void> | undefined
 
-  constructor({ head, exemplars, metadata, wal, lateLog, replay, lock, blocks, compactor, admin, disk }: StoreParts) {
+  constructor({ head, headChunks, exemplars, metadata, wal, lateLog, replay, lock, blocks, compactor, admin, disk }: StoreParts) {
     this.head = head
     this.exemplars = exemplars
     this.metadata = metadata
     this.wal = wal
+    this.#headChunks = headChunks
     this.#lateLog = lateLog
     this.replay = replay
     this.blocks = blocks
@@ -131,7 +135,9 @@ export class Store {
     clearInterval(this.#timer)
     await this.disk.stop()
     await this.compactor.stop()
-    await this.disk.work(() => Promise.all([this.wal.close(), this.#lateLog.close()]))
+    this.head.fileChunks()
+    this.head.late.close()
+    await this.disk.work(() => Promise.all([this.wal.close(), this.#lateLog.close(), this.#headChunks.close()]))
     this.#lock.release()
   }
 }

@@ -1,20 +1,16 @@
-import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { cpSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { basename, join, relative } from 'node:path'
 import { Matcher } from '@narthex/model/matcher'
-import { SampleColumns } from '@narthex/model/sample-columns'
 import { silentLogger } from '@narthex/service/logger'
 import { BlockReader } from '@narthex/tsdb/block/block-reader'
 import { PageCache } from '@narthex/tsdb/block/page-cache'
 import { Tombstones } from '@narthex/tsdb/block/tombstones'
-import { xorEncoding } from '@narthex/tsdb/chunk/chunk-encoding'
-import { encodeXorChunk } from '@narthex/tsdb/chunk/xor-encoder'
 import { fileHeaderBytes, headChunkFileName } from '@narthex/tsdb/head-chunks/head-chunk-format'
-import { HeadChunkWriter } from '@narthex/tsdb/head-chunks/head-chunk-writer'
 import { replayHeadChunks } from '@narthex/tsdb/head-chunks/replay-head-chunks'
 import { openStore } from '@narthex/tsdb/open-store'
 import { SegmentReader } from '@narthex/tsdb/wal/segment-reader'
 import { fragmentHeaderBytes, pageBytes } from '@narthex/tsdb/wal/wal-format'
-import { commitAll, createRefs, seriesCount, valueOf } from './known-series.ts'
+import { commitAll, createRefs } from './known-series.ts'
 
 // A small data directory with every kind of file, and what is to be found in it.
 
@@ -61,7 +57,6 @@ export async function makeKnownDirectory(path: string): Promise<KnownDirectory> 
   const blocks = store.blocks.blocks.map(({ meta }) => meta)
   await store.close()
   writeTombstones(join(path, blocks[0]!.ulid))
-  await writeHeadChunks(path)
 
   const ranges = new Map<string, readonly [number, number]>()
   for (const { ulid, minTime, maxTime } of blocks) ranges.set(ulid, [minTime, maxTime])
@@ -98,25 +93,6 @@ function writeTombstones(block: string): void {
   const stones = new Tombstones()
   stones.add(reference!, deletedMs.first, deletedMs.last)
   writeFileSync(join(block, 'tombstones'), stones.encode())
-}
-
-async function writeHeadChunks(path: string): Promise<void> {
-  const directory = join(path, 'chunks_head')
-  mkdirSync(directory)
-  const writer = new HeadChunkWriter({ directory, files: [], fileBytes: 8 * 1024 })
-  for (let series = 0; series < seriesCount; series++) {
-    for (let from = 0; from < 400; from += 100) {
-      const columns = new SampleColumns(100)
-      for (let timeMs = from; timeMs < from + 100; timeMs++) {
-        doubles[0] = valueOf(series, timeMs)
-        columns.push(timeMs, words[0]!, words[1]!)
-      }
-      const data = encodeXorChunk(columns, 0, columns.length)
-      const chunk = { seriesRef: series + 1, minTimeMs: from, maxTimeMs: from + 99, encoding: xorEncoding, isOutOfOrder: false, data }
-      writer.append(chunk)
-    }
-  }
-  await writer.close()
 }
 
 function listFiles(path: string): Map<FileKind, string[]> {
@@ -179,6 +155,3 @@ export function damageFile(path: string, random: () => number): string {
   writeFileSync(path, bytes)
   return `bits ${flips.map((bit) => `${bit >>> 3}.${bit & 7}`).join(', ')} of ${bytes.length} bytes`
 }
-
-const words = new Uint32Array(2)
-const doubles = new Float64Array(words.buffer)

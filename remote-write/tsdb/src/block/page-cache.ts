@@ -11,11 +11,11 @@ const readAheadPages = 8
 const pageSpan = 2 ** 32
 const noKey = -1
 
-/** What the cache must know of a file; `lastPage` belongs to the cache. */
+/** What the cache must know of a file; `lastPage` belongs to the cache. Of a file that grows, `size` is that of its whole pages. */
 export interface CachedFile {
   readonly id: number
   readonly fd: number
-  readonly size: number
+  size: number
   lastPage: number
 }
 

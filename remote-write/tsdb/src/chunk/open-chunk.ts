@@ -21,15 +21,31 @@ export const spanField = 4
 export const firstDataField = 5
 
 /**
- * The low bits of a chunk's word index, which is a multiple of 16, say what the chunk holds. A chunk of histograms has the bits of Prometheus'
+ * A chunk is named by the word index of its first piece, whose low bits say what it holds. A chunk of histograms has the bits of Prometheus'
  * histogram chunk after its sample count; see `head/histogram-chunks.ts`.
  */
-export const chunkKindMask = 15
+export const chunkKindMask = 3
 export const floatChunk = 0
 export const histogramChunk = 1
 export const floatHistogramChunk = 2
-/** For the place of a chunk's first piece in its window. */
-export const chunkMask = wordMask & ~chunkKindMask
+/** Set for a chunk whose data are in a file: in memory it is one half of a piece, with the fields of a first piece up to `spanField` and these. */
+export const storedFlag = 4
+export const storedFileField = 5
+export const storedOffsetField = 6
+/** Bytes of its entry in the file. */
+export const storedBytesField = 7
+const storedWords = 8
+
+/** Where a chunk is in the files of the head: a file's number, and the offset and length of the chunk's entry in it. */
+export interface StoredPlace {
+  readonly file: number
+  readonly offset: number
+  readonly bytes: number
+}
+
+const chunkFlagsMask = 7
+/** For the place of a chunk's first word in its window. */
+export const chunkMask = wordMask & ~chunkFlagsMask
 
 const dataWordsOfFirst = linkField - firstDataField
 const sampleCountBytes = 2
@@ -70,6 +86,8 @@ export class OpenChunkWriter {
   /** Pieces to use again, chained by their links. */
   #freePiece = 0
   freePieces = 0
+  /** Halves of pieces to use again for stored chunks, chained by their first words. */
+  #freeHalf = 0
   #window: Uint32Array
   #tail = 0
   #word = 0
@@ -127,6 +145,31 @@ export class OpenChunkWriter {
     return chunk
   }
 
+  /** Whether one more stored chunk surely finds memory that is not of the next `reserve` samples. */
+  ensureStored(reserve: number): boolean {
+    return this.#freeHalf !== 0 || this.ensure(1 + reserve)
+  }
+
+  /**
+   * What stands in memory for a closed chunk that is in a file, and how it is named: `kind` is of `chunkKindMask`. The caller has made sure of the
+   * memory by `ensureStored`.
+   */
+  putStored(kind: number, previousChunk: number, firstOrdinal: number, timeMs: number, spanMs: number, place: StoredPlace): number {
+    if (this.#freeHalf === 0) this.#takeHalves()
+    const half = this.#freeHalf
+    const words = this.#arena.words[half >>> wordShift]!
+    const at = half & wordMask
+    this.#freeHalf = words[at]!
+    words[at + previousChunkField] = previousChunk
+    words[at + firstOrdinalField] = firstOrdinal
+    this.#arena.doubles[half >>> wordShift]![(at + startTimeField) >>> 1] = timeMs
+    words[at + spanField] = spanMs
+    words[at + storedFileField] = place.file
+    words[at + storedOffsetField] = place.offset
+    words[at + storedBytesField] = place.bytes
+    return (half | storedFlag | kind) >>> 0
+  }
+
   /** Links one more piece to the piece that ends at the word index `link`, and gives its first word. */
   addPiece(link: number): number {
     const piece = this.#takePiece()
@@ -167,7 +210,13 @@ export class OpenChunkWriter {
 
   /** Gives a chunk's memory back. No reader may hold it. */
   free(chunk: number): void {
-    for (let piece = chunk; piece !== 0;) {
+    const first = (chunk & ~chunkFlagsMask) >>> 0
+    if ((chunk & storedFlag) !== 0) {
+      this.#arena.words[first >>> wordShift]![first & wordMask] = this.#freeHalf
+      this.#freeHalf = first
+      return
+    }
+    for (let piece = first; piece !== 0;) {
       const words = this.#arena.words[piece >>> wordShift]!
       const link = (piece & wordMask) + linkField
       const next = words[link]!
@@ -176,6 +225,15 @@ export class OpenChunkWriter {
       this.freePieces++
       piece = next
     }
+  }
+
+  #takeHalves(): void {
+    const piece = this.#takePiece()
+    const words = this.#arena.words[piece >>> wordShift]!
+    words[piece & wordMask] = piece + storedWords
+    words[(piece & wordMask) + storedWords] = 0
+    words[(piece & wordMask) + linkField] = 0
+    this.#freeHalf = piece
   }
 
   // Prometheus' buckets of n bits reach from -(2^(n-1) - 1) to 2^(n-1).

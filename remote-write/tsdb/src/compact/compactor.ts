@@ -165,8 +165,9 @@ export class Compactor {
   }
 
   async #run(): Promise<void> {
-    const { blocks, log } = this.#options
+    const { head, blocks, log } = this.#options
     this.counts.triggered++
+    head.fileChunks()
     try {
       await blocks.removeLeftovers()
       while (!this.#isStopping && (await this.#cutHead()));
@@ -238,7 +239,10 @@ export class Compactor {
       next = head.dropBefore(beforeMs, next, seriesPerSweep)
       await nextTurn()
     }
-    if (isLateCut) head.deletions.forgetBefore(beforeMs)
+    if (isLateCut) {
+      head.deletions.forgetBefore(beforeMs)
+      head.dropFilesBefore(beforeMs)
+    }
     while (!this.#isStopping && head.collectSeries()) await nextTurn()
   }
 

@@ -33,6 +33,6 @@ export function findInHead(descriptor: HeadDescriptor, deletion: Deletion): Head
     }
     return found
   } finally {
-    reader.release()
+    reader.close()
   }
 }

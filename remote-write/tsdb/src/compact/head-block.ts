@@ -104,6 +104,7 @@ class HeadCut {
 
   release(): void {
     this.#pinner.release()
+    this.#chunks.close()
   }
 
   #keepThoseWithSamples(): void {
@@ -153,6 +154,11 @@ class HeadCut {
       return written
     }
     for (let found = this.#chunks.find(chunks[i]!, totals[i]!, this.#minTimeMs, this.#maxTimeMs) - 1; found >= 0; found--) {
+      const whole = deleted === undefined ? this.#chunks.wholeFound(found, this.#minTimeMs, this.#maxTimeMs) : undefined
+      if (whole !== undefined) {
+        written.push(whole)
+        continue
+      }
       if (this.#chunks.hasHistograms(found)) {
         this.#chunks.encodeFoundHistograms(found, this.#minTimeMs, this.#maxTimeMs, deleted, written)
         continue

@@ -1,68 +1,103 @@
-import { closeSync, openSync, readSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { join } from 'node:path'
+import { pageBytes, PageCache } from '../block/page-cache.ts'
+import type { CachedFile } from '../block/page-cache.ts'
+import type { StoredPlace } from '../chunk/open-chunk.ts'
 import { chunkEntryBytes, entryStartBytes, readChunkEntry } from './chunk-entry.ts'
 import type { HeadChunk } from './chunk-entry.ts'
 import { HeadChunkError, headChunkFileName } from './head-chunk-format.ts'
-import type { HeadChunkPlace } from './head-chunk-format.ts'
 
-const filesOpenMax = 16
-/** Most chunks are read by one call of this many bytes. */
-const firstReadBytes = 2048
+const cacheBytesDefault = 16 * 1024 * 1024
 
-/**
- * Reads chunks by their place, for queries. Reads are synchronous: it belongs into a query worker, one for each thread. At most
- * 16 files are open at a time; one that `truncate` has deleted is still read while it is open.
- */
+interface OpenFile {
+  readonly path: string
+  readonly fd: number
+  /** The whole pages that are known to be there: they do not change any more. */
+  readonly pages: CachedFile
+}
+
+/** Reads chunks by their place, for queries: one for each thread, which waits for the disk. Files stay open until `closeBefore` or `close`. */
 export class HeadChunkReader {
   readonly #directory: string
-  /** The file used last is the last. */
-  readonly #open = new Map<number, number>()
-  #buffer = new Uint8Array(firstReadBytes)
+  readonly #cache: PageCache
+  readonly #files = new Map<number, OpenFile>()
+  #buffer = new Uint8Array(4096)
 
-  constructor(directory: string) {
+  constructor(directory: string, cacheBytesMax = cacheBytesDefault) {
     this.#directory = directory
+    this.#cache = new PageCache(cacheBytesMax)
   }
 
   /**
    * The chunk at this place; `data` is valid until the next read. Throws `HeadChunkError` if there is none, or a damaged one, and
    * the system's error if the file is gone (`ENOENT`).
    */
-  read(place: HeadChunkPlace): HeadChunk {
-    const { file, offset } = place
-    const path = join(this.#directory, headChunkFileName(file))
-    const fd = this.#fileOf(file, path)
-    let length = readSync(fd, this.#buffer, 0, this.#buffer.length, offset)
-    const count = chunkEntryBytes(path, offset, this.#buffer, 0, Math.min(length, entryStartBytes))
-    if (count === 0) throw new HeadChunkError(path, offset, 'no chunk begins there')
-    if (count > this.#buffer.length) {
-      const larger = new Uint8Array(count)
-      larger.set(this.#buffer.subarray(0, length))
-      this.#buffer = larger
+  read({ file, offset, bytes }: StoredPlace): HeadChunk {
+    const opened = this.#files.get(file) ?? this.#open(file)
+    const { path } = opened
+    const view = this.#view(opened, offset, bytes)
+    const count = chunkEntryBytes(path, offset, view, 0, Math.min(bytes, entryStartBytes))
+    if (count !== bytes) throw new HeadChunkError(path, offset, `want a chunk of ${bytes} bytes, got ${count}`)
+    return readChunkEntry(path, file, offset, view, 0, bytes)
+  }
+
+  /** Files of lower numbers are not asked for any more. */
+  closeBefore(file: number): void {
+    for (const [number, { fd, pages }] of this.#files) {
+      if (number >= file) continue
+      this.#files.delete(number)
+      this.#cache.removeFile(pages)
+      closeSync(fd)
     }
-    while (length < count) {
-      const more = readSync(fd, this.#buffer, length, count - length, offset + length)
-      if (more === 0) throw new HeadChunkError(path, offset, `want ${count} bytes, got ${length}`)
-      length += more
-    }
-    return readChunkEntry(path, file, offset, this.#buffer, 0, count)
   }
 
   close(): void {
-    for (const fd of this.#open.values()) closeSync(fd)
-    this.#open.clear()
+    this.closeBefore(Infinity)
   }
 
-  #fileOf(file: number, path: string): number {
-    let fd = this.#open.get(file)
-    if (fd === undefined) {
-      fd = openSync(path, 'r')
-      for (const [oldest, oldestFd] of this.#open) {
-        if (this.#open.size < filesOpenMax) break
-        closeSync(oldestFd)
-        this.#open.delete(oldest)
-      }
-    } else this.#open.delete(file)
-    this.#open.set(file, fd)
-    return fd
+  #open(file: number): OpenFile {
+    const path = join(this.#directory, headChunkFileName(file))
+    const fd = openSync(path, 'r')
+    const opened = { path, fd, pages: this.#cache.addFile(fd, 0) }
+    this.#files.set(file, opened)
+    return opened
+  }
+
+  #view(file: OpenFile, offset: number, length: number): Uint8Array {
+    const { pages, fd } = file
+    if (offset + length > pages.size) pages.size = Math.floor(fstatSync(fd).size / pageBytes) * pageBytes
+    const first = Math.floor(offset / pageBytes)
+    const start = offset - first * pageBytes
+    if (offset + length <= pages.size && start + length <= pageBytes) {
+      return this.#page(file, first, 1).subarray(start, start + length)
+    }
+    if (length > this.#buffer.length) this.#buffer = new Uint8Array(2 * length)
+    const bytes = this.#buffer.subarray(0, length)
+    if (offset + length > pages.size) {
+      readWhole(file, bytes, offset)
+      return bytes
+    }
+    for (let page = first, filled = 0; filled < length; page++) {
+      const from = page === first ? start : 0
+      const part = this.#page(file, page, Math.ceil((length - filled) / pageBytes)).subarray(from, from + length - filled)
+      bytes.set(part, filled)
+      filled += part.length
+    }
+    return bytes
+  }
+
+  #page({ path, pages }: OpenFile, page: number, wanted: number): Uint8Array {
+    const bytes = this.#cache.page(pages, page, wanted)
+    if (bytes === undefined) throw new HeadChunkError(path, page * pageBytes, `want a page of ${pageBytes} bytes, got the end of the file`)
+    return bytes
+  }
+}
+
+/** The end of a file that grows. */
+function readWhole({ path, fd }: OpenFile, into: Uint8Array, offset: number): void {
+  for (let filled = 0; filled < into.length;) {
+    const count = readSync(fd, into, filled, into.length - filled, offset + filled)
+    if (count === 0) throw new HeadChunkError(path, offset, `want ${into.length} bytes, got ${filled}`)
+    filled += count
   }
 }

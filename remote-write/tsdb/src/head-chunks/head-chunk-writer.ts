@@ -1,12 +1,13 @@
 import { syncDirectory } from '@narthex/service/sync-directory'
-import { open, rm } from 'node:fs/promises'
-import type { FileHandle } from 'node:fs/promises'
+import { close, closeSync, fsync, ftruncateSync, openSync, rmSync, writeSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { ByteWriter } from '@narthex/bytes/byte-writer'
+import type { StoredPlace } from '../chunk/open-chunk.ts'
 import { entryStartBytes, putChunkEntry } from './chunk-entry.ts'
 import type { NewHeadChunk } from './chunk-entry.ts'
 import { checksumBytes, createFileHeader, fileBytesMax, fileHeaderBytes, headChunkFileName } from './head-chunk-format.ts'
-import type { HeadChunkPlace } from './head-chunk-format.ts'
 import type { HeadChunkFile } from './replay-head-chunks.ts'
 
 export interface HeadChunkWriterOptions {
@@ -15,40 +16,33 @@ export interface HeadChunkWriterOptions {
   /** As the replay found them. */
   readonly files: readonly HeadChunkFile[]
   readonly fileBytes?: number
-  /** A failed fsync of a full file: the log still has its samples. */
-  readonly onSyncError?: (cause: Error) => void
+  /** What was appended since the last `write` is not in a file. */
+  readonly onWriteError?: (cause: Error) => void
+  /** A file could not be synced when it ended, or not be removed: the log still has its samples. */
+  readonly onError?: (cause: Error) => void
 }
 
-/** What is to be written to one file. */
-interface Batch {
-  readonly file: number
-  readonly start: number
-  readonly bytes: Uint8Array
-  /** Whether the file ends with it. */
-  readonly endsFile: boolean
-}
-
+/** Chunks are gathered up to this size; one that is larger is written alone. */
 const bufferBytes = 256 * 1024
+const fsyncFile = promisify(fsync)
+const closeFile = promisify(close)
 
 /**
- * Appends full chunks of the head to files. `append` only copies and gives the place; `flush` hands everything to libuv's pool and
- * resolves when the system has it, so that readers in other threads find it: only then may the head free the chunk. Files are
- * synced when they end, as their samples stay in the log until then. Every start begins a new file.
+ * Writes closed chunks of the head to files. `append` only copies and gives the place; after `write` the system has them, so that readers in
+ * other threads find them, and only then may the head free the chunks. Files are synced when they end, as their samples stay in the log until
+ * then. Every start begins a new file. Nothing that a reader may have seen is written over.
  */
 export class HeadChunkWriter {
   readonly #options: HeadChunkWriterOptions
   readonly #fileBytes: number
   readonly #maxTimes = new Map<number, number>()
   #file: number
-  /** Bytes of the file that are in batches, and those being put together. */
-  #start = 0
-  #pending = new ByteWriter(bufferBytes)
-  #batches: Batch[] = []
-  #handle: FileHandle | undefined
-  #handleOf = 0
-  #flushing: Promise<void> = Promise.resolve()
-  /** Syncs of full files. */
-  #syncing: Promise<void> = Promise.resolve()
+  /** Bytes of the file that are written; 0 = there is none yet. */
+  #size = 0
+  #fd = -1
+  readonly #buffer = new ByteWriter(bufferBytes)
+  /** Syncs of files that ended, and removals. */
+  #behind: Promise<void> = Promise.resolve()
   #isClosed = false
   chunksWritten = 0
   bytesWritten = 0
@@ -57,8 +51,11 @@ export class HeadChunkWriter {
     this.#options = options
     this.#fileBytes = options.fileBytes ?? fileBytesMax
     for (const { file, maxTimeMs } of options.files) this.#maxTimes.set(file, maxTimeMs)
-    this.#file = options.files.at(-1)?.file ?? 0
-    this.#startFile()
+    this.#file = (options.files.at(-1)?.file ?? 0) + 1
+  }
+
+  get directory(): string {
+    return this.#options.directory
   }
 
   /** Number of the file that the next chunk goes to, if it fits. */
@@ -66,133 +63,145 @@ export class HeadChunkWriter {
     return this.#file
   }
 
-  /** Bytes that wait for a flush, or for the end of one. */
-  get pendingBytes(): number {
-    return this.#batches.reduce((sum, { bytes }) => sum + bytes.length, this.#pending.length)
+  /** Number of the oldest file there is, or will be. */
+  get oldestFile(): number {
+    return Math.min(this.#file, ...this.#maxTimes.keys())
   }
 
-  append(chunk: NewHeadChunk): HeadChunkPlace {
+  /** Whether a chunk with so many bytes of data may be appended before the next `write`. */
+  fits(dataBytes: number): boolean {
+    const { length } = this.#buffer
+    if (length === 0) return true
+    const bytesMax = length + entryStartBytes + dataBytes + checksumBytes
+    return bytesMax <= bufferBytes && Math.max(this.#size, fileHeaderBytes) + bytesMax <= this.#fileBytes
+  }
+
+  /** The caller has asked `fits`. */
+  append(chunk: NewHeadChunk): StoredPlace {
     if (this.#isClosed) throw new Error('cannot write head chunk: the writer is closed')
-    const bytesMax = entryStartBytes + chunk.data.length + checksumBytes
-    const used = this.#start + this.#pending.length
-    if (used + bytesMax > this.#fileBytes && used > fileHeaderBytes) this.#endFile()
-    const offset = this.#start + this.#pending.length
-    putChunkEntry(this.#pending, chunk)
+    if (this.#buffer.length === 0) this.#beginBatch(entryStartBytes + chunk.data.length + checksumBytes)
+    const before = this.#buffer.length
+    putChunkEntry(this.#buffer, chunk)
     this.chunksWritten++
     const maxTimeMs = this.#maxTimes.get(this.#file) ?? -Infinity
     if (chunk.maxTimeMs > maxTimeMs) this.#maxTimes.set(this.#file, chunk.maxTimeMs)
-    return { file: this.#file, offset }
+    return { file: this.#file, offset: Math.max(this.#size, fileHeaderBytes) + before, bytes: this.#buffer.length - before }
   }
 
-  /**
-   * Writes what was appended so far. Rejects if that failed: nothing is lost then, the next flush writes it again at the same
-   * place.
-   */
-  flush(): Promise<void> {
-    if (this.#pending.length > 0) this.#cutBatch(false)
-    const before = this.#flushing
-    const flushing = (async () => {
-      await before.catch(() => undefined)
-      await this.#writeBatches()
-    })()
-    // A rejection that nobody waits for is told by the next flush.
-    flushing.catch(() => undefined)
-    this.#flushing = flushing
-    return flushing
-  }
-
-  /**
-   * Deletes the oldest files as long as all their chunks ended before `minTimeMs`, never a file with newer ones or one after it.
-   * Ends the file being written, so that a later call can delete it. Gives the deleted numbers.
-   */
-  async truncate(minTimeMs: number): Promise<number[]> {
-    if (this.#start + this.#pending.length > fileHeaderBytes) this.#endFile()
-    // A full disk must not keep old files from going.
-    await this.flush().catch(() => undefined)
-    const deleted: number[] = []
-    for (const [file, maxTimeMs] of [...this.#maxTimes].sort(([a], [b]) => a - b)) {
-      const isWritten = file < (this.#batches[0]?.file ?? this.#file)
-      if (!isWritten || maxTimeMs >= minTimeMs) break
-      await rm(join(this.#options.directory, headChunkFileName(file)), { force: true })
-      this.#maxTimes.delete(file)
-      deleted.push(file)
+  /** Writes what was appended since the last time; false if that failed: then none of it is in a file, nor will be. */
+  write(): boolean {
+    if (this.#buffer.length === 0) return true
+    try {
+      if (this.#size === 0) this.#openFile()
+      this.#writeAll(this.#buffer.bytes, this.#buffer.length)
+      return true
+    } catch (cause) {
+      this.#abandon()
+      this.#options.onWriteError?.(cause instanceof Error ? cause : new Error(String(cause)))
+      return false
+    } finally {
+      this.#buffer.reset()
     }
-    return deleted
+  }
+
+  /**
+   * The oldest files, as far as all their chunks ended before `minTimeMs`; never one behind a file with newer ones. Ends the file being written, so that
+   * a later call can give it.
+   */
+  filesBefore(minTimeMs: number): number[] {
+    if (this.#size > 0) this.#endFile()
+    const found: number[] = []
+    for (const [file, maxTimeMs] of [...this.#maxTimes].sort(([a], [b]) => a - b)) {
+      if (file === this.#file || maxTimeMs >= minTimeMs) break
+      found.push(file)
+    }
+    return found
+  }
+
+  /** Deletes files that `filesBefore` gave, one after the other. */
+  remove(files: readonly number[]): void {
+    for (const file of files) this.#maxTimes.delete(file)
+    this.#doBehind(async () => {
+      for (const file of files) await rm(join(this.#options.directory, headChunkFileName(file)), { force: true })
+    })
   }
 
   /** Writes what is left and waits for the disk. */
   async close(): Promise<void> {
     if (this.#isClosed) return
+    this.write()
     this.#isClosed = true
-    try {
-      await this.flush()
-      await this.#handle?.sync()
-      await syncDirectory(this.#options.directory)
-    } finally {
-      await this.#syncing
-      await this.#handle?.close()
-      this.#handle = undefined
-    }
+    if (this.#size > 0) this.#endFile()
+    await this.#behind
   }
 
-  /** The header is written with the first chunk, so that no empty file is left behind. */
-  #startFile(): void {
-    this.#file++
-    this.#start = 0
-    this.#pending.raw(createFileHeader())
+  #beginBatch(bytes: number): void {
+    if (this.#size > 0 && this.#size + bytes > this.#fileBytes) this.#endFile()
+  }
+
+  #openFile(): void {
+    const path = join(this.#options.directory, headChunkFileName(this.#file))
+    // Numbers are ours alone, but an old `promtool tsdb dump` writes such files too: it may keep the one that it has open.
+    rmSync(path, { force: true })
+    this.#fd = openSync(path, 'wx')
+    this.#writeAll(createFileHeader(), fileHeaderBytes)
+  }
+
+  #writeAll(bytes: Uint8Array, length: number): void {
+    let written = 0
+    while (written < length) written += writeSync(this.#fd, bytes, written, length - written, this.#size + written)
+    this.#size += length
+    this.bytesWritten += length
+  }
+
+  /** After a failed write: what is whole stays. */
+  #abandon(): void {
+    if (this.#size > fileHeaderBytes) {
+      tryAll(() => ftruncateSync(this.#fd, this.#size))
+      this.#endFile()
+      return
+    }
+    this.#size = 0
+    if (this.#fd < 0) return
+    tryAll(() => closeSync(this.#fd))
+    this.#fd = -1
+    tryAll(() => rmSync(join(this.#options.directory, headChunkFileName(this.#file)), { force: true }))
   }
 
   #endFile(): void {
-    this.#cutBatch(true)
-    this.#startFile()
+    const fd = this.#fd
+    this.#fd = -1
+    this.#size = 0
+    this.#file++
+    this.#doBehind(async () => {
+      try {
+        await fsyncFile(fd)
+        await syncDirectory(this.#options.directory)
+      } finally {
+        await closeFile(fd)
+      }
+    })
   }
 
-  #cutBatch(endsFile: boolean): void {
-    // A header alone waits for its first chunk.
-    if (!endsFile && this.#start === 0 && this.#pending.length === fileHeaderBytes) return
-    const bytes = this.#pending.view()
-    this.#batches.push({ file: this.#file, start: this.#start, bytes, endsFile })
-    this.#start += bytes.length
-    this.#pending = new ByteWriter(bufferBytes)
-  }
-
-  async #writeBatches(): Promise<void> {
-    for (let batch = this.#batches[0]; batch !== undefined; batch = this.#batches[0]) {
-      const handle = await this.#openFile(batch.file)
-      const { bytes, start } = batch
-      for (let from = 0; from < bytes.length;) from += (await handle.write(bytes, from, bytes.length - from, start + from)).bytesWritten
-      this.bytesWritten += bytes.length
-      this.#batches.shift()
-      if (batch.endsFile) this.#syncAndClose()
-    }
-  }
-
-  async #openFile(file: number): Promise<FileHandle> {
-    if (this.#handle !== undefined && this.#handleOf === file) return this.#handle
-    const path = join(this.#options.directory, headChunkFileName(file))
-    // Numbers are ours alone, but an old `promtool tsdb dump` writes such files too: it may keep the one that it has open.
-    await rm(path, { force: true })
-    this.#handle = await open(path, 'wx')
-    this.#handleOf = file
-    return this.#handle
-  }
-
-  /** No flush waits for the disk. */
-  #syncAndClose(): void {
-    const handle = this.#handle
-    this.#handle = undefined
-    if (handle === undefined) return
-    const before = this.#syncing
-    this.#syncing = (async () => {
+  /** No append waits for the disk. */
+  #doBehind(work: () => Promise<void>): void {
+    const before = this.#behind
+    this.#behind = (async () => {
       await before
       try {
-        await handle.sync()
-        await syncDirectory(this.#options.directory)
+        await work()
       } catch (error) {
-        this.#options.onSyncError?.(error instanceof Error ? error : new Error(String(error)))
-      } finally {
-        await handle.close()
+        this.#options.onError?.(error instanceof Error ? error : new Error(String(error)))
       }
     })()
+  }
+}
+
+/** A second failure adds nothing to the first. */
+function tryAll(work: () => void): void {
+  try {
+    work()
+  } catch {
+    // The next start finds what is left.
   }
 }

@@ -1,4 +1,16 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -6,6 +18,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { crc32c } from '@narthex/bytes/crc32c'
 import type { HeadChunk, NewHeadChunk } from './chunk-entry.ts'
 import { chunkBytesMax, fileHeaderBytes, headChunkFileName } from './head-chunk-format.ts'
+import type { StoredPlace } from '../chunk/open-chunk.ts'
 import type { HeadChunkPlace } from './head-chunk-format.ts'
 import { HeadChunkReader } from './head-chunk-reader.ts'
 import { HeadChunkWriter } from './head-chunk-writer.ts'
@@ -40,10 +53,11 @@ function replay(): HeadChunkReplay & { read: (NewHeadChunk & HeadChunkPlace)[] }
 }
 
 /** Files of a few chunks each; gives the chunks with their places. */
-async function writeFiles(chunks: number, fileBytes: number, bytes = 20): Promise<(NewHeadChunk & HeadChunkPlace)[]> {
+async function writeFiles(chunks: number, fileBytes: number, bytes = 20): Promise<(NewHeadChunk & StoredPlace)[]> {
   const writer = openWriter({ fileBytes })
   const written = Array.from({ length: chunks }, (_, i) => {
     const chunk = chunkOf(i + 1, i * 1000, bytes)
+    if (!writer.fits(bytes)) writer.write()
     return { ...chunk, ...writer.append(chunk) }
   })
   await writer.close()
@@ -54,7 +68,7 @@ describe('chunks of the head', () => {
   it('have the bytes that the format prescribes', async () => {
     const writer = openWriter()
     const chunk = { seriesRef: 5, minTimeMs: -1, maxTimeMs: 256, encoding: 1, isOutOfOrder: true, data: Uint8Array.of(7, 8, 9) }
-    expect(writer.append(chunk)).toEqual({ file: 1, offset: 8 })
+    expect(writer.append(chunk)).toEqual({ file: 1, offset: 8, bytes: 33 })
     await writer.close()
     const entry = [0, 0, 0, 0, 0, 0, 0, 5, 255, 255, 255, 255, 255, 255, 255, 255, 0, 0, 0, 0, 0, 0, 1, 0, 0x81, 3, 7, 8, 9]
     const checksum = crc32c(Uint8Array.from(entry))
@@ -79,17 +93,17 @@ describe('chunks of the head', () => {
         rmSync(directory, { recursive: true })
         mkdirSync(directory)
         const writer = openWriter({ fileBytes })
-        const written: (NewHeadChunk & HeadChunkPlace)[] = []
+        const written: (NewHeadChunk & StoredPlace)[] = []
         for (const [i, one] of chunks.entries()) {
+          if (i % 7 === 3 || !writer.fits(one.data.length)) writer.write()
           written.push({ ...one, ...writer.append(one) })
-          if (i % 7 === 3) await writer.flush()
         }
         await writer.close()
         const { read, damages } = replay()
         expect(damages).toEqual([])
-        expect(read).toEqual(written)
+        expect(read).toEqual(written.map(withoutBytes))
         const reader = new HeadChunkReader(directory)
-        for (const one of written) expect(reader.read(one)).toEqual(one)
+        for (const one of written) expect(reader.read(one)).toEqual(withoutBytes(one))
         reader.close()
       }),
       { numRuns: 40 },
@@ -115,63 +129,79 @@ describe('chunks of the head', () => {
     expect(replay()).toMatchObject({ chunks: 4, damages: [], last: { file: 2 } })
   })
 
-  it('are found by a reader when a flush is over', async () => {
+  it('are found by a reader when they are written, however the file grows meanwhile', async () => {
     const writer = openWriter()
     const reader = new HeadChunkReader(directory)
-    for (let i = 1; i < 50; i++) {
-      const chunk = chunkOf(i, i, 3000)
-      const place = writer.append(chunk)
-      await writer.flush()
-      expect(reader.read(place).data).toEqual(chunk.data)
+    const written: (NewHeadChunk & StoredPlace)[] = []
+    for (let i = 1; i < 60; i++) {
+      const chunk = chunkOf(i, i, 40 * i)
+      written.push({ ...chunk, ...writer.append(chunk) })
+      expect(writer.write()).toBe(true)
+      for (const one of [written.at(-1)!, written[0]!, written[i >> 1]!]) expect(reader.read(one)).toEqual(withoutBytes(one))
     }
     await writer.close()
+    for (const one of written) expect(reader.read(one)).toEqual(withoutBytes(one))
     reader.close()
   })
 
-  it('that could not be written are written by the next flush, at the places that were given out', async () => {
-    const writer = openWriter({ fileBytes: 200 })
+  it('that could not be written are in no file, and those after them are', async () => {
+    const errors: string[] = []
+    const writer = new HeadChunkWriter({ directory, files: [], onWriteError: ({ message }) => errors.push(message) })
+    const append = (ref: number): NewHeadChunk & StoredPlace => ({ ...chunkOf(ref, ref), ...writer.append(chunkOf(ref, ref)) })
     renameSync(directory, `${directory}.away`)
-    const written = Array.from({ length: 9 }, (_, i) => ({ ...chunkOf(i, i), ...writer.append(chunkOf(i, i)) }))
-    await expect(writer.flush()).rejects.toThrow(/ENOENT/)
-    expect(writer.pendingBytes).toBeGreaterThan(0)
+    append(1)
+    expect(writer.write()).toBe(false)
     renameSync(`${directory}.away`, directory)
-    await writer.flush()
-    expect(writer.pendingBytes).toBe(0)
+    const written = [append(2), append(3)]
+    expect(writer.write()).toBe(true)
     await writer.close()
-    expect(replay().read).toEqual(written)
+    expect(errors).toMatchObject([expect.stringMatching(/ENOENT/)])
+    expect(replay().read).toEqual(written.map(withoutBytes))
   })
 
-  it('older than a time are deleted on a full disk too, but not before they are written', async () => {
-    const writer = openWriter({ fileBytes: 200 })
-    for (let i = 0; i < 6; i++) writer.append(chunkOf(1, i))
-    await writer.flush()
-    const blocked = join(directory, '000003')
-    for (let i = 0; i < 6; i++) writer.append(chunkOf(1, i))
-    // The next file cannot be made: a directory stands in its place.
-    mkdirSync(blocked)
-    mkdirSync(join(blocked, 'full'))
-    expect(await writer.truncate(Infinity)).toEqual([1, 2])
-    rmSync(blocked, { recursive: true })
-    expect(await writer.truncate(Infinity)).toEqual([3, 4])
+  it('whose file cannot be written any more leave it whole, and go on in the next one', async () => {
+    const errors: string[] = []
+    const writer = new HeadChunkWriter({ directory, files: [], onWriteError: ({ message }) => errors.push(message) })
+    const first = { ...chunkOf(1, 1), ...writer.append(chunkOf(1, 1)) }
+    expect(writer.write()).toBe(true)
+    const path = join(directory, '000001')
+    for (const fd of openFiles(path)) closeSync(fd)
+    writer.append(chunkOf(2, 2))
+    expect(writer.write()).toBe(false)
+    const third = { ...chunkOf(3, 3), ...writer.append(chunkOf(3, 3)) }
+    expect(writer.write()).toBe(true)
     await writer.close()
-    expect(readdirSync(directory)).toEqual([])
+    expect(third.file).toBe(2)
+    expect(replay().read).toEqual([withoutBytes(first), withoutBytes(third)])
   })
 
-  it('older than a time are deleted, oldest files first, never one behind a newer one', async () => {
+  it('are told to go when they are older than a time, oldest files first, never one behind a newer one', async () => {
     const entryBytes = 25 + 1 + 20 + 4
     const writer = openWriter({ fileBytes: fileHeaderBytes + 2 * entryBytes + 4 })
     // Files 1 to 4 end at 1999, 3999, 9999, 7999; file 5 is being written.
-    for (const timeMs of [0, 1000, 2000, 3000, 9000, 5000, 6000, 7000, 100]) writer.append(chunkOf(1, timeMs))
-    expect(await writer.truncate(3999)).toEqual([1])
-    expect(await writer.truncate(4000)).toEqual([2])
-    expect(await writer.truncate(9999)).toEqual([])
-    expect(await writer.truncate(10_000)).toEqual([3, 4, 5])
+    for (const timeMs of [0, 1000, 2000, 3000, 9000, 5000, 6000, 7000, 100]) {
+      if (!writer.fits(20)) writer.write()
+      writer.append(chunkOf(1, timeMs))
+    }
+    writer.write()
+    expect(writer.filesBefore(3999)).toEqual([1])
+    expect(writer.filesBefore(4000)).toEqual([1, 2])
+    writer.remove([1, 2])
+    expect(writer.oldestFile).toBe(3)
+    expect(writer.filesBefore(9999)).toEqual([])
+    expect(writer.filesBefore(10_000)).toEqual([3, 4, 5])
+    writer.remove([3, 4, 5])
     const place = writer.append(chunkOf(1, 20_000))
     await writer.close()
     expect(place.file).toBe(6)
     expect(readdirSync(directory)).toEqual(['000006'])
   })
 })
+
+function withoutBytes<T extends { bytes: number }>(chunk: T): Omit<T, 'bytes'> {
+  const { bytes: _, ...rest } = chunk
+  return rest
+}
 
 describe('a damaged chunk file', () => {
   const fileBytes = fileHeaderBytes + 5 * 54
@@ -186,7 +216,9 @@ describe('a damaged chunk file', () => {
     bytes[damagedFrom.offset + 30]! ^= 1
     writeFileSync(path, bytes)
     const first = replay()
-    expect(first.read).toEqual(written.filter(({ file, offset }) => file < 2 || (file === 2 && offset < damagedFrom.offset)))
+    expect(first.read).toEqual(
+      written.filter(({ file, offset }) => file < 2 || (file === 2 && offset < damagedFrom.offset)).map(withoutBytes),
+    )
     expect(first.damages).toMatchObject([
       { path, kind: 'corrupt', offset: damagedFrom.offset, setAside: `${path}.corrupt-1` },
       { path: join(directory, '000003'), kind: 'after', bytes: third.length },
@@ -209,9 +241,9 @@ describe('a damaged chunk file', () => {
       // Zeros in the header of the file are not looked at.
       if (at >= 5 && at < 8) expect(damages).toEqual([])
       else expect(damages.length).toBeGreaterThan(0)
-      const good = written.filter(({ file, offset }) => file < changed + 1 || (file === changed + 1 && offset + 50 <= at))
+      const good = written.filter(({ file, offset }) => file < changed + 1 || (file === changed + 1 && offset + 50 <= at)).map(withoutBytes)
       if (damages.length > 0) expect(read, `file ${changed} byte ${at}`).toEqual(good)
-      else expect(read).toEqual(written)
+      else expect(read).toEqual(written.map(withoutBytes))
       expect(replay()).toMatchObject({ chunks: read.length, damages: [] })
       for (const name of readdirSync(directory)) rmSync(join(directory, name))
       paths.forEach((path, i) => writeFileSync(path, wholes[i]!))
@@ -233,7 +265,7 @@ describe('a damaged chunk file', () => {
     for (let size = 0; size < whole.length; size++) {
       writeFileSync(path, whole.subarray(0, size))
       const { read, damages } = replay()
-      const good = written.filter(({ file, offset }) => file === 1 || offset + 50 <= size)
+      const good = written.filter(({ file, offset }) => file === 1 || offset + 50 <= size).map(withoutBytes)
       expect(read, String(size)).toEqual(good)
       // Up to seven zeros of the next reference look like the zeros behind the last chunk.
       const isWhole = size >= fileHeaderBytes && (size - fileHeaderBytes) % 50 <= 7
@@ -262,7 +294,7 @@ describe('a damaged chunk file', () => {
     bytes[2_500_000] = 9
     writeFileSync(path, bytes)
     expect(replay().damages).toMatchObject([{ kind: 'corrupt', offset: size, reason: expect.stringMatching(/got 9 at 2500000/) }])
-    expect(replay().read).toEqual(written)
+    expect(replay().read).toEqual(written.map(withoutBytes))
   })
 
   it('that claims a huge chunk is refused without the memory for it', async () => {
@@ -285,9 +317,11 @@ describe('a reader by place', () => {
     const written = await writeFiles(3, 1000)
     const reader = new HeadChunkReader(directory)
     const path = join(directory, '000001')
-    expect(() => reader.read({ file: 1, offset: 9 })).toThrow(`cannot read head chunk in ${path} at offset 9`)
-    expect(() => reader.read({ file: 1, offset: 100_000 })).toThrow(/at offset 100000: no chunk begins there/)
-    expect(() => reader.read({ file: 9, offset: 8 })).toThrow(/ENOENT/)
+    expect(() => reader.read({ file: 1, offset: 9, bytes: 50 })).toThrow(
+      `cannot read head chunk in ${path} at offset 9: want a chunk of 50 bytes`,
+    )
+    expect(() => reader.read({ file: 1, offset: 100_000, bytes: 50 })).toThrow(/at offset 100000: want 50 bytes, got 0/)
+    expect(() => reader.read({ file: 9, offset: 8, bytes: 50 })).toThrow(/ENOENT/)
     const bytes = readFileSync(path)
     bytes[written[1]!.offset + 29]! ^= 1
     writeFileSync(path, bytes)
@@ -298,23 +332,28 @@ describe('a reader by place', () => {
     reader.close()
   })
 
-  it('has at most 16 files open', async () => {
-    const written = await writeFiles(60, 100)
+  it('closes files that are gone', async () => {
+    const written = await writeFiles(9, 100)
     const reader = new HeadChunkReader(directory)
-    const open = (): number =>
-      readdirSync('/proc/self/fd').filter((fd) => {
-        try {
-          return (
-            statSync(`/proc/self/fd/${fd}`).isFile() &&
-            readdirSync(directory).some((name) => statSync(join(directory, name)).ino === statSync(`/proc/self/fd/${fd}`).ino)
-          )
-        } catch {
-          return false
-        }
-      }).length
-    for (const one of written) expect(reader.read(one).seriesRef).toBe(one.seriesRef)
-    if (process.platform === 'linux') expect(open()).toBe(16)
-    expect(headChunkFileName(60)).toBe('000060')
+    for (const one of written) reader.read(one)
+    const opened = (): number[] => written.map(({ file }) => openFiles(join(directory, headChunkFileName(file))).length)
+    expect(opened()).toEqual([1, 1, 1, 1, 1, 1, 1, 1, 1])
+    reader.closeBefore(8)
+    expect(opened()).toEqual([0, 0, 0, 0, 0, 0, 0, 1, 1])
     reader.close()
+    expect(opened()).toEqual([0, 0, 0, 0, 0, 0, 0, 0, 0])
   })
 })
+
+/** Descriptors of this process for a file. */
+function openFiles(path: string): number[] {
+  return readdirSync('/proc/self/fd')
+    .map(Number)
+    .filter((fd) => {
+      try {
+        return readlinkSync(`/proc/self/fd/${fd}`) === path
+      } catch {
+        return false
+      }
+    })
+}

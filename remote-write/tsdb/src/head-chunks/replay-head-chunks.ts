@@ -1,4 +1,6 @@
 import { closeSync, existsSync, fstatSync, openSync, readSync, renameSync, truncateSync, writeFileSync } from 'node:fs'
+import { finishSteps } from '../steps.ts'
+import type { Steps } from '../steps.ts'
 import { setTailAside } from '../wal/repair.ts'
 import { chunkEntryBytes, entryStartBytes, readChunkEntry } from './chunk-entry.ts'
 import type { HeadChunk } from './chunk-entry.ts'
@@ -35,18 +37,26 @@ export interface HeadChunkFile {
 }
 
 const bufferBytes = 1024 * 1024
+const chunksPerStep = 256
+
+/** Gets a chunk, whose data are valid for the call, and the length of its entry in the file. */
+export type TakeHeadChunk = (chunk: HeadChunk, entryBytes: number) => void
 
 /**
- * Reads all head chunks of a directory in the order they were written, in steps of 1 MiB; `take` gets each, its data valid for the
- * call. At damage the rest of the file and all later files are set aside as `*.corrupt-<n>`, and `onDamage` is told each; so the
+ * Reads all head chunks of a directory in the order they were written, 1 MiB at a time. At damage the rest of the file and all later files are set aside as `*.corrupt-<n>`, and `onDamage` is told each; so the
  * chunks of a series have no gap, and the log has what follows. Later files are replaced by empty ones, so that no place of a
  * chunk is given out twice. A missing file counts as damage.
  */
-export function replayHeadChunks(
+export function replayHeadChunks(directory: string, take: TakeHeadChunk, onDamage: (damage: HeadChunkDamage) => void): HeadChunkReplay {
+  return finishSteps(replayHeadChunksInSteps(directory, take, onDamage))
+}
+
+/** As `replayHeadChunks`, some chunks a step. */
+export function* replayHeadChunksInSteps(
   directory: string,
-  take: (chunk: HeadChunk) => void,
+  take: TakeHeadChunk,
   onDamage: (damage: HeadChunkDamage) => void,
-): HeadChunkReplay {
+): Steps<HeadChunkReplay> {
   const startedAt = performance.now()
   const damages: HeadChunkDamage[] = []
   const files: HeadChunkFile[] = []
@@ -73,7 +83,7 @@ export function replayHeadChunks(
       files.push({ file, maxTimeMs: -Infinity, bytes: fileHeaderBytes })
       continue
     }
-    const error = scan.read(path, file)
+    const error = yield* scan.read(path, file)
     bytes += scan.offset
     if (error !== undefined) {
       const damage = repairFile(path, scan, error, i === listed.length - 1)
@@ -93,18 +103,18 @@ class FileScan {
   offset = 0
   isShort = false
   maxTimeMs = -Infinity
-  readonly #take: (chunk: HeadChunk) => void
+  readonly #take: TakeHeadChunk
   #buffer = new Uint8Array(bufferBytes)
   #bufferStart = 0
   #bufferLength = 0
   #fd = 0
 
-  constructor(take: (chunk: HeadChunk) => void) {
+  constructor(take: TakeHeadChunk) {
     this.#take = take
   }
 
   /** The damage that ended it, if any. */
-  read(path: string, file: number): HeadChunkError | undefined {
+  *read(path: string, file: number): Steps<HeadChunkError | undefined> {
     this.#fd = openSync(path, 'r')
     try {
       this.size = fstatSync(this.#fd).size
@@ -115,7 +125,7 @@ class FileScan {
       this.#load(fileHeaderBytes)
       checkFileHeader(path, this.#buffer.subarray(0, Math.min(fileHeaderBytes, this.#bufferLength)))
       this.offset = fileHeaderBytes
-      while (this.offset < this.size && this.#readOne(path, file));
+      for (let read = 1; this.offset < this.size && this.#readOne(path, file); read++) if (read % chunksPerStep === 0) yield
       return undefined
     } catch (error) {
       if (!(error instanceof HeadChunkError)) throw error
@@ -157,7 +167,7 @@ class FileScan {
     if (count > left) throw new HeadChunkError(path, offset, `want ${count} bytes, got ${left}`)
     this.#load(count)
     const chunk = readChunkEntry(path, file, offset, this.#buffer, offset - this.#bufferStart, count)
-    this.#take(chunk)
+    this.#take(chunk, count)
     this.chunks++
     this.last = { file, offset }
     if (chunk.maxTimeMs > this.maxTimeMs) this.maxTimeMs = chunk.maxTimeMs

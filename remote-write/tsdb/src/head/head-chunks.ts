@@ -1,24 +1,29 @@
 import {
   chunkKindMask,
   chunkMask,
+  floatChunk,
   floatHistogramChunk,
   OpenChunkWriter,
   pieceWords,
   readChunkBytes,
   readPieceCount,
   readSampleCount,
+  storedFlag,
 } from '../chunk/open-chunk.ts'
 import * as chunkField from '../chunk/open-chunk.ts'
 import { HistogramColumns } from '../chunk/histogram-columns.ts'
 import { isStaleWords } from '@narthex/model/stale'
+import { ChunkFiler } from './chunk-filer.ts'
+import type { ChunkFiles } from './chunk-filer.ts'
 import { chunkBytesMax, endOfRange, predictChunkEnd, samplesPerChunk } from './chunk-time.ts'
 import type { HeadCounters } from './head-counters.ts'
-import { epochAt } from './head-memory.ts'
+import { chunkFilesFromAt, epochAt } from './head-memory.ts'
 import type { HeadMemory } from './head-memory.ts'
-import { HistogramChunks } from './histogram-chunks.ts'
+import { HistogramChunks, readHistogramBytes } from './histogram-chunks.ts'
 import { openAppendersBytesDefault } from './open-appenders.ts'
 import * as pendingField from './pending-samples.ts'
 import type { PendingSamples } from './pending-samples.ts'
+import { RestoredChunks } from './restored-chunks.ts'
 import { RetiredChunks } from './retired-chunks.ts'
 import * as record from './series-record.ts'
 import { wordShift } from './shared-arena.ts'
@@ -38,6 +43,10 @@ export class HeadChunks {
   readonly #retired: RetiredChunks
   readonly #histograms: HistogramChunks
   #replaced = 0
+  #files: ChunkFiles | undefined
+  #filer: ChunkFiler | undefined
+  /** Files without a chunk in the lists, which readers of these epochs may still read. */
+  readonly #removals: { readonly files: readonly number[]; readonly epoch: number }[] = []
   /** Pieces that the running commit may still need for its floats. */
   #reserve = 0
   readonly #recordWords: Uint32Array[]
@@ -58,14 +67,50 @@ export class HeadChunks {
       rangeMs,
       openBytesMax: openHistogramBytesMax,
       writer: this.#writer,
-      noteStarted: (previous, previousTimeMs) => this.#noteStarted(previous, previousTimeMs),
-      retireOne: (chunk) => {
-        this.#retired.add(first(chunk), memory.control[epochAt]!)
-        this.#replaced++
-      },
+      close: (ref, words, at, previousTimeMs, ordinal) => this.#close(ref, words, at, previousTimeMs, ordinal),
+      noteStarted: () => this.#noteStarted(),
+      retireOne: (chunk) => this.#retireReplaced(chunk),
     })
     this.#recordWords = memory.series.words
     this.#recordDoubles = memory.series.doubles
+  }
+
+  /** If the newest chunk of a series is a stored one, when it ended: what a log has up to there is in files. Else -Infinity. */
+  storedUntil(ref: number): number {
+    const words = this.#recordWords[ref >>> record.seriesPerWindowShift]!
+    const at = (ref & record.seriesPerWindowMask) << record.recordShift
+    if ((words[at + record.openChunkField]! & storedFlag) === 0) return -Infinity
+    return this.#recordDoubles[ref >>> record.seriesPerWindowShift]![at >>> 1]!
+  }
+
+  #isStored(words: Uint32Array, at: number, timeMs: number, lastTimeMs: number): boolean {
+    return timeMs <= lastTimeMs && (words[at + record.openChunkField]! & storedFlag) !== 0
+  }
+
+  /** From now on closed chunks go into files; `referenceOf` gives the log's reference of a series. */
+  startFiling(files: ChunkFiles, referenceOf: (ref: number) => number): void {
+    const memory = this.#memory
+    memory.chunksDirectory = files.directory
+    memory.control[chunkFilesFromAt] = files.oldestFile
+    this.#files = files
+    this.#filer = new ChunkFiler({
+      memory,
+      writer: this.#writer,
+      files,
+      reserve: () => this.#reserve,
+      referenceOf,
+      onReplaced: (chunk) => this.#retireReplaced(chunk),
+    })
+  }
+
+  /** Closed chunks that wait for others go into files now, as far as those can be written. */
+  flush(): void {
+    this.#filer?.flush()
+  }
+
+  /** Chunks that went into files. */
+  get filed(): number {
+    return this.#filer?.count ?? 0
   }
 
   /** Whether `samples` more samples surely find memory. */
@@ -174,7 +219,8 @@ export class HeadChunks {
 
   /**
    * Adds floats of a log at once, `from`…`end - 1` of columns, without a commit of pending ones. Left out and gathered in `others`, by their places,
-   * are those that are not later than the last one of their series, before `minValidMs` or after `maxValidMs`; gives how many these are.
+   * are those that are not later than the last one of their series, before `minValidMs` or after `maxValidMs`; gives how many these are. Passed over are
+   * those that the series has in its stored chunks.
    * The caller made sure of the memory.
    */
   addLogged(
@@ -189,6 +235,7 @@ export class HeadChunks {
     others: Uint32Array,
   ): number {
     let { minTime, maxTime } = this.#memory
+    this.#reserve = end - from
     let otherCount = 0
     for (let i = from; i < end; i++) {
       const ref = refs[i - from]!
@@ -198,7 +245,11 @@ export class HeadChunks {
       const at = (ref & record.seriesPerWindowMask) << record.recordShift
       const lastTimeMs = doubles[at >>> 1]!
       if (!(timeMs > lastTimeMs && timeMs >= minValidMs && timeMs <= maxValidMs)) {
-        others[otherCount++] = i
+        if (!this.#isStored(words, at, timeMs, lastTimeMs)) others[otherCount++] = i
+        else if (timeMs === lastTimeMs) {
+          words[at + record.lastLowField] = values[2 * i]!
+          words[at + record.lastHighField] = values[2 * i + 1]!
+        }
         continue
       }
       if (timeMs > maxTime) maxTime = timeMs
@@ -213,6 +264,16 @@ export class HeadChunks {
     this.#memory.minTime = minTime
     this.#memory.maxTime = maxTime
     return otherCount
+  }
+
+  /** For the chunks that files have from before. */
+  restore(): RestoredChunks {
+    return new RestoredChunks({
+      memory: this.#memory,
+      writer: this.#writer,
+      forgetOpen: (ref) => this.#histograms.forget(ref),
+      noteStarted: () => this.#noteStarted(),
+    })
   }
 
   /** Takes the chunks of a series that ended before `cutoffMs` out of its list; the open one only if the whole series did. */
@@ -251,8 +312,20 @@ export class HeadChunks {
 
   /** Gives back what was retired and that no reader can hold. */
   reclaim(): void {
-    Atomics.add(this.#memory.control, epochAt, 1)
-    this.#retired.reclaim(oldestPinnedEpoch(this.#memory.control))
+    const { control } = this.#memory
+    Atomics.add(control, epochAt, 1)
+    const oldest = oldestPinnedEpoch(control)
+    this.#retired.reclaim(oldest)
+    while (this.#removals.length > 0 && this.#removals[0]!.epoch < oldest) {
+      this.#files!.remove(this.#removals.shift()!.files)
+      control[chunkFilesFromAt] = this.#files!.oldestFile
+    }
+  }
+
+  /** After `endDropping`: the files all of whose chunks ended before `cutoffMs` go as soon as no reader can ask for one. */
+  dropFilesBefore(cutoffMs: number): void {
+    const files = this.#files?.filesBefore(cutoffMs) ?? []
+    if (files.length > 0) this.#removals.push({ files, epoch: this.#memory.control[epochAt]! })
   }
 
   /** After `dropBefore` of all series: the head begins at the oldest chunk that is left. */
@@ -287,14 +360,15 @@ export class HeadChunks {
     const previous = words[at + record.openChunkField]!
     const ordinal = words[at + record.totalField]! - 1
     const kind = previous & chunkKindMask
-    if (kind !== 0) {
+    if (kind !== floatChunk && (previous & storedFlag) === 0) {
       // As in Prometheus, histograms end with one of them. Without memory for that the float does it.
       if (isStaleWords(low, high) && this.#endHistograms(ref, words, at, timeMs, previousTimeMs, ordinal, kind)) return
       this.#histograms.forget(ref)
     }
+    this.#close(ref, words, at, previousTimeMs, ordinal)
     words[at + record.openChunkField] = this.#writer.start(words, at + record.encoderField, previous, ordinal, timeMs, low, high)
     doubles[(at + record.nextChunkTimeField) >>> 1] = endOfRange(timeMs, this.#rangeMs)
-    this.#noteStarted(previous, previousTimeMs)
+    this.#noteStarted()
   }
 
   #endHistograms(
@@ -311,21 +385,35 @@ export class HeadChunks {
     return this.#histograms.add(ref, words, at, staleHistogram, 0, ordinal, previousTimeMs, this.#reserve)
   }
 
-  /** A chunk is now the newest of its series; the one before ended at `previousTimeMs`. */
-  #noteStarted(previous: number, previousTimeMs: number): void {
-    if (previous !== 0) {
-      const spanMs = previousTimeMs - this.#startMs(previous)
-      this.#memory.chunks.words[previous >>> wordShift]![(previous & chunkMask) + chunkField.spanField] = spanMs
-    }
+  /** The open chunk of a series, which has `ordinal` samples by now, ended at `lastTimeMs`: another one begins. */
+  #close(ref: number, words: Uint32Array, at: number, lastTimeMs: number, ordinal: number): void {
+    const chunk = words[at + record.openChunkField]!
+    if (chunk === 0 || (chunk & storedFlag) !== 0) return
+    const chunkWords = this.#memory.chunks.words[chunk >>> wordShift]!
+    const to = chunk & chunkMask
+    chunkWords[to + chunkField.spanField] = lastTimeMs - this.#startMs(chunk)
+    if (this.#filer === undefined) return
+    const encoder = at + record.encoderField
+    const bytes = (chunk & chunkKindMask) === floatChunk ? readChunkBytes(words, encoder) : readHistogramBytes(words, encoder)
+    this.#filer.add(ref, chunk, (ordinal - chunkWords[to + chunkField.firstOrdinalField]!) | 0, bytes)
+  }
+
+  #noteStarted(): void {
     this.count++
     this.#counters.chunksCreated++
+  }
+
+  /** Another one stands for it in its series' list. */
+  #retireReplaced(chunk: number): void {
+    this.#retired.add(chunk, this.#memory.control[epochAt]!)
+    this.#replaced++
   }
 
   /** A chunk and all older ones of its series. */
   #retire(chunk: number): void {
     for (let each = chunk; each !== 0;) {
       const older = this.#olderThan(each)
-      this.#retired.add(first(each), this.#memory.control[epochAt]!)
+      this.#retired.add(each, this.#memory.control[epochAt]!)
       this.count--
       this.#counters.chunksRemoved++
       each = older
@@ -342,8 +430,3 @@ export class HeadChunks {
 }
 
 const staleHistogram = new HistogramColumns(1, 1)
-
-/** The word index of a chunk's first piece. */
-function first(chunk: number): number {
-  return (chunk & ~chunkKindMask) >>> 0
-}

@@ -14,6 +14,8 @@ export interface HeadDescriptor {
   readonly series: SharedArrayBuffer
   readonly chunks: SharedArrayBuffer
   readonly late: SharedArrayBuffer
+  /** Of the files that stored chunks are in; empty as long as there are none. */
+  readonly chunksDirectory: string
   readonly readerSlot: number
 }
 
@@ -52,9 +54,11 @@ export const lateActiveAt = lateSealedAt + 1
 /** Two doubles: oldest and newest time of late samples, +Inf and -Inf without any. */
 export const lateMinTimeAt = lateActiveAt + 1
 export const lateMaxTimeAt = lateMinTimeAt + 2
+/** The lowest number of a file that stored chunks may be in. */
+export const chunkFilesFromAt = lateMaxTimeAt + 2
 const tablesBytesMax = 2 ** 33
 const arenas = 7
-const controlWords = lateMaxTimeAt + 2
+const controlWords = chunkFilesFromAt + 2
 
 /**
  * The shared memory of a head, family by family. FORMAT.md, "The head in memory", has every layout.
@@ -77,6 +81,8 @@ export class HeadMemory {
   readonly chunks: SharedArena
   /** Samples that came after later ones of their series: `late-layout.ts`. */
   readonly late: SharedArena
+  /** Of the files that stored chunks are in. */
+  chunksDirectory: string
 
   constructor(buffers: Omit<HeadDescriptor, 'readerSlot'>) {
     this.control = new Int32Array(buffers.control)
@@ -88,6 +94,7 @@ export class HeadMemory {
     this.series = new SharedArena(buffers.series)
     this.chunks = new SharedArena(buffers.chunks)
     this.late = new SharedArena(buffers.late)
+    this.chunksDirectory = buffers.chunksDirectory
   }
 
   /** `bytesMax` bounds each family's address space (less where that is limited); only what is used takes memory. */
@@ -103,6 +110,7 @@ export class HeadMemory {
       series: SharedArena.reserve(bytesMax).buffer,
       chunks: SharedArena.reserve(bytesMax).buffer,
       late: SharedArena.reserve(bytesMax).buffer,
+      chunksDirectory: '',
     })
     memory.control[hashSeedAt] = hashSeed
     memory.control[epochAt] = 1
@@ -123,6 +131,7 @@ export class HeadMemory {
       series: this.series.buffer,
       chunks: this.chunks.buffer,
       late: this.late.buffer,
+      chunksDirectory: this.chunksDirectory,
       readerSlot,
     }
   }

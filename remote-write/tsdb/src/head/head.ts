@@ -16,6 +16,7 @@ import {
 import type { AppendResult } from './append-result.ts'
 import { unknownReset } from '../chunk/chunk-encoding.ts'
 import type { ResetHint } from '../chunk/chunk-encoding.ts'
+import type { ChunkFiles } from './chunk-filer.ts'
 import { defaultChunkRangeMs } from './chunk-time.ts'
 import { HeadChunks } from './head-chunks.ts'
 import { HeadCounters } from './head-counters.ts'
@@ -45,6 +46,7 @@ import * as pendingField from './pending-samples.ts'
 import { ReferenceList } from './reference-list.ts'
 import { RefusedSeries } from './refused-series.ts'
 import type { SeriesRefusalKind } from './refused-series.ts'
+import type { RestoredChunks } from './restored-chunks.ts'
 import { SeriesCollector } from './series-collector.ts'
 import { SeriesCreator } from './series-creator.ts'
 import { SeriesLimits } from './series-limits.ts'
@@ -83,6 +85,8 @@ export interface HeadOptions extends SeriesLimitOptions {
 export interface HeadStats {
   readonly series: number
   readonly chunks: number
+  /** Chunks that went into files since the start. */
+  readonly chunksFiled: number
   readonly symbols: number
   readonly labelPairs: number
   /** +Infinity and -Infinity if there is no sample. */
@@ -208,6 +212,32 @@ export class Head {
   /** While old logs are read, samples are only checked for their order within the series. */
   startReplay(): void {
     this.#replaying = true
+  }
+
+  /** From now on closed chunks go into files; `referenceOf` gives the log's reference of a series. */
+  startFiling(files: ChunkFiles, referenceOf: (ref: number) => number): void {
+    this.#chunks.startFiling(files, referenceOf)
+  }
+
+  /** For the chunks that such files have, before the log is read. */
+  restoreChunks(): RestoredChunks {
+    return this.#chunks.restore()
+  }
+
+  /** While a log is read: until when a series has its samples in files, if it has no later ones yet. Else -Infinity. */
+  storedUntil(ref: number): number {
+    return this.#chunks.storedUntil(ref)
+  }
+
+  /** Closed chunks go into files now. */
+  fileChunks(): void {
+    this.#chunks.flush()
+    this.#chunks.reclaim()
+  }
+
+  /** After all samples before this time were dropped: the files that have only such are deleted as soon as no reader can ask for them. */
+  dropFilesBefore(timeMs: number): void {
+    this.#chunks.dropFilesBefore(timeMs)
   }
 
   /** From now on samples before this time are out of bounds, those of an old log too: they are in blocks. */
@@ -458,6 +488,11 @@ export class Head {
     if (lastTimeMs === Infinity) return unknownSeries
     const hash = histograms.put(histogram, resetHint, sumLow, sumHigh)
     if (!(timeMs > lastTimeMs && timeMs >= this.#minValidMs && timeMs <= this.#maxValidMs)) {
+      if (this.#replaying && timeMs === this.#chunks.storedUntil(ref)) {
+        words[at + 2] = hash
+        words[at + 3] = mark
+        return accepted
+      }
       const result = this.#judge(timeMs, lastTimeMs, words[at + 2] === hash && words[at + 3] === mark)
       if (result === outOfOrder) this.counters.histogramsOutOfOrder++
       if (result === outOfBounds || result === tooFarInFuture) this.counters.histogramsOutOfBounds++
@@ -558,6 +593,7 @@ export class Head {
   dropBefore(cutoffMs: number, firstRef: number, count: number): number {
     if (this.#hasPending) return firstRef
     const end = Math.min(this.places + 1, firstRef + count)
+    this.#chunks.flush()
     this.#beginApply()
     for (let ref = firstRef; ref < end; ref++) this.#chunks.dropBefore(ref, cutoffMs)
     this.#publish()
@@ -668,6 +704,7 @@ export class Head {
     return {
       series: this.seriesCount,
       chunks: this.#chunks.count,
+      chunksFiled: this.#chunks.filed,
       symbols: memory.control[symbolCountAt]!,
       labelPairs: memory.control[pairCountAt]!,
       minTimeMs: memory.minTime,

@@ -24,6 +24,11 @@ const tailState = 2
 const byteState = 3
 const endIsComputed = 0x8000_0000
 
+/** Bytes of an open chunk of histograms as it would stand in a file, from the encoder's state of its series. */
+export function readHistogramBytes(state: Uint32Array, encoder: number): number {
+  return sampleCountBytes + state[encoder + byteState]!
+}
+
 /** What a chunk of histograms needs of the head's chunks. */
 export interface ChunkListOwner {
   readonly memory: HeadMemory
@@ -31,8 +36,10 @@ export interface ChunkListOwner {
   readonly rangeMs: number
   /** Memory for what writes open chunks; without it they are read again for each histogram. */
   readonly openBytesMax: number
-  /** A chunk is in its series' list, after the one that ended at `previousTimeMs`. */
-  noteStarted(previous: number, previousTimeMs: number): void
+  /** The open chunk of series `ref`, whose record is at word `at` of `words`, ended with sample `ordinal - 1` of the series, at `previousTimeMs`. */
+  close(ref: number, words: Uint32Array, at: number, previousTimeMs: number, ordinal: number): void
+  /** A chunk begins. */
+  noteStarted(): void
   /** A chunk was replaced; readers may hold it. */
   retireOne(chunk: number): void
 }
@@ -80,7 +87,7 @@ export class HistogramChunks {
     const kind = columns.layout(i).isFloat ? floatHistogramChunk : histogramChunk
     const chunk = words[at + record.openChunkField]!
     let header: ResetHint | undefined
-    if ((chunk & chunkField.chunkKindMask) === kind) {
+    if (chunk !== 0 && (chunk & (chunkField.chunkKindMask | chunkField.storedFlag)) === kind) {
       const appender = this.#open.get(ref) ?? this.#reopen(words, encoder, chunk, kind)
       const isFull = this.#isFull(ref, words, at, appender, columns, i, previousTimeMs)
       const { layout } = appender
@@ -116,7 +123,8 @@ export class HistogramChunks {
     if (!writer.ensure(piecesOf(bytes.length) + reserve)) return false
     const previous = words[at + record.openChunkField]!
     const timeMs = columns.times[i]!
-    this.#owner.noteStarted(previous, previousTimeMs)
+    this.#owner.close(ref, words, at, previousTimeMs, ordinal)
+    this.#owner.noteStarted()
     const chunk = writer.startPieces(previous, ordinal, timeMs)
     words[encoder + sampleState] = 1
     words[encoder + noFloatState] = 0

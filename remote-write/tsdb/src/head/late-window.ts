@@ -41,7 +41,7 @@ export class LateWindow {
     this.#memory = memory
     this.#counters = counters
     this.samples = new LateSamples(memory)
-    this.#inOrder = new PinnedChunks(memory)
+    this.#inOrder = new PinnedChunks(memory, storedCacheBytes)
   }
 
   /** Milliseconds; 0 = closed. */
@@ -83,6 +83,12 @@ export class LateWindow {
   endBatch(): void {
     this.isOwn = false
     this.#pendingTimes.clear()
+    this.#inOrder.refresh()
+  }
+
+  /** Closes the files of stored chunks that it has open. */
+  close(): void {
+    this.#inOrder.close()
   }
 
   #hasHistogram(i: number, timeMs: number): boolean {
@@ -108,14 +114,27 @@ export class LateWindow {
     if (open === 0) return noSample
     const found = this.#found
     found.clear()
-    for (let i = this.#inOrder.find(open, words[at + record.totalField]!, timeMs, timeMs) - 1; i >= 0; i--) {
-      this.#inOrder.readFound(i, timeMs, timeMs, found)
-      if (this.#hasHistogram(i, timeMs)) return otherSample
+    try {
+      if (this.#readInOrder(open, words[at + record.totalField]!, timeMs)) return otherSample
+    } catch {
+      // A stored chunk cannot be read, which queries tell. A sample twice is better than one that is refused for that.
+      return noSample
     }
     if (found.length === 0) return noSample
     return found.words[0] === lowWord >>> 0 && found.words[1] === highWord >>> 0 ? sameSample : otherSample
+  }
+
+  /** Into `#found`; true if there is a histogram. */
+  #readInOrder(open: number, total: number, timeMs: number): boolean {
+    for (let i = this.#inOrder.find(open, total, timeMs, timeMs) - 1; i >= 0; i--) {
+      this.#inOrder.readFound(i, timeMs, timeMs, this.#found)
+      if (this.#hasHistogram(i, timeMs)) return true
+    }
+    return false
   }
 }
 
 /** Room that a late sample needs below the ceiling: the largest piece and a record. */
 const freeBytesMin = 2048
+/** Of pages of stored chunks. */
+const storedCacheBytes = 1024 * 1024

@@ -161,10 +161,17 @@ export class HeadReader implements Queryable {
     this.#pinner.release()
   }
 
+  /** Gives back what the reader has open; nothing may be asked any more. */
+  close(): void {
+    this.#pinner.release()
+    this.#chunks.close()
+  }
+
   #hold(): void {
     if (this.#pinner.isHeld) return
     this.#pinner.hold()
     this.#labels.refresh()
+    this.#chunks.refresh()
   }
 
   #overlaps(minTimeMs: number, maxTimeMs: number): boolean {

@@ -14,7 +14,9 @@ import {
   previousChunkField,
   spanField,
   startTimeField,
+  storedFlag,
 } from '../chunk/open-chunk.ts'
+import { encodeXorChunk } from '../chunk/xor-encoder.ts'
 import { copyChunk, sampleCountBytes } from '../chunk/xor-chunk.ts'
 import { XorDecoder } from '../chunk/xor-decoder.ts'
 import type { HeadMemory } from '../head/head-memory.ts'
@@ -30,17 +32,21 @@ import type { Pins } from './pins.ts'
 import type { SeriesSet } from './queryable.ts'
 import { encodeChunks } from './series-chunks.ts'
 import type { SeriesChunk } from './series-chunks.ts'
+import { StoredChunks } from './stored-chunks.ts'
 
 /** The samples that a reader pinned, chunk by chunk. */
 export class PinnedChunks {
   readonly #memory: HeadMemory
   readonly #decoder: XorDecoder
+  readonly #stored: StoredChunks
   /** ┌ chunk ┬ samples ┐ of the series being read, newest first. */
   #found = new Uint32Array(64)
 
-  constructor(memory: HeadMemory) {
+  /** `cacheBytesMax`: of what it keeps of files with stored chunks. */
+  constructor(memory: HeadMemory, cacheBytesMax?: number) {
     this.#memory = memory
     this.#decoder = new XorDecoder(memory.chunks, pieceWords)
+    this.#stored = new StoredChunks(memory, cacheBytesMax)
   }
 
   /** Whether any chunk may have a sample in [minTimeMs, maxTimeMs]. */
@@ -62,8 +68,10 @@ export class PinnedChunks {
   /** Of a chunk of histograms, nothing. */
   readFound(i: number, minTimeMs: number, maxTimeMs: number, into: SampleColumns): void {
     if (this.hasHistograms(i)) return
-    const tail = this.#found[2 * i]! + firstDataField
-    this.#decoder.decode(tail, this.#found[2 * i + 1]!, minTimeMs, maxTimeMs, into)
+    const chunk = this.#found[2 * i]!
+    const samples = this.#found[2 * i + 1]!
+    if ((chunk & storedFlag) !== 0) this.#stored.readFloats(chunk, samples, minTimeMs, maxTimeMs, into)
+    else this.#decoder.decode(chunk + firstDataField, samples, minTimeMs, maxTimeMs, into)
   }
 
   /** Whether a found chunk has histograms. */
@@ -74,7 +82,10 @@ export class PinnedChunks {
   /** As `readFound`; of a chunk of floats, nothing. */
   readFoundHistograms(i: number, minTimeMs: number, maxTimeMs: number, into: HistogramColumns): void {
     if (!this.hasHistograms(i)) return
-    readHistogramPieces(this.#memory.chunks, this.#found[2 * i]!, this.#found[2 * i + 1]!, minTimeMs, maxTimeMs, into)
+    const chunk = this.#found[2 * i]!
+    const samples = this.#found[2 * i + 1]!
+    if ((chunk & storedFlag) !== 0) this.#stored.readHistograms(chunk, samples, minTimeMs, maxTimeMs, into)
+    else readHistogramPieces(this.#memory.chunks, chunk, samples, minTimeMs, maxTimeMs, into)
   }
 
   /** The histograms of a found chunk in [minTimeMs, maxTimeMs] that are in none of the intervals, as a chunk; nothing if there are none. */
@@ -92,11 +103,33 @@ export class PinnedChunks {
     encodeHistograms(found, 0, found.length, headerOf(found, 0, found.times[0] === this.foundStartMs(i)), false, into)
   }
 
+  /**
+   * A found chunk as it stands in a file of the head, if it does and has nothing that is not in [minTimeMs, maxTimeMs] or not for this reader.
+   */
+  wholeFound(i: number, minTimeMs: number, maxTimeMs: number): SeriesChunk | undefined {
+    const chunk = this.#found[2 * i]!
+    if ((chunk & storedFlag) === 0) return undefined
+    const startMs = this.foundStartMs(i)
+    const endMs = startMs + this.#memory.chunks.window(chunk >>> wordShift)[(chunk & chunkMask) + spanField]!
+    if (startMs < minTimeMs || endMs > maxTimeMs) return undefined
+    return this.#stored.copyWhole(chunk, this.#found[2 * i + 1]!, startMs, endMs)
+  }
+
+  /** No file of stored chunks is held open for nothing. */
+  refresh(): void {
+    this.#stored.closeGone()
+  }
+
+  close(): void {
+    this.#stored.close()
+  }
+
   /** Appends all samples of a found chunk of floats, and gives them as they stand in a file. */
   copyFound(i: number, into: SampleColumns): Uint8Array {
     const chunk = this.#found[2 * i]!
     const samples = this.#found[2 * i + 1]!
     this.readFound(i, -Infinity, Infinity, into)
+    if ((chunk & storedFlag) !== 0) return encodeXorChunk(into, into.length - samples, into.length)
     // Where the bits end is known only to who read them.
     const { chunks } = this.#memory
     const { tail, bitsOfTail } = this.#decoder
@@ -237,6 +270,11 @@ export class HeadSeriesSet implements SeriesSet {
     const deleted = this.#deletions === undefined ? undefined : deletedIntervalsOf(this.#deletions, this.#pins.refs[i]!)
     const count = this.#chunks.find(this.#pins.chunks[i]!, this.#pins.totals[i]!, this.#minTimeMs, this.#maxTimeMs)
     for (let chunk = count - 1; chunk >= 0; chunk--) {
+      const whole = deleted === undefined ? this.#chunks.wholeFound(chunk, this.#minTimeMs, this.#maxTimeMs) : undefined
+      if (whole !== undefined) {
+        list.push(whole)
+        continue
+      }
       scratch.clear()
       if (this.#chunks.hasHistograms(chunk)) {
         this.#chunks.encodeFoundHistograms(chunk, this.#minTimeMs, this.#maxTimeMs, deleted, list)

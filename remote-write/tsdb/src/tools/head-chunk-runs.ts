@@ -2,6 +2,7 @@ import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs'
 import { join } from 'node:path'
 import { decodeChunk } from '../chunk/decode-chunk.ts'
 import { ChunkError } from '../chunk/xor-decoder.ts'
+import type { StoredPlace } from '../chunk/open-chunk.ts'
 import { chunkEntryBytes, entryStartBytes, readChunkEntry } from '../head-chunks/chunk-entry.ts'
 import { HeadChunkReader } from '../head-chunks/head-chunk-reader.ts'
 import { checkFileHeader, fileHeaderBytes, HeadChunkError, listHeadChunkFiles } from '../head-chunks/head-chunk-format.ts'
@@ -14,9 +15,7 @@ import type { RunSource } from './sample-run.ts'
 const scanBytes = 4096
 
 /** Where a chunk is, and its times. */
-interface Place {
-  readonly file: number
-  readonly offset: number
+interface Place extends StoredPlace {
   readonly minTimeMs: number
   readonly maxTimeMs: number
   readonly isOutOfOrder: boolean
@@ -104,7 +103,7 @@ export class HeadChunkRuns {
         if (length > count) count = readSync(fd, buffer, 0, length, offset)
         const { seriesRef, minTimeMs, maxTimeMs, isOutOfOrder } = readChunkEntry(path, file, offset, buffer, 0, length)
         const ref = map.get(seriesRef)
-        if (ref > 0) this.#add(ref, { file, offset, minTimeMs, maxTimeMs, isOutOfOrder })
+        if (ref > 0) this.#add(ref, { file, offset, bytes: length, minTimeMs, maxTimeMs, isOutOfOrder })
         offset += length
       }
     } finally {

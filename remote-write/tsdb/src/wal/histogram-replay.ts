@@ -35,6 +35,11 @@ export class HistogramReplay {
     const { counts } = this
     const isFloat = hasFloatHistograms(type)
     for (let i = 0; i < length; i++) {
+      // Of the last one of a stored chunk the head keeps what it is known by.
+      if (times[i]! < this.#head.storedUntil(refs[i]!)) {
+        counts.histograms++
+        continue
+      }
       const logged = readHistogram(record, starts[i]!, ends[i]!, isFloat)
       if (logged === undefined) {
         counts.unusable++

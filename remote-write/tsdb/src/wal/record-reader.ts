@@ -1,6 +1,7 @@
 import { memoryCeiling } from '../head/append-result.ts'
 import type { AppendResult } from '../head/append-result.ts'
 import type { Head } from '../head/head.ts'
+import type { RestoredChunks } from '../head/restored-chunks.ts'
 import { finishSteps } from '../steps.ts'
 import type { Steps } from '../steps.ts'
 import { LoggedLabels } from './logged-labels.ts'
@@ -73,9 +74,22 @@ export class RecordReader {
 
   readonly #references: LogReferences
   readonly #lastSegment: number
+  readonly #restored: RestoredChunks | undefined
 
-  /** `references` get what the log calls the head's series; `lastSegment` is the last one that will be read. */
-  constructor(head: Head, map: SeriesMap, references: LogReferences, lastSegment: number, counts: RecordCounts, target: RecordTarget = {}) {
+  /**
+   * `references` get what the log calls the head's series; `lastSegment` is the last one that will be read. Series get what is restored of them before
+   * their first sample.
+   */
+  constructor(
+    head: Head,
+    map: SeriesMap,
+    references: LogReferences,
+    lastSegment: number,
+    counts: RecordCounts,
+    target: RecordTarget = {},
+    restored?: RestoredChunks,
+  ) {
+    this.#restored = restored
     this.#references = references
     this.#lastSegment = lastSegment
     this.#head = head
@@ -135,8 +149,15 @@ export class RecordReader {
       if (ref > 0) {
         this.#counts.series++
         this.#references.set(ref, logRef, this.#lastSegment, this.#head.seriesCount === before)
+        if (this.#restored?.has(logRef) === true) this.#attach(logRef, ref, this.#restored)
       } else this.#counts.seriesRefused++
     }
+  }
+
+  #attach(logRef: number, ref: number, restored: RestoredChunks): void {
+    // What is taken of the series so far has to be in its chunks.
+    this.#head.commit()
+    restored.attach(logRef, ref)
   }
 
   #takeSamples({ refs, times, words }: LogBatch, first: number, end: number): void {

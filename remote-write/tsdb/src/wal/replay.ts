@@ -1,4 +1,5 @@
 import type { Head } from '../head/head.ts'
+import type { RestoredChunks } from '../head/restored-chunks.ts'
 import { finishSteps } from '../steps.ts'
 import type { Steps } from '../steps.ts'
 import { listLog } from './log-files.ts'
@@ -49,6 +50,10 @@ export interface ReplayOptions {
   readonly target?: RecordTarget
   /** Told of each segment before it is read: the first one after the checkpoint, the last one, and this one. */
   readonly onSegment?: (min: number, max: number, current: number) => void
+  /** What files of the head have of the series. */
+  readonly restored?: RestoredChunks | undefined
+  /** What the log calls the head's series, for who needs it meanwhile. Default: a new list. */
+  readonly references?: LogReferences
   /** Who reads the segments and takes them apart; default: this thread. */
   readonly openSource?: (segments: readonly LogFile[]) => LogPartSource
 }
@@ -61,9 +66,9 @@ export function* replayLogInSteps(directory: string, head: Head, options: Replay
   const map = new SeriesMap()
   const damages: Damage[] = []
   const files = listLog(directory)
-  const references = new LogReferences()
+  const references = options.references ?? new LogReferences()
   const lastSegment = files.nextSegment - 1
-  const records = new RecordReader(head, map, references, lastSegment, counts, target)
+  const records = new RecordReader(head, map, references, lastSegment, counts, target, options.restored)
   const segments = [...files.segmentsOfCheckpoint, ...files.segments]
   const firstSegment = files.segments[0]?.index ?? lastSegment
   let bytes = 0

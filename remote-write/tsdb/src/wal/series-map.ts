@@ -29,6 +29,12 @@ export class SeriesMap {
     return ref
   }
 
+  /** All that were set and are not 0. */
+  forEach(visit: (headRef: number) => void): void {
+    for (const headRef of this.#dense) if (headRef !== 0) visit(headRef)
+    for (const headRef of this.#sparse.values()) if (headRef !== 0) visit(headRef)
+  }
+
   #note(logRef: number): void {
     if (logRef > this.highest) this.highest = logRef
   }

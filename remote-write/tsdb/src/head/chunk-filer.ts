@@ -1,0 +1,194 @@
+import { floatHistogramEncoding, histogramEncoding, xorEncoding } from '../chunk/chunk-encoding.ts'
+import {
+  chunkKindMask,
+  chunkMask,
+  firstOrdinalField,
+  floatChunk,
+  floatHistogramChunk,
+  previousChunkField,
+  spanField,
+  startTimeField,
+  storedFlag,
+} from '../chunk/open-chunk.ts'
+import type { OpenChunkWriter, StoredPlace } from '../chunk/open-chunk.ts'
+import { copyChunk, measurePieces } from '../chunk/xor-chunk.ts'
+import type { HeadMemory } from './head-memory.ts'
+import * as record from './series-record.ts'
+import { wordShift } from './shared-arena.ts'
+
+/** A chunk that gets no sample any more, as it goes into a file. */
+export interface ClosedChunk {
+  /** The reference of its series in the log. */
+  readonly seriesRef: number
+  readonly minTimeMs: number
+  readonly maxTimeMs: number
+  readonly encoding: number
+  readonly isOutOfOrder: boolean
+  /** As in a file of chunks; valid for the call. */
+  readonly data: Uint8Array
+}
+
+/** Files for the closed chunks of a head. */
+export interface ChunkFiles {
+  readonly directory: string
+  /** The lowest number of a file that readers may still ask for. */
+  readonly oldestFile: number
+  /** Whether a chunk with so many bytes of data may be appended before the next `write`. */
+  fits(dataBytes: number): boolean
+  append(chunk: ClosedChunk): StoredPlace
+  /** False: what was appended since the last time is not in a file, nor will be. */
+  write(): boolean
+  /** Numbers of the files whose chunks all ended before this time, as far as they may go. */
+  filesBefore(minTimeMs: number): number[]
+  remove(files: readonly number[]): void
+}
+
+// ┌ series ┬ chunk ┬ file ┬ offset ┬ bytes ┐ of a chunk that was appended and is not written yet
+const pendingWords = 5
+
+export interface ChunkFilerOptions {
+  readonly memory: HeadMemory
+  readonly writer: OpenChunkWriter
+  readonly files: ChunkFiles
+  /** So many samples of the running commit may still need memory. */
+  readonly reserve: () => number
+  /** The log's reference of a series of the head. */
+  readonly referenceOf: (ref: number) => number
+  /** A chunk is no longer in its series' list, as one in a file stands there now; readers may hold it. */
+  readonly onReplaced: (chunk: number) => void
+}
+
+/**
+ * Takes closed chunks out of memory: they are gathered, written, and then each one's place in the list of its series is given to one half of a piece that says
+ * where it is. What a series has in files is always its oldest chunks, without a gap, as a restart relies on that (FORMAT.md, "Head chunks").
+ * A chunk that could not be written stays in memory, and is tried again when the next one of its series is closed.
+ */
+export class ChunkFiler {
+  readonly #options: ChunkFilerOptions
+  #pending = new Uint32Array(pendingWords * 256)
+  #length = 0
+  /** Chunks that went into files. */
+  count = 0
+
+  constructor(options: ChunkFilerOptions) {
+    this.#options = options
+  }
+
+  /** Series `ref` has closed `chunk`, of `samples` samples and `bytes` bytes; its newer one is in the list before the next call. */
+  add(ref: number, chunk: number, samples: number, bytes: number): void {
+    if (!this.#options.files.fits(bytes)) this.flush()
+    const older = this.#olderThan(chunk)
+    if (older !== 0 && (older & storedFlag) === 0 && !this.#isPending(older) && !this.#storeOlder(ref, chunk)) return
+    this.#append(ref, chunk, samples, bytes)
+  }
+
+  /** Writes what was added; to be called before chunks are dropped, too. */
+  flush(): void {
+    const { files, memory, writer, reserve, onReplaced } = this.#options
+    const length = this.#length
+    if (length === 0) return
+    this.#length = 0
+    if (!files.write()) return
+    const pending = this.#pending
+    for (let at = 0; at < length; at += pendingWords) {
+      const chunk = pending[at + 1]!
+      const newer = this.#newerOf(pending[at]!, chunk)
+      if (newer === 0 || !writer.ensureStored(reserve())) continue
+      const words = this.#words(chunk)
+      const from = chunk & chunkMask
+      const stored = writer.putStored(
+        chunk & chunkKindMask,
+        words[from + previousChunkField]!,
+        words[from + firstOrdinalField]!,
+        memory.chunks.doubles[chunk >>> wordShift]![(from + startTimeField) >>> 1]!,
+        words[from + spanField]!,
+        { file: pending[at + 2]!, offset: pending[at + 3]!, bytes: pending[at + 4]! },
+      )
+      // Whoever follows the list finds either of the two whole.
+      Atomics.store(this.#words(newer), (newer & chunkMask) + previousChunkField, stored)
+      this.count++
+      onReplaced(chunk)
+    }
+  }
+
+  #append(ref: number, chunk: number, samples: number, bytes: number): void {
+    const { files, memory, referenceOf } = this.#options
+    const words = this.#words(chunk)
+    const from = chunk & chunkMask
+    const minTimeMs = memory.chunks.doubles[chunk >>> wordShift]![(from + startTimeField) >>> 1]!
+    const place = files.append({
+      seriesRef: referenceOf(ref),
+      minTimeMs,
+      maxTimeMs: minTimeMs + words[from + spanField]!,
+      encoding: encodingOf(chunk & chunkKindMask),
+      isOutOfOrder: false,
+      data: copyChunk(memory.chunks, chunk, samples, bytes),
+    })
+    if (this.#length === this.#pending.length) {
+      const larger = new Uint32Array(2 * this.#length)
+      larger.set(this.#pending)
+      this.#pending = larger
+    }
+    const pending = this.#pending
+    pending[this.#length] = ref
+    pending[this.#length + 1] = chunk
+    pending[this.#length + 2] = place.file
+    pending[this.#length + 3] = place.offset
+    pending[this.#length + 4] = place.bytes
+    this.#length += pendingWords
+  }
+
+  #isPending(chunk: number): boolean {
+    for (let at = this.#length - pendingWords; at >= 0; at -= pendingWords) if (this.#pending[at + 1] === chunk) return true
+    return false
+  }
+
+  /** Chunks older than `chunk` could not be written once: whether they are in files after another try. */
+  #storeOlder(ref: number, chunk: number): boolean {
+    this.flush()
+    const left: number[] = []
+    for (let each = this.#olderThan(chunk); each !== 0 && (each & storedFlag) === 0; each = this.#olderThan(each)) left.push(each)
+    for (let i = left.length - 1; i >= 0; i--) {
+      const newer = i === 0 ? chunk : left[i - 1]!
+      const samples = (this.#ordinalOf(newer) - this.#ordinalOf(left[i]!)) | 0
+      // Where its bits end is not known any more: what stands behind them in its last piece goes along, and is not read.
+      const bytes = measurePieces(this.#options.memory.chunks, left[i]!)
+      if (!this.#options.files.fits(bytes)) {
+        this.flush()
+        if (i < left.length - 1 && (this.#olderThan(left[i]!) & storedFlag) === 0) return false
+      }
+      this.#append(ref, left[i]!, samples, bytes)
+    }
+    this.flush()
+    return (this.#olderThan(chunk) & storedFlag) !== 0
+  }
+
+  /** The chunk in the series' list that comes after this one; 0 if it is not there. */
+  #newerOf(ref: number, chunk: number): number {
+    const words = this.#options.memory.series.words[ref >>> record.seriesPerWindowShift]!
+    let newer = words[((ref & record.seriesPerWindowMask) << record.recordShift) + record.openChunkField]!
+    while (newer !== 0) {
+      const older = this.#olderThan(newer)
+      if (older === chunk) return newer
+      newer = older
+    }
+    return 0
+  }
+
+  #olderThan(chunk: number): number {
+    return this.#words(chunk)[(chunk & chunkMask) + previousChunkField]!
+  }
+
+  #ordinalOf(chunk: number): number {
+    return this.#words(chunk)[(chunk & chunkMask) + firstOrdinalField]!
+  }
+
+  #words(chunk: number): Uint32Array {
+    return this.#options.memory.chunks.words[chunk >>> wordShift]!
+  }
+}
+
+function encodingOf(kind: number): number {
+  if (kind === floatChunk) return xorEncoding
+  return kind === floatHistogramChunk ? floatHistogramEncoding : histogramEncoding
+}
