@@ -33,7 +33,7 @@ export function* openHeadChunks(
   head: Head,
   references: LogReferences,
   minTimeMs: number,
-  disk: DiskGuard,
+  disk: Pick<DiskGuard, 'noteFailure'>,
   log: Logger,
 ): Steps<HeadChunks> {
   const directory = join(dataDirectory, headChunksDirectoryName)

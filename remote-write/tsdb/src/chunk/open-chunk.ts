@@ -80,6 +80,14 @@ export function readPieceCount(state: Uint32Array, at: number): number {
   return state[at + bitState]! >>> 8
 }
 
+/** What a writer has beside the arena: where its lists of free memory begin, and words of the arena that are given out. Plain data. */
+export interface ChunkWriterState {
+  readonly usedWords: number
+  readonly freePiece: number
+  readonly freePieces: number
+  readonly freeHalf: number
+}
+
 /** Encodes samples into open chunks; the one writer of a chunk arena. */
 export class OpenChunkWriter {
   readonly #arena: SharedArena
@@ -98,6 +106,24 @@ export class OpenChunkWriter {
   constructor(arena: SharedArena) {
     this.#arena = arena
     this.#window = arena.words[0]!
+  }
+
+  /** For another writer, which goes on instead of this one. */
+  get state(): ChunkWriterState {
+    return {
+      usedWords: this.#arena.usedWords,
+      freePiece: this.#freePiece,
+      freePieces: this.freePieces,
+      freeHalf: this.#freeHalf,
+    }
+  }
+
+  /** Goes on where another writer stopped. */
+  takeOver({ usedWords, freePiece, freePieces, freeHalf }: ChunkWriterState): void {
+    this.#arena.takeOver(usedWords)
+    this.#freePiece = freePiece
+    this.freePieces = freePieces
+    this.#freeHalf = freeHalf
   }
 
   /** Whether `samples` more samples surely find memory: each takes at most one new piece. */

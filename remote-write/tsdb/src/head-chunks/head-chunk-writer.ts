@@ -68,6 +68,25 @@ export class HeadChunkWriter {
     return Math.min(this.#file, ...this.#maxTimes.keys())
   }
 
+  /** The files there are, oldest first, for another writer that goes on instead of this one; the one being written ends. */
+  endFiles(): HeadChunkFile[] {
+    this.write()
+    if (this.#size > 0) this.#endFile()
+    return [...this.#maxTimes].map(([file, maxTimeMs]) => ({ file, maxTimeMs, bytes: 0 })).sort((a, b) => a.file - b.file)
+  }
+
+  /** Another writer has gone on instead of this one, and left these files. */
+  takeOver(files: readonly HeadChunkFile[]): void {
+    for (const { file, maxTimeMs } of files) {
+      this.#maxTimes.set(file, maxTimeMs)
+      if (file < this.#file) continue
+      this.#file = file + 1
+      // Its thread may end before the file is synced.
+      const fd = openSync(join(this.#options.directory, headChunkFileName(file)), 'r')
+      this.#syncAndClose(fd)
+    }
+  }
+
   /** Whether a chunk with so many bytes of data may be appended before the next `write`. */
   fits(dataBytes: number): boolean {
     const { length } = this.#buffer
@@ -173,6 +192,10 @@ export class HeadChunkWriter {
     this.#fd = -1
     this.#size = 0
     this.#file++
+    this.#syncAndClose(fd)
+  }
+
+  #syncAndClose(fd: number): void {
     this.#doBehind(async () => {
       try {
         await fsyncFile(fd)

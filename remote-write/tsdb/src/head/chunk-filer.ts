@@ -12,6 +12,7 @@ import {
 } from '../chunk/open-chunk.ts'
 import type { OpenChunkWriter, StoredPlace } from '../chunk/open-chunk.ts'
 import { copyChunk, measurePieces } from '../chunk/xor-chunk.ts'
+import type { HeadChunkFile } from '../head-chunks/replay-head-chunks.ts'
 import type { HeadMemory } from './head-memory.ts'
 import * as record from './series-record.ts'
 import { wordShift } from './shared-arena.ts'
@@ -41,6 +42,9 @@ export interface ChunkFiles {
   /** Numbers of the files whose chunks all ended before this time, as far as they may go. */
   filesBefore(minTimeMs: number): number[]
   remove(files: readonly number[]): void
+  /** Files for another thread to go on with, and what it left of them. */
+  endFiles(): readonly HeadChunkFile[]
+  takeOver(files: readonly HeadChunkFile[]): void
 }
 
 // ┌ series ┬ chunk ┬ file ┬ offset ┬ bytes ┐ of a chunk that was appended and is not written yet

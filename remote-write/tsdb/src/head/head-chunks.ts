@@ -11,10 +11,12 @@ import {
   storedFlag,
 } from '../chunk/open-chunk.ts'
 import * as chunkField from '../chunk/open-chunk.ts'
+import type { ChunkWriterState } from '../chunk/open-chunk.ts'
 import { HistogramColumns } from '../chunk/histogram-columns.ts'
 import { isStaleWords } from '@narthex/model/stale'
 import { ChunkFiler } from './chunk-filer.ts'
 import type { ChunkFiles } from './chunk-filer.ts'
+import type { ChunkLoan, ReturnedChunks } from './chunk-loan.ts'
 import { chunkBytesMax, endOfRange, predictChunkEnd, samplesPerChunk } from './chunk-time.ts'
 import type { HeadCounters } from './head-counters.ts'
 import { chunkFilesFromAt, epochAt } from './head-memory.ts'
@@ -44,6 +46,8 @@ export class HeadChunks {
   readonly #histograms: HistogramChunks
   #replaced = 0
   #files: ChunkFiles | undefined
+  /** Chunks that another thread put into files. */
+  #filedBefore = 0
   #filer: ChunkFiler | undefined
   /** Files without a chunk in the lists, which readers of these epochs may still read. */
   readonly #removals: { readonly files: readonly number[]; readonly epoch: number }[] = []
@@ -83,6 +87,14 @@ export class HeadChunks {
     return this.#recordDoubles[ref >>> record.seriesPerWindowShift]![at >>> 1]!
   }
 
+  /** Whether the newest sample of a series is this one. */
+  isLast(ref: number, timeMs: number, low: number, high: number): boolean {
+    const words = this.#recordWords[ref >>> record.seriesPerWindowShift]!
+    const at = (ref & record.seriesPerWindowMask) << record.recordShift
+    if (this.#recordDoubles[ref >>> record.seriesPerWindowShift]![at >>> 1] !== timeMs) return false
+    return words[at + record.lastLowField] === low && words[at + record.lastHighField] === high
+  }
+
   #isStored(words: Uint32Array, at: number, timeMs: number, lastTimeMs: number): boolean {
     return timeMs <= lastTimeMs && (words[at + record.openChunkField]! & storedFlag) !== 0
   }
@@ -110,7 +122,29 @@ export class HeadChunks {
 
   /** Chunks that went into files. */
   get filed(): number {
-    return this.#filer?.count ?? 0
+    return this.#filedBefore + (this.#filer?.count ?? 0)
+  }
+
+  /** All that this has, for chunks of the same memory in another thread: until `takeBack` nothing may be done with these. */
+  lend(): Pick<ChunkLoan, 'writer' | 'files'> {
+    this.flush()
+    // In the other thread no reader has any of the chunks.
+    this.reclaim()
+    return { writer: this.#writer.state, files: this.#files?.endFiles() }
+  }
+
+  /** In the other thread: goes on where the lender stopped. Its own `lend` then gives what the lender takes back. */
+  borrow(writer: ChunkWriterState): void {
+    this.#writer.takeOver(writer)
+  }
+
+  /** The other thread has come to its end. */
+  takeBack({ writer, created, filed, files }: ReturnedChunks): void {
+    this.#writer.takeOver(writer)
+    this.count += created
+    this.#counters.chunksCreated += created
+    this.#filedBefore += filed
+    if (files !== undefined) this.#files?.takeOver(files)
   }
 
   /** Whether `samples` more samples surely find memory. */

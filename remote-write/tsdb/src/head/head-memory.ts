@@ -101,7 +101,7 @@ export class HeadMemory {
   static create(memoryBytesMax: number, hashSeed: number): HeadMemory {
     const bytesMax = Math.min(memoryBytesMax, measureAddressSpace() / arenas)
     const memory = new HeadMemory({
-      control: new SharedArrayBuffer(controlWords * 4),
+      control: HeadMemory.createControl(),
       symbols: SharedArena.reserve(bytesMax).buffer,
       pairs: SharedArena.reserve(bytesMax).buffer,
       // The directories of tables have 27 bits for units of 16 words.
@@ -113,17 +113,29 @@ export class HeadMemory {
       chunksDirectory: '',
     })
     memory.control[hashSeedAt] = hashSeed
-    memory.control[epochAt] = 1
-    memory.minTime = Infinity
-    memory.maxTime = -Infinity
-    memory.lateMinTime = Infinity
-    memory.lateMaxTime = -Infinity
     return memory
   }
 
+  /** The control block of a head without anything. */
+  static createControl(): SharedArrayBuffer {
+    const buffer = new SharedArrayBuffer(controlWords * 4)
+    const doubles = new Float64Array(buffer)
+    new Int32Array(buffer)[epochAt] = 1
+    doubles[minTimeAt / 2] = Infinity
+    doubles[maxTimeAt / 2] = -Infinity
+    doubles[lateMinTimeAt / 2] = Infinity
+    doubles[lateMaxTimeAt / 2] = -Infinity
+    return buffer
+  }
+
   descriptor(readerSlot: number): HeadDescriptor {
+    return { ...this.describeFor(this.control.buffer as SharedArrayBuffer), readerSlot }
+  }
+
+  /** The same memory with another control block. */
+  describeFor(control: SharedArrayBuffer): Omit<HeadDescriptor, 'readerSlot'> {
     return {
-      control: this.control.buffer as SharedArrayBuffer,
+      control,
       symbols: this.symbols.buffer,
       pairs: this.pairs.buffer,
       postings: this.postings.buffer,
@@ -132,7 +144,6 @@ export class HeadMemory {
       chunks: this.chunks.buffer,
       late: this.late.buffer,
       chunksDirectory: this.chunksDirectory,
-      readerSlot,
     }
   }
 

@@ -17,6 +17,7 @@ import type { AppendResult } from './append-result.ts'
 import { unknownReset } from '../chunk/chunk-encoding.ts'
 import type { ResetHint } from '../chunk/chunk-encoding.ts'
 import type { ChunkFiles } from './chunk-filer.ts'
+import type { ChunkLoan, ReturnedChunks } from './chunk-loan.ts'
 import { defaultChunkRangeMs } from './chunk-time.ts'
 import { HeadChunks } from './head-chunks.ts'
 import { HeadCounters } from './head-counters.ts'
@@ -107,6 +108,8 @@ const commitNumberMax = 0x7fff0000
 // A histogram is counted as a piece of 64 bytes for each 32 bytes in the log.
 const histogramBytesShift = 5
 const seriesPerCheck = 64
+/** Of chunks: a sample takes at most one. */
+const pieceBytes = 64
 const batchSamplesMax = 8 * 1024 * 1024
 
 /**
@@ -443,6 +446,38 @@ export class Head {
       else onOther(result)
     }
     return taken
+  }
+
+  /**
+   * While old logs are read: another thread appends floats from now on. Series may be found and made meanwhile, and given what is restored of them
+   * as long as they are new; all else waits for `takeBackChunks`.
+   */
+  lendChunks(): ChunkLoan {
+    this.commit()
+    this.#makeRoom()
+    return {
+      memory: this.memory.describeFor(HeadMemory.createControl()),
+      ...this.#chunks.lend(),
+      rangeMs: this.#chunkRangeMs,
+      commit: this.#commit,
+      minValidMs: this.#minValidMs,
+      maxValidMs: this.#maxValidMs,
+    }
+  }
+
+  takeBackChunks(returned: ReturnedChunks): void {
+    this.#chunks.takeBack(returned)
+    this.memory.minTime = Math.min(this.memory.minTime, returned.minTimeMs)
+    this.memory.maxTime = Math.max(this.memory.maxTime, returned.maxTimeMs)
+    this.counters.samplesAppended += returned.appended
+    this.counters.outOfOrder += returned.outOfOrder
+    this.#pendingMax = -1
+  }
+
+  /** Whether there is memory for so many samples, and for series after them, if chunks take `chunkBytes` already. */
+  hasRoomFor(samples: number, chunkBytes: number): boolean {
+    const usedBytes = this.usedBytes - this.memory.chunks.usedBytes + chunkBytes
+    return usedBytes + samples * pieceBytes < this.#memoryBytesMax * seriesShareOfMemory
   }
 
   /**
@@ -791,7 +826,7 @@ export class Head {
   /** So many samples surely find memory below the ceiling: each takes at most one piece of 64 bytes. */
   #countFreeSamples(): number {
     const freeBytes = this.#memoryBytesMax - this.usedBytes + this.#chunks.freeBytes - 2 * this.#pending.histograms.bytes
-    return Math.max(0, Math.floor(freeBytes / 64))
+    return Math.max(0, Math.floor(freeBytes / pieceBytes))
   }
 
   get #hasPending(): boolean {

@@ -255,6 +255,7 @@ describe('readers in another thread', () => {
     expect(queries).toBeGreaterThan(5)
     expect(series).toBeGreaterThan(200)
     expect(head.seriesCount).toBe(400)
-    expect(head.places).toBeLessThan(2500)
+    // Of 12,000; a reader whose thread gets no time keeps those of some batches from being used again.
+    expect(head.places).toBeLessThan(6000)
   }, 30_000)
 })

@@ -66,6 +66,13 @@ export class SharedArena {
     }
   }
 
+  /** Writer: goes on where another thread's writer, which has freed nothing, stopped. */
+  takeOver(usedWords: number): void {
+    this.openWindows()
+    this.usedWords = usedWords
+    this.#windowEnd = 0
+  }
+
   /** The words of a window, for readers: opens it if need be. */
   window(index: number): Uint32Array {
     if (index >= this.words.length) this.openWindows()

@@ -28,6 +28,8 @@ export interface LogBatch {
   entryCount: number
   /** Of series and samples: the log's references. */
   refs: Float64Array<ArrayBuffer>
+  /** Of samples, from where they are put into the head on: its references, 0 = not known. */
+  headRefs: Uint32Array<ArrayBuffer>
   /** Of samples. */
   times: Float64Array<ArrayBuffer>
   /** Of samples: the value, low word first. */
@@ -47,6 +49,7 @@ export function makeBatch(): LogBatch {
     bytes: new Uint8Array(firstBytes),
     entryCount: 0,
     refs: new Float64Array(firstEntries),
+    headRefs: new Uint32Array(firstEntries),
     times: new Float64Array(firstEntries),
     words: new Uint32Array(2 * firstEntries),
     planEnds: new Uint32Array(firstEntries),
@@ -56,7 +59,9 @@ export function makeBatch(): LogBatch {
 }
 
 export function buffersOf(batch: LogBatch): ArrayBuffer[] {
-  return [batch.records, batch.bytes, batch.refs, batch.times, batch.words, batch.planEnds, batch.plan].map(({ buffer }) => buffer)
+  return [batch.records, batch.bytes, batch.refs, batch.headRefs, batch.times, batch.words, batch.planEnds, batch.plan].map(
+    ({ buffer }) => buffer,
+  )
 }
 
 /** Whether it is worth being used again: an unusually large one is not. */
@@ -147,9 +152,20 @@ export class BatchBuilder {
     if (count <= batch.refs.length) return
     const capacity = Math.max(count, 2 * batch.refs.length)
     batch.refs = growDoubles(batch.refs, capacity)
+    batch.headRefs = growWords(batch.headRefs, capacity)
     batch.times = growDoubles(batch.times, capacity)
     batch.words = growWords(batch.words, 2 * capacity)
     batch.planEnds = growWords(batch.planEnds, capacity)
+  }
+}
+
+/** Runs of entries [first, end) of series that the head knows. */
+export function forEachKnown(headRefs: Uint32Array, first: number, end: number, visit: (from: number, to: number) => void): void {
+  for (let from = first; from < end;) {
+    const unknown = headRefs.subarray(from, end).indexOf(0)
+    const to = unknown < 0 ? end : from + unknown
+    if (to > from) visit(from, to)
+    from = to + 1
   }
 }
 

@@ -1,3 +1,4 @@
+import type { ChunkLoan, ReturnedChunks } from '../head/chunk-loan.ts'
 import { BatchBuilder, isOrdinary, makeBatch } from './log-batch.ts'
 import type { LogBatch } from './log-batch.ts'
 import type { LogFile } from './log-files.ts'
@@ -35,12 +36,25 @@ export function* decodeLog(segments: readonly LogFile[], takeEmptyBatch: () => L
   }
 }
 
+/** Floats of batches that are given back are appended by another thread, to chunks that the head lent it. */
+export interface LoggedAppending {
+  /** Of what was appended by now; Infinity and -Infinity if that is nothing. */
+  readonly minTimeMs: number
+  readonly maxTimeMs: number
+  /** Bytes that the chunks take by now. */
+  readonly usedBytes: number
+  /** Ends it: resolves when all floats of batches that were given back are appended. */
+  takeBack(): Promise<ReturnedChunks>
+}
+
 /** Where a replay has the parts of a log from. */
 export interface LogPartSource {
   /** The next one; a promise: not there yet, ask again when it resolves; undefined: the end. Throws what reading the log did. */
   next(): LogPart | Promise<void> | undefined
   /** A batch is no longer needed. */
   giveBack(batch: LogBatch): void
+  /** From now on floats of batches that are given back, whose `headRefs` are set, are appended elsewhere. A source without it cannot. */
+  startAppending?(loan: ChunkLoan): LoggedAppending
   close(): void
 }
 

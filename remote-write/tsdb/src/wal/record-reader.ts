@@ -1,13 +1,15 @@
 import { memoryCeiling } from '../head/append-result.ts'
 import type { AppendResult } from '../head/append-result.ts'
+import type { ReturnedChunks } from '../head/chunk-loan.ts'
 import type { Head } from '../head/head.ts'
 import type { RestoredChunks } from '../head/restored-chunks.ts'
 import { finishSteps } from '../steps.ts'
 import type { Steps } from '../steps.ts'
 import { LoggedLabels } from './logged-labels.ts'
 import type { LogReferences } from './log-references.ts'
-import { BatchBuilder, recordOf } from './log-batch.ts'
+import { BatchBuilder, forEachKnown, recordOf } from './log-batch.ts'
 import type { LogBatch } from './log-batch.ts'
+import type { LoggedAppending } from './log-decoder.ts'
 import { readRecord } from './read-record.ts'
 import { RecordEntries } from './record-entries.ts'
 import type { SeriesMap } from './series-map.ts'
@@ -62,8 +64,6 @@ export class RecordReader {
   /** Records by type that nobody took. */
   readonly unread = new Map<number, number>()
   readonly #labels: LoggedLabels
-  /** Of the samples of a record. */
-  #headRefs = new Uint32Array(1024)
   readonly #countOther = (result: AppendResult): void => {
     if (result === memoryCeiling) this.#counts.samplesRefused++
     else this.#counts.samplesOutOfOrder++
@@ -75,6 +75,8 @@ export class RecordReader {
   readonly #references: LogReferences
   readonly #lastSegment: number
   readonly #restored: RestoredChunks | undefined
+  #toAttach: { readonly logRef: number; readonly ref: number } | undefined
+  #appending: LoggedAppending | undefined
 
   /**
    * `references` get what the log calls the head's series; `lastSegment` is the last one that will be read. Series get what is restored of them before
@@ -106,19 +108,66 @@ export class RecordReader {
     finishSteps(this.takeBatch(this.#builder.batch))
   }
 
+  /** From now on floats are only given their series: who has the batch next appends them. */
+  startAppendingElsewhere(appending: LoggedAppending): void {
+    this.#appending = appending
+  }
+
+  /** Whether floats of batches are appended elsewhere. */
+  get appending(): LoggedAppending | undefined {
+    return this.#appending
+  }
+
+  /** Floats are appended here again, if they were not; those that were given their series are appended. */
+  *endAppendingElsewhere(): Steps<void> {
+    const appending = this.#appending
+    if (appending === undefined) return
+    this.#appending = undefined
+    let returned: ReturnedChunks | undefined
+    let failure: unknown
+    yield appending.takeBack().then(
+      (chunks) => void (returned = chunks),
+      (cause: unknown) => void (failure = cause),
+    )
+    if (returned === undefined) throw failure
+    this.#head.takeBackChunks(returned)
+    this.#counts.samples += returned.taken
+    this.#counts.samplesOutOfOrder += returned.outOfOrder
+    this.#counts.samplesRefused += returned.refused
+  }
+
   /** A record a step. */
   *takeBatch(batch: LogBatch): Steps<void> {
     for (let i = 0; i < batch.recordCount; i++) {
       const type = recordOf(batch, i, 'type')
       const first = recordOf(batch, i, 'firstEntry')
       const end = recordOf(batch, i, 'endEntry')
-      if (type === samplesRecord || type === samplesV2Record) this.#takeSamples(batch, first, end)
+      if (isSamples(type)) this.#takeSamples(batch, first, end)
       else {
         const record = batch.bytes.subarray(recordOf(batch, i, 'start'), recordOf(batch, i, 'end'))
-        if (type === seriesRecord) this.#takeSeries(batch, record, first, end)
-        else this.#takeOther(type, record)
+        if (type === seriesRecord) {
+          this.#labels.begin(record)
+          for (let from = first; from < end;) {
+            from = this.#takeSeries(batch, from, end)
+            if (this.#toAttach === undefined) continue
+            yield* this.#endInBatch(batch, i)
+            this.#attach(this.#toAttach)
+          }
+        } else {
+          if (isHistograms(type)) yield* this.#endInBatch(batch, i)
+          this.#takeOther(type, record)
+        }
       }
       yield
+    }
+  }
+
+  /** Before record `record` of a batch, floats are appended here again, those of the records before it first. */
+  *#endInBatch(batch: LogBatch, record: number): Steps<void> {
+    if (this.#appending === undefined) return
+    yield* this.endAppendingElsewhere()
+    for (let i = 0; i < record; i++) {
+      if (isSamples(recordOf(batch, i, 'type'))) this.#append(batch, recordOf(batch, i, 'firstEntry'), recordOf(batch, i, 'endEntry'))
     }
   }
 
@@ -138,48 +187,55 @@ export class RecordReader {
     this.#head.commit()
   }
 
-  #takeSeries({ refs, plan, planEnds }: LogBatch, record: Uint8Array, first: number, end: number): void {
+  /** Series `from`…`end - 1` of a batch; stops behind one to which `#toAttach` is to be attached, and gives where. */
+  #takeSeries({ refs, plan, planEnds }: LogBatch, from: number, end: number): number {
     const labels = this.#labels
-    labels.begin(record)
-    for (let i = first; i < end; i++) {
+    for (let i = from; i < end; i++) {
       const before = this.#head.seriesCount
       const ref = labels.refOf(plan, i === 0 ? 0 : planEnds[i - 1]!, planEnds[i]!)
       const logRef = refs[i]!
       this.#map.set(logRef, Math.max(0, ref))
       if (ref > 0) {
+        const isKnown = this.#head.seriesCount === before
         this.#counts.series++
-        this.#references.set(ref, logRef, this.#lastSegment, this.#head.seriesCount === before)
-        if (this.#restored?.has(logRef) === true) this.#attach(logRef, ref, this.#restored)
+        this.#references.set(ref, logRef, this.#lastSegment, isKnown)
+        if (this.#restored?.has(logRef) === true) {
+          if (isKnown) {
+            this.#toAttach = { logRef, ref }
+            return i + 1
+          }
+          this.#restored.attach(logRef, ref)
+        }
       } else this.#counts.seriesRefused++
     }
+    return end
   }
 
-  #attach(logRef: number, ref: number, restored: RestoredChunks): void {
+  /** To a series that has had another reference before. */
+  #attach({ logRef, ref }: { readonly logRef: number; readonly ref: number }): void {
+    this.#toAttach = undefined
     // What is taken of the series so far has to be in its chunks.
     this.#head.commit()
-    restored.attach(logRef, ref)
+    this.#restored!.attach(logRef, ref)
   }
 
-  #takeSamples({ refs, times, words }: LogBatch, first: number, end: number): void {
-    const counts = this.#counts
-    if (end - first > this.#headRefs.length) this.#headRefs = new Uint32Array(2 * (end - first))
-    const headRefs = this.#headRefs
-    // What is known lies together; mostly that is all.
-    let from = first
+  #takeSamples(batch: LogBatch, first: number, end: number): void {
+    const { refs, headRefs } = batch
+    let unknown = 0
     for (let i = first; i < end; i++) {
       const ref = this.#map.get(refs[i]!)
-      headRefs[i - from] = ref
-      if (ref !== 0) continue
-      counts.samplesUnknown++
-      this.#takeKnown(times, words, from, i)
-      from = i + 1
+      headRefs[i] = ref
+      if (ref === 0) unknown++
     }
-    this.#takeKnown(times, words, from, end)
+    this.#counts.samplesUnknown += unknown
+    if (this.#appending === undefined) this.#append(batch, first, end)
   }
 
-  #takeKnown(times: Float64Array, words: Uint32Array, from: number, end: number): void {
-    if (from === end) return
-    this.#counts.samples += this.#head.appendLogged(this.#headRefs, times, words, from, end, this.#countOther)
+  /** Samples whose `headRefs` are set. */
+  #append({ headRefs, times, words }: LogBatch, first: number, end: number): void {
+    forEachKnown(headRefs, first, end, (from, to) => {
+      this.#counts.samples += this.#head.appendLogged(headRefs.subarray(from, to), times, words, from, to, this.#countOther)
+    })
   }
 
   #toHead(entries: RecordEntries): RecordEntries {
@@ -203,6 +259,10 @@ export class RecordReader {
     entries.length = kept
     return entries
   }
+}
+
+function isSamples(type: number): boolean {
+  return type === samplesRecord || type === samplesV2Record
 }
 
 export function isHistograms(type: number): boolean {

@@ -58,6 +58,9 @@ export interface ReplayOptions {
   readonly openSource?: (segments: readonly LogFile[]) => LogPartSource
 }
 
+/** Of batches that the thread which appends them has not yet seen, and more: what a batch has is bounded by the size of a record. */
+const samplesOnTheWayMax = 2 ** 20
+
 /** As `replayLog`, a record a step. */
 export function* replayLogInSteps(directory: string, head: Head, options: ReplayOptions): Steps<ReplayResult> {
   const { onDamage, retentionMs = Infinity, target = {}, onSegment } = options
@@ -76,24 +79,33 @@ export function* replayLogInSteps(directory: string, head: Head, options: Replay
   onSegment?.(firstSegment, lastSegment, firstSegment)
   const source = (options.openSource ?? openLocalSource)(segments)
   try {
+    if (source.startAppending !== undefined) records.startAppendingElsewhere(source.startAppending(head.lendChunks()))
     for (let part = source.next(); part !== undefined; part = source.next()) {
       if (part instanceof Promise) {
         yield part
       } else if (part.kind === 'batch') {
         onSegment?.(firstSegment, lastSegment, Math.max(firstSegment, part.batch.segment))
+        // Near the ceiling this thread judges sample by sample.
+        const { appending } = records
+        if (appending !== undefined && !head.hasRoomFor(samplesOnTheWayMax, appending.usedBytes)) yield* records.endAppendingElsewhere()
         yield* records.takeBatch(part.batch)
         source.giveBack(part.batch)
       } else {
         bytes += part.bytes
         records.commit()
-        const cutoffMs = head.memory.maxTime - retentionMs
-        if (head.memory.minTime < cutoffMs) head.dropBefore(cutoffMs, 1, head.places)
+        const { appending } = records
+        const cutoffMs = Math.max(head.memory.maxTime, appending?.maxTimeMs ?? -Infinity) - retentionMs
+        if (Math.min(head.memory.minTime, appending?.minTimeMs ?? Infinity) < cutoffMs) {
+          yield* records.endAppendingElsewhere()
+          head.dropBefore(cutoffMs, 1, head.places)
+        }
         for (const damage of part.damages) {
           damages.push(damage)
           onDamage(damage)
         }
       }
     }
+    yield* records.endAppendingElsewhere()
   } finally {
     source.close()
   }
