@@ -34,12 +34,13 @@ export function* restoreLateSamples(
   const startMs = performance.now()
   const newestMs = Math.max(head.memory.maxTime, head.cutBeforeMs)
   const restored = yield* replayLateSamples(directory, head, replay, newestMs - (retentionMs || Infinity), onDamage)
-  const { segments, samples, samplesUnknown, samplesRefused, unreadRecords } = restored
+  const { segments, samples, samplesUnknown, samplesRefused, histogramsUnusable, unreadRecords } = restored
   if (segments > 0) {
     log.info('WBL replay completed', { segments, samples, duration: `${((performance.now() - startMs) / 1000).toFixed(3)}s` })
   }
   if (samplesUnknown > 0) log.warn('Late samples of the log belong to no series', { samples: samplesUnknown })
   if (samplesRefused > 0) log.warn('Late samples found no memory in the head; they stay in the log', { samples: samplesRefused })
+  if (histogramsUnusable > 0) log.warn('Late native histograms of the log cannot be used', { histograms: histogramsUnusable })
   for (const [type, count] of unreadRecords) {
     log.warn('Records of the log of late samples are not read yet: it is not cut down', { type, count })
   }
@@ -48,10 +49,17 @@ export function* restoreLateSamples(
 
 /** What the metrics of Prometheus have about late samples. */
 export function registerLateMetrics(registry: Registry, head: Head, lateLog: LateLog): void {
-  const appended = registry
-    .counter('prometheus_tsdb_head_out_of_order_samples_appended_total', 'Total number of appended out of order samples.', ['type'])
-    .labels('float')
-  registry.onCollect(() => appended.setTotal(head.counters.lateAppended))
+  const appended = registry.counter(
+    'prometheus_tsdb_head_out_of_order_samples_appended_total',
+    'Total number of appended out of order samples.',
+    ['type'],
+  )
+  const floats = appended.labels('float')
+  const histograms = appended.labels('histogram')
+  registry.onCollect(() => {
+    floats.setTotal(head.counters.lateAppended)
+    histograms.setTotal(head.counters.lateHistogramsAppended)
+  })
   const delta = registry
     .histogram(
       'prometheus_tsdb_sample_ooo_delta',

@@ -77,7 +77,7 @@ export function registerStoreMetrics(registry: Registry, state: StoreState): Sum
     'prometheus_tsdb_too_old_samples_total',
     'Total number of out of order samples ingestion failed attempts with out of support enabled, but sample outside of time window.',
     () => head.counters.tooOld,
-    () => 0,
+    () => head.counters.histogramsTooOld,
   )
   gauge('prometheus_tsdb_head_min_time', 'Minimum time bound of the head block. The unit is decided by the library consumer.', minTime)
   gauge('prometheus_tsdb_head_max_time', 'Maximum timestamp of the head block. The unit is decided by the library consumer.', maxTime)

@@ -92,7 +92,7 @@ class HeadCut {
     this.#pins = this.#pinner.pin(Uint32Array.from({ length: this.#pinner.seriesCount() }, (_, i) => i + 1))
     if (late === undefined) this.#pins.late = []
     if (late === 'only') {
-      this.#pins.late = sealedOf(memory, this.#pins)
+      this.#pins.late = sealedOf(this.#pins)
       this.#pins.totals.fill(0)
     }
     this.#keepThoseWithSamples()
@@ -183,6 +183,7 @@ class HeadCut {
       this.#chunks.readFoundHistograms(found, this.#minTimeMs, this.#maxTimeMs, histograms)
     }
     this.#late.mergeInto(late, i, this.#minTimeMs, this.#maxTimeMs, samples, 0)
+    this.#late.mergeHistogramsInto(late, i, this.#minTimeMs, this.#maxTimeMs, histograms, 0)
     if (deleted !== undefined) {
       dropDeleted(deleted, samples, 0)
       dropDeletedHistograms(deleted, histograms, 0)

@@ -1,5 +1,4 @@
-import { SampleColumns } from '@narthex/model/sample-columns'
-import { HeadMemory, lateSealedAt } from '../head/head-memory.ts'
+import { HeadMemory } from '../head/head-memory.ts'
 import type { HeadDescriptor } from '../head/head-memory.ts'
 import { LateReader } from '../select/late-reader.ts'
 import type { LatePins } from '../select/late-reader.ts'
@@ -15,15 +14,14 @@ export function findLateRanges(descriptor: HeadDescriptor, beforeMs: number, ran
   const pinner = new Pinner(memory, descriptor.readerSlot)
   const reader = new LateReader(memory)
   const starts = new Set<number>()
-  const samples = new SampleColumns()
   pinner.hold()
   try {
     const pins = pinner.pin(Uint32Array.from({ length: pinner.seriesCount() }, (_, i) => i + 1))
-    const sealed = sealedOf(memory, pins)
+    const sealed = sealedOf(pins)
     for (let i = 0; i < pins.refs.length; i++) {
-      samples.clear()
-      reader.mergeInto(sealed, i, -Infinity, beforeMs - 1, samples, 0)
-      for (let k = 0; k < samples.length; k++) starts.add(Math.floor(samples.times[k]! / rangeMs) * rangeMs)
+      reader.forEachTime(sealed, i, (timeMs) => {
+        if (timeMs < beforeMs) starts.add(Math.floor(timeMs / rangeMs) * rangeMs)
+      })
     }
   } finally {
     pinner.release()
@@ -32,6 +30,6 @@ export function findLateRanges(descriptor: HeadDescriptor, beforeMs: number, ran
 }
 
 /** Of what is pinned of late samples, that of the sealed ones. */
-export function sealedOf({ control }: HeadMemory, { late }: Pins): readonly LatePins[] {
-  return late.filter(({ directory }) => directory === control[lateSealedAt]! >>> 0)
+export function sealedOf({ late }: Pins): readonly LatePins[] {
+  return late.filter(({ isSealed }) => isSealed)
 }

@@ -1,3 +1,5 @@
+import type { LateBatch } from './late-pending.ts'
+
 /** Totals since the start, for the metrics. */
 export class HeadCounters {
   samplesAppended = 0
@@ -8,8 +10,9 @@ export class HeadCounters {
   chunksRemoved = 0
   outOfOrder = 0
   outOfBounds = 0
-  /** Late samples that were taken, which `samplesAppended` has as well, and those that were older than the window. */
+  /** Late floats and histograms that were taken, which `samplesAppended` has as well, and samples that were older than the window. */
   lateAppended = 0
+  lateHistogramsAppended = 0
   tooOld = 0
   duplicates = 0
   ceilingRefused = 0
@@ -17,6 +20,17 @@ export class HeadCounters {
   histogramsAppended = 0
   histogramsOutOfOrder = 0
   histogramsOutOfBounds = 0
+  histogramsTooOld = 0
   /** Histograms that are in the log, and that the head had no memory for in the end. */
   histogramsDropped = 0
+
+  /** Late samples are committed; those that were only moved were counted before. */
+  addLate({ floats, histograms }: LateBatch): void {
+    const floatCount = floats.isMoved ? 0 : floats.length
+    const histogramCount = histograms.isMoved ? 0 : histograms.length
+    this.lateAppended += floatCount
+    this.lateHistogramsAppended += histogramCount
+    this.samplesAppended += floatCount + histogramCount
+    this.histogramsAppended += histogramCount
+  }
 }

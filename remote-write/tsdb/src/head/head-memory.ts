@@ -48,17 +48,20 @@ export const slotsAt = 16
 /** Directory of sub-tables: table region in units of 16 words << 5 | log2(slots). */
 export const symbolDirectoryAt = slotsAt + readerSlotsMax
 export const pairDirectoryAt = symbolDirectoryAt + subTables
-/** Late samples: directories of the sealed generation and of the one that takes them (`late-layout.ts`), 0 = none. */
+/** Late floats: directories of the sealed generation and of the one that takes them (`late-layout.ts`), 0 = none. */
 export const lateSealedAt = pairDirectoryAt + subTables
 export const lateActiveAt = lateSealedAt + 1
-/** Two doubles: oldest and newest time of late samples, +Inf and -Inf without any. */
+/** Two doubles: oldest and newest time of late floats and histograms, +Inf and -Inf without any. */
 export const lateMinTimeAt = lateActiveAt + 1
 export const lateMaxTimeAt = lateMinTimeAt + 2
 /** The lowest number of a file that stored chunks may be in. */
 export const chunkFilesFromAt = lateMaxTimeAt + 2
+/** As those of floats, of late histograms. */
+export const lateHistogramsSealedAt = chunkFilesFromAt + 2
+export const lateHistogramsActiveAt = lateHistogramsSealedAt + 1
 const tablesBytesMax = 2 ** 33
 const arenas = 7
-const controlWords = chunkFilesFromAt + 2
+const controlWords = lateHistogramsActiveAt + 1
 
 /**
  * The shared memory of a head, family by family. FORMAT.md, "The head in memory", has every layout.

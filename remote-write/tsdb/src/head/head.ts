@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto'
 import { Labels } from '@narthex/model/labels'
 import type { MetricType } from '@narthex/model/metric-type'
 import type { NativeHistogram } from '@narthex/model/native-histogram'
-import { STALE_HIGH, STALE_LOW } from '@narthex/model/stale'
+import { isStaleWords, STALE_HIGH, STALE_LOW } from '@narthex/model/stale'
 import {
   accepted,
   duplicateSample,
@@ -38,7 +38,7 @@ import type { HeadDescriptor } from './head-memory.ts'
 import { acceptHistogram, emptyHistogram } from './histogram-check.ts'
 import { histogramMark } from './histogram-mark.ts'
 import { LabelPairs } from './label-pairs.ts'
-import type { LatePending } from './late-pending.ts'
+import type { LateBatch } from './late-pending.ts'
 import { LateWindow } from './late-window.ts'
 import { MetricMetadata } from './metric-metadata.ts'
 import { sumWordsOf } from './pending-histograms.ts'
@@ -53,6 +53,7 @@ import { SeriesCreator } from './series-creator.ts'
 import { SeriesLimits } from './series-limits.ts'
 import type { SeriesLimitOptions } from './series-limits.ts'
 import * as record from './series-record.ts'
+import type { LoggedHistogram } from '../wal/histogram-payload.ts'
 import { wordMask, wordShift } from './shared-arena.ts'
 import { oldestPinnedEpoch } from './shared-table.ts'
 import { symbolBytesMax, Symbols } from './symbols.ts'
@@ -65,7 +66,7 @@ import { WireAliases } from './wire-aliases.ts'
 /** Where commits are made durable before they become visible. Throws if that failed; nothing of the commit may then be kept. */
 export interface CommitLog {
   /** `newSeries` were made since the last commit that was written. */
-  writeCommit(head: Head, pending: PendingSamples, newSeries: Uint32Array, late?: LatePending): void
+  writeCommit(head: Head, pending: PendingSamples, newSeries: Uint32Array, late?: LateBatch): void
   /** A series is no longer in the head; its reference may mean another one from the next commit on. */
   forgetSeries(ref: number): void
 }
@@ -482,7 +483,7 @@ export class Head {
 
   /**
    * As `append`, for a native histogram, which is checked as Prometheus does it; of a schema above 8 it is kept at 8. `resetHint`: what its source
-   * knows of its counters. A series may have histograms and floats. Late ones are out of order: the window is for floats.
+   * knows of its counters. A series may have histograms and floats.
    */
   appendHistogram(ref: number, timeMs: number, histogram: NativeHistogram, resetHint: ResetHint = unknownReset): AppendResult {
     const taken = acceptHistogram(histogram, this.takesCustomBuckets, this.#replaying)
@@ -528,6 +529,11 @@ export class Head {
         words[at + 3] = mark
         return accepted
       }
+      if (this.#isForWindow(timeMs, lastTimeMs)) {
+        this.late.noteDelta(timeMs, this.#newestMs)
+        const late = histograms.lastPut(hash, mark)
+        return this.late.takeHistogram(ref, timeMs, late, this.#newestMs, this.#memoryBytesMax - this.usedBytes)
+      }
       const result = this.#judge(timeMs, lastTimeMs, words[at + 2] === hash && words[at + 3] === mark)
       if (result === outOfOrder) this.counters.histogramsOutOfOrder++
       if (result === outOfBounds || result === tooFarInFuture) this.counters.histogramsOutOfBounds++
@@ -562,8 +568,7 @@ export class Head {
     this.#endRequest()
     this.#creator.flushPostings()
     const late = this.late.samples
-    const lateCount = late.pending.length
-    if (pending.length === 0 && this.#newSeries.length === 0 && lateCount === 0) return
+    if (pending.length === 0 && this.#newSeries.length === 0 && late.pendingCount === 0) return
     try {
       if (!this.#chunks.ensure(pending.length)) throw new Error('cannot commit samples: no shared memory left for chunks')
       this.#log?.writeCommit(this, pending, this.#newSeries.view(), late.pending)
@@ -574,10 +579,7 @@ export class Head {
     }
     this.#beginApply()
     const dropped = this.#chunks.add(pending, this.#commit)
-    if (!late.pending.isMoved) {
-      this.counters.lateAppended += lateCount
-      this.counters.samplesAppended += lateCount
-    }
+    this.counters.addLate(late.pending)
     late.publish(this.#commit)
     this.#publish()
     this.counters.samplesAppended += pending.length - dropped
@@ -685,11 +687,18 @@ export class Head {
 
   /** While old logs are read: a late sample of one, for the next commit. False = no memory is left for it. */
   restoreLate(ref: number, timeMs: number, lowWord: number, highWord: number): boolean {
-    const { samples } = this.late
-    if (samples.find(ref, timeMs, lowWord, highWord) !== 0) return true
-    if (this.usedBytes >= this.#memoryBytesMax || !samples.ensure()) return false
-    samples.add(ref, timeMs, lowWord, highWord)
-    return true
+    return this.late.restore(ref, timeMs, lowWord, highWord, this.#memoryBytesMax - this.usedBytes)
+  }
+
+  /** As `restoreLate`, for a histogram: `accepted`, `invalidHistogram` or `memoryCeiling`. */
+  restoreLateHistogram(ref: number, timeMs: number, { histogram, resetHint, sumLow, sumHigh }: LoggedHistogram): AppendResult {
+    const isStale = isStaleWords(sumLow, sumHigh)
+    const taken = isStale ? emptyHistogram(histogram.isFloat) : acceptHistogram(histogram, true, true)
+    if (typeof taken === 'string') return invalidHistogram
+    const { histograms } = this.#pending
+    const hash = histograms.put(taken, resetHint, sumLow, sumHigh)
+    const late = histograms.lastPut(hash, histogramMark(taken.isFloat, isStale ? undefined : taken.schema))
+    return this.late.restoreHistogram(ref, timeMs, late, this.#memoryBytesMax - this.usedBytes) ? accepted : memoryCeiling
   }
 
   /** Where the newest block ended that was cut in order: later late samples are not for blocks yet. */
@@ -830,7 +839,7 @@ export class Head {
   }
 
   get #hasPending(): boolean {
-    return this.#pending.length > 0 || this.late.samples.pending.length > 0
+    return this.#pending.length > 0 || this.late.samples.pendingCount > 0
   }
 
   #applyToLate(apply: () => void): void {
@@ -847,17 +856,16 @@ export class Head {
     const at = (ref & record.seriesPerWindowMask) << record.recordShift
     const words = this.#recordWords[ref >>> record.seriesPerWindowShift]!
     const hasLastValue = words[at + 2] === lowWord >>> 0 && words[at + 3] === highWord >>> 0
-    if (this.late.windowMs > 0 && !this.#replaying) return this.#takeLate(ref, timeMs, lowWord, highWord, lastTimeMs, hasLastValue)
-    return this.#judge(timeMs, lastTimeMs, hasLastValue)
-  }
-
-  #takeLate(ref: number, timeMs: number, lowWord: number, highWord: number, lastTimeMs: number, hasLastValue: boolean): AppendResult {
-    const isLast = timeMs === lastTimeMs && timeMs >= Math.min(this.#minValidMs, this.#newestMs - this.late.windowMs)
-    if (timeMs > this.#maxValidMs || isLast) {
-      return this.#judge(timeMs, lastTimeMs, hasLastValue)
-    }
+    if (!this.#isForWindow(timeMs, lastTimeMs)) return this.#judge(timeMs, lastTimeMs, hasLastValue)
     this.late.noteDelta(timeMs, this.#newestMs)
     return this.late.take(ref, timeMs, lowWord, highWord, this.#newestMs, this.#memoryBytesMax - this.usedBytes)
+  }
+
+  /** Whether the window says if a sample is taken that is not in order; it says nothing of one of the future or of the newest one's time. */
+  #isForWindow(timeMs: number, lastTimeMs: number): boolean {
+    if (!(this.late.windowMs > 0) || this.#replaying) return false
+    const isLast = timeMs === lastTimeMs && timeMs >= Math.min(this.#minValidMs, this.#newestMs - this.late.windowMs)
+    return timeMs <= this.#maxValidMs && !isLast
   }
 
   // Prometheus' order of reasons. The newest sample again is no error if its bits are the same.

@@ -1,9 +1,9 @@
-import { lateActiveAt, lateSealedAt } from './head-memory.ts'
+import { lateActiveAt, lateHistogramsActiveAt, lateHistogramsSealedAt, lateSealedAt } from './head-memory.ts'
 import type { HeadMemory } from './head-memory.ts'
 import { wordMask, wordShift } from './shared-arena.ts'
 
-// Late samples are kept in generations, as they came. A generation is a directory of pages, a page the places of the records of
-// 16,384 series, a record leads to the pieces with the samples of a series, the newest first.
+// Late samples are kept in generations, as they came, floats and histograms in generations of their own. A generation is a directory of pages, a page
+// the places of the records of 16,384 series, a record leads to the pieces with the samples of a series, the newest first.
 const pageShift = 14
 export const pageWords = 1 << pageShift
 /** Pages for all references that a head can give out. */
@@ -23,7 +23,7 @@ export const lateFirstTime = 6
 export const lateLastTime = 8
 
 // A piece: ┌ older piece ┬ samples of the series before ┬ room ┬ - ┬ first time, double ┬ last time, double ┬ samples ┐
-// A sample: ┌ time, double ┬ low ┬ high ┐
+// A float: ┌ time, double ┬ low ┬ high ┐ ; a histogram: ┌ time, double ┬ place of its payload (late-payloads.ts) ┬ hash ┐
 export const pieceHeaderWords = 8
 export const pieceOlder = 0
 export const pieceFirstOrdinal = 1
@@ -35,9 +35,33 @@ export const lateSampleWords = 4
 export const pieceWordsMin = 32
 export const pieceWordsMax = 256
 
-/** The generations that are there: directories of the sealed one and of the one that takes samples; 0 = none. */
-export function lateDirectories({ control }: HeadMemory): readonly [sealed: number, active: number] {
-  return [control[lateSealedAt]! >>> 0, control[lateActiveAt]! >>> 0]
+/** Words of the control block that have the directories of one kind's generations. */
+export interface LatePlaces {
+  readonly sealedAt: number
+  readonly activeAt: number
+}
+
+export const lateFloatPlaces: LatePlaces = { sealedAt: lateSealedAt, activeAt: lateActiveAt }
+export const lateHistogramPlaces: LatePlaces = { sealedAt: lateHistogramsSealedAt, activeAt: lateHistogramsActiveAt }
+
+/** A generation that is there. */
+export interface LateGeneration {
+  readonly directory: number
+  readonly isSealed: boolean
+  readonly hasHistograms: boolean
+}
+
+/** The generations that are there, of each kind the sealed one first. */
+export function listLateGenerations({ control }: HeadMemory): LateGeneration[] {
+  const generations: LateGeneration[] = []
+  for (const { sealedAt, activeAt } of [lateFloatPlaces, lateHistogramPlaces]) {
+    for (const at of [sealedAt, activeAt]) {
+      const directory = control[at]! >>> 0
+      if (directory === 0) continue
+      generations.push({ directory, isSealed: at === sealedAt, hasHistograms: sealedAt === lateHistogramsSealedAt })
+    }
+  }
+  return generations
 }
 
 /** The record of a series in a generation, 0 if it has none. For any thread. */

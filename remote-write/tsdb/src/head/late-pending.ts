@@ -1,7 +1,17 @@
+import type { LatePayloads } from './late-payloads.ts'
+
 const firstCapacity = 256
 const capacityKept = 16_384
 
-/** The late samples between two commits, in the order of their appends. */
+/** The late samples between two commits. */
+export interface LateBatch {
+  readonly floats: LatePending
+  /** The low word of each is the place of its payload. */
+  readonly histograms: LatePending
+  readonly payloads: Pick<LatePayloads, 'bytesOf' | 'endOf' | 'markOf'>
+}
+
+/** Those of one kind, in the order of their appends. */
 export class LatePending {
   length = 0
   refs = new Uint32Array(firstCapacity)

@@ -6,6 +6,7 @@ import type { ResetHint } from '../chunk/chunk-encoding.ts'
 import { HistogramColumns } from '../chunk/histogram-columns.ts'
 import { splitFloat } from '../chunk/histogram-layout.ts'
 import { putHistogram } from '../wal/histogram-payload.ts'
+import type { NewHistogram } from './samples-at.ts'
 
 const firstBytes = 16 * 1024
 const bytesKept = 1024 * 1024
@@ -48,6 +49,11 @@ export class PendingHistograms {
     putHistogram(writer, { histogram, resetHint, sumLow, sumHigh })
     // Without the hint: the same histogram with another one is the same.
     return crc32c(writer.bytes, this.bytes + 1, writer.length) >>> 0
+  }
+
+  /** What was `put`, until the next one is. */
+  lastPut(hash: number, mark: number): NewHistogram {
+    return { payloads: this.payloads, start: this.bytes, end: this.#payloads.length, hash, mark }
   }
 
   /** Keeps what was `put`; `position` is that of its entry among the pending samples. */

@@ -12,7 +12,7 @@ import { HeadSeriesSet, PinnedChunks } from './head-series-set.ts'
 import { measureHead } from './head-status.ts'
 import type { HeadStatus } from './head-status.ts'
 import { orderByLabels } from './label-order.ts'
-import { findLateRecord, lateDirectories } from '../head/late-layout.ts'
+import { findLateRecord, listLateGenerations } from '../head/late-layout.ts'
 import { LateReader } from './late-reader.ts'
 import { LabelReader } from './label-reader.ts'
 import { movePin, Pinner } from './pins.ts'
@@ -189,7 +189,7 @@ export class HeadReader implements Queryable {
   #hasSamples(ref: number): boolean {
     const words = this.#memory.series.window(ref >>> record.seriesPerWindowShift)
     if (words[((ref & record.seriesPerWindowMask) << record.recordShift) + record.totalField] !== 0) return true
-    return lateDirectories(this.#memory).some((directory) => directory !== 0 && findLateRecord(this.#memory, directory, ref) !== 0)
+    return listLateGenerations(this.#memory).some(({ directory }) => findLateRecord(this.#memory, directory, ref) !== 0)
   }
 
   #forEachPair(refs: Uint32Array, visit: (pair: number) => void): void {

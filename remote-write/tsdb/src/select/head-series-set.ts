@@ -251,6 +251,7 @@ export class HeadSeriesSet implements SeriesSet {
     const before = into.length
     const count = this.#chunks.find(this.#pins.chunks[i]!, this.#pins.totals[i]!, this.#minTimeMs, this.#maxTimeMs)
     for (let chunk = count - 1; chunk >= 0; chunk--) this.#chunks.readFoundHistograms(chunk, this.#minTimeMs, this.#maxTimeMs, into)
+    this.#late.mergeHistogramsInto(this.#pins.late, i, this.#minTimeMs, this.#maxTimeMs, into, before)
     if (this.#deletions === undefined || into.length === before) return
     const deleted = deletedIntervalsOf(this.#deletions, this.#pins.refs[i]!)
     if (deleted !== undefined) dropDeletedHistograms(deleted, into, before)

@@ -1,5 +1,7 @@
 import { SampleColumns } from '@narthex/model/sample-columns'
 import type { HeadMemory } from '../head/head-memory.ts'
+import { HistogramColumns } from '../chunk/histogram-columns.ts'
+import type { LateGeneration } from '../head/late-layout.ts'
 import {
   findLateRecord,
   lateLastCommit,
@@ -14,12 +16,13 @@ import {
   pieceLastTime,
   pieceOlder,
 } from '../head/late-layout.ts'
+import { readLatePayload } from '../head/late-payloads.ts'
 import { wordMask, wordShift } from '../head/shared-arena.ts'
+import { mergeHistograms } from './histogram-samples.ts'
 import { mergeSamples } from './merge-samples.ts'
 
 /** What a query may read of one generation of late samples: for each of its series the newest piece and how many samples it had. */
-export interface LatePins {
-  readonly directory: number
+export interface LatePins extends LateGeneration {
   readonly pieces: Uint32Array
   readonly totals: Uint32Array
 }
@@ -44,6 +47,7 @@ export class LateReader {
   readonly #memory: HeadMemory
   readonly #found = new SampleColumns(64)
   readonly #sorted = new SampleColumns(64)
+  readonly #histograms = new HistogramColumns(64, 256)
   #firstMs = Infinity
   #lastMs = -Infinity
 
@@ -64,27 +68,58 @@ export class LateReader {
     return { firstMs: this.#firstMs, lastMs: this.#lastMs }
   }
 
-  /** Puts those of series `i` in [minTimeMs, maxTimeMs] between the samples that stand in `into` from `before` on; false if there is none. */
+  /** The times of all of series `i`, as they came. */
+  forEachTime(late: readonly LatePins[], i: number, visit: (timeMs: number) => void): void {
+    for (const { pieces, totals } of late) {
+      this.#forEachPiece(pieces[i]!, totals[i]!, (_words, doubles, at, samples) => {
+        for (let from = at + pieceHeaderWords, k = 0; k < samples; k++) visit(doubles[(from + k * lateSampleWords) >>> 1]!)
+      })
+    }
+  }
+
+  /** Puts the floats of series `i` in [minTimeMs, maxTimeMs] between the samples that stand in `into` from `before` on; false if there is none. */
   mergeInto(late: readonly LatePins[], i: number, minTimeMs: number, maxTimeMs: number, into: SampleColumns, before: number): boolean {
-    if (late.length === 0) return false
+    const found = this.#find(late, false, i, minTimeMs, maxTimeMs)
+    if (found.length > 0) mergeSamples(into, before, found)
+    return found.length > 0
+  }
+
+  /** As `mergeInto`, the histograms. What their sources said of resets is not told: others came between. */
+  mergeHistogramsInto(
+    late: readonly LatePins[],
+    i: number,
+    minTimeMs: number,
+    maxTimeMs: number,
+    into: HistogramColumns,
+    before: number,
+  ): void {
+    const { times, words, length } = this.#find(late, true, i, minTimeMs, maxTimeMs)
+    if (length === 0) return
+    const histograms = this.#histograms
+    histograms.clear()
+    for (let k = 0; k < length; k++) readLatePayload(this.#memory.late, words[2 * k]!, times[k]!, histograms)
+    mergeHistograms(into, before, histograms)
+  }
+
+  /** What there is of one kind, sorted. */
+  #find(late: readonly LatePins[], hasHistograms: boolean, i: number, minTimeMs: number, maxTimeMs: number): SampleColumns {
     const found = this.#found
     found.clear()
     let isAscending = true
     // The older generation first, and the oldest piece: late samples, too, often come in the order of their times.
-    for (const { pieces, totals } of late) {
-      this.#forEachPiece(pieces[i]!, totals[i]!, (words, doubles, at, samples) => {
-        if (doubles[(at + pieceFirstTime) >>> 1]! > maxTimeMs || doubles[(at + pieceLastTime) >>> 1]! < minTimeMs) return
-        for (let from = at + pieceHeaderWords, end = from + samples * lateSampleWords; from < end; from += lateSampleWords) {
-          const timeMs = doubles[from >>> 1]!
-          if (timeMs < minTimeMs || timeMs > maxTimeMs) continue
-          if (found.length > 0 && timeMs <= found.times[found.length - 1]!) isAscending = false
-          found.push(timeMs, words[from + 2]!, words[from + 3]!)
-        }
-      })
+    for (const { pieces, totals, hasHistograms: isOfThose } of late) {
+      if (isOfThose === hasHistograms)
+        this.#forEachPiece(pieces[i]!, totals[i]!, (words, doubles, at, samples) => {
+          if (doubles[(at + pieceFirstTime) >>> 1]! > maxTimeMs || doubles[(at + pieceLastTime) >>> 1]! < minTimeMs) return
+          for (let from = at + pieceHeaderWords, end = from + samples * lateSampleWords; from < end; from += lateSampleWords) {
+            const timeMs = doubles[from >>> 1]!
+            if (timeMs < minTimeMs || timeMs > maxTimeMs) continue
+            if (found.length > 0 && timeMs <= found.times[found.length - 1]!) isAscending = false
+            found.push(timeMs, words[from + 2]!, words[from + 3]!)
+          }
+        })
     }
-    if (found.length === 0) return false
-    mergeSamples(into, before, isAscending ? found : this.#sort(found))
-    return true
+    return isAscending ? found : this.#sort(found)
   }
 
   #measure(late: readonly LatePins[], i: number): void {

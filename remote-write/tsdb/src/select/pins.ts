@@ -1,6 +1,7 @@
 import { applyingAt, committedAt, epochAt, seriesCountAt, slotsAt } from '../head/head-memory.ts'
 import type { HeadMemory } from '../head/head-memory.ts'
-import { lateDirectories } from '../head/late-layout.ts'
+import { listLateGenerations } from '../head/late-layout.ts'
+import type { LateGeneration } from '../head/late-layout.ts'
 import * as record from '../head/series-record.ts'
 import { pinLate } from './late-reader.ts'
 import type { LatePins } from './late-reader.ts'
@@ -80,8 +81,8 @@ export class Pinner {
       late: [],
     }
     for (let attempt = 1; ; attempt++) {
-      const { snapshot, directories } = this.#readDirectories()
-      pins.late = directories.map((directory) => ({ directory, pieces: new Uint32Array(count), totals: new Uint32Array(count) }))
+      const { snapshot, generations } = this.#readGenerations()
+      pins.late = generations.map((generation) => ({ ...generation, pieces: new Uint32Array(count), totals: new Uint32Array(count) }))
       // After many attempts against a very busy writer each series is taken at its own newest commit: whole, if not all of one instant.
       const newest = attempt > attemptsMax
       if (this.#pinAll(pins, snapshot, newest)) return pins
@@ -122,12 +123,12 @@ export class Pinner {
   }
 
   /** A commit, and the generations that have all late samples up to it. */
-  #readDirectories(): { readonly snapshot: number; readonly directories: readonly number[] } {
+  #readGenerations(): { readonly snapshot: number; readonly generations: readonly LateGeneration[] } {
     for (;;) {
       const snapshot = this.#waitForCommit()
-      const directories = lateDirectories(this.#memory).filter((directory) => directory !== 0)
+      const generations = listLateGenerations(this.#memory)
       Atomics.store(this.#memory.control, this.#slotAt, this.#memory.control[this.#slotAt]!)
-      if (Atomics.load(this.#memory.control, applyingAt) === snapshot) return { snapshot, directories }
+      if (Atomics.load(this.#memory.control, applyingAt) === snapshot) return { snapshot, generations }
     }
   }
 

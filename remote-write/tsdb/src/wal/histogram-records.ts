@@ -10,9 +10,10 @@ import {
   histogramSamplesRecord,
 } from './wal-format.ts'
 
-const recordBytes = 64 * 1024
-// In the order in which Prometheus writes them.
-const histogramTypes = [
+/** A record of histograms ends when it has so many. */
+export const recordBytes = 64 * 1024
+/** In the order in which Prometheus writes them. */
+export const histogramTypes = [
   histogramSamplesRecord,
   customHistogramSamplesRecord,
   floatHistogramSamplesRecord,
@@ -79,7 +80,7 @@ export class HistogramRecords {
     builder.begin(type)
     for (let i = from; i < to; i++) {
       const at = histograms.positions[i]! * pendingField.pendingWords
-      if (typeOf(words[at + pendingField.pendingHigh]!) !== type) continue
+      if (histogramTypeOfMark(words[at + pendingField.pendingHigh]!) !== type) continue
       const ref = references.of(words[at + pendingField.pendingRef]!)
       builder.addPayload(ref, doubles[at >>> 1]!, 0, 0, 0, histograms.payloads, histograms.startOf(i), histograms.ends[i]!)
       if (builder.length < recordBytes) continue
@@ -90,7 +91,8 @@ export class HistogramRecords {
   }
 }
 
-function typeOf(mark: number): number {
+/** The low bits of a histogram's mark are enough. */
+export function histogramTypeOfMark(mark: number): number {
   if (isCustomMark(mark)) return isFloatMark(mark) ? customFloatHistogramSamplesRecord : customHistogramSamplesRecord
   return isFloatMark(mark) ? floatHistogramSamplesRecord : histogramSamplesRecord
 }

@@ -13,9 +13,8 @@ import { LateLog } from './late-log.ts'
 import { readSegment } from './read-segments.ts'
 import { RecordBuilder } from './record-builder.ts'
 import { RecordEntries } from './record-entries.ts'
-import { histogramSamplesRecord, samplesRecord } from './wal-format.ts'
+import { exemplarsRecord, samplesRecord } from './wal-format.ts'
 import { WalWriter } from './wal-writer.ts'
-import { histogramOf } from './wal.test-histograms.ts'
 import { WblWriter } from './wbl.ts'
 
 let directory = ''
@@ -111,8 +110,8 @@ it('of another program is not cut down when it has records that are not read', a
   put('a', 1000, 2000, 1500)
   await store.close()
   const builder = new RecordBuilder()
-  builder.begin(histogramSamplesRecord)
-  builder.addHistogram(1, 1200, histogramOf(false))
+  builder.begin(exemplarsRecord)
+  builder.addExemplar(1, 1200, 0, 0, [])
   const other = new WalWriter({ directory: wbl(), firstSegment: 1, compresses: false })
   other.writeRecords([builder.view()])
   await other.close()

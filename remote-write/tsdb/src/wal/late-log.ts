@@ -1,16 +1,13 @@
 import { mkdirSync } from 'node:fs'
 import type { CommitLog, Head } from '../head/head.ts'
-import type { LatePending } from '../head/late-pending.ts'
+import type { LateBatch } from '../head/late-pending.ts'
 import type { PendingSamples } from '../head/pending-samples.ts'
 import { checkpointFiles } from './checkpoint-files.ts'
+import { buildLateRecords } from './late-records.ts'
 import { listSegments } from './log-files.ts'
 import { RecordBuilder } from './record-builder.ts'
-import { samplesRecord } from './wal-format.ts'
 import type { WalWriter, WalWriterOptions } from './wal-writer.ts'
 import { WblWriter } from './wbl.ts'
-
-/** As in the log of samples in order. */
-const samplesPerRecord = 8192
 
 export interface LateLogOptions extends Omit<WalWriterOptions, 'references' | 'firstSegment'> {
   readonly wal: WalWriter
@@ -34,17 +31,15 @@ export class LateLog implements CommitLog {
     this.#options = options
   }
 
-  writeCommit(head: Head, pending: PendingSamples, newSeries: Uint32Array, late?: LatePending): void {
+  writeCommit(head: Head, pending: PendingSamples, newSeries: Uint32Array, late?: LateBatch): void {
     const { wal } = this.#options
     // First, as the log names the series.
     wal.writeCommit(head, pending, newSeries)
-    if (late === undefined || late.length === 0) return
-    if (!late.isMoved) wal.writeRecords(this.#buildRecords(late))
+    if (late === undefined || late.floats.length + late.histograms.length === 0) return
+    // Who follows the log has those that are only moved.
+    if (!late.floats.isMoved && !late.histograms.isMoved) wal.writeRecords(buildLateRecords(late, wal.references, this.#builder))
     const writer = (this.#writer ??= this.#open())
-    for (let i = 0; i < late.length; i++) {
-      writer.addSample(wal.references.of(late.refs[i]!), late.times[i]!, late.words[2 * i]!, late.words[2 * i + 1]!)
-    }
-    writer.commit()
+    writer.writeRecords(buildLateRecords(late, wal.references, this.#builder))
   }
 
   forgetSeries(ref: number): void {
@@ -99,18 +94,6 @@ export class LateLog implements CommitLog {
     mkdirSync(this.#options.directory, { recursive: true })
     const onSync = (seconds: number): void => this.onSync?.(seconds)
     return new WblWriter({ ...this.#options, firstSegment: this.#options.nextSegment, onSync })
-  }
-
-  *#buildRecords(late: LatePending): Generator<Uint8Array> {
-    const { references } = this.#options.wal
-    const builder = this.#builder
-    for (let from = 0; from < late.length; from += samplesPerRecord) {
-      builder.begin(samplesRecord)
-      for (let i = from; i < Math.min(late.length, from + samplesPerRecord); i++) {
-        builder.addSample(references.of(late.refs[i]!), late.times[i]!, late.words[2 * i]!, late.words[2 * i + 1]!)
-      }
-      yield builder.view()
-    }
   }
 }
 

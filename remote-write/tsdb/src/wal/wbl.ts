@@ -59,6 +59,11 @@ export class WblWriter {
     }
   }
 
+  /** Whole records, as `WalWriter.writeRecords`. */
+  writeRecords(records: Iterable<Uint8Array>): void {
+    this.#writer.writeRecords(records)
+  }
+
   /** Goes on in a new segment and gives its index: older ones can go when what they have is in blocks. */
   nextSegment(): number {
     return this.#writer.nextSegment()
