@@ -1,9 +1,8 @@
 import type { BucketSpan } from '@narthex/model/native-histogram'
-import { gaugeHistogram } from './chunk-encoding.ts'
 import type { HistogramColumns } from './histogram-columns.ts'
 import { isSameBounds } from './histogram-layout.ts'
 
-/** Whether two samples say the same, however their buckets are laid out: empty ones count as absent. Hints of resets are not compared. */
+/** Whether two samples say the same, however their buckets are laid out: empty ones count as absent. Hints of resets are not compared, nor that of a gauge. */
 export function isSameHistogram(a: HistogramColumns, i: number, b: HistogramColumns, k: number): boolean {
   if (a.sumWords[2 * i] !== b.sumWords[2 * k] || a.sumWords[2 * i + 1] !== b.sumWords[2 * k + 1]) return false
   const one = a.layout(i)
@@ -12,7 +11,6 @@ export function isSameHistogram(a: HistogramColumns, i: number, b: HistogramColu
   // A stale marker in a chunk has the layout of its neighbours.
   if (a.isStale(i)) return true
   return (
-    (a.hints[i] === gaugeHistogram) === (b.hints[k] === gaugeHistogram) &&
     one.schema === other.schema &&
     one.zeroThreshold === other.zeroThreshold &&
     Object.is(a.counts[i], b.counts[k]) &&

@@ -3,6 +3,7 @@ import { Worker } from 'node:worker_threads'
 import { expect, it } from 'vitest'
 import { Labels } from '@narthex/model/labels'
 import { Matcher } from '@narthex/model/matcher'
+import type { NativeHistogram } from '@narthex/model/native-histogram'
 import { SampleColumns } from '@narthex/model/sample-columns'
 import { Head } from '../head/head.ts'
 import { HistogramColumns } from '../chunk/histogram-columns.ts'
@@ -15,6 +16,27 @@ const doubles = new Float64Array(words.buffer)
 function put(head: Head, ref: number, timeMs: number): void {
   doubles[0] = timeMs
   expect(head.append(ref, timeMs, words[0]!, words[1]!)).toBe(0)
+}
+
+/** Its time as its sum, and as the count of one of its buckets. */
+function putHistogram(head: Head, ref: number, timeMs: number): void {
+  const histogram: NativeHistogram = {
+    schema: 0,
+    isFloat: true,
+    count: timeMs,
+    sum: timeMs,
+    zeroThreshold: 0,
+    zeroCount: 0,
+    positiveSpans: [{ offset: 0, length: 1 + (Math.floor(timeMs / 10) % 40) }],
+    negativeSpans: [],
+    positiveDeltas: [],
+    negativeDeltas: [],
+    positiveCounts: new Array<number>(1 + (Math.floor(timeMs / 10) % 40)).fill(timeMs),
+    negativeCounts: [],
+    customValues: [],
+    isGauge: false,
+  }
+  expect(head.appendHistogram(ref, timeMs, histogram)).toBe(0)
 }
 
 function makeHead(): Head {
@@ -52,6 +74,38 @@ it('a reader in another thread sees whole commits, while late samples come, are 
   expect(queries).toBeGreaterThan(20)
   expect(lateSamples).toBeGreaterThan(100)
   // Dropped memory is used again.
+  expect(head.memory.late.usedBytes).toBeLessThan(4 * 2 ** 20)
+}, 20_000)
+
+it('a reader in another thread sees whole commits of late histograms, too', async () => {
+  const head = makeHead()
+  const refs = Array.from({ length: 20 }, (_, i) => head.refByLabels(Labels.from({ __name__: 'm', i: String(i) })))
+  const worker = new Worker(new URL('./late-histograms.test-worker.ts', import.meta.url), { workerData: head.descriptor() })
+  let hasAnswered = false
+  const answer = once(worker, 'message').finally(() => (hasAnswered = true))
+  const putAll = (timeMs: number): void => {
+    for (const ref of refs) putHistogram(head, ref, timeMs)
+  }
+  for (let k = 1; !hasAnswered; k++) {
+    if (k % 17 === 5) {
+      putAll(10 * k)
+      if (k > 10) putAll(10 * k + 5 - 50 * (k % 3))
+      head.rollback()
+    }
+    putAll(10 * k)
+    if (k > 3) putAll(10 * (k - 3) - 5)
+    head.commit()
+    if (k % 50 === 0) head.sealLate()
+    if (k % 50 === 25 && head.late.samples.hasSealed) {
+      head.dropSealedLate()
+      while (head.freeLate());
+    }
+    if (k % 20 === 0) await new Promise((resolve) => setTimeout(resolve, k > 500 ? 10 : 0))
+  }
+  const [{ queries, lateSamples, failure }] = (await answer) as [{ queries: number; lateSamples: number; failure: string }]
+  expect(failure).toBe('')
+  expect(queries).toBeGreaterThan(20)
+  expect(lateSamples).toBeGreaterThan(100)
   expect(head.memory.late.usedBytes).toBeLessThan(4 * 2 ** 20)
 }, 20_000)
 

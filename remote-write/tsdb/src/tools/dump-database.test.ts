@@ -159,6 +159,11 @@ describe('a dump', () => {
       put(samplesRecord, (builder) => {
         for (const timeMs of [290, 100, 210, 150, 300]) builder.addSample(9, timeMs, 0, 0x3ff00000)
       })
+      put(histogramSamplesRecord, (builder) => {
+        const late = { resetHint: 0, sumLow: 0, sumHigh: 0x40240000 } as const
+        for (const timeMs of [265, 120, 270, 260]) builder.addHistogram(7, timeMs, { histogram: makeHistogram(6), ...late })
+        builder.addHistogram(7, 120, { histogram: makeHistogram(7), ...late })
+      })
     })
     const problems: string[] = []
     expect(dump(directory, { problems })).toEqual([
@@ -168,7 +173,9 @@ describe('a dump', () => {
       '{__name__="a", x="1"} 1 210',
       '{__name__="a", x="1"} 1 290',
       '{__name__="a", x="1"} 2 300',
+      '{__name__="a", x="2"} {count:6, sum:10, (1,2]:6} 120',
       '{__name__="a", x="2"} {count:5, sum:10, (1,2]:5} 260',
+      '{__name__="a", x="2"} {count:6, sum:10, (1,2]:6} 265',
       '{__name__="a", x="3"} 3 100',
     ])
     expect(problems).toEqual(['1 samples of the log belong to no series'])
@@ -177,6 +184,7 @@ describe('a dump', () => {
     expect(dump(directory, { maxTimeMs: 199 })).toEqual([
       '{__name__="a", x="1"} 1 100',
       '{__name__="a", x="1"} 1 150',
+      '{__name__="a", x="2"} {count:6, sum:10, (1,2]:6} 120',
       '{__name__="a", x="3"} 3 100',
     ])
   })

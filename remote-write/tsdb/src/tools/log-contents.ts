@@ -2,12 +2,10 @@ import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { Tombstones } from '../block/tombstones.ts'
 import { HistogramColumns } from '../chunk/histogram-columns.ts'
-import type { ResetHint } from '../chunk/chunk-encoding.ts'
-import { unknownReset } from '../chunk/chunk-encoding.ts'
 import { memoryCeiling } from '../head/append-result.ts'
 import { Head } from '../head/head.ts'
-import { isStaleWords } from '@narthex/model/stale'
 import { readHistogram } from '../wal/histogram-payload.ts'
+import type { LoggedHistogram } from '../wal/histogram-payload.ts'
 import { LogReferences } from '../wal/log-references.ts'
 import { listLog, listSegments } from '../wal/log-files.ts'
 import type { LogFile } from '../wal/log-files.ts'
@@ -30,6 +28,7 @@ import {
   seriesRecord,
   tombstonesRecord,
 } from '../wal/wal-format.ts'
+import { LateHistograms, pushLogged } from './late-histograms.ts'
 import { LateSamples } from './late-samples.ts'
 import { ToolError } from './open-blocks.ts'
 
@@ -42,6 +41,12 @@ const histogramRecords: ReadonlySet<number> = new Set([
   floatHistogramSamplesV2Record,
 ])
 const samplesPerCommit = 8192
+
+/** Where samples of a log go, by the head's references. */
+interface SampleTarget {
+  takeFloat(ref: number, timeMs: number, low: number, high: number): void
+  takeHistogram(ref: number, timeMs: number, logged: LoggedHistogram): void
+}
 
 export interface LogRequest {
   /** Earlier samples that came in order are in blocks. */
@@ -65,6 +70,7 @@ export class LogContents {
   readonly histograms = new Map<number, HistogramColumns>()
   /** Samples of `wbl/`. */
   readonly late = new LateSamples()
+  readonly lateHistograms = new LateHistograms()
   readonly tombstones = new Tombstones()
   readonly problems: string[] = []
   /** From the log's references to the head's. */
@@ -89,26 +95,34 @@ export class LogContents {
     const wal = join(directory, 'wal')
     if (existsSync(wal)) {
       const { segmentsOfCheckpoint, segments } = listLog(wal)
-      contents.#readSegments([...segmentsOfCheckpoint, ...segments], (timeMs, ref, low, high) => {
-        if (timeMs >= request.minTimeMs) contents.#append(ref, timeMs, low, high)
+      contents.#readSegments([...segmentsOfCheckpoint, ...segments], {
+        takeFloat(ref, timeMs, low, high) {
+          if (timeMs >= request.minTimeMs) contents.#append(ref, timeMs, low, high)
+        },
+        takeHistogram(ref, timeMs, logged) {
+          if (timeMs >= request.minTimeMs) contents.#appendHistogram(ref, timeMs, logged)
+        },
       })
     }
     const wbl = join(directory, 'wbl')
     if (existsSync(wbl)) {
       // Whatever their times: blocks do not have them yet.
-      contents.#readSegments(listSegments(wbl), (timeMs, ref, low, high) => contents.late.add(ref, timeMs, low, high))
+      contents.#readSegments(listSegments(wbl), {
+        takeFloat: (ref, timeMs, low, high) => contents.late.add(ref, timeMs, low, high),
+        takeHistogram: (ref, timeMs, logged) => contents.lateHistograms.add(ref, timeMs, logged),
+      })
     }
     contents.late.sort()
     if (contents.#withoutSeries > 0) contents.problems.push(`${contents.#withoutSeries} samples of the log belong to no series`)
     return contents
   }
 
-  #readSegments(segments: readonly LogFile[], take: (timeMs: number, ref: number, low: number, high: number) => void): void {
+  #readSegments(segments: readonly LogFile[], target: SampleTarget): void {
     for (const { path } of segments) {
       const segment = new SegmentReader(path)
       try {
         for (let record = segment.next(); record !== undefined; record = segment.next()) {
-          this.#takeRecord(readRecord(record, this.#entries), record, take)
+          this.#takeRecord(readRecord(record, this.#entries), record, target)
         }
       } catch (error) {
         if (!(error instanceof CorruptionError)) throw error
@@ -120,15 +134,15 @@ export class LogContents {
     }
   }
 
-  #takeRecord(type: number, record: Uint8Array, take: (timeMs: number, ref: number, low: number, high: number) => void): void {
+  #takeRecord(type: number, record: Uint8Array, target: SampleTarget): void {
     const entries = this.#entries
     if (type === seriesRecord) this.#takeSeries(record)
     else if (type === samplesRecord || type === samplesV2Record) {
       for (let i = 0; i < entries.length; i++) {
         const ref = this.#refOf(i)
-        if (ref > 0) take(entries.times[i]!, ref, entries.words[2 * i]!, entries.words[2 * i + 1]!)
+        if (ref > 0) target.takeFloat(ref, entries.times[i]!, entries.words[2 * i]!, entries.words[2 * i + 1]!)
       }
-    } else if (histogramRecords.has(type)) this.#takeHistograms(type, record)
+    } else if (histogramRecords.has(type)) this.#takeHistograms(type, record, target)
     else if (type === tombstonesRecord) {
       for (let i = 0; i < entries.length; i++) {
         const ref = this.map.get(entries.refs[i]!)
@@ -155,22 +169,21 @@ export class LogContents {
     if (++this.#pending >= samplesPerCommit) this.#commit()
   }
 
-  #takeHistograms(type: number, record: Uint8Array): void {
+  #takeHistograms(type: number, record: Uint8Array, target: SampleTarget): void {
     const entries = this.#entries
     for (let i = 0; i < entries.length; i++) {
       const ref = this.#refOf(i)
-      if (ref === 0 || entries.times[i]! < this.#request.minTimeMs) continue
+      if (ref === 0) continue
       const logged = readHistogram(record, entries.starts[i]!, entries.ends[i]!, hasFloatHistograms(type))
-      if (logged === undefined) continue
-      const columns = this.histograms.get(ref) ?? new HistogramColumns(16, 64)
-      this.histograms.set(ref, columns)
-      const timeMs = entries.times[i]!
-      if (columns.length > 0 && timeMs <= columns.times[columns.length - 1]!) continue
-      const { histogram, sumLow, sumHigh } = logged
-      const hint: ResetHint = unknownReset
-      if (isStaleWords(sumLow, sumHigh)) columns.pushStale(timeMs, 0, histogram.isFloat, hint)
-      else columns.pushHistogram(timeMs, 0, histogram, hint)
+      if (logged !== undefined) target.takeHistogram(ref, entries.times[i]!, logged)
     }
+  }
+
+  #appendHistogram(ref: number, timeMs: number, logged: LoggedHistogram): void {
+    const columns = this.histograms.get(ref) ?? new HistogramColumns(16, 64)
+    this.histograms.set(ref, columns)
+    // As of floats, those that are not newer are in `wbl/` too.
+    if (columns.length === 0 || timeMs > columns.times[columns.length - 1]!) pushLogged(columns, timeMs, logged)
   }
 
   #commit(): void {

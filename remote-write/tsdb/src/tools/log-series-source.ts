@@ -28,7 +28,7 @@ export class LogSeriesSource implements SeriesSource {
   readonly #labels: LabelReader
   readonly #chunks: PinnedChunks
   readonly #refs: Uint32Array
-  readonly #runs = [new SampleRun(), new SampleRun(), new SampleRun()] as const
+  readonly #runs = [new SampleRun(), new SampleRun(), new SampleRun(), new SampleRun()] as const
   #at = -1
 
   constructor(log: LogContents, headChunks: HeadChunkRuns | undefined, selection: LogSelection) {
@@ -52,14 +52,17 @@ export class LogSeriesSource implements SeriesSource {
 
   runs(): readonly RunSource[] {
     const ref = this.#refs[this.#at]!
-    const [floats, histograms, late] = this.#runs
+    const [floats, histograms, late, lateHistograms] = this.#runs
+    const { minTimeMs, maxTimeMs } = this.#selection
     const own = [
       this.#once(ref, floats, () => this.#readFloats(ref)),
       this.#once(ref, histograms, () => this.#readHistograms(ref)),
       ...(this.#log.late.has(ref) ? [this.#once(ref, late, () => this.#readLate(ref))] : []),
+      ...(this.#log.lateHistograms.has(ref)
+        ? [this.#once(ref, lateHistograms, () => this.#log.lateHistograms.read(ref, minTimeMs, maxTimeMs, lateHistograms.histograms))]
+        : []),
     ]
     if (this.#headChunks === undefined) return own
-    const { minTimeMs, maxTimeMs } = this.#selection
     const intervals = this.#log.tombstones.intervals(ref)
     return [...own, ...this.#headChunks.runs(ref, minTimeMs, maxTimeMs, intervals)]
   }
