@@ -13,9 +13,12 @@ import { Labels } from '@narthex/model/labels'
 import { Matcher } from '@narthex/model/matcher'
 import { SampleColumns } from '@narthex/model/sample-columns'
 import { silentLogger } from '@narthex/service/logger'
+import { HistogramColumns } from './chunk/histogram-columns.ts'
+import { describeHistogram } from './chunk/testdata/histogram-walk.ts'
 import { HeadReader } from './select/head-reader.ts'
 import { openStore } from './open-store.ts'
 import type { Store } from './store.ts'
+import { histogramOf } from './wal/wal.test-histograms.ts'
 
 const run = promisify(execFile)
 let directory = ''
@@ -145,6 +148,33 @@ it('of ours are found by promtool and by a prometheus that opens the directory, 
   expect(await runPrometheus(data, samples.length)).toEqual(ours)
   store = open(data)
   expect(read(store)).toEqual(ours)
+  await store.close()
+}, 60_000)
+
+it('of ours that are histograms are passed over by a prometheus of before 3.0, and found by us after it', async () => {
+  const samples = makeSamples(Date.now())
+  const data = join(directory, 'ours')
+  let store = open(data)
+  const ref = store.head.refByLabels(Labels.from({ __name__: 'h' }))
+  const newestMs = samples[0]![1]
+  for (let k = 0; k < 50; k++) {
+    const histogram = { ...histogramOf(k % 2 === 0).histogram, count: 8 }
+    expect(store.head.appendHistogram(ref, newestMs - 1000 * ((k * 7) % 50), histogram)).toBe(0)
+    if (k % 9 === 0) store.head.commit()
+  }
+  write(store, samples)
+  const histogramsOf = (): string[] => {
+    const set = new HeadReader(store.head.descriptor()).select([new Matcher('=', '__name__', 'h')], -Infinity, Infinity)
+    const columns = new HistogramColumns()
+    if (set.next()) set.histograms?.(columns)
+    return Array.from({ length: columns.length }, (_, k) => `${columns.times[k]} ${describeHistogram(columns.histogram(k))}`)
+  }
+  const histograms = histogramsOf()
+  expect(histograms.length).toBe(50)
+  await store.close()
+  expect(await runPrometheus(data, samples.length)).toEqual(keyed(samples))
+  store = open(data)
+  expect(histogramsOf()).toEqual(histograms)
   await store.close()
 }, 60_000)
 
