@@ -109,6 +109,42 @@ it('a reader in another thread sees whole commits of late histograms, too', asyn
   expect(head.memory.late.usedBytes).toBeLessThan(4 * 2 ** 20)
 }, 20_000)
 
+it('a query keeps the late histograms that it began with; their memory is used again behind it', () => {
+  const head = makeHead()
+  const ref = head.refByLabels(Labels.from({ __name__: 'm' }))
+  putHistogram(head, ref, 1_000_000)
+  head.commit()
+  const putMany = (fromMs: number): number[] => {
+    const times = Array.from({ length: 200 }, (_, i) => fromMs + 10 * ((i * 77) % 200))
+    for (const timeMs of times) putHistogram(head, ref, timeMs)
+    head.commit()
+    return times.sort((a, b) => a - b)
+  }
+  const drop = (): void => {
+    head.sealLate()
+    head.dropSealedLate()
+    while (head.freeLate());
+  }
+  const times = putMany(1000)
+  const reader = new HeadReader(head.descriptor())
+  const set = reader.select([new Matcher('=', '__name__', 'm')], 0, 900_000)
+  expect(set.next()).toBe(true)
+  drop()
+  putMany(2005)
+  const columns = new HistogramColumns()
+  set.histograms?.(columns)
+  expect(Array.from(columns.times.subarray(0, columns.length))).toEqual(times)
+  expect(Array.from(columns.sums.subarray(0, columns.length))).toEqual(times)
+  reader.release()
+  head.reclaim()
+  const { usedWords } = head.memory.late
+  for (let round = 0; round < 20; round++) {
+    drop()
+    putMany(3000)
+  }
+  expect(head.memory.late.usedWords).toBe(usedWords)
+})
+
 it('late samples stand in the chunks of a series, and in the selected time', () => {
   const head = makeHead()
   const ref = head.refByLabels(Labels.from({ __name__: 'm' }))

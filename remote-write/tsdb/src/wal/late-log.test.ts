@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, truncateSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Labels } from '@narthex/model/labels'
 import { Matcher } from '@narthex/model/matcher'
 import { SampleColumns } from '@narthex/model/sample-columns'
@@ -9,11 +9,24 @@ import { silentLogger } from '@narthex/service/logger'
 import { HeadReader } from '../select/head-reader.ts'
 import { openStore } from '../open-store.ts'
 import type { Store } from '../store.ts'
+import type { LoggedHistogram } from './histogram-payload.ts'
 import { LateLog } from './late-log.ts'
 import { readSegment } from './read-segments.ts'
 import { RecordBuilder } from './record-builder.ts'
 import { RecordEntries } from './record-entries.ts'
-import { exemplarsRecord, samplesRecord } from './wal-format.ts'
+import { HistogramColumns } from '../chunk/histogram-columns.ts'
+import {
+  customFloatHistogramSamplesRecord,
+  customHistogramSamplesRecord,
+  exemplarsRecord,
+  floatHistogramSamplesRecord,
+  floatHistogramSamplesV2Record,
+  histogramSamplesRecord,
+  histogramSamplesV2Record,
+  mmapMarkersRecord,
+  samplesRecord,
+} from './wal-format.ts'
+import { histogramOf } from './wal.test-histograms.ts'
 import { WalWriter } from './wal-writer.ts'
 import { WblWriter } from './wbl.ts'
 
@@ -28,8 +41,8 @@ afterEach(async () => {
   rmSync(directory, { recursive: true, force: true })
 })
 
-function open(): void {
-  store = openStore({ directory, memoryBytesMax: 64 * 2 ** 20, outOfOrderWindowMs: 1e9, retentionMs: 0, now: () => 1e9, log: silentLogger })
+function open(memoryBytesMax = 64 * 2 ** 20): void {
+  store = openStore({ directory, memoryBytesMax, outOfOrderWindowMs: 1e9, retentionMs: 0, now: () => 1e9, log: silentLogger })
 }
 
 function put(name: string, ...times: number[]): void {
@@ -146,4 +159,152 @@ it('takes nothing of a commit that it cannot write, and all of it the next time'
   put('a', 3000, 1500)
   expect(times('a')).toEqual([1000, 1500, 2000, 3000])
   return late.close()
+})
+
+describe('histograms', () => {
+  /** Time and sum of what there is. */
+  function histograms(series: string): string[] {
+    const set = new HeadReader(store.head.descriptor()).select([new Matcher('=', '__name__', series)], -Infinity, Infinity)
+    const columns = new HistogramColumns()
+    if (set.next()) set.histograms?.(columns)
+    return Array.from({ length: columns.length }, (_, i) => {
+      const { isFloat, schema } = columns.histogram(i)
+      return `${columns.times[i]} ${columns.isStale(i) ? 'stale' : isFloat ? 'floats' : 'integers'} ${schema}`
+    })
+  }
+
+  async function writeWbl(
+    segment: number,
+    put: (add: (type: number, build: (builder: RecordBuilder) => void) => void) => void,
+  ): Promise<void> {
+    mkdirSync(wbl(), { recursive: true })
+    const builder = new RecordBuilder()
+    const writer = new WalWriter({ directory: wbl(), firstSegment: segment, compresses: true })
+    put((type, build) => {
+      builder.begin(type)
+      build(builder)
+      writer.writeRecords([builder.view()])
+    })
+    await writer.close()
+  }
+
+  it('of another program are read from records of all types, between its markers', async () => {
+    open()
+    put('a', 100_000)
+    await store.close()
+    const integers = histogramOf(false)
+    const floats = histogramOf(true)
+    const custom = (isFloat: boolean): LoggedHistogram => {
+      const logged = histogramOf(isFloat, { customValues: [1, 2, 3] })
+      return { ...logged, histogram: { ...logged.histogram, positiveSpans: [{ offset: 0, length: 3 }] } }
+    }
+    await writeWbl(0, (add) => {
+      add(histogramSamplesRecord, (builder) => {
+        builder.addHistogram(1, 1200, integers)
+        builder.addHistogram(1, 1100, histogramOf(false, { isStale: true }))
+        // Of a series that the log does not know, and of a schema that nobody does.
+        builder.addHistogram(77, 1100, integers)
+        builder.addHistogram(1, 1150, histogramOf(false, { schema: 60 }))
+      })
+      add(floatHistogramSamplesRecord, (builder) => builder.addHistogram(1, 1300, floats))
+      add(mmapMarkersRecord, (builder) => builder.addMarker(1, 1, 8))
+      add(customHistogramSamplesRecord, (builder) => builder.addHistogram(1, 900, custom(false)))
+      add(customFloatHistogramSamplesRecord, (builder) => builder.addHistogram(1, 950, custom(true)))
+      add(samplesRecord, (builder) => builder.addSample(1, 1250, 0, 0))
+      add(histogramSamplesV2Record, (builder) => builder.addHistogram(1, 1400, histogramOf(false, { schema: 12 }), 50))
+      // Of a time that is there: what came first stays, be it a float.
+      add(floatHistogramSamplesV2Record, (builder) => {
+        for (const timeMs of [1350, 1200, 1250]) builder.addHistogram(1, timeMs, floats, 50)
+      })
+      add(samplesRecord, (builder) => builder.addSample(1, 1300, 0, 0))
+    })
+    open()
+    const want = [
+      '900 integers -53',
+      '950 floats -53',
+      '1100 stale 0',
+      '1200 integers 3',
+      '1300 floats 3',
+      '1350 floats 3',
+      '1400 integers 8',
+    ]
+    expect(histograms('a')).toEqual(want)
+    expect(times('a')).toEqual([1250, 100_000])
+    expect(store.wal.references.highest).toBe(77)
+    // It is ours now: with the blocks that have all of it, its segments go.
+    for (let time = 101_000; time < 25_200_000; time += 60_000) put('a', time)
+    await store.compactor.run()
+    expect(readdirSync(wbl())).not.toContain('00000000')
+  })
+
+  it('lose a torn end, and go on', async () => {
+    open()
+    put('a', 100_000)
+    const ref = store.head.refByLabels(Labels.from({ __name__: 'a' }))
+    const putLate = (timeMs: number): void => {
+      expect(store.head.appendHistogram(ref, timeMs, { ...histogramOf(false).histogram, count: 8 })).toBe(0)
+      store.head.commit()
+    }
+    putLate(1500)
+    putLate(1400)
+    await store.close()
+    const path = join(wbl(), '00000000')
+    truncateSync(path, statSync(path).size - 3)
+    open()
+    expect(histograms('a')).toEqual(['1500 integers 3'])
+    putLate(1400)
+    await store.close()
+    open()
+    expect(histograms('a')).toEqual(['1400 integers 3', '1500 integers 3'])
+  })
+
+  it('that the head has no memory for stay in the log', async () => {
+    open()
+    put('a', 100_000)
+    await store.close()
+    const large = histogramOf(true)
+    const counts = Array.from({ length: 8000 }, (_, i) => i)
+    const histogram = { ...large.histogram, positiveSpans: [{ offset: 0, length: 8000 }], positiveCounts: counts }
+    await writeWbl(0, (add) => {
+      for (let i = 0; i < 200; i++) {
+        add(floatHistogramSamplesRecord, (builder) => builder.addHistogram(1, 1000 + i, { ...large, histogram }))
+      }
+    })
+    open(8 * 2 ** 20)
+    const found = histograms('a').length
+    expect(found).toBeGreaterThan(20)
+    expect(found).toBeLessThan(128)
+    expect(store.head.usedBytes).toBeLessThan(8 * 2 ** 20)
+    await store.close()
+    open(64 * 2 ** 20)
+    expect(histograms('a').length).toBe(200)
+  })
+
+  it('are taken wholly or not at all when a log cannot be written', async () => {
+    open()
+    put('a', 1000, 2000)
+    let isFull = true
+    const late = new LateLog({
+      wal: store.wal,
+      directory: wbl(),
+      nextSegment: 0,
+      hasUnread: false,
+      compresses: false,
+      refusal: () => (isFull ? 'no room' : undefined),
+    })
+    store.head.startLogging(late)
+    const ref = store.head.refByLabels(Labels.from({ __name__: 'a' }))
+    const append = (): void => {
+      expect(store.head.appendHistogram(ref, 3000, { ...histogramOf(false).histogram, count: 8 })).toBe(0)
+      expect(store.head.appendHistogram(ref, 1500, { ...histogramOf(false).histogram, count: 8 })).toBe(0)
+    }
+    append()
+    expect(() => store.head.commit()).toThrow('no room')
+    expect(histograms('a')).toEqual([])
+    isFull = false
+    append()
+    store.head.commit()
+    expect(histograms('a')).toEqual(['1500 integers 3', '3000 integers 3'])
+    await late.close()
+  })
 })
