@@ -189,3 +189,30 @@ test('overlapping histograms are merged in time order, a reset begins a chunk', 
   expect(found).toEqual(['10=5', '20=1 30=6 50=7', '60=3', '70=float'])
   merged.close()
 })
+
+test('of a float and a histogram of one time the float stays, in queries as in the merged block', async () => {
+  const labels = Labels.from({ a: '1' })
+  const one = await writeBlock(new Map([[labels, [histogramChunk([10, 20, 30], 5), floatChunk([40, 50], 1)]]]))
+  const two = await writeBlock(new Map([[labels, [floatChunk([20, 25], 9), histogramChunk([45, 50], 1)]]]))
+  const readBoth = (queryable: Queryable): string[] => {
+    const set = queryable.select([new Matcher('=', 'a', '1')], -Infinity, Infinity)
+    expect(set.next()).toBe(true)
+    const floats = new SampleColumns()
+    const histograms = new HistogramColumns()
+    set.samples(floats)
+    set.histograms?.(histograms)
+    return [
+      Array.from({ length: floats.length }, (_, i) => `${floats.times[i]}=${floats.values[i]}`).join(' '),
+      Array.from({ length: histograms.length }, (_, i) => `${histograms.times[i]}=${histograms.counts[i]}`).join(' '),
+    ]
+  }
+  const readers = [one, two].map(open)
+  const expected = ['20=9 25=9 40=1 50=1', '10=5 30=7 45=1']
+  expect(readBoth(new MergedQueryable(readers.map((reader) => new BlockQueryable(reader))))).toEqual(expected)
+  for (const reader of readers) reader.close()
+  const ulid = makeUlid(++ulids)
+  await mergeBlocks({ directory, blocks: [one, two], ulid }, new PageCache())
+  const merged = open(ulid)
+  expect(readBoth(new BlockQueryable(merged))).toEqual(expected)
+  merged.close()
+})

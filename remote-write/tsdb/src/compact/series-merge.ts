@@ -84,7 +84,8 @@ function rewrite(sources: readonly SourceChunk[], cursors: readonly BlockCursor[
       }
     }
   }
-  positions.sort((a, b) => timeOf(a) - timeOf(b))
+  // Of a float and a histogram of one time the float counts, as in queries.
+  positions.sort((a, b) => timeOf(a) - timeOf(b) || Number(b >= 0) - Number(a >= 0))
   const unique = positions.filter((position, at) => at === 0 || timeOf(position) !== timeOf(positions[at - 1]!))
   for (let from = 0; from < unique.length;) {
     const isFloat = unique[from]! >= 0

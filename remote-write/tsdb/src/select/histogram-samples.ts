@@ -27,6 +27,18 @@ export function dropDeletedHistograms(intervals: ArrayLike<number>, histograms: 
   }
 }
 
+/** Takes the histograms that have the time of a float out of `histograms` from position `from` on; both ascending. */
+export function dropTimesOfFloats(floats: SampleColumns, histograms: HistogramColumns, from: number): void {
+  const both: number[] = []
+  for (let i = from, k = 0; i < histograms.length && k < floats.length;) {
+    const timeMs = histograms.times[i]!
+    if (timeMs === floats.times[k]!) both.push(timeMs, timeMs)
+    if (timeMs <= floats.times[k]!) i++
+    else k++
+  }
+  if (both.length > 0) dropDeletedHistograms(both, histograms, from)
+}
+
 /** Merges `one` into what stands in `into` from `before` on, both ascending in time: each time once, of two with the same time that of `into` stays. */
 export function mergeHistograms(into: HistogramColumns, before: number, one: HistogramColumns): void {
   if (one.length === 0) return

@@ -3,7 +3,7 @@ import { Labels } from '@narthex/model/labels'
 import type { Matcher } from '@narthex/model/matcher'
 import { SampleColumns } from '@narthex/model/sample-columns'
 import { HistogramColumns } from '../chunk/histogram-columns.ts'
-import { mergeHistograms } from './histogram-samples.ts'
+import { dropTimesOfFloats, mergeHistograms } from './histogram-samples.ts'
 import { mergeSamples } from './merge-samples.ts'
 import type { Queryable, SeriesSet } from './queryable.ts'
 import { joinChunks } from './series-chunks.ts'
@@ -11,7 +11,7 @@ import type { SeriesChunk } from './series-chunks.ts'
 
 /**
  * Several storages as one, such as blocks and the head: a series that several have is one series, its samples in time order, each time once.
- * Of samples with the same time that of the source named first stays.
+ * Of samples with the same time that of the source named first stays; of a float and a histogram the float, as when blocks are merged.
  */
 export class MergedQueryable implements Queryable {
   readonly #sources: readonly Queryable[]
@@ -47,6 +47,7 @@ class MergedSeriesSet implements SeriesSet {
   // Which sets have the current series; their places in `#sets`, ascending.
   #current: number[] = []
   readonly #one = new SampleColumns()
+  readonly #floats = new SampleColumns()
   readonly #oneOfHistograms = new HistogramColumns(16, 128)
 
   constructor(sets: readonly SeriesSet[]) {
@@ -91,6 +92,11 @@ class MergedSeriesSet implements SeriesSet {
       this.#sets[i]!.histograms?.(one)
       mergeHistograms(into, before, one)
     }
+    // A source alone has none of both kinds at one time.
+    if (this.#current.length === 1 || into.length === before) return
+    this.#floats.length = 0
+    this.samples(this.#floats)
+    dropTimesOfFloats(this.#floats, into, before)
   }
 
   chunks(): readonly SeriesChunk[] | undefined {
