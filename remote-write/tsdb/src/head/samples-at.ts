@@ -78,8 +78,9 @@ export class SamplesAt {
     if (at === 0) return floats.find(ref, timeMs) === 0 ? noSample : otherSample
     const place = histograms.lowWordOf(at)
     const bytes = payloads.bytesOf(place)
-    // The first byte is a hint of the reset.
-    if (isSameBytes(bytes, payloadStart(place) + 1, payloads.endOf(place), histogram)) return sameSample
+    // The first byte is a hint of the reset, which the hash leaves out, too.
+    const isSameHash = histograms.highWordOf(at) === histogram.hash
+    if (isSameHash && isSameBytes(bytes, payloadStart(place) + 1, payloads.endOf(place), histogram)) return sameSample
     this.#histograms.clear()
     readLatePayload(this.#memory.late, place, timeMs, this.#histograms)
     return this.#compare(timeMs, histogram)
