@@ -1,8 +1,9 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { Labels } from '@narthex/model/labels'
 import { Matcher } from '@narthex/model/matcher'
 import type { NativeHistogram } from '@narthex/model/native-histogram'
@@ -20,6 +21,7 @@ import { HeadReader } from '../select/head-reader.ts'
 import { MergedQueryable } from '../select/merged-queryable.ts'
 import type { Queryable } from '../select/queryable.ts'
 import type { Store } from '../store.ts'
+import { checkpointFiles } from '../wal/checkpoint-files.ts'
 import { readSegment } from '../wal/read-segments.ts'
 import { RecordEntries } from '../wal/record-entries.ts'
 import type { CompactionTask } from './compaction-protocol.ts'
@@ -30,6 +32,8 @@ const windowMs = 25_000
 const all = [new Matcher('=', '__name__', 'm')]
 let directory = ''
 let store: Store
+/** Before and after each. */
+let onTask: (task: CompactionTask) => void = () => {}
 let failing: (task: CompactionTask) => boolean = () => false
 
 function open(memoryBytesMax = 64 * 2 ** 20): void {
@@ -44,8 +48,13 @@ function open(memoryBytesMax = 64 * 2 ** 20): void {
     now: () => 1e9,
     log: silentLogger,
     thread: {
-      run: (task) =>
-        failing(task) ? Promise.resolve({ kind: 'failed', reason: 'no room', isDamage: false } as const) : doCompaction(task),
+      async run(task) {
+        onTask(task)
+        if (failing(task)) return { kind: 'failed', reason: 'no room', isDamage: false }
+        const answer = await doCompaction(task)
+        onTask(task)
+        return answer
+      },
       end: () => Promise.resolve(),
     },
   })
@@ -277,6 +286,44 @@ describe('late histograms', () => {
     expect(times('a')).toEqual([9000, 12_000, 25_000, 26_000])
     await restart()
     expect(times('a')).toEqual([9000, 12_000, 25_000, 26_000])
+  })
+
+  it('are all there after a crash at any step of a cut', async () => {
+    fill(0, 27_000)
+    await store.compactor.run()
+    put('a', 26_000, 9000, 12_000, 24_500)
+    put('b', 9500, 29_000, 31_500, 28_500)
+    const want = read()
+    const copies: string[] = []
+    const copy = (step: string): void => {
+      const to = `${directory}-${copies.length}`
+      cpSync(directory, to, { recursive: true })
+      copies.push(`${to} ${step}`)
+    }
+    onTask = ({ kind }) => copy(kind)
+    const remove = vi.spyOn(checkpointFiles, 'remove').mockImplementation(async (path) => {
+      copy(`remove ${path}`)
+      await rm(path, { recursive: true })
+      copy(`removed ${path}`)
+    })
+    fill(32_000, 36_000)
+    const clock = read()['clock']!
+    await store.compactor.run()
+    onTask = () => {}
+    remove.mockRestore()
+    copy('end')
+    expect(copies.filter((each) => each.includes('wbl')).length).toBe(2)
+    expect(copies.length).toBeGreaterThan(8)
+    const own = [directory, store] as const
+    for (const each of copies) {
+      directory = each.slice(0, each.indexOf(' '))
+      open()
+      const found = read()
+      await store.close()
+      rmSync(directory, { recursive: true })
+      expect([each, found]).toEqual([each, { ...want, clock }])
+    }
+    ;[directory, store] = own
   })
 
   it('are deleted like others, also after a restart and a cut', async () => {
