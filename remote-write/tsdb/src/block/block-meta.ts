@@ -52,6 +52,11 @@ export interface BlockMeta {
   readonly [other: string]: unknown
 }
 
+/** Whether a block has only late samples. */
+export function isLateBlock({ compaction }: BlockMeta): boolean {
+  return compaction.hints?.includes(lateHint) === true
+}
+
 /** Reads and checks `meta.json` in a block's directory. */
 export function readBlockMeta(directory: string): BlockMeta {
   const path = join(directory, metaFileName)

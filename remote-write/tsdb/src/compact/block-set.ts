@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { lateHint, writeBlockMeta } from '../block/block-meta.ts'
+import { isLateBlock, writeBlockMeta } from '../block/block-meta.ts'
 import type { BlockMeta, BlockStats } from '../block/block-meta.ts'
 import { syncDirectory } from '@narthex/service/sync-directory'
 import { isUlid } from '../block/ulid.ts'
@@ -81,7 +81,7 @@ export class BlockSet {
   /** Where the newest block ends (exclusive), -Infinity without blocks: what the head has in order from before is in blocks. */
   get maxTimeMs(): number {
     return this.#blocks.reduce((most, { meta }) => {
-      return meta.compaction.hints?.includes(lateHint) === true ? most : Math.max(most, meta.maxTime)
+      return isLateBlock(meta) ? most : Math.max(most, meta.maxTime)
     }, -Infinity)
   }
 
@@ -123,9 +123,12 @@ export class BlockSet {
 
   #setBlocks(blocks: readonly LoadedBlock[]): void {
     this.#blocks = blocks.toSorted((a, b) => a.meta.minTime - b.meta.minTime || a.meta.maxTime - b.meta.maxTime)
-    this.shelf = this.#blocks.map(({ meta: { ulid, minTime, maxTime }, deletions }) => {
-      return { directory: join(this.directory, ulid), minTimeMs: minTime, maxTimeMs: maxTime, deletions }
-    })
+    // Of samples with the same time those of the first block count: what came in order was there first.
+    this.shelf = this.#blocks
+      .toSorted((a, b) => Number(isLateBlock(a.meta)) - Number(isLateBlock(b.meta)))
+      .map(({ meta: { ulid, minTime, maxTime }, deletions }) => {
+        return { directory: join(this.directory, ulid), minTimeMs: minTime, maxTimeMs: maxTime, deletions }
+      })
   }
 }
 

@@ -7,6 +7,7 @@ import { Labels } from '@narthex/model/labels'
 import { Matcher } from '@narthex/model/matcher'
 import type { NativeHistogram } from '@narthex/model/native-histogram'
 import { SampleColumns } from '@narthex/model/sample-columns'
+import { lateHint } from '../block/block-meta.ts'
 import { BlockReader } from '../block/block-reader.ts'
 import { BlockWriter } from '../block/block-writer.ts'
 import type { BlockChunk } from '../block/block-writer.ts'
@@ -21,6 +22,7 @@ import { encodeXorChunk } from '../chunk/xor-encoder.ts'
 import { BlockQueryable } from '../select/block-queryable.ts'
 import { MergedQueryable } from '../select/merged-queryable.ts'
 import type { Queryable } from '../select/queryable.ts'
+import { BlockSet } from './block-set.ts'
 import { mergeBlocks } from './merge-blocks.ts'
 
 let directory = ''
@@ -53,13 +55,13 @@ function histogramChunk(times: readonly number[], firstCount: number): BlockChun
 
 let ulids = 0
 
-async function writeBlock(series: ReadonlyMap<Labels, readonly BlockChunk[]>): Promise<string> {
+async function writeBlock(series: ReadonlyMap<Labels, readonly BlockChunk[]>, hints?: string[]): Promise<string> {
   const ulid = makeUlid(++ulids)
   const writer = new BlockWriter(directory, ulid)
   const symbols = new Set([...series.keys()].flatMap(({ pairs }) => pairs))
   writer.symbols([...symbols].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))))
   for (const labels of [...series.keys()].sort((a, b) => Labels.compare(a, b))) writer.addSeries(labels, series.get(labels)!)
-  await writer.finish({ minTimeMs: 0, maxTimeMs: 1000, compaction: { level: 1, sources: [ulid] } })
+  await writer.finish({ minTimeMs: 0, maxTimeMs: 1000, compaction: { level: 1, sources: [ulid], ...(hints && { hints }) } })
   return ulid
 }
 
@@ -214,5 +216,19 @@ test('of a float and a histogram of one time the float stays, in queries as in t
   await mergeBlocks({ directory, blocks: [one, two], ulid }, new PageCache())
   const merged = open(ulid)
   expect(readBoth(new BlockQueryable(merged))).toEqual(expected)
+  merged.close()
+})
+
+test('of samples with the same time those of a block of late ones count last, wherever it stands', async () => {
+  const labels = Labels.from({ a: '1' })
+  const late = await writeBlock(new Map([[labels, [floatChunk([10, 20], 2)]]]), [lateHint])
+  const inOrder = await writeBlock(new Map([[labels, [floatChunk([20, 30], 1)]]]))
+  const { shelf } = BlockSet.load(directory, 1000, () => {})
+  expect(shelf.map(({ directory: path }) => path)).toEqual([inOrder, late].map((each) => join(directory, each)))
+  const ulid = makeUlid(++ulids)
+  const meta = await mergeBlocks({ directory, blocks: [late, inOrder], ulid }, new PageCache())
+  expect(meta!.compaction.hints).toBe(undefined)
+  const merged = open(ulid)
+  expect(read(new BlockQueryable(merged))).toEqual(['{a="1"} 10=2 20=1 30=1'])
   merged.close()
 })

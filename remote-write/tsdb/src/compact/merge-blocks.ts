@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import type { BlockMeta } from '../block/block-meta.ts'
-import { lateHint } from '../block/block-meta.ts'
+import { isLateBlock, lateHint } from '../block/block-meta.ts'
 import { BlockReader } from '../block/block-reader.ts'
 import { BlockWriter } from '../block/block-writer.ts'
 import type { PageCache } from '../block/page-cache.ts'
@@ -54,7 +54,10 @@ export async function mergeBlocks(
 function writeAll(readers: readonly BlockReader[], writer: BlockWriter): void {
   const symbols = new MergedSymbols(readers)
   writer.symbols(symbols.texts())
-  const cursors = readers.map((reader, i) => new BlockCursor(reader, symbols.ordinals[i]!))
+  // As in queries, what came in order counts before late samples of the same time.
+  const cursors = readers
+    .map((reader, i) => new BlockCursor(reader, symbols.ordinals[i]!))
+    .sort((a, b) => Number(isLateBlock(a.block.meta)) - Number(isLateBlock(b.block.meta)))
   for (;;) {
     // With a handful of blocks looking at all of them is as quick as a heap.
     let first: BlockCursor | undefined
@@ -72,7 +75,7 @@ function writeAll(readers: readonly BlockReader[], writer: BlockWriter): void {
 function describe(metas: readonly BlockMeta[], cleaned: string | undefined) {
   const sources = new Set(metas.flatMap(({ ulid, compaction }) => compaction.sources ?? [ulid]))
   // Only late samples are in it if that is so of all: where it ends then says nothing of what is in blocks.
-  const isLate = metas.every(({ compaction }) => compaction.hints?.includes(lateHint) === true)
+  const isLate = metas.every(isLateBlock)
   const hints = (metas[0]!.compaction.hints ?? []).filter((hint) => hint !== lateHint || isLate)
   return {
     minTimeMs: Math.min(...metas.map(({ minTime }) => minTime)),
