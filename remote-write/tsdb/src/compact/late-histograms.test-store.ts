@@ -1,7 +1,7 @@
+import { deepStrictEqual, ok, strictEqual } from 'node:assert'
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect } from 'vitest'
 import { Labels } from '@narthex/model/labels'
 import { Matcher } from '@narthex/model/matcher'
 import type { NativeHistogram } from '@narthex/model/native-histogram'
@@ -92,7 +92,7 @@ export class LateTrial {
 
   /** Histograms of as many observations as the time says. */
   put(series: string, ...times: number[]): void {
-    for (const timeMs of times) expect(this.append(series, timeMs, makeHistogram(timeMs))).toBe(0)
+    for (const timeMs of times) strictEqual(this.append(series, timeMs, makeHistogram(timeMs)), 0)
     this.store.head.commit()
   }
 
@@ -100,7 +100,7 @@ export class LateTrial {
     const descriptor = this.store.head.descriptor()
     const head = new HeadReader(descriptor)
     head.deletions = this.store.head.deletions.view
-    const shelf = new BlockShelf(2 ** 20, (path, reason) => expect(`${path} ${reason}`).toBe(''))
+    const shelf = new BlockShelf(2 ** 20, (path, reason) => ok(false, `${path} ${reason}`))
     shelf.list(this.store.blocks.shelf)
     const found = readFrom(new MergedQueryable([...shelf.queryables(), head]), minTimeMs, maxTimeMs)
     head.release()
@@ -111,7 +111,7 @@ export class LateTrial {
 
   times(series: string, minTimeMs?: number, maxTimeMs?: number): number[] {
     return (this.read(minTimeMs, maxTimeMs)[series] ?? []).map(([timeMs, text]) => {
-      expect(text).toBe(describeHistogram(makeHistogram(timeMs)))
+      strictEqual(text, describeHistogram(makeHistogram(timeMs)))
       return timeMs
     })
   }
@@ -122,7 +122,7 @@ export class LateTrial {
 
   /** Floats in order, so that the ranges before are cut. */
   fill(fromMs: number, toMs: number): void {
-    for (let timeMs = fromMs; timeMs <= toMs; timeMs += 1000) expect(this.append('clock', timeMs, timeMs)).toBe(0)
+    for (let timeMs = fromMs; timeMs <= toMs; timeMs += 1000) strictEqual(this.append('clock', timeMs, timeMs), 0)
     this.store.head.commit()
   }
 
@@ -174,7 +174,7 @@ export function readFrom(source: Queryable, minTimeMs: number, maxTimeMs: number
     // Undefined: those of head and blocks overlap.
     const chunks = set.chunks?.()
     for (const chunk of chunks ?? []) decodeChunk(chunk.encoding, chunk.data, columns)
-    if (chunks !== undefined) expect(describeColumns(columns.floats, columns.histograms)).toEqual(samples)
+    if (chunks !== undefined) deepStrictEqual(describeColumns(columns.floats, columns.histograms), samples)
     if (samples.length > 0) found[set.labels().get('series')] = samples
   }
   return found
@@ -184,7 +184,7 @@ function describeColumns(floats: SampleColumns, histograms: HistogramColumns): [
   const samples = Array.from({ length: floats.length }, (_, i): [number, string] => [floats.times[i]!, String(floats.values[i])])
   for (let i = 0; i < histograms.length; i++) {
     samples.push([histograms.times[i]!, histograms.isStale(i) ? 'stale' : describeHistogram(histograms.histogram(i))])
-    if (i > 0) expect(histograms.times[i]).toBeGreaterThan(histograms.times[i - 1]!)
+    if (i > 0) ok(histograms.times[i]! > histograms.times[i - 1]!)
   }
   return samples.sort(([one], [other]) => one - other)
 }
