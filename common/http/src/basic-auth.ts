@@ -2,6 +2,7 @@ import type { Secret } from '@narthex/config/secret'
 import bcrypt from 'bcryptjs'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { createHash, randomBytes } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 
 /** Compares a password with a bcrypt hash, off the caller's stack. */
@@ -71,16 +72,27 @@ interface Accepted {
   readonly hash: string
 }
 
-/** Refuses requests without a valid user, as the exporter toolkit does, while `users` names any. */
-export function addBasicAuth(app: FastifyInstance, users: () => Readonly<Record<string, Secret>>, check: PasswordCheck): void {
+/**
+ * Refuses requests without a valid user, as the exporter toolkit does, while `users` names any. Gives what tells whether a request may be
+ * answered without that: nobody has to say who he is, or its connection has said the same before.
+ */
+export function addBasicAuth(
+  app: FastifyInstance,
+  users: () => Readonly<Record<string, Secret>>,
+  check: PasswordCheck,
+): (request: IncomingMessage) => boolean {
   // Whoever sends many requests over one connection says the same each time: as long as the user has the same hash, there is nothing to check.
   const acceptedBy = new WeakMap<Socket, Accepted>()
-  app.addHook('onRequest', (request, reply, done) => {
+  const isAccepted = ({ socket, headers }: IncomingMessage): boolean => {
     const known = users()
-    if (Object.keys(known).length === 0) return done()
+    if (Object.keys(known).length === 0) return true
+    const accepted = acceptedBy.get(socket)
+    return accepted !== undefined && accepted.header === headers.authorization && hashOf(known, accepted.user) === accepted.hash
+  }
+  app.addHook('onRequest', (request, reply, done) => {
+    if (isAccepted(request.raw)) return done()
+    const known = users()
     const header = request.headers.authorization
-    const accepted = acceptedBy.get(request.raw.socket)
-    if (accepted !== undefined && accepted.header === header && hashOf(known, accepted.user) === accepted.hash) return done()
     const given = parseBasicAuth(header)
     if (given === undefined) return void refuse(reply)
     const hash = hashOf(known, given.user)
@@ -93,6 +105,7 @@ export function addBasicAuth(app: FastifyInstance, users: () => Readonly<Record<
       } else void refuse(reply)
     }, done)
   })
+  return isAccepted
 }
 
 function hashOf(users: Readonly<Record<string, Secret>>, user: string): string | undefined {

@@ -4,8 +4,9 @@ import { readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
 import { addBasicAuth, createPasswordCheck, type PasswordCheck, type PasswordVerifier } from './basic-auth.ts'
+import { answerBody, type BodyRoute } from './body-route.ts'
 import { formatListenUrl, ListenError, parseListenAddress, type ListenAddress } from './listen-address.ts'
-import { addInstruments, type HttpInstruments } from './instruments.ts'
+import { addInstruments, observeAnswer, type HttpInstruments } from './instruments.ts'
 import { createTlsSettings, type TlsSettings } from './server-tls.ts'
 
 /** What the server kit logs through; every logger of the project fits. */
@@ -49,6 +50,11 @@ export interface HttpServer {
    * that time. To be called before `listen`.
    */
   routesOfStart(plugin: FastifyPluginCallback): void
+  /**
+   * Answers POST requests to exactly this path below the route prefix, past the hooks of all routes: only those that basic auth lets in without a
+   * look at their password; all others find the route of this path among the ordinary ones, which is to be added, too.
+   */
+  answerDirectly(path: string, route: BodyRoute): void
   /** Opens all addresses and gives their URLs. Throws `ListenError` with one clear line when one cannot be opened; none is open then. */
   listen(): Promise<string[]>
   /** After `routesOfStart`: from now on requests get to the other routes; those that run are still answered by the first ones. */
@@ -79,7 +85,8 @@ function buildServer(options: HttpServerOptions): HttpServer {
   const routePrefix = normalizePrefix(options.routePrefix)
   let handler: RequestListener = () => undefined
   const passwords = createPasswordCheck(options.verifyPassword)
-  const makeApp = (): App => createApp(options, () => webConfig, passwords, routePrefix)
+  const direct: DirectRoutes = new Map()
+  const makeApp = (): App => createApp(options, () => webConfig, passwords, routePrefix, direct)
   const main = makeApp()
   let start: App | undefined
 
@@ -155,11 +162,15 @@ function buildServer(options: HttpServerOptions): HttpServer {
       start ??= makeApp()
       start.fastify.register(plugin, { prefix: routePrefix })
     },
+    answerDirectly: (path, route) => void direct.set(routePrefix + path, { path, route }),
     listen,
     serve,
     close,
   }
 }
+
+/** By their paths, the route prefix included. */
+type DirectRoutes = Map<string, { readonly path: string; readonly route: BodyRoute }>
 
 interface App {
   readonly fastify: FastifyInstance
@@ -167,8 +178,16 @@ interface App {
 }
 
 /** An application that hangs on no server: who listens hands its requests to `handler`. */
-function createApp(options: HttpServerOptions, webConfig: () => WebConfig, passwords: PasswordCheck, routePrefix: string): App {
+function createApp(
+  options: HttpServerOptions,
+  webConfig: () => WebConfig,
+  passwords: PasswordCheck,
+  routePrefix: string,
+  direct: DirectRoutes,
+): App {
+  const { instruments } = options
   let handler: RequestListener = () => undefined
+  let isAccepted = (_request: IncomingMessage): boolean => false
   const app = fastify({
     logger: false,
     bodyLimit: options.bodyBytesMax ?? 2 ** 20,
@@ -180,7 +199,10 @@ function createApp(options: HttpServerOptions, webConfig: () => WebConfig, passw
     serverFactory(dispatch) {
       handler = (request, response) => {
         for (const [name, value] of Object.entries(webConfig().headers)) response.setHeader(name, value)
-        dispatch(request, response)
+        const found = request.method === 'POST' ? direct.get(request.url!) : undefined
+        if (found === undefined || !isAccepted(request)) return dispatch(request, response)
+        const onAnswered = instruments === undefined ? undefined : observeAnswer(instruments, found.path, response)
+        answerBody(request, response, found.route, onAnswered, (error) => reportBug(options, 'POST', found.path, error))
       }
       // Fastify wants one server to hang on; the ones that listen are made by `listen`.
       return createServer(handler)
@@ -189,15 +211,16 @@ function createApp(options: HttpServerOptions, webConfig: () => WebConfig, passw
   // A client's mistake is told to the client alone; an error of ours is logged, or nobody would see it.
   app.setErrorHandler((error: FastifyError, request, reply) => {
     const status = error.statusCode ?? 500
-    if (status >= 500) {
-      const fields = { server: options.name, method: request.method, route: request.routeOptions.url, err: error }
-      options.log.error('cannot answer an HTTP request: this is a bug in Narthex', fields)
-    }
+    if (status >= 500) reportBug(options, request.method, request.routeOptions.url, error)
     return reply.code(status).type('text/plain; charset=utf-8').send(`${error.message}\n`)
   })
-  addBasicAuth(app, () => webConfig().basicAuthUsers, passwords)
-  if (options.instruments !== undefined) addInstruments(app, options.instruments, routePrefix)
+  isAccepted = addBasicAuth(app, () => webConfig().basicAuthUsers, passwords)
+  if (instruments !== undefined) addInstruments(app, instruments, routePrefix)
   return { fastify: app, handler }
+}
+
+function reportBug({ log, name }: HttpServerOptions, method: string, route: string | undefined, err: unknown): void {
+  log.error('cannot answer an HTTP request: this is a bug in Narthex', { server: name, method, route, err })
 }
 
 function readWebConfig(path: string | undefined): WebConfig {

@@ -2,7 +2,7 @@ import { FamilyWriter } from '@narthex/exposition/family-writer'
 import type { WireVersion } from '@narthex/receive/content-type'
 import type { Receiver } from '@narthex/receive/receive'
 import type { ReceiveAnswer, RequestTaker } from '@narthex/receive/receive-answer'
-import { createWriteRoute, type RouteAdder } from '@narthex/receive/route'
+import { createWriteRoute, writePath, type WriteRoute } from '@narthex/receive/route'
 import { WaitingReceiver } from '@narthex/receive/waiting-receiver'
 import { defaultReserveBytes } from '@narthex/tsdb/disk-reserve'
 import { defaultProcessBytesMax } from '@narthex/tsdb/memory-ceiling'
@@ -43,7 +43,7 @@ export class ServerOpening {
   readonly #store: StoreOpening
   readonly #waiting: WaitingWrites
   readonly #receiver: ReceiverSwitch
-  readonly #addWriteRoute: RouteAdder
+  readonly #writeRoute: WriteRoute
   readonly #abort = new AbortController()
   /** Ends when the steps of the opening have. */
   #opened: Promise<unknown> = Promise.resolve()
@@ -88,7 +88,7 @@ export class ServerOpening {
       }),
     )
     const bytesMax = Math.min(inflightBytesMax, plan.receiveBytes / 2)
-    this.#addWriteRoute = createWriteRoute({ receiver: this.#receiver, registry, inflightBytesMax: bytesMax })
+    this.#writeRoute = createWriteRoute({ receiver: this.#receiver, registry, inflightBytesMax: bytesMax })
     const bytes = registry.gauge('narthex_waiting_writes_bytes', 'Remote write requests that wait on the disk until the storage is read.')
     registry.onCollect(() => bytes.set(waiting.bytes))
   }
@@ -103,11 +103,12 @@ export class ServerOpening {
         routePrefix: http.routePrefix,
         pageTitle: settings.pageTitle,
         progress: opening.#store.progress,
-        addWriteRoute: settings.receiverRefusal === undefined ? opening.#addWriteRoute : undefined,
+        addWriteRoute: settings.receiverRefusal === undefined ? opening.#writeRoute.add : undefined,
         renderMetrics: () => renderRegistry(registry, writer),
       })
       done()
     })
+    if (settings.receiverRefusal === undefined) http.answerDirectly(writePath, opening.#writeRoute.body)
     try {
       opening.urls = await http.listen()
     } catch (error) {
@@ -125,7 +126,7 @@ export class ServerOpening {
     try {
       const store = await opened
       try {
-        const parts = { store, plan: this.#plan, addWriteRoute: this.#addWriteRoute }
+        const parts = { store, plan: this.#plan, addWriteRoute: this.#writeRoute.add }
         this.#server = new Server(this.#parts, parts)
         return this.#server
       } catch (error) {
