@@ -2,7 +2,6 @@ import type { Secret } from '@narthex/config/secret'
 import bcrypt from 'bcryptjs'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { createHash, randomBytes } from 'node:crypto'
-import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 
 /** Compares a password with a bcrypt hash, off the caller's stack. */
@@ -72,40 +71,51 @@ interface Accepted {
   readonly hash: string
 }
 
-/**
- * Refuses requests without a valid user, as the exporter toolkit does, while `users` names any. Gives what tells whether a request may be
- * answered without that: nobody has to say who he is, or its connection has said the same before.
- */
-export function addBasicAuth(
-  app: FastifyInstance,
-  users: () => Readonly<Record<string, Secret>>,
-  check: PasswordCheck,
-): (request: IncomingMessage) => boolean {
+/** Whom basic auth lets in. */
+export interface AuthGate {
+  /** Whether nobody has to say who he is, or the connection was let in with the same header before, and the user still has the same hash. */
+  isAccepted(socket: Socket, authorization: string | undefined): boolean
+  /** Looks at the password, and remembers whom it lets in; undefined: too many are waiting. */
+  judge(socket: Socket, authorization: string | undefined): Promise<boolean | undefined>
+}
+
+export function createAuthGate(users: () => Readonly<Record<string, Secret>>, check: PasswordCheck): AuthGate {
   // Whoever sends many requests over one connection says the same each time: as long as the user has the same hash, there is nothing to check.
   const acceptedBy = new WeakMap<Socket, Accepted>()
-  const isAccepted = ({ socket, headers }: IncomingMessage): boolean => {
-    const known = users()
-    if (Object.keys(known).length === 0) return true
-    const accepted = acceptedBy.get(socket)
-    return accepted !== undefined && accepted.header === headers.authorization && hashOf(known, accepted.user) === accepted.hash
+  return {
+    isAccepted(socket, authorization) {
+      const known = users()
+      if (Object.keys(known).length === 0) return true
+      const accepted = acceptedBy.get(socket)
+      return accepted !== undefined && accepted.header === authorization && hashOf(known, accepted.user) === accepted.hash
+    },
+    async judge(socket, authorization) {
+      const given = parseBasicAuth(authorization)
+      if (given === undefined) return false
+      const hash = hashOf(users(), given.user)
+      const verdict = await check.check(given.user, given.password, hash)
+      if (verdict === true && hash !== undefined && authorization !== undefined) {
+        acceptedBy.set(socket, { header: authorization, user: given.user, hash })
+      }
+      return verdict
+    },
   }
+}
+
+/** Refuses requests without a valid user, as the exporter toolkit does, while `users` names any. */
+export function addBasicAuth(app: FastifyInstance, users: () => Readonly<Record<string, Secret>>, check: PasswordCheck): void {
+  const gate = createAuthGate(users, check)
   app.addHook('onRequest', (request, reply, done) => {
-    if (isAccepted(request.raw)) return done()
-    const known = users()
-    const header = request.headers.authorization
-    const given = parseBasicAuth(header)
-    if (given === undefined) return void refuse(reply)
-    const hash = hashOf(known, given.user)
-    check.check(given.user, given.password, hash).then((verdict) => {
-      if (verdict === true) {
-        if (hash !== undefined && header !== undefined) acceptedBy.set(request.raw.socket, { header, user: given.user, hash })
-        done()
-      } else if (verdict === undefined) {
+    const { socket } = request.raw
+    const { authorization } = request.headers
+    if (gate.isAccepted(socket, authorization)) return done()
+    gate.judge(socket, authorization).then((verdict) => {
+      if (verdict === true) done()
+      else if (verdict === undefined) {
         void reply.code(503).header('retry-after', '1').type('text/plain; charset=utf-8').send('Too many logins\n')
       } else void refuse(reply)
     }, done)
   })
-  return isAccepted
 }
 
 function hashOf(users: Readonly<Record<string, Secret>>, user: string): string | undefined {

@@ -72,53 +72,47 @@ export interface PooledBody {
  * Throws `RequestTooLargeError` (the rest of the body is not read) or `RequestAbortedError`.
  */
 export function streamBody(request: IncomingMessage, bytesMax: number, pool: BodyPool): Promise<PooledBody> {
-  return new Promise((resolve, reject) => {
-    collectBody(request, bytesMax, pool, (bytes, release) => resolve({ bytes, release }), reject)
-  })
-}
-
-/** As `streamBody`, for callers to whom a promise for each request is too much: exactly one of the two is called, and `onFail` may be at once. */
-export function collectBody(
-  request: IncomingMessage,
-  bytesMax: number,
-  pool: BodyPool,
-  onWhole: (bytes: Uint8Array, release: () => void) => void,
-  onFail: (error: RequestTooLargeError | RequestAbortedError) => void,
-): void {
   const declaredBytes = Number(request.headers['content-length'] ?? -1)
-  if (declaredBytes > bytesMax) return onFail(new RequestTooLargeError(bytesMax))
-  let buffer = pool.acquire(declaredBytes >= 0 ? declaredBytes : 1)
-  let length = 0
-  let isOver = false
+  if (declaredBytes > bytesMax) return Promise.reject(new RequestTooLargeError(bytesMax))
+  return new Promise((resolve, reject) => {
+    let buffer = pool.acquire(declaredBytes >= 0 ? declaredBytes : 1)
+    let length = 0
 
-  function fail(error: RequestTooLargeError | RequestAbortedError): void {
-    isOver = true
-    request.pause()
-    pool.release(buffer)
-    onFail(error)
-  }
-  // Listeners stay: they go with the request, and to take each away costs as much as the copy of a small body.
-  request.on('data', (chunk: Buffer) => {
-    if (isOver) return
-    const needed = length + chunk.length
-    if (needed > bytesMax) return fail(new RequestTooLargeError(bytesMax))
-    if (needed > buffer.length) {
-      const larger = pool.acquire(Math.min(Math.max(needed, buffer.length * 2), Math.max(needed, bytesMax)))
-      larger.set(buffer.subarray(0, length))
-      pool.release(buffer)
-      buffer = larger
+    function onData(chunk: Buffer): void {
+      const needed = length + chunk.length
+      if (needed > bytesMax) return fail(new RequestTooLargeError(bytesMax))
+      if (needed > buffer.length) {
+        const larger = pool.acquire(Math.min(Math.max(needed, buffer.length * 2), Math.max(needed, bytesMax)))
+        larger.set(buffer.subarray(0, length))
+        pool.release(buffer)
+        buffer = larger
+      }
+      buffer.set(chunk, length)
+      length = needed
     }
-    buffer.set(chunk, length)
-    length = needed
-  })
-  request.on('end', () => {
-    if (isOver) return
-    isOver = true
-    const whole = buffer
-    onWhole(whole.subarray(0, length), () => pool.release(whole))
-  })
-  // A request that breaks off is closed with an error only if somebody listens to it, and without one else.
-  request.on('close', () => {
-    if (!isOver) fail(new RequestAbortedError())
+    function onEnd(): void {
+      detach()
+      const whole = buffer
+      resolve({ bytes: whole.subarray(0, length), release: () => pool.release(whole) })
+    }
+    function onClose(): void {
+      fail(new RequestAbortedError())
+    }
+    function fail(error: Error): void {
+      detach()
+      request.pause()
+      pool.release(buffer)
+      reject(error)
+    }
+    function detach(): void {
+      request.off('data', onData)
+      request.off('end', onEnd)
+      request.off('error', onClose)
+      request.off('close', onClose)
+    }
+    request.on('data', onData)
+    request.on('end', onEnd)
+    request.on('error', onClose)
+    request.on('close', onClose)
   })
 }

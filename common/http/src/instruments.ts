@@ -1,5 +1,4 @@
 import type { FastifyInstance } from 'fastify'
-import type { ServerResponse } from 'node:http'
 
 /** Where requests are counted. `handler` is the route as registered without the prefix: `/api/v1/query`. */
 export interface HttpInstruments {
@@ -17,13 +16,4 @@ export function addInstruments(app: FastifyInstance, instruments: HttpInstrument
     }
     done()
   })
-}
-
-/** As `addInstruments`, for one POST request that begins now and is answered without the application: to be called when it is. */
-export function observeAnswer(instruments: HttpInstruments, handler: string, response: ServerResponse): () => void {
-  const beginMs = performance.now()
-  return () => {
-    const length = Number(response.getHeader('content-length') ?? 0)
-    instruments.observe(handler, 'POST', response.statusCode, (performance.now() - beginMs) / 1000, length)
-  }
 }

@@ -3,10 +3,13 @@ import { fastify, type FastifyError, type FastifyInstance, type FastifyPluginCal
 import { readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
-import { addBasicAuth, createPasswordCheck, type PasswordCheck, type PasswordVerifier } from './basic-auth.ts'
-import { answerBody, type BodyRoute } from './body-route.ts'
+import { addBasicAuth, createAuthGate, createPasswordCheck, type PasswordCheck, type PasswordVerifier } from './basic-auth.ts'
+import type { BodyRoute } from './body-route.ts'
+import { DirectAnswers } from './direct/direct-answer.ts'
+import type { DirectRoute } from './direct/direct-connection.ts'
+import { DirectFront } from './direct/direct-front.ts'
 import { formatListenUrl, ListenError, parseListenAddress, type ListenAddress } from './listen-address.ts'
-import { addInstruments, observeAnswer, type HttpInstruments } from './instruments.ts'
+import { addInstruments, type HttpInstruments } from './instruments.ts'
 import { createTlsSettings, type TlsSettings } from './server-tls.ts'
 
 /** What the server kit logs through; every logger of the project fits. */
@@ -51,8 +54,9 @@ export interface HttpServer {
    */
   routesOfStart(plugin: FastifyPluginCallback): void
   /**
-   * Answers POST requests to exactly this path below the route prefix, past the hooks of all routes: only those that basic auth lets in without a
-   * look at their password; all others find the route of this path among the ordinary ones, which is to be added, too.
+   * Plain POST requests to exactly this path below the route prefix get to this route without the work of node:http and of the ordinary routes,
+   * whose hooks do not see them; basic auth does. All else that comes to the path finds its ordinary route, which is to be added, too. To be
+   * called before `listen`.
    */
   answerDirectly(path: string, route: BodyRoute): void
   /** Opens all addresses and gives their URLs. Throws `ListenError` with one clear line when one cannot be opened; none is open then. */
@@ -85,12 +89,15 @@ function buildServer(options: HttpServerOptions): HttpServer {
   const routePrefix = normalizePrefix(options.routePrefix)
   let handler: RequestListener = () => undefined
   const passwords = createPasswordCheck(options.verifyPassword)
-  const direct: DirectRoutes = new Map()
-  const makeApp = (): App => createApp(options, () => webConfig, passwords, routePrefix, direct)
+  const makeApp = (): App => createApp(options, () => webConfig, passwords, routePrefix)
   const main = makeApp()
   let start: App | undefined
 
   const servers: (Server | TlsServer)[] = []
+  const fronts: DirectFront[] = []
+  const directRoutes = new Map<string, DirectRoute>()
+  const readTimeoutMs = options.readTimeoutMs ?? 300_000
+  const headersTimeoutMs = Math.min(60_000, readTimeoutMs)
   let watcher: NodeJS.Timeout | undefined
 
   // Secrets and certificates are looked at once a second, so that a change needs no restart and costs a request nothing.
@@ -116,16 +123,30 @@ function buildServer(options: HttpServerOptions): HttpServer {
     watcher.unref()
   }
 
+  function standBefore(server: Server, event: 'connection' | 'secureConnection'): void {
+    if (directRoutes.size === 0) return
+    const front = new DirectFront(server, event, {
+      routes: directRoutes,
+      gate: createAuthGate(() => webConfig.basicAuthUsers, passwords),
+      answers: new DirectAnswers(() => webConfig.headers, readTimeoutMs),
+      instruments: options.instruments,
+      firstRequestMs: headersTimeoutMs,
+      keepAliveMs: readTimeoutMs,
+      onBug: (path, error) => reportBug(options, 'POST', path, error),
+    })
+    fronts.push(front)
+  }
+
   async function listen(): Promise<string[]> {
     const first = start ?? main
     await first.fastify.ready()
     handler = first.handler
     try {
       for (const address of addresses) {
-        const server = createListener((request, response) => handler(request, response), tls)
-        server.requestTimeout = options.readTimeoutMs ?? 300_000
-        server.keepAliveTimeout = options.readTimeoutMs ?? 300_000
-        server.headersTimeout = Math.min(60_000, server.requestTimeout)
+        const server = createListener((request, response) => handler(request, response), tls, standBefore)
+        server.requestTimeout = readTimeoutMs
+        server.keepAliveTimeout = readTimeoutMs
+        server.headersTimeout = headersTimeoutMs
         server.maxConnections = options.connectionsMax ?? 512
         servers.push(server)
         await listenOn(server, address)
@@ -133,7 +154,7 @@ function buildServer(options: HttpServerOptions): HttpServer {
         server.on('error', (error) => options.log.warn('cannot accept a connection', { server: options.name, err: error }))
       }
     } catch (error) {
-      await closeServers(servers.splice(0), 0)
+      await closeServers(servers.splice(0), fronts.splice(0), 0)
       throw error
     }
     watchConfig()
@@ -150,7 +171,7 @@ function buildServer(options: HttpServerOptions): HttpServer {
 
   async function close(graceMs: number): Promise<void> {
     clearInterval(watcher)
-    await closeServers(servers.splice(0), graceMs)
+    await closeServers(servers.splice(0), fronts.splice(0), graceMs)
     await Promise.all([start?.fastify.close(), main.fastify.close()])
   }
 
@@ -162,15 +183,12 @@ function buildServer(options: HttpServerOptions): HttpServer {
       start ??= makeApp()
       start.fastify.register(plugin, { prefix: routePrefix })
     },
-    answerDirectly: (path, route) => void direct.set(routePrefix + path, { path, route }),
+    answerDirectly: (path, route) => void directRoutes.set(routePrefix + path, { path, route }),
     listen,
     serve,
     close,
   }
 }
-
-/** By their paths, the route prefix included. */
-type DirectRoutes = Map<string, { readonly path: string; readonly route: BodyRoute }>
 
 interface App {
   readonly fastify: FastifyInstance
@@ -178,16 +196,8 @@ interface App {
 }
 
 /** An application that hangs on no server: who listens hands its requests to `handler`. */
-function createApp(
-  options: HttpServerOptions,
-  webConfig: () => WebConfig,
-  passwords: PasswordCheck,
-  routePrefix: string,
-  direct: DirectRoutes,
-): App {
-  const { instruments } = options
+function createApp(options: HttpServerOptions, webConfig: () => WebConfig, passwords: PasswordCheck, routePrefix: string): App {
   let handler: RequestListener = () => undefined
-  let isAccepted = (_request: IncomingMessage): boolean => false
   const app = fastify({
     logger: false,
     bodyLimit: options.bodyBytesMax ?? 2 ** 20,
@@ -199,10 +209,7 @@ function createApp(
     serverFactory(dispatch) {
       handler = (request, response) => {
         for (const [name, value] of Object.entries(webConfig().headers)) response.setHeader(name, value)
-        const found = request.method === 'POST' ? direct.get(request.url!) : undefined
-        if (found === undefined || !isAccepted(request)) return dispatch(request, response)
-        const onAnswered = instruments === undefined ? undefined : observeAnswer(instruments, found.path, response)
-        answerBody(request, response, found.route, onAnswered, (error) => reportBug(options, 'POST', found.path, error))
+        dispatch(request, response)
       }
       // Fastify wants one server to hang on; the ones that listen are made by `listen`.
       return createServer(handler)
@@ -214,8 +221,8 @@ function createApp(
     if (status >= 500) reportBug(options, request.method, request.routeOptions.url, error)
     return reply.code(status).type('text/plain; charset=utf-8').send(`${error.message}\n`)
   })
-  isAccepted = addBasicAuth(app, () => webConfig().basicAuthUsers, passwords)
-  if (instruments !== undefined) addInstruments(app, instruments, routePrefix)
+  addBasicAuth(app, () => webConfig().basicAuthUsers, passwords)
+  if (options.instruments !== undefined) addInstruments(app, options.instruments, routePrefix)
   return { fastify: app, handler }
 }
 
@@ -241,9 +248,18 @@ function normalizePrefix(prefix: string | undefined): string {
   return trimmed === '' ? '' : `/${trimmed}`
 }
 
-function createListener(handler: (request: IncomingMessage, response: ServerResponse) => void, tls: TlsSettings | undefined): Server {
-  if (tls === undefined) return createServer(handler)
+function createListener(
+  handler: (request: IncomingMessage, response: ServerResponse) => void,
+  tls: TlsSettings | undefined,
+  standBefore: (server: Server, event: 'connection' | 'secureConnection') => void,
+): Server {
+  if (tls === undefined) {
+    const server = createServer(handler)
+    standBefore(server, 'connection')
+    return server
+  }
   const server = createTlsServer(tls.serverOptions(), handler)
+  standBefore(server, 'secureConnection')
   tls.guard(server)
   return server
 }
@@ -270,15 +286,16 @@ function describeListenError(error: NodeJS.ErrnoException, address: ListenAddres
   return `listen ${address.socketPath === undefined ? 'tcp' : 'unix'} ${address.text}: ${causes[error.code ?? ''] ?? error.message}`
 }
 
-async function closeServers(servers: readonly Server[], graceMs: number): Promise<void> {
+async function closeServers(servers: readonly Server[], fronts: readonly DirectFront[], graceMs: number): Promise<void> {
+  const holders = [...servers, ...fronts]
   const closed = servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())))
-  for (const server of servers) server.closeIdleConnections()
+  for (const holder of holders) holder.closeIdleConnections()
   const cut = setTimeout(() => {
-    for (const server of servers) server.closeAllConnections()
+    for (const holder of holders) holder.closeAllConnections()
   }, graceMs)
   // A connection that becomes idle after its last answer must not hold the stop until the deadline.
   const sweep = setInterval(() => {
-    for (const server of servers) server.closeIdleConnections()
+    for (const holder of holders) holder.closeIdleConnections()
   }, 20)
   await Promise.all(closed)
   clearTimeout(cut)

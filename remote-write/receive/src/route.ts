@@ -33,13 +33,9 @@ export interface WriteRouteOptions {
 export type RouteAdder = (app: FastifyInstance) => void
 
 export interface WriteRoute {
-  /** Given a server's `answerDirectly`, the same with less work. */
+  /** For a server's `answerDirectly`. */
   readonly body: BodyRoute
   readonly add: RouteAdder
-}
-
-export function addWriteRoute(app: FastifyInstance, options: WriteRouteOptions): void {
-  createWriteRoute(options).add(app)
 }
 
 /** For a route that several listeners have: what is in flight counts together. */
