@@ -16,13 +16,22 @@ import { RequestReport } from './request-report.ts'
 export class RequestOpener {
   readonly reader1 = new RemoteWrite1Reader()
   readonly reader2 = new RemoteWrite2Reader()
+  /** Headers that a version was asked for with, last: senders of a kind say the same. */
+  #contentType: string | undefined
+  #contentEncoding: string | undefined
+  #version: WireVersion | undefined
 
   /** The version of the message, or the answer to a request that is none. */
   versionOf(contentType: string | undefined, contentEncoding: string | undefined): WireVersion | ReceiveAnswer {
+    if (this.#version !== undefined && contentType === this.#contentType && contentEncoding === this.#contentEncoding) return this.#version
     const version = readContentType(contentType)
     if (typeof version === 'string') return answer(415, version, undefined, new RequestReport())
     const encodingProblem = checkContentEncoding(contentEncoding)
-    return encodingProblem === undefined ? version : answer(415, encodingProblem, version, new RequestReport())
+    if (encodingProblem !== undefined) return answer(415, encodingProblem, version, new RequestReport())
+    this.#contentType = contentType
+    this.#contentEncoding = contentEncoding
+    this.#version = version
+    return version
   }
 
   /** What `use` makes of a request that is well-formed: it finds it in the reader of its version. */

@@ -3,7 +3,7 @@ import type { AuthGate } from '../basic-auth.ts'
 import type { BodyAnswer, BodyRoute } from '../body-route.ts'
 import type { HttpInstruments } from '../instruments.ts'
 import type { DirectAnswers } from './direct-answer.ts'
-import { readRequestHead, type RequestHead } from './request-head.ts'
+import { RequestHeads, type RequestHead } from './request-head.ts'
 
 /** A route, and its path without the prefix of all routes. */
 export interface DirectRoute {
@@ -47,6 +47,7 @@ interface Underway {
 export class DirectConnection {
   readonly #socket: Socket
   readonly #options: DirectOptions
+  readonly #heads = new RequestHeads()
   #underway: Underway | undefined
   #isLoggingIn = false
   #isFirst = true
@@ -86,7 +87,7 @@ export class DirectConnection {
   /** A request begins in a chunk: gives where it ends, or the end of the chunk; -1 if the rest of the chunk is not for now. */
   #begin(chunk: Buffer, at: number): number {
     const { routes, gate, instruments } = this.#options
-    const head = readRequestHead(chunk, at)
+    const head = this.#heads.read(chunk, at)
     const found = head === undefined ? undefined : routes.get(head.path)
     if (head === undefined || found === undefined) return this.#handOver(chunk.subarray(at))
     if (!gate.isAccepted(this.#socket, head.authorization)) {

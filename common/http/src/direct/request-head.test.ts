@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage } from 'node:http'
 import { duplexPair } from 'node:stream'
 import { describe, expect, it } from 'vitest'
-import { readRequestHead } from './request-head.ts'
+import { readRequestHead, RequestHeads } from './request-head.ts'
 
 const lines = [
   'POST /write HTTP/1.1',
@@ -76,6 +76,42 @@ describe('the head of a request', () => {
   ]
   it.each(others)('with %s is for node:http', (_what, bytes) => {
     expect(read(bytes)).toBeUndefined()
+  })
+
+  it('that follows on a connection is read as if it were the first, whatever is other in it', () => {
+    const pieces = [
+      '\r\n',
+      '\r',
+      ' ',
+      ':',
+      '\0',
+      'x',
+      '0',
+      '3',
+      '12345678',
+      'Content-Length: 3\r\n',
+      'Host: b\r\n',
+      'Connection: close\r\n',
+    ]
+    let seed = 11
+    const random = (below: number): number => (seed = (seed * 48271) % 0x7fffffff) % below
+    const heads = new RequestHeads()
+    let same = 0
+    for (let round = 0; round < 20_000; round++) {
+      let text = head().toString('latin1')
+      if (random(2) === 0)
+        text = text.replace(/Length: \d+/, `Length: ${random(2) === 0 ? random(1e9) : random(100)}${random(9) === 0 ? '0' : ''}`)
+      if (random(3) === 0) {
+        const at = random(text.length)
+        text = text.slice(0, at) + pieces[random(pieces.length)]! + text.slice(at + random(3))
+      }
+      const bytes = Buffer.from(`${'p'.repeat(random(3))}${text}body`, 'latin1').subarray(0, text.length + random(4) - 1)
+      const start = random(3)
+      const wanted = readRequestHead(bytes, start)
+      if (wanted !== undefined) same++
+      expect(heads.read(bytes, start), JSON.stringify(text)).toEqual(wanted)
+    }
+    expect(same).toBeGreaterThan(1000)
   })
 
   it('means the same to node:http, whatever was changed in it', async () => {
