@@ -6,6 +6,7 @@ import { PieceUnpackers } from '@narthex/agent/scrape/unpack-pieces'
 import { unpackZstd } from '@narthex/agent/scrape/unpack-zstd'
 import { UnpackedTooLargeError } from '@narthex/agent/scrape/unpacked-too-large'
 import { judgeAnswer, type RemoteAnswer } from '@narthex/agent/send/verdict'
+import { readRequestHead, RequestHeads } from '@narthex/http/direct/request-head'
 import { parseHosts, parseResolv } from '@narthex/http/host-lookup'
 import { parseProfiles } from '@narthex/http/sigv4-profiles'
 import { parseXml } from '@narthex/http/xml-reader'
@@ -68,6 +69,9 @@ function readHead(bytes: Uint8Array): RemoteAnswer {
   return { status: Number.parseInt(status, 10) || 0, headers, body: bytes }
 }
 
+const requestHead =
+  'POST /api/v1/write HTTP/1.1\r\nHost: a:9090\r\nContent-Type: application/x-protobuf\r\nContent-Encoding: snappy\r\nContent-Length: 0\r\n\r\n'
+
 const sent = { samples: 3, histograms: 1, exemplars: 0 }
 
 export const httpTargets: readonly FuzzTarget[] = [
@@ -85,6 +89,26 @@ export const httpTargets: readonly FuzzTarget[] = [
       const whole = readAnswer(bytes, bytes.length)
       ensure(whole === readAnswer(bytes, 5), 'pieces are another answer than the whole')
       if (whole !== undefined) ensure(answerReader.body.length <= bodyBytesMax, `the body has ${answerReader.body.length} bytes`)
+    },
+  },
+  {
+    name: 'http-request-head',
+    seeds: [encode(requestHead.repeat(2)), encode(requestHead + requestHead.replace('Length: 0', 'Length:\t12 '))],
+    refusals: [],
+    read(input) {
+      const bytes = Buffer.from(input)
+      const heads = new RequestHeads()
+      for (let at = 0; at < bytes.length;) {
+        const head = readRequestHead(bytes, at)
+        ensure(JSON.stringify(heads.read(bytes, at)) === JSON.stringify(head), 'a further head is read as another than the first')
+        if (head === undefined) return
+        const text = bytes.toString('latin1', at, at + head.headBytes)
+        const lines = text.split(/[\r\n]+/)
+        ensure(lines.filter((line) => /^\s*content-length\s*:/i.test(line)).length === 1, 'not one length')
+        ensure(!lines.some((line) => /^\s*(transfer-encoding|expect|upgrade)\s*:/i.test(line)), 'a head that says more was read')
+        ensure(text.endsWith('\r\n\r\n') && text.indexOf('\r\n\r\n') === text.length - 4, 'the head has another end')
+        at += head.headBytes
+      }
     },
   },
   {
