@@ -12,6 +12,7 @@ export const entryPoints: Readonly<Record<string, string>> = {
   'send-worker': 'remote-write/server/src/send/send-worker.ts',
   'compaction-worker': 'remote-write/tsdb/src/compact/compaction-worker.ts',
   'log-decoding-worker': 'remote-write/tsdb/src/wal/log-decoding-worker.ts',
+  'logged-floats-worker': 'remote-write/tsdb/src/wal/logged-floats-worker.ts',
   'password-worker': 'common/http/src/password-worker.ts',
 }
 

@@ -1,50 +1,57 @@
-import type { Worker } from 'node:worker_threads'
+import { MessageChannel } from 'node:worker_threads'
+import type { MessagePort, Worker } from 'node:worker_threads'
 import { spawnWorker } from '@narthex/service/worker'
 import { growingArenas } from '../head/page-toucher.ts'
-import type { ChunkLoan, ReturnedChunks } from '../head/chunk-loan.ts'
-import { HeadMemory } from '../head/head-memory.ts'
+import type { ChunkLoan } from '../head/chunk-loan.ts'
+import type { HeadMemory } from '../head/head-memory.ts'
 import type { SharedArena } from '../head/shared-arena.ts'
 import { buffersOf } from './log-batch.ts'
 import type { LogBatch } from './log-batch.ts'
 import type { LoggedAppending, LogPart, LogPartSource } from './log-decoder.ts'
 import type { LogFile } from './log-files.ts'
+import { LoggedFloatsThread } from './logged-floats-thread.ts'
 
 /** Plain data for the thread. */
 export interface LogDecodingTask {
   readonly segments: readonly LogFile[]
   /** Of the head that is filled: `growingArenas`. */
   readonly arenas: readonly SharedArrayBuffer[]
+  /** Batches come back there from another thread. */
+  readonly others: MessagePort
 }
 
-/** For the thread: what it is to do with the chunks of the head, or a batch that is no longer needed here. */
-export type ToDecodingThread =
-  | { readonly kind: 'lent'; readonly loan: ChunkLoan; readonly used: SharedArrayBuffer }
-  | { readonly kind: 'wanted back' }
-  /** Its floats are appended, if chunks are lent. `used`: how far the arenas are. */
-  | { readonly kind: 'batch'; readonly batch: LogBatch; readonly used: readonly number[] }
+/** A batch that is no longer needed, and how far the arenas are used. */
+export interface GivenBack {
+  readonly batch: LogBatch
+  readonly used: readonly number[]
+}
 
-/** From the thread: parts of the log, undefined at its end, and chunks that were lent. */
-export type FromDecodingThread = LogPart | { readonly kind: 'chunks'; readonly returned: ReturnedChunks } | undefined
-
-/** A thread that reads a log, checks it and takes it apart, some megabytes ahead of this one; it may append the floats, too. */
+/** A thread that reads a log, checks it and takes it apart, some megabytes ahead of this one. Another one may append the floats. */
 export class LogDecodingThread implements LogPartSource {
   readonly #worker: Worker
   /** Undefined: the end. */
   readonly #ready: (LogPart | undefined)[] = []
   #failure: Error | undefined
   #onArrival: (() => void) | undefined
-  #onReturned: PromiseWithResolvers<ReturnedChunks> | undefined
-
   readonly #arenas: readonly SharedArena[]
+  readonly #chunksIndex: number
+  /** For who gives batches back instead of this thread. */
+  readonly #back: MessagePort
+  #floats: LoggedFloatsThread | undefined
 
   /** `memory`: of the head that is filled. */
   constructor(segments: readonly LogFile[], memory: HeadMemory) {
     this.#arenas = growingArenas(memory)
-    const workerData: LogDecodingTask = { segments, arenas: this.#arenas.map(({ buffer }) => buffer) }
-    this.#worker = spawnWorker('log-decoding-worker', new URL('./log-decoding-worker.ts', import.meta.url), { workerData })
-    this.#worker.on('message', (part: FromDecodingThread) => {
-      if (part?.kind === 'chunks') this.#onReturned?.resolve(part.returned)
-      else this.#ready.push(part)
+    this.#chunksIndex = this.#arenas.indexOf(memory.chunks)
+    const { port1, port2 } = new MessageChannel()
+    this.#back = port1
+    const workerData: LogDecodingTask = { segments, arenas: this.#arenas.map(({ buffer }) => buffer), others: port2 }
+    this.#worker = spawnWorker('log-decoding-worker', new URL('./log-decoding-worker.ts', import.meta.url), {
+      workerData,
+      transferList: [port2],
+    })
+    this.#worker.on('message', (part: LogPart | undefined) => {
+      this.#ready.push(part)
       this.#arrived()
     })
     this.#worker.on('error', (error) => this.#failed(error instanceof Error ? error : new Error(String(error))))
@@ -58,45 +65,29 @@ export class LogDecodingThread implements LogPartSource {
   }
 
   giveBack(batch: LogBatch): void {
-    this.#tell({ kind: 'batch', batch, used: this.#arenas.map(({ usedWords }) => usedWords * 4) }, buffersOf(batch))
+    const used = this.#arenas.map(({ usedWords }) => usedWords * 4)
+    if (this.#floats?.isAppending === true) {
+      used[this.#chunksIndex] = this.#floats.usedBytes
+      this.#floats.take({ batch, used })
+      return
+    }
+    const given: GivenBack = { batch, used }
+    this.#worker.postMessage(given, buffersOf(batch))
   }
 
   startAppending(loan: ChunkLoan): LoggedAppending {
-    const used = new SharedArrayBuffer(8)
-    const usedBytes = new Float64Array(used)
-    usedBytes[0] = loan.writer.usedWords * 4
-    const lent = new HeadMemory(loan.memory)
-    this.#tell({ kind: 'lent', loan, used })
-    return {
-      get minTimeMs(): number {
-        return lent.minTime
-      },
-      get maxTimeMs(): number {
-        return lent.maxTime
-      },
-      get usedBytes(): number {
-        return usedBytes[0]!
-      },
-      takeBack: () => {
-        this.#onReturned = Promise.withResolvers<ReturnedChunks>()
-        if (this.#failure !== undefined) this.#onReturned.reject(this.#failure)
-        this.#tell({ kind: 'wanted back' })
-        return this.#onReturned.promise
-      },
-    }
+    this.#floats = new LoggedFloatsThread(loan, this.#back, (error) => this.#failed(error))
+    return this.#floats
   }
 
   close(): void {
     void this.#worker.terminate()
-  }
-
-  #tell(message: ToDecodingThread, transferred: ArrayBuffer[] = []): void {
-    this.#worker.postMessage(message, transferred)
+    this.#floats?.close()
+    this.#back.close()
   }
 
   #failed(error: Error): void {
     this.#failure ??= error
-    this.#onReturned?.reject(this.#failure)
     this.#arrived()
   }
 
