@@ -408,6 +408,17 @@ describe('a thread that cannot be started', () => {
     expect(vi.getTimerCount()).toBe(0)
   })
 
+  test('is told, and no matter, before there is a query', () => {
+    const { pool, warnings } = createPool({
+      startWorker: () => {
+        throw new Error('no readers left')
+      },
+    })
+    pool.warmUp()
+    expect(warnings).toEqual(['cannot start a query worker: no readers left'])
+    expect(pool.threadIds).toEqual([])
+  })
+
   test('leaves the query to the threads that run', async () => {
     const worker = new FakeWorker(1)
     let started = 0
@@ -427,6 +438,22 @@ describe('a thread that cannot be started', () => {
 })
 
 describe('an idle thread', () => {
+  test('can be there before the first query, which it gets, and ends after its time without one', async () => {
+    const { pool, workers } = createPool()
+    pool.warmUp()
+    pool.warmUp()
+    expect(workers.length).toBe(1)
+    await vi.advanceTimersByTimeAsync(idleMs - 1)
+    const answer = pool.run(request, 10 * idleMs)
+    await vi.advanceTimersByTimeAsync(idleMs - 1)
+    expect(workers[0]!.isTerminated).toBe(false)
+    workers[0]!.reply()
+    await answer
+    await vi.advanceTimersByTimeAsync(idleMs + 1)
+    expect(workers[0]!.isReleased).toBe(true)
+    expect(workers.length).toBe(1)
+  })
+
   test('ends after its time and gives its reader back', async () => {
     const { pool, workers } = createPool()
     const answer = pool.run(request, 1_000)

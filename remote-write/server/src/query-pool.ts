@@ -167,6 +167,13 @@ export class QueryPool {
     return true
   }
 
+  /** Starts a thread before somebody asks; it ends as others do when nobody does. */
+  warmUp(): void {
+    if (this.#slots.size > 0 || this.#closed) return
+    const slot = this.#startSlot()
+    if (slot !== undefined) this.#rest(slot)
+  }
+
   #dispatch(): void {
     while (this.#waiting.length > 0 && !this.#closed) {
       const slot = this.#findIdle() ?? this.#startSlot()
@@ -199,7 +206,8 @@ export class QueryPool {
       const reason = describeError(error)
       this.#options.log.warn('cannot start a query worker', { err: reason })
       // The workers that run will come to the queue; without any, nobody would.
-      if (this.#slots.size === 0) this.#fail(this.#waiting.shift()!, 'internal', `cannot start a query worker: ${reason}`)
+      const job = this.#slots.size === 0 ? this.#waiting.shift() : undefined
+      if (job !== undefined) this.#fail(job, 'internal', `cannot start a query worker: ${reason}`)
       return this.#slots.size === 0 && this.#waiting.length > 0 ? this.#startSlot() : undefined
     }
     const { worker, release } = started
@@ -228,9 +236,13 @@ export class QueryPool {
       this.#waiting.unshift(job)
     } else this.#finish(job, reply)
     if (reply.retires) return this.#endSlot(slot)
+    this.#rest(slot)
+    this.#dispatch()
+  }
+
+  #rest(slot: Slot): void {
     slot.idleTimer = setTimeout(() => this.#endSlot(slot), this.#options.idleMs)
     slot.idleTimer.unref()
-    this.#dispatch()
   }
 
   #onPart({ call, onPart }: Job, part: Uint8Array): void {

@@ -21,6 +21,7 @@ import { WaitingWrites } from './waiting-writes.ts'
 
 /** Bodies of remote write as they came; uncompressed they take as much again. */
 const inflightBytesMax = 64 * 1024 * 1024
+const longReplaySeconds = 0.5
 
 /** Who takes remote write now. */
 class ReceiverSwitch implements RequestTaker {
@@ -128,6 +129,8 @@ export class ServerOpening {
       try {
         const parts = { store, plan: this.#plan, addWriteRoute: this.#writeRoute.add }
         this.#server = new Server(this.#parts, parts)
+        // Whoever asked in vain meanwhile comes back soon.
+        if (store.replay.seconds >= longReplaySeconds) this.#server.pool.warmUp()
         return this.#server
       } catch (error) {
         await store.close()

@@ -56,31 +56,50 @@ export class LabelPlanner {
     if (labels >= this.#newStarts.length) this.#grow(labels)
     const known = this.#count
     const starts = this.#starts
+    const nameEnds = this.#nameEnds
     const newStarts = this.#newStarts
     const newNameEnds = this.#newNameEnds
+    let at = this.#at
     let place = 0
     for (let i = 0; i < labels; i++) {
-      const at = this.#at
-      newStarts[i] = at
-      if (place < known && this.#isSame(at, place)) {
-        newNameEnds[i] = at + this.#nameEnds[place]! - starts[place]!
-        this.#at = at + starts[place + 1]! - starts[place]!
+      // Up to there it has the bytes that the one before has: whole labels, and maybe a name.
+      const sameEnd = place < known ? this.#sameUntil(at, starts[place]!, starts[known]!) : 0
+      for (; place < known && i < labels && starts[place + 1]! <= sameEnd; i++) {
+        newStarts[i] = at
+        newNameEnds[i] = at + nameEnds[place]! - starts[place]!
+        at += starts[place + 1]! - starts[place]!
         into[to++] = copyFlag | place++
-        continue
       }
-      const nameLength = this.#uvarint()
-      const nameEnd = this.#at + nameLength
+      if (i === labels) break
+      newStarts[i] = at
+      let like = noPlace
+      let nameEnd
+      if (place < known && nameEnds[place]! <= sameEnd) {
+        nameEnd = at + nameEnds[place]! - starts[place]!
+        like = place++
+      } else {
+        this.#at = at
+        const nameLength = this.#uvarint()
+        nameEnd = this.#at + nameLength
+        // Names ascend, so one that is missing here was passed over there.
+        let order = 1
+        while (place < known && (order = this.#compareNames(place, at, nameEnd)) < 0) place++
+        if (order === 0 && place < known) {
+          // It was not looked at before.
+          if (this.#sameUntil(at, starts[place]!, starts[place + 1]!) === starts[place + 1]!) {
+            i--
+            continue
+          }
+          like = place++
+        }
+      }
       newNameEnds[i] = nameEnd
       this.#at = nameEnd
       const valueLength = this.#uvarint()
-      this.#at += valueLength
-      // Names ascend, so one that is missing here was passed over there.
-      let order = 1
-      while (place < known && (order = this.#compareNames(place, at, nameEnd)) < 0) place++
-      const like = order === 0 && place < known ? place++ : noPlace
-      if (like < known && this.#isSame(at, like)) into[to++] = copyFlag | like
-      else into[to++] = valueLength === 0 ? emptyLabel : (Math.min(like, noPlace) << offsetBits) | at
+      into[to++] = valueLength === 0 ? emptyLabel : (Math.min(like, noPlace) << offsetBits) | at
+      at = this.#at + valueLength
     }
+    this.#at = at
     newStarts[labels] = this.#at
     this.#starts = newStarts
     this.#newStarts = starts
@@ -90,17 +109,16 @@ export class LabelPlanner {
     return to
   }
 
-  /** Whether the label at `at` has the bytes of the one before at `place`; behind the record's end there is nothing that equals a byte. */
-  #isSame(at: number, place: number): boolean {
+  /** Up to where in [other, end), in the series before, its bytes equal those from `at` on. */
+  #sameUntil(at: number, other: number, end: number): number {
     const record = this.#record
     const view = this.#view
-    let other = this.#starts[place]!
-    const end = this.#starts[place + 1]!
-    let here = at
-    if (here + end - other > record.length) return false
-    for (; other + 4 <= end; other += 4, here += 4) if (view.getInt32(other) !== view.getInt32(here)) return false
-    for (; other < end; other++, here++) if (record[other] !== record[here]) return false
-    return true
+    const ahead = at - other
+    const last = Math.min(end, record.length - ahead)
+    let i = other
+    while (i + 4 <= last && view.getInt32(i) === view.getInt32(i + ahead)) i += 4
+    while (i < last && record[i] === record[i + ahead]) i++
+    return i
   }
 
   /** The order of the name of the one before at `place` and the one whose length is at `at`. */
