@@ -14,6 +14,7 @@ import { registerExemplarMetrics } from './exemplars/exemplar-metrics.ts'
 import { ExemplarStorage } from './exemplars/exemplar-storage.ts'
 import { defaultChunkRangeMs } from './head/chunk-time.ts'
 import { Head } from './head/head.ts'
+import type { HeadMemory } from './head/head-memory.ts'
 import { lockDirectory } from '@narthex/service/directory-lock'
 import type { DirectoryLock } from '@narthex/service/directory-lock'
 import { defaultMemoryBytesMax } from './memory-ceiling.ts'
@@ -22,6 +23,8 @@ import { registerStoreMetrics } from './store-metrics.ts'
 import { exemplarsRecord, metadataRecord } from './wal/wal-format.ts'
 import { LogDecodingThread } from './wal/log-decoding-thread.ts'
 import { openLocalSource } from './wal/log-decoder.ts'
+import type { LogPartSource } from './wal/log-decoder.ts'
+import { listLog } from './wal/log-files.ts'
 import type { LogFile } from './wal/log-files.ts'
 import { LateLog } from './wal/late-log.ts'
 import { LogReferences } from './wal/log-references.ts'
@@ -40,7 +43,6 @@ import { Store } from './store.ts'
 import type { StoreOptions } from './store.ts'
 
 const defaultRetentionMs = 15 * 24 * 3600 * 1000
-/** A smaller log is read before a thread would have started. */
 const threadLogBytesMin = 8 * 1024 * 1024
 const maxBlockRangeMsMax = 31 * 24 * 3600 * 1000
 
@@ -65,6 +67,7 @@ export class StoreOpening {
   readonly #options: StoreOptions
   readonly #lock: DirectoryLock
   readonly #reserve: DiskReserve
+  #ahead: LogDecodingThread | undefined
 
   constructor(options: StoreOptions) {
     const { directory, log } = options
@@ -78,8 +81,19 @@ export class StoreOpening {
     }
   }
 
+  /** For who will let steps wait: a thread begins at once to read a large log. */
+  readAhead(): void {
+    try {
+      const { segmentsOfCheckpoint, segments } = listLog(join(this.#options.directory, 'wal'))
+      this.#ahead = startDecoding([...segmentsOfCheckpoint, ...segments])
+    } catch {
+      // A new directory, or one that cannot be read: the first step meets it, and tells.
+    }
+  }
+
   /** Before the first step: gives the directory back. */
   release(): void {
+    this.#ahead?.close()
     this.#lock.release()
   }
 
@@ -95,28 +109,38 @@ export class StoreOpening {
       noteFailure(log, directory, cause)
       throw cause
     } finally {
+      this.#ahead?.close()
       if (store === undefined) this.#lock.release()
     }
   }
 
   *#open(mayWait: boolean): Steps<Store> {
+    const { progress } = this
+    const openSource = (segments: readonly LogFile[], memory: HeadMemory): LogPartSource => {
+      const thread = this.#ahead ?? (mayWait ? startDecoding(segments) : undefined)
+      this.#ahead = undefined
+      return thread?.fill(memory) ?? openLocalSource(segments)
+    }
     try {
-      return yield* openLocked(this.#options, this.#lock, this.#reserve, { progress: this.progress, mayWait })
+      return yield* openLocked(this.#options, this.#lock, this.#reserve, { progress, openSource })
     } catch (cause) {
       if (!isDiskFull(cause) || this.#reserve.bytes === 0) throw cause
       this.#reserve.release()
-      return yield* openLocked(this.#options, this.#lock, this.#reserve, { progress: this.progress, mayWait })
+      return yield* openLocked(this.#options, this.#lock, this.#reserve, { progress, openSource })
     }
   }
 }
 
 interface OpeningWay {
   readonly progress: ReplayProgress
-  readonly mayWait: boolean
+  /** Who reads the log, for the head with this memory. */
+  openSource(segments: readonly LogFile[], memory: HeadMemory): LogPartSource
 }
 
-function sizeOf(files: readonly LogFile[]): number {
-  return files.reduce((sum, { path }) => sum + statSync(path).size, 0)
+/** Undefined: so little is read before a thread would have started. */
+function startDecoding(segments: readonly LogFile[]): LogDecodingThread | undefined {
+  const bytes = segments.reduce((sum, { path }) => sum + statSync(path).size, 0)
+  return bytes >= threadLogBytesMin ? new LogDecodingThread(segments) : undefined
 }
 
 function noteFailure(log: Logger, directory: string, cause: unknown): void {
@@ -172,8 +196,7 @@ function* openLocked(options: StoreOptions, lock: DirectoryLock, reserve: DiskRe
     references,
     restored: headChunks.replay.chunks > 0 ? headChunks.restored : undefined,
     onSegment: (min, max, current) => Object.assign(way.progress, { min, max, current }),
-    openSource: (segments) =>
-      way.mayWait && sizeOf(segments) >= threadLogBytesMin ? new LogDecodingThread(segments, head.memory) : openLocalSource(segments),
+    openSource: (segments) => way.openSource(segments, head.memory),
     target: {
       histograms: (type, record, entries) => histograms.take(type, record, entries),
       tombstones: ({ refs, times, secondTimes, length }) => head.deletions.add(refs, times, secondTimes, length),

@@ -97,6 +97,7 @@ export class ServerOpening {
   /** Locks the data directory and listens: from now on there is an answer to everything, and remote write is taken. */
   static async begin(parts: ServerParts): Promise<ServerOpening> {
     const opening = new ServerOpening(parts)
+    opening.#store.readAhead()
     const { http, settings, registry } = parts
     const writer = new FamilyWriter()
     http.routesOfStart((app, _options, done) => {

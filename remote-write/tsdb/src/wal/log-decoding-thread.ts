@@ -14,8 +14,6 @@ import { LoggedFloatsThread } from './logged-floats-thread.ts'
 /** Plain data for the thread. */
 export interface LogDecodingTask {
   readonly segments: readonly LogFile[]
-  /** Of the head that is filled: `growingArenas`. */
-  readonly arenas: readonly SharedArrayBuffer[]
   /** Batches come back there from another thread. */
   readonly others: MessagePort
 }
@@ -26,6 +24,9 @@ export interface GivenBack {
   readonly used: readonly number[]
 }
 
+/** For the thread; `arenas`, which come first: of the head that is filled (`growingArenas`). */
+export type ToDecodingThread = GivenBack | { readonly arenas: readonly SharedArrayBuffer[] }
+
 /** A thread that reads a log, checks it and takes it apart, some megabytes ahead of this one. Another one may append the floats. */
 export class LogDecodingThread implements LogPartSource {
   readonly #worker: Worker
@@ -33,19 +34,16 @@ export class LogDecodingThread implements LogPartSource {
   readonly #ready: (LogPart | undefined)[] = []
   #failure: Error | undefined
   #onArrival: (() => void) | undefined
-  readonly #arenas: readonly SharedArena[]
-  readonly #chunksIndex: number
+  #arenas: readonly SharedArena[] = []
+  #chunksIndex = 0
   /** For who gives batches back instead of this thread. */
   readonly #back: MessagePort
   #floats: LoggedFloatsThread | undefined
 
-  /** `memory`: of the head that is filled. */
-  constructor(segments: readonly LogFile[], memory: HeadMemory) {
-    this.#arenas = growingArenas(memory)
-    this.#chunksIndex = this.#arenas.indexOf(memory.chunks)
+  constructor(segments: readonly LogFile[]) {
     const { port1, port2 } = new MessageChannel()
     this.#back = port1
-    const workerData: LogDecodingTask = { segments, arenas: this.#arenas.map(({ buffer }) => buffer), others: port2 }
+    const workerData: LogDecodingTask = { segments, others: port2 }
     this.#worker = spawnWorker('log-decoding-worker', new URL('./log-decoding-worker.ts', import.meta.url), {
       workerData,
       transferList: [port2],
@@ -56,6 +54,14 @@ export class LogDecodingThread implements LogPartSource {
     })
     this.#worker.on('error', (error) => this.#failed(error instanceof Error ? error : new Error(String(error))))
     this.#worker.on('exit', (code) => this.#failed(new Error(`the thread that reads the log ended with ${code}`)))
+  }
+
+  /** To be called before a batch is given back: whose head is filled. */
+  fill(memory: HeadMemory): this {
+    this.#arenas = growingArenas(memory)
+    this.#chunksIndex = this.#arenas.indexOf(memory.chunks)
+    this.#tell({ arenas: this.#arenas.map(({ buffer }) => buffer) })
+    return this
   }
 
   next(): LogPart | Promise<void> | undefined {
@@ -71,8 +77,7 @@ export class LogDecodingThread implements LogPartSource {
       this.#floats.take({ batch, used })
       return
     }
-    const given: GivenBack = { batch, used }
-    this.#worker.postMessage(given, buffersOf(batch))
+    this.#tell({ batch, used }, buffersOf(batch))
   }
 
   startAppending(loan: ChunkLoan): LoggedAppending {
@@ -84,6 +89,10 @@ export class LogDecodingThread implements LogPartSource {
     void this.#worker.terminate()
     this.#floats?.close()
     this.#back.close()
+  }
+
+  #tell(message: ToDecodingThread, transferred: ArrayBuffer[] = []): void {
+    this.#worker.postMessage(message, transferred)
   }
 
   #failed(error: Error): void {

@@ -2,7 +2,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { buffersOf, isOrdinary, makeBatch } from './log-batch.ts'
 import type { LogBatch } from './log-batch.ts'
 import { decodeLog } from './log-decoder.ts'
-import type { GivenBack, LogDecodingTask } from './log-decoding-thread.ts'
+import type { LogDecodingTask, ToDecodingThread } from './log-decoding-thread.ts'
 import { PageToucher } from '../head/page-toucher.ts'
 
 // Takes a log apart ahead of the thread that puts it into the head. A batch that comes back is used again. So many are on the way at most, 20 MB;
@@ -13,8 +13,8 @@ const port = parentPort
 if (port === null) throw new Error('cannot read a log: log-decoding-worker.ts is to be started as a worker thread')
 const free: LogBatch[] = []
 let made = 0
-const { segments, arenas, others } = workerData as LogDecodingTask
-const toucher = new PageToucher(arenas)
+const { segments, others } = workerData as LogDecodingTask
+let toucher: PageToucher | undefined
 const parts = decodeLog(segments, () => {
   const batch = free.pop()
   if (batch !== undefined) return batch
@@ -35,13 +35,18 @@ function work(to: NonNullable<typeof parentPort>): void {
   }
 }
 
-function takeBack({ batch, used }: GivenBack): void {
-  toucher.touchAhead(used)
+function take(message: ToDecodingThread): void {
+  if ('arenas' in message) {
+    toucher = new PageToucher(message.arenas)
+    return
+  }
+  const { batch, used } = message
+  toucher?.touchAhead(used)
   if (isOrdinary(batch)) free.push(batch)
   else made--
   work(port!)
 }
 
-port.on('message', takeBack)
-others.on('message', takeBack)
+port.on('message', take)
+others.on('message', take)
 work(port)
