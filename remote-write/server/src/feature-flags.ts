@@ -22,6 +22,9 @@ export function keepsExemplars({ features }: { readonly features: readonly strin
 /** Type, unit and help of series are written to the log. */
 export const metadataRecordsFeature = 'metadata-wal-records'
 
+/** Prometheus' own snapshot; here the head's state is always written at a stop. */
+const memorySnapshotFeature = 'memory-snapshot-on-shutdown'
+
 const known = [
   exemplarStorageFeature,
   metadataRecordsFeature,
@@ -31,6 +34,7 @@ const known = [
   'promql-delayed-name-removal',
   'type-and-unit-labels',
   autoReloadFeature,
+  memorySnapshotFeature,
 ]
 
 /** Features that are asked for and change nothing here yet; each is worth a warning. */

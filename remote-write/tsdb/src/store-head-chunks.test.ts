@@ -32,7 +32,7 @@ afterEach(() => rmSync(directory, { recursive: true, force: true }))
 function open(path = directory): Store {
   const log = createLogger({ level: 'warn', format: 'logfmt', write: (line) => void warnings.push(line) })
   // Ten times the time of the samples, so that the clock is no limit.
-  return openStore({ directory: path, log, now: () => 10 * nowMs })
+  return openStore({ directory: path, log, now: () => 10 * nowMs, keepsHeadState: false })
 }
 
 const value = new Float64Array(1)

@@ -8,6 +8,7 @@ import type { DiskGuard } from './disk-guard.ts'
 import { isDiskFull } from './disk-reserve.ts'
 import type { Head } from './head/head.ts'
 import type { RestoredChunks } from './head/restored-chunks.ts'
+import type { ChunkFileList } from './head-state/head-state.ts'
 import { HeadChunkWriter } from './head-chunks/head-chunk-writer.ts'
 import { replayHeadChunksInSteps } from './head-chunks/replay-head-chunks.ts'
 import type { HeadChunkDamage, HeadChunkReplay } from './head-chunks/replay-head-chunks.ts'
@@ -51,9 +52,35 @@ export function* openHeadChunks(
     },
     (damage) => logDamage(log, damage),
   )
+  return { restored, replay, writer: startFiling(directory, head, references, replay.files, disk, log) }
+}
+
+/** As `openHeadChunks`, for a head that has its chunks already, which were in `files`: nothing is read. */
+export function resumeHeadChunks(
+  dataDirectory: string,
+  head: Head,
+  references: LogReferences,
+  files: ChunkFileList,
+  disk: Pick<DiskGuard, 'noteFailure'>,
+  log: Logger,
+): Pick<HeadChunks, 'replay' | 'writer'> {
+  const directory = join(dataDirectory, headChunksDirectoryName)
+  makeDirectory(directory)
+  const replay: HeadChunkReplay = { files: [], chunks: 0, bytes: 0, damages: [], last: undefined, seconds: 0 }
+  return { replay, writer: startFiling(directory, head, references, files, disk, log) }
+}
+
+function startFiling(
+  directory: string,
+  head: Head,
+  references: LogReferences,
+  files: ChunkFileList,
+  disk: Pick<DiskGuard, 'noteFailure'>,
+  log: Logger,
+): HeadChunkWriter {
   const writer = new HeadChunkWriter({
     directory,
-    files: replay.files,
+    files,
     onWriteError(cause) {
       disk.noteFailure(cause)
       if (!isDiskFull(cause)) log.error('Writing chunks of the head failed; they stay in memory', { dir: directory, err: cause.message })
@@ -61,7 +88,7 @@ export function* openHeadChunks(
     onError: (cause) => log.error('Syncing or deleting chunks of the head failed', { dir: directory, err: cause.message }),
   })
   head.startFiling(writer, (ref) => references.of(ref))
-  return { restored, replay, writer }
+  return writer
 }
 
 /** Once the log is read: what no series got is forgotten. */

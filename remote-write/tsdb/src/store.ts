@@ -51,6 +51,10 @@ export interface StoreOptions {
   readonly thread?: CompactorOptions['thread']
   /** `storage.tsdb.out_of_order_time_window`; not set: half an hour for samples that others send, none for scrapes and rules. */
   readonly outOfOrderWindowMs?: number
+  /** Whether the head's state is written when the store is closed, and taken over by the next opening if nothing has changed. Default true. */
+  readonly keepsHeadState?: boolean
+  /** Of this program: a state of another one is not taken over. */
+  readonly version?: string
   readonly log: Logger
   readonly registry?: Registry
   readonly now?: () => number
@@ -72,11 +76,13 @@ export interface StoreParts {
   readonly compactor: Compactor
   readonly admin: StoreAdmin
   readonly disk: DiskGuard
+  /** Writes the head's state for the next start; when all that the head writes to is closed. Never rejects. */
+  writeState(): Promise<void>
 }
 
 /**
  * The head with its log on disk, and the blocks that were made of it. Commits are in the log before they are visible; a new process reads the
- * log again. Every minute the compactor looks for what there is to do.
+ * log again, or takes over the state that a clean stop has left. Every minute the compactor looks for what there is to do.
  */
 export class Store {
   readonly head: Head
@@ -92,10 +98,13 @@ export class Store {
   readonly #headChunks: HeadChunkWriter
   readonly #lateLog: LateLog
   readonly #lock: DirectoryLock
+  readonly #writeState: () => Promise<void>
   readonly #timer: NodeJS.Timeout
   #closed: Promise<void> | undefined
 
-  constructor({ head, headChunks, exemplars, metadata, wal, lateLog, replay, lock, blocks, compactor, admin, disk }: StoreParts) {
+  constructor(parts: StoreParts) {
+    const { head, headChunks, exemplars, metadata, wal, lateLog, replay, lock, blocks, compactor, admin, disk } = parts
+    this.#writeState = () => parts.writeState()
     this.head = head
     this.exemplars = exemplars
     this.metadata = metadata
@@ -135,9 +144,21 @@ export class Store {
     clearInterval(this.#timer)
     await this.disk.stop()
     await this.compactor.stop()
+    this.#settle()
     this.head.fileChunks()
     this.head.late.close()
     await this.disk.work(() => Promise.all([this.wal.close(), this.#lateLog.close(), this.#headChunks.close()]))
+    await this.#writeState()
     this.#lock.release()
+  }
+
+  /** Series that no commit has written to the log go there. */
+  #settle(): void {
+    try {
+      this.head.rollback()
+      this.head.commit()
+    } catch {
+      // A full disk: then they come again, with their samples.
+    }
   }
 }

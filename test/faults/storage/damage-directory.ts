@@ -38,6 +38,8 @@ export async function makeKnownDirectory(path: string): Promise<KnownDirectory> 
     chunkRangeMs: damageChunkRangeMs,
     maxBlockRangeMs: 3 * damageChunkRangeMs,
     retentionMs: 1e9,
+    // The logs are what is damaged and read.
+    keepsHeadState: false,
     log: silentLogger,
   })
   const refs = createRefs(store)

@@ -141,6 +141,7 @@ class Trial {
       chunkRangeMs: damageChunkRangeMs,
       retentionMs: 1e9,
       memoryBytesMax: 32 * 2 ** 20,
+      keepsHeadState: false,
       log: createLogger({ write: (line) => this.lines.push(line) }),
     })
     this.#shelf = new BlockShelf(2 ** 20, (directory, reason) => this.lines.push(`${directory}: ${reason}\n`))

@@ -72,6 +72,7 @@ export class ServerOpening {
       mayCutLog: (walDirectory, activeSegment) => mayCutLog(walDirectory, activeSegment, this.#server?.neededSegment ?? 0),
       readersEnded: () => this.#server?.queriesEnded() ?? Promise.resolve(),
       diskReserveBytes: settings.diskReserveBytes ?? defaultReserveBytes(settings.directory),
+      version: settings.version,
       log,
       registry,
       memoryBytesMax: plan.headBytes,

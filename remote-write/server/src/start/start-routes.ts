@@ -1,6 +1,6 @@
 import { encodeSuccess } from '@narthex/api/envelope'
 import type { RouteAdder } from '@narthex/receive/route'
-import type { ReplayProgress } from '@narthex/tsdb/open-store'
+import type { ReplayProgress } from '@narthex/tsdb/fill-head'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { registerPages } from '../pages.ts'
 

@@ -48,6 +48,8 @@ function open(
     outOfOrderWindowMs: 0,
     now: () => 1e9,
     log,
+    // What is tested here is in the logs.
+    keepsHeadState: false,
     ...(startsThread === true ? {} : { thread: testThread }),
     ...rest,
   })

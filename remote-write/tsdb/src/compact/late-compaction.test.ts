@@ -39,6 +39,8 @@ function open(memoryBytesMax = 64 * 2 ** 20): void {
     outOfOrderWindowMs: windowMs,
     now: () => 1e9,
     log: silentLogger,
+    // What is tested here is in the logs.
+    keepsHeadState: false,
     thread,
   })
 }

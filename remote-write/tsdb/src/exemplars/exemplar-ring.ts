@@ -1,4 +1,6 @@
 import { Labels } from '@narthex/model/labels'
+import type { StateReader, StateWriter } from '../head-state/state-access.ts'
+import type { Steps } from '../steps.ts'
 import { readLabels } from '../wal/text-payload.ts'
 import { ByteQueue } from './byte-queue.ts'
 import { exemplarResult } from './exemplar-result.ts'
@@ -16,6 +18,7 @@ const labelBytesMax = 2 ** 29
 // Columns grow up to the capacity: a large one costs nothing before it is used.
 const firstRoom = 1024
 const nobody = -1
+const exemplarsPerStep = 1024
 
 /** One that comes: its labels are `labels` at [from, to). Reused from one to the next. */
 export interface GivenExemplar {
@@ -198,6 +201,60 @@ export class ExemplarRing {
       series: this.#series.labels,
       seriesPlaces: this.#series.places,
     })
+  }
+
+  /** Oldest first. */
+  saveState(state: StateWriter): void {
+    const slots = Array.from({ length: this.#count }, (_, i) => this.#slotAt(i))
+    const { starts, lengths, bytes } = this.#labels
+    const series = this.#series
+    state.array(
+      'times',
+      Float64Array.from(slots, (slot) => this.#times[slot]!),
+    )
+    state.array('words', Uint32Array.from(slots.flatMap((slot) => [this.#words[2 * slot]!, this.#words[2 * slot + 1]!])))
+    state.array(
+      'owners',
+      Uint32Array.from(slots, (slot) => this.#owners[slot]!),
+    )
+    state.array(
+      'labelLengths',
+      Uint32Array.from(slots, (slot) => lengths[slot]!),
+    )
+    state.array('labels', ...slots.map((slot) => bytes.subarray(starts[slot], starts[slot]! + lengths[slot]!)))
+    state.array(
+      'seriesRefs',
+      Uint32Array.from({ length: series.places }, (_, entry) => series.refOf(entry)),
+    )
+    state.array('seriesStarts', series.labels.starts.subarray(0, series.places))
+    state.array('seriesLengths', series.labels.lengths.subarray(0, series.places))
+    state.array('series', series.labels.bytes.subarray(0, series.labels.end))
+  }
+
+  /** Into a ring without exemplars that has room for all. */
+  *restoreState(state: StateReader): Steps<void> {
+    const times = state.doubles('times')
+    const words = state.words('words')
+    const owners = state.words('owners')
+    const lengths = state.words('labelLengths')
+    const labels = state.bytes('labels')
+    const refs = state.words('seriesRefs')
+    const starts = state.words('seriesStarts')
+    const seriesLengths = state.words('seriesLengths')
+    const series = state.bytes('series')
+    const entries = new Int32Array(refs.length).fill(nobody)
+    let from = 0
+    for (const [i, timeMs] of times.entries()) {
+      const owner = owners[i]!
+      if (entries[owner] === nobody) {
+        entries[owner] = this.#series.add(series, starts[owner]!, starts[owner]! + seriesLengths[owner]!)
+        if (refs[owner]! > 0) this.#series.setRef(entries[owner]!, refs[owner]!)
+      }
+      this.#series.hold(entries[owner]!)
+      this.#put(entries[owner]!, { timeMs, low: words[2 * i]!, high: words[2 * i + 1]!, labels, from, to: (from += lengths[i]!) })
+      if (i % exemplarsPerStep === exemplarsPerStep - 1) yield
+    }
+    this.appended = 0
   }
 
   get #oldest(): number {

@@ -30,7 +30,8 @@ afterEach(async () => {
 
 function open(options: Partial<StoreOptions> = {}): void {
   const base = { directory, chunkRangeMs: rangeMs, maxBlockRangeMs: 3 * rangeMs, memoryBytesMax: 64 * 2 ** 20, thread: testThread }
-  store = openStore({ ...base, now: () => 1e9, exemplarsMax: 100, log: silentLogger, ...options })
+  // What is tested here is in the log.
+  store = openStore({ ...base, now: () => 1e9, exemplarsMax: 100, keepsHeadState: false, log: silentLogger, ...options })
 }
 
 async function reopen(options: Partial<StoreOptions> = {}): Promise<void> {

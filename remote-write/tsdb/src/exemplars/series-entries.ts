@@ -75,6 +75,11 @@ export class SeriesEntries {
     return entry
   }
 
+  /** The head's reference of a series, 0 if it is not known by one. */
+  refOf(entry: number): number {
+    return this.#refs[entry]!
+  }
+
   /** The slot of the newest exemplar of a series. */
   newestOf(entry: number): number {
     return this.#newest[entry]!

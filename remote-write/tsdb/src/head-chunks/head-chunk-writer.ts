@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { ByteWriter } from '@narthex/bytes/byte-writer'
 import type { StoredPlace } from '../chunk/open-chunk.ts'
+import type { StateReader, StateWriter } from '../head-state/state-access.ts'
 import { entryStartBytes, putChunkEntry } from './chunk-entry.ts'
 import type { NewHeadChunk } from './chunk-entry.ts'
 import { checksumBytes, createFileHeader, fileBytesMax, fileHeaderBytes, headChunkFileName } from './head-chunk-format.ts'
@@ -14,7 +15,7 @@ export interface HeadChunkWriterOptions {
   /** The `chunks_head` directory; exists. */
   readonly directory: string
   /** As the replay found them. */
-  readonly files: readonly HeadChunkFile[]
+  readonly files: readonly Pick<HeadChunkFile, 'file' | 'maxTimeMs'>[]
   readonly fileBytes?: number
   /** What was appended since the last `write` is not in a file. */
   readonly onWriteError?: (cause: Error) => void
@@ -56,6 +57,12 @@ export class HeadChunkWriter {
 
   get directory(): string {
     return this.#options.directory
+  }
+
+  /** For `readFilesState`. */
+  saveState(state: StateWriter): void {
+    state.array('files', Float64Array.from(this.#maxTimes.keys()))
+    state.array('maxTimes', Float64Array.from(this.#maxTimes.values()))
   }
 
   /** Number of the file that the next chunk goes to, if it fits. */
@@ -218,6 +225,13 @@ export class HeadChunkWriter {
       }
     })()
   }
+}
+
+/** The files that a writer had written or found. */
+export function readFilesState(state: StateReader): Pick<HeadChunkFile, 'file' | 'maxTimeMs'>[] {
+  const maxTimes = state.doubles('maxTimes')
+  const files = Array.from(state.doubles('files'), (file, i) => ({ file, maxTimeMs: maxTimes[i]! }))
+  return files.sort((a, b) => a.file - b.file)
 }
 
 /** A second failure adds nothing to the first. */

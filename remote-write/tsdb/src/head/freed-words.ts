@@ -1,3 +1,5 @@
+import type { StateReader, StateWriter } from '../head-state/state-access.ts'
+
 const firstCapacity = 256
 
 /** Words of an arena that were freed: first in a queue, as readers may hold them, then by their size, to be given out again. */
@@ -47,6 +49,38 @@ export class FreedWords {
     return at
   }
 
+  saveState(state: StateWriter): void {
+    const stacks = [...this.#bySize]
+    state.numbers({ words: this.words })
+    state.array('queue', this.#queue.subarray(3 * this.#first, 3 * this.#end))
+    state.array(
+      'sizes',
+      Uint32Array.from(stacks, ([size]) => size),
+    )
+    state.array(
+      'lengths',
+      Uint32Array.from(stacks, ([, { length }]) => length),
+    )
+    state.array('ready', ...stacks.map(([, stack]) => stack.items))
+  }
+
+  restoreState(state: StateReader): void {
+    const queue = state.words('queue')
+    while (this.#queue.length < queue.length) this.#queue = new Uint32Array(2 * this.#queue.length)
+    this.#queue.set(queue)
+    this.#end = queue.length / 3
+    const lengths = state.words('lengths')
+    const ready = state.words('ready')
+    let from = 0
+    for (const [i, size] of state.words('sizes').entries()) {
+      const stack = new Stack()
+      for (let k = 0; k < lengths[i]!; k++) stack.push(ready[from + k]!)
+      from += lengths[i]!
+      this.#bySize.set(size, stack)
+    }
+    this.words = state.number('words')
+  }
+
   #makeRoom(): void {
     const kept = this.#queue.subarray(3 * this.#first, 3 * this.#end)
     const queue = 2 * this.#first > this.#end ? this.#queue : new Uint32Array(2 * this.#queue.length)
@@ -69,6 +103,10 @@ class Stack {
       this.#items = items
     }
     this.#items[this.length++] = item
+  }
+
+  get items(): Uint32Array {
+    return this.#items.subarray(0, this.length)
   }
 
   /** 0 if it is empty. */

@@ -14,6 +14,7 @@ import * as chunkField from '../chunk/open-chunk.ts'
 import type { ChunkWriterState } from '../chunk/open-chunk.ts'
 import { HistogramColumns } from '../chunk/histogram-columns.ts'
 import { isStaleWords } from '@narthex/model/stale'
+import type { StateReader, StateWriter } from '../head-state/state-access.ts'
 import { ChunkFiler } from './chunk-filer.ts'
 import type { ChunkFiles } from './chunk-filer.ts'
 import type { ChunkLoan, ReturnedChunks } from './chunk-loan.ts'
@@ -366,6 +367,40 @@ export class HeadChunks {
   endDropping(): void {
     if (this.#oldestKeptMs < Infinity) this.#memory.minTime = this.#oldestKeptMs
     this.#oldestKeptMs = Infinity
+  }
+
+  /** After `flush`. What writes open chunks of histograms is made again from the chunks. */
+  saveState(state: StateWriter): void {
+    state.numbers({ count: this.count, replaced: this.#replaced, oldestKeptMs: this.#oldestKeptMs })
+    state.array(
+      'removalEpochs',
+      Float64Array.from(this.#removals, ({ epoch }) => epoch),
+    )
+    state.array(
+      'removalCounts',
+      Float64Array.from(this.#removals, ({ files }) => files.length),
+    )
+    state.array('removalFiles', Float64Array.from(this.#removals.flatMap(({ files }) => files)))
+    state.part('writer').numbers({ ...this.#writer.state })
+    this.#retired.saveState(state.part('retired'))
+  }
+
+  /** Before `startFiling`. */
+  restoreState(state: StateReader): void {
+    this.count = state.number('count')
+    this.#replaced = state.number('replaced')
+    this.#oldestKeptMs = state.number('oldestKeptMs')
+    const counts = state.doubles('removalCounts')
+    const files = [...state.doubles('removalFiles')]
+    for (const [i, epoch] of state.doubles('removalEpochs').entries()) this.#removals.push({ files: files.splice(0, counts[i]!), epoch })
+    const writer = state.part('writer')
+    this.#writer.takeOver({
+      usedWords: writer.number('usedWords'),
+      freePiece: writer.number('freePiece'),
+      freePieces: writer.number('freePieces'),
+      freeHalf: writer.number('freeHalf'),
+    })
+    this.#retired.restoreState(state.part('retired'))
   }
 
   // As Prometheus cuts: at the end of the range, at twice the wanted samples, above 1005 bytes, or at the predicted time.

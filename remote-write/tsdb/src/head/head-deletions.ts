@@ -1,4 +1,5 @@
 import { addInterval } from '../block/tombstones.ts'
+import type { StateReader, StateWriter } from '../head-state/state-access.ts'
 import type { DeletedIntervals } from './deleted-intervals.ts'
 
 /**
@@ -41,6 +42,23 @@ export class HeadDeletions {
       }
     }
     this.#view = kept.finish()
+  }
+
+  saveState(state: StateWriter): void {
+    const { refs, starts, times } = this.view ?? nothing
+    state.array('refs', refs)
+    state.array('starts', starts)
+    state.array('times', times)
+  }
+
+  restoreState(state: StateReader): void {
+    const refs = state.words('refs')
+    if (refs.length === 0) return
+    const starts = state.words('starts')
+    const times = state.doubles('times')
+    const columns = new Columns(refs.length, times.length)
+    for (let i = 0; i < refs.length; i++) columns.copy({ refs, starts, times }, i)
+    this.#view = columns.finish()
   }
 
   #merge(): void {

@@ -1,3 +1,4 @@
+import type { StateReader, StateWriter } from '../head-state/state-access.ts'
 import { measureAddressSpace } from './address-space.ts'
 import { SharedArena } from './shared-arena.ts'
 
@@ -59,6 +60,8 @@ export const chunkFilesFromAt = lateMaxTimeAt + 2
 /** As those of floats, of late histograms. */
 export const lateHistogramsSealedAt = chunkFilesFromAt + 2
 export const lateHistogramsActiveAt = lateHistogramsSealedAt + 1
+/** 1 from when on a reader found that a stored chunk cannot be read: a start that reads the logs has its samples again. */
+export const storedDamageAt = chunkFilesFromAt + 1
 const tablesBytesMax = 2 ** 33
 const arenas = 7
 const controlWords = lateHistogramsActiveAt + 1
@@ -129,6 +132,23 @@ export class HeadMemory {
     doubles[lateMinTimeAt / 2] = Infinity
     doubles[lateMaxTimeAt / 2] = -Infinity
     return buffer
+  }
+
+  saveState(state: StateWriter): void {
+    state.array('control', this.control)
+    for (const [name, arena] of this.#arenas) arena.saveState(state.part(name))
+  }
+
+  /** Nobody reads it: the slots of readers are empty then. Throws if the reservation is too small. */
+  restoreState(state: StateReader): void {
+    this.control.set(new Int32Array(state.words('control').buffer))
+    this.control.fill(0, slotsAt, slotsAt + readerSlotsMax)
+    for (const [name, arena] of this.#arenas) arena.restoreState(state.part(name))
+  }
+
+  get #arenas(): [string, SharedArena][] {
+    const { symbols, pairs, postings, labels, series, chunks, late } = this
+    return Object.entries({ symbols, pairs, postings, labels, series, chunks, late })
   }
 
   descriptor(readerSlot: number): HeadDescriptor {

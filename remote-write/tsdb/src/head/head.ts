@@ -16,6 +16,7 @@ import {
 import type { AppendResult } from './append-result.ts'
 import { unknownReset } from '../chunk/chunk-encoding.ts'
 import type { ResetHint } from '../chunk/chunk-encoding.ts'
+import type { StateReader, StateWriter } from '../head-state/state-access.ts'
 import type { ChunkFiles } from './chunk-filer.ts'
 import type { ChunkLoan, ReturnedChunks } from './chunk-loan.ts'
 import { defaultChunkRangeMs } from './chunk-time.ts'
@@ -32,6 +33,7 @@ import {
   readerSlotsMax,
   seriesCountAt,
   slotsAt,
+  storedDamageAt,
   symbolCountAt,
 } from './head-memory.ts'
 import type { HeadDescriptor } from './head-memory.ts'
@@ -734,6 +736,51 @@ export class Head {
     return this.#recordWords[ref >>> record.seriesPerWindowShift]![
       ((ref & record.seriesPerWindowMask) << record.recordShift) + record.labelsField
     ]!
+  }
+
+  /** Why the head is in no state to be saved now, if so. */
+  get unsettled(): string | undefined {
+    if (this.#hasPending) return 'a batch has begun'
+    if (this.#newSeries.length > 0) return 'series are not in the log yet'
+    if (this.memory.control[storedDamageAt] === 1) return 'a chunk in a file cannot be read'
+    if (this.#collector.isRunning || this.late.samples.isOnTheMove) return 'a compaction was interrupted'
+    return this.counters.histogramsDropped > 0 ? 'the log has histograms that found no memory' : undefined
+  }
+
+  /**
+   * All that a new head needs to go on in the place of this one, which gets nothing any more, and whose closed chunks are in files. What comes again by
+   * itself, raw labels of requests above all, is left out.
+   */
+  saveState(state: StateWriter): void {
+    this.flushPostings()
+    state.numbers({ commit: this.#commit })
+    this.memory.saveState(state.part('memory'))
+    this.symbols.saveState(state.part('symbols'))
+    this.pairs.saveState(state.part('pairs'))
+    this.#creator.saveState(state.part('series'))
+    this.#chunks.saveState(state.part('chunks'))
+    this.late.saveState(state.part('late'))
+    this.deletions.saveState(state.part('deletions'))
+    this.metadata.saveState(state.part('metadata'))
+  }
+
+  /** Of a head that was not used yet. It must not be used before its memory is read, nor if this throws. */
+  restoreState(state: StateReader): void {
+    this.memory.restoreState(state.part('memory'))
+    this.symbols.restoreState(state.part('symbols'))
+    this.pairs.restoreState(state.part('pairs'))
+    this.#creator.restoreState(state.part('series'))
+    this.#chunks.restoreState(state.part('chunks'))
+    this.late.restoreState(state.part('late'))
+    this.deletions.restoreState(state.part('deletions'))
+    this.metadata.restoreState(state.part('metadata'))
+    this.#commit = state.number('commit')
+    this.memory.control[committedAt] = this.#commit
+    this.memory.control[applyingAt] = this.#commit
+    this.#pendingMax = -1
+    // As after a start that has read the log.
+    this.counters.seriesCreated = this.seriesCount
+    this.counters.chunksCreated = this.#chunks.count
   }
 
   /** For tests of what happens after two thousand million commits. */

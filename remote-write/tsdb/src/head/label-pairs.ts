@@ -1,3 +1,4 @@
+import type { StateReader, StateWriter } from '../head-state/state-access.ts'
 import { firstNameAt, hashSeedAt, pairCountAt, pairDirectoryAt, postingsVersionAt } from './head-memory.ts'
 import type { HeadMemory } from './head-memory.ts'
 import { wordMask, wordShift } from './shared-arena.ts'
@@ -9,20 +10,20 @@ import type { Symbols } from './symbols.ts'
 //          0      1       2                3               4            5                    6                 7
 //   pair:  name   value   first piece      next posting    series       next value of name   link of piece     first reference
 //   name:  name   0       first value      last value      values       next name            -                 -
-const pairShift = 3
-const nameField = 0
-const valueField = 1
-const firstField = 2
-const lastField = 3
-const countField = 4
-const nextField = 5
-const linkAtField = 6
-const firstRefField = 7
+export const pairShift = 3
+export const nameField = 0
+export const valueField = 1
+export const firstField = 2
+export const lastField = 3
+export const countField = 4
+export const nextField = 5
+export const linkAtField = 6
+export const firstRefField = 7
 
 // The first reference of a pair lies in its record (most pairs of a large head have one series only), the others in pieces of
 // ┌ references ┬ next piece ┐ whose sizes double from 4 to 256 words; unused places are 0.
-const firstPieceWords = 4
-const pieceWordsMax = 256
+export const firstPieceWords = 4
+export const pieceWordsMax = 256
 const rewriteWaitMs = 1
 
 /**
@@ -35,7 +36,7 @@ export class LabelPairs {
   readonly #postings: SharedArena
   readonly #control: Int32Array
   readonly #table: SharedTable
-  readonly #seed: number
+  #seed: number
   #name = 0
   #value = 0
   readonly #isSame = (pair: number): boolean => this.name(pair) === this.#name && this.value(pair) === this.#value
@@ -221,6 +222,18 @@ export class LabelPairs {
       this.#pairs.free(pair << pairShift, 1 << pairShift, epoch)
     }
     return kept
+  }
+
+  saveState(state: StateWriter): void {
+    state.numbers({ lastName: this.#lastName })
+    this.#table.saveState(state.part('table'))
+  }
+
+  /** Behind that of the shared memory, which has the seed of the hashes. */
+  restoreState(state: StateReader): void {
+    this.#seed = this.#control[hashSeedAt]!
+    this.#lastName = state.number('lastName')
+    this.#table.restoreState(state.part('table'))
   }
 
   /** Writes up to as many references ≤ refMax as there is room for, in the list's order; gives how many there are. */

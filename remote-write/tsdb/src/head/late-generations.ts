@@ -1,3 +1,4 @@
+import type { StateReader, StateWriter } from '../head-state/state-access.ts'
 import { epochAt } from './head-memory.ts'
 import type { HeadMemory } from './head-memory.ts'
 import {
@@ -208,6 +209,21 @@ export class LateGenerations {
         words[(record & wordMask) + latePreviousCommit] = 1
       })
     }
+  }
+
+  /** What stands in the way of `saveState`: samples on their way into blocks. */
+  get isOnTheMove(): boolean {
+    return this.hasSealed || this.#dropped !== 0 || this.pending.length > 0
+  }
+
+  /** What is not in shared memory. */
+  saveState(state: StateWriter): void {
+    state.numbers({ activeFirstMs: this.#active.firstMs, activeLastMs: this.#active.lastMs })
+  }
+
+  restoreState(state: StateReader): void {
+    this.#active.firstMs = state.number('activeFirstMs')
+    this.#active.lastMs = state.number('activeLastMs')
   }
 
   #moveSeries(ref: number, record: number, fromMs: number): void {

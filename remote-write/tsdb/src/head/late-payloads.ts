@@ -8,9 +8,9 @@ import type { SharedArena } from './shared-arena.ts'
 
 // A late histogram lies in the arena of late samples as its record in the log has it:
 // ┌ bytes 30 bits │ low bits of its mark 2 ┬ bytes, padded to what `roomFor` says ┐
-const markBits = 2
+export const markBits = 2
 const markMask = (1 << markBits) - 1
-const wordsPerGranule = 16
+export const wordsPerGranule = 16
 
 /** Where the bytes of a payload lie in its window. */
 export function payloadStart(place: number): number {

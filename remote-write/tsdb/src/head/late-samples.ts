@@ -1,3 +1,4 @@
+import type { StateReader, StateWriter } from '../head-state/state-access.ts'
 import type { HeadMemory } from './head-memory.ts'
 import { LateGenerations } from './late-generations.ts'
 import { lateFloatPlaces, lateHistogramPlaces } from './late-layout.ts'
@@ -109,6 +110,22 @@ export class LateSamples {
   restartCommitNumbers(): void {
     this.floats.restartCommitNumbers()
     this.histograms.restartCommitNumbers()
+  }
+
+  /** What stands in the way of `saveState`: samples on their way into blocks. */
+  get isOnTheMove(): boolean {
+    return this.floats.isOnTheMove || this.histograms.isOnTheMove
+  }
+
+  /** What is not in shared memory. */
+  saveState(state: StateWriter): void {
+    this.floats.saveState(state.part('floats'))
+    this.histograms.saveState(state.part('histograms'))
+  }
+
+  restoreState(state: StateReader): void {
+    this.floats.restoreState(state.part('floats'))
+    this.histograms.restoreState(state.part('histograms'))
   }
 
   #publishRange(): void {

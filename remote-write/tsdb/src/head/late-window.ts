@@ -1,3 +1,4 @@
+import type { StateReader, StateWriter } from '../head-state/state-access.ts'
 import { accepted, duplicateSample, memoryCeiling, tooOld } from './append-result.ts'
 import type { AppendResult } from './append-result.ts'
 import type { HeadCounters } from './head-counters.ts'
@@ -92,6 +93,14 @@ export class LateWindow {
   /** Closes the files of stored chunks that it has open. */
   close(): void {
     this.#there.close()
+  }
+
+  saveState(state: StateWriter): void {
+    this.samples.saveState(state.part('samples'))
+  }
+
+  restoreState(state: StateReader): void {
+    this.samples.restoreState(state.part('samples'))
   }
 
   #addHistogram(ref: number, timeMs: number, { payloads, start, end, hash, mark }: NewHistogram, freeBytes: number): boolean {

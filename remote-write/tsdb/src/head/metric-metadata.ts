@@ -1,4 +1,5 @@
 import type { MetricType } from '@narthex/model/metric-type'
+import type { StateReader, StateWriter } from '../head-state/state-access.ts'
 
 const familiesMax = 20_000
 const textLengthMax = 4096
@@ -31,6 +32,18 @@ export class MetricMetadata {
 
   entries(): Iterable<readonly [string, Metadata]> {
     return this.#families.entries()
+  }
+
+  saveState(state: StateWriter): void {
+    const texts = function* (families: ReadonlyMap<string, Metadata>): Generator<string> {
+      for (const [family, { type, help, unit }] of families) yield* [family, type, help, unit]
+    }
+    state.texts('families', texts(this.#families))
+  }
+
+  restoreState(state: StateReader): void {
+    const texts = state.texts('families')
+    for (let i = 0; i < texts.length; i += 4) this.set(texts[i]!, texts[i + 1]! as MetricType, texts[i + 2]!, texts[i + 3]!)
   }
 
   get size(): number {

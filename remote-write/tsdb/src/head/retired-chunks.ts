@@ -1,4 +1,5 @@
 import type { OpenChunkWriter } from '../chunk/open-chunk.ts'
+import type { StateReader, StateWriter } from '../head-state/state-access.ts'
 
 const firstCapacity = 1024
 
@@ -33,6 +34,15 @@ export class RetiredChunks {
       this.#end = 0
       if (this.#queue.length > firstCapacity * 2) this.#queue = new Uint32Array(firstCapacity * 2)
     }
+  }
+
+  saveState(state: StateWriter): void {
+    state.array('queue', this.#queue.subarray(this.#first * 2, this.#end * 2))
+  }
+
+  restoreState(state: StateReader): void {
+    const queue = state.words('queue')
+    for (let i = 0; i < queue.length; i += 2) this.add(queue[i]!, queue[i + 1]!)
   }
 
   #makeRoom(): void {

@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto'
+import type { StateReader, StateWriter } from '../head-state/state-access.ts'
 import type { HeadMemory } from './head-memory.ts'
 import type { LabelPairs } from './label-pairs.ts'
 import { PostingRuns } from './posting-runs.ts'
@@ -17,7 +18,7 @@ export class SeriesCreator {
   readonly #symbols: Symbols
   readonly #pairs: LabelPairs
   readonly #table = new SeriesTable()
-  readonly #seed = randomInt(0x7fffffff)
+  #seed = randomInt(0x7fffffff)
   /** Places for series in use or used before: references 1…n. */
   places = 0
   /** Series that were not forgotten. */
@@ -49,6 +50,19 @@ export class SeriesCreator {
 
   get usedBytes(): number {
     return this.#table.usedBytes
+  }
+
+  /** After `flushPostings`. */
+  saveState(state: StateWriter): void {
+    state.numbers({ seed: this.#seed, places: this.places, count: this.count })
+    this.#table.saveState(state.part('table'))
+  }
+
+  restoreState(state: StateReader): void {
+    this.#seed = state.number('seed')
+    this.places = state.number('places')
+    this.count = state.number('count')
+    this.#table.restoreState(state.part('table'))
   }
 
   /** The series with these pairs of name and value symbols, 0 if there is none yet, -1 if one of them is no symbol. */

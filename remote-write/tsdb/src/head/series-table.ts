@@ -1,3 +1,5 @@
+import type { StateReader, StateWriter } from '../head-state/state-access.ts'
+
 const subTables = 256
 const firstSlotsLog = 4
 /** In the place of a reference that was removed: a probe goes on behind it. */
@@ -55,6 +57,25 @@ export class SeriesTable {
     }
     table[2 * slot + 1] = removedRef
     this.#removed[sub]!++
+  }
+
+  saveState(state: StateWriter): void {
+    state.numbers({ slots: this.#slots })
+    state.array('counts', this.#counts)
+    state.array('removed', this.#removed)
+    state.array(
+      'lengths',
+      Uint32Array.from(this.#tables, ({ length }) => length),
+    )
+    state.memory('tables', this.#tables)
+  }
+
+  restoreState(state: StateReader): void {
+    this.#slots = state.number('slots')
+    this.#counts.set(state.words('counts'))
+    this.#removed.set(state.words('removed'))
+    for (const [sub, length] of state.words('lengths').entries()) this.#tables[sub] = new Uint32Array(length)
+    state.memory('tables', this.#tables)
   }
 
   /** Without what was removed; twice as large if that alone does not make room. */

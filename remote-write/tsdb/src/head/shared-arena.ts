@@ -1,3 +1,4 @@
+import type { StateReader, StateWriter } from '../head-state/state-access.ts'
 import { FreedWords } from './freed-words.ts'
 
 /** One window: what a single typed array covers. No record, list or piece crosses the end of a window. */
@@ -148,6 +149,37 @@ export class SharedArena {
       this.words[at >>> wordShift]!.fill(0, at & wordMask, (at & wordMask) + count)
       onReady?.(at)
     })
+  }
+
+  saveState(state: StateWriter): void {
+    state.numbers({ usedWords: this.usedWords, windowEnd: this.#windowEnd, scrapAt: this.#scrapAt, scrapEnd: this.#scrapEnd })
+    state.array('scraps', Float64Array.from(this.#scraps))
+    this.#freed.saveState(state.part('freed'))
+    state.memory('words', this.#usedBytesByWindow())
+  }
+
+  /** Of an arena that nothing was taken of. Throws if its reservation is too small. */
+  restoreState(state: StateReader): void {
+    const usedWords = state.number('usedWords')
+    const needed = Math.ceil(usedWords / wordsPerWindow) * windowBytes
+    if (needed > this.buffer.maxByteLength) {
+      throw new Error(`cannot restore ${needed} bytes of shared memory: want at most ${this.buffer.maxByteLength}`)
+    }
+    if (needed > this.buffer.byteLength) this.buffer.grow(needed)
+    this.openWindows()
+    this.usedWords = usedWords
+    this.#windowEnd = state.number('windowEnd')
+    this.#scrapAt = state.number('scrapAt')
+    this.#scrapEnd = state.number('scrapEnd')
+    this.#scraps.push(...state.doubles('scraps'))
+    this.#freed.restoreState(state.part('freed'))
+    state.memory('words', this.#usedBytesByWindow())
+  }
+
+  #usedBytesByWindow(): Uint8Array[] {
+    const views: Uint8Array[] = []
+    for (let left = this.usedWords * 4, i = 0; left > 0; left -= windowBytes, i++) views.push(this.bytes[i]!.subarray(0, left))
+    return views
   }
 
   #takeScrap(count: number, alignment: number): number {

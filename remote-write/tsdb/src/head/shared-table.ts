@@ -1,12 +1,13 @@
+import type { StateReader, StateWriter } from '../head-state/state-access.ts'
 import { epochAt, readerSlotsMax, slotsAt, subTables } from './head-memory.ts'
 import { wordMask, wordShift } from './shared-arena.ts'
 import type { SharedArena } from './shared-arena.ts'
 
 // A sub-table starts with 16 slots and doubles at 3/4; its region must fit into one window.
 const firstSlotsLog = 4
-const regionUnitShift = 4
+export const regionUnitShift = 4
 /** In the place of an id that was removed: a probe goes on behind it. */
-const removedId = 0xffffffff
+export const removedId = 0xffffffff
 
 /** Spreads all bits of a 32-bit number over all bits. */
 export function mix32(value: number): number {
@@ -81,6 +82,22 @@ export class SharedTable {
     }
     words[base + 2 * slot + 1] = removedId
     this.#removed[sub]!++
+  }
+
+  /** What is not in shared memory. */
+  saveState(state: StateWriter): void {
+    state.array('counts', this.#counts)
+    state.array('removed', this.#removed)
+    state.array('retired', Float64Array.from(this.#retired.flatMap(({ region, slotsLog, epoch }) => [region, slotsLog, epoch])))
+  }
+
+  restoreState(state: StateReader): void {
+    this.#counts.set(state.words('counts'))
+    this.#removed.set(state.words('removed'))
+    const retired = state.doubles('retired')
+    for (let i = 0; i < retired.length; i += 3) {
+      this.#retired.push({ region: retired[i]!, slotsLog: retired[i + 1]!, epoch: retired[i + 2]! })
+    }
   }
 
   #enlarge(sub: number, entry: number): number {

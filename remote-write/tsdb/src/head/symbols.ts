@@ -1,3 +1,4 @@
+import type { StateReader, StateWriter } from '../head-state/state-access.ts'
 import { hashSeedAt, symbolCountAt, symbolDirectoryAt } from './head-memory.ts'
 import type { HeadMemory } from './head-memory.ts'
 import { wordMask, wordShift } from './shared-arena.ts'
@@ -8,7 +9,7 @@ import { mix32, SharedTable } from './shared-table.ts'
 export const symbolBytesMax = 1024 * 1024
 
 // The first word of a symbol: ┌ pairs that use it 11 │ length in bytes 21 ┐. More uses than fit are not counted: such a symbol stays for good.
-const lengthBits = 21
+export const lengthBits = 21
 const lengthMask = (1 << lengthBits) - 1
 const usesMax = 0x7ff
 
@@ -17,7 +18,7 @@ export class Symbols {
   readonly #arena: SharedArena
   readonly #table: SharedTable
   readonly #control: Int32Array
-  readonly #seed: number
+  #seed: number
   // What `#isSame` compares with: kept here so that a lookup makes no closure.
   #bytes: Uint8Array = new Uint8Array(0)
   #start = 0
@@ -122,6 +123,16 @@ export class Symbols {
       if (difference !== 0) return difference
     }
     return leftLength - rightLength
+  }
+
+  saveState(state: StateWriter): void {
+    this.#table.saveState(state)
+  }
+
+  /** Behind that of the shared memory, which has the seed of the hashes. */
+  restoreState(state: StateReader): void {
+    this.#seed = this.#control[hashSeedAt]!
+    this.#table.restoreState(state)
   }
 
   #find(hash: number, bytes: Uint8Array, start: number, end: number): number {

@@ -28,7 +28,8 @@ afterEach(async () => {
 
 function open(options: Partial<StoreOptions> = {}): void {
   const base = { directory, chunkRangeMs: 10_000, maxBlockRangeMs: 30_000, memoryBytesMax: 64 * 2 ** 20, thread: testThread }
-  store = openStore({ ...base, now: () => 1e9, logsMetadata: true, log: silentLogger, ...options })
+  // What is tested here is in the log.
+  store = openStore({ ...base, now: () => 1e9, logsMetadata: true, keepsHeadState: false, log: silentLogger, ...options })
 }
 
 async function reopen(options: Partial<StoreOptions> = {}): Promise<void> {

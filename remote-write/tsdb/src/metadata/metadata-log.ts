@@ -1,5 +1,6 @@
 import { growWords } from '@narthex/bytes/grow'
 import type { MetricType } from '@narthex/model/metric-type'
+import type { StateReader, StateWriter } from '../head-state/state-access.ts'
 import { wordMask, wordShift } from '../head/shared-arena.ts'
 import type { Head } from '../head/head.ts'
 import { RecordBuilder } from '../wal/record-builder.ts'
@@ -141,6 +142,29 @@ export class MetadataLog {
     if (family === undefined) return
     this.#familyOfRef.delete(ref)
     this.#families.delete(family)
+  }
+
+  saveState(state: StateWriter): void {
+    const families = [...this.#families]
+    state.array('logged', this.#logged)
+    state.texts('families', this.#families.keys())
+    state.array(
+      'familyNumbers',
+      Uint32Array.from(families, ([, { number }]) => number),
+    )
+    state.array(
+      'familyRefs',
+      Uint32Array.from(families, ([, { ref }]) => ref),
+    )
+    this.#texts.saveState(state.part('texts'))
+  }
+
+  restoreState(state: StateReader): void {
+    this.#logged = state.words('logged')
+    const numbers = state.words('familyNumbers')
+    const refs = state.words('familyRefs')
+    for (const [i, family] of state.texts('families').entries()) this.#keepFamily(family, refs[i]!, numbers[i]!)
+    this.#texts.restoreState(state.part('texts'))
   }
 
   #keepFamily(family: string, ref: number, number: number): void {

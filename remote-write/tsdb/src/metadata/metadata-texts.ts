@@ -1,5 +1,6 @@
 import { ByteWriter } from '@narthex/bytes/byte-writer'
 import type { MetricType } from '@narthex/model/metric-type'
+import type { StateReader, StateWriter } from '../head-state/state-access.ts'
 import { putMetadata } from '../wal/text-payload.ts'
 
 /** Longer helps and units are cut, as in `MetricMetadata`. */
@@ -34,6 +35,21 @@ export class MetadataTexts {
     this.#bytes += key.length
     this.#numbers.set(key, this.#payloads.length)
     return this.#payloads.push(bytes.slice(from, to)) - 1
+  }
+
+  saveState(state: StateWriter): void {
+    state.array(
+      'lengths',
+      Uint32Array.from(this.#payloads, ({ length }) => length),
+    )
+    state.array('payloads', ...this.#payloads)
+  }
+
+  restoreState(state: StateReader): void {
+    const payloads = state.bytes('payloads')
+    let from = 0
+    // The first one stands for none.
+    for (const length of state.words('lengths').subarray(1)) this.numberOfPayload(payloads, from, (from += length))
   }
 
   payload(number: number): Uint8Array {

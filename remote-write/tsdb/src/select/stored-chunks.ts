@@ -6,7 +6,7 @@ import { HistogramColumns } from '../chunk/histogram-columns.ts'
 import { readHistograms } from '../chunk/histogram-decoder.ts'
 import { chunkMask, storedBytesField, storedFileField, storedOffsetField } from '../chunk/open-chunk.ts'
 import { decodeXorChunk } from '../chunk/xor-chunk.ts'
-import { chunkFilesFromAt } from '../head/head-memory.ts'
+import { chunkFilesFromAt, storedDamageAt } from '../head/head-memory.ts'
 import type { HeadMemory } from '../head/head-memory.ts'
 import { wordShift } from '../head/shared-arena.ts'
 import type { HeadChunk } from '../head-chunks/chunk-entry.ts'
@@ -65,11 +65,16 @@ export class StoredChunks {
     this.#reader ??= new HeadChunkReader(this.#memory.chunksDirectory, this.#cacheBytesMax)
     const words = this.#memory.chunks.window(chunk >>> wordShift)
     const at = chunk & chunkMask
-    return this.#reader.read({
-      file: words[at + storedFileField]!,
-      offset: words[at + storedOffsetField]!,
-      bytes: words[at + storedBytesField]!,
-    })
+    try {
+      return this.#reader.read({
+        file: words[at + storedFileField]!,
+        offset: words[at + storedOffsetField]!,
+        bytes: words[at + storedBytesField]!,
+      })
+    } catch (cause) {
+      Atomics.store(this.#memory.control, storedDamageAt, 1)
+      throw cause
+    }
   }
 }
 

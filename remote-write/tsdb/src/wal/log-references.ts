@@ -1,3 +1,4 @@
+import type { StateReader, StateWriter } from '../head-state/state-access.ts'
 import { referenceMax } from './wal-format.ts'
 
 const firstRoom = 65_536
@@ -74,6 +75,34 @@ export class LogReferences {
 
   get goneCount(): number {
     return this.#gone.reduce((sum, { length }) => sum + length, 0)
+  }
+
+  saveState(state: StateWriter): void {
+    state.numbers({ highest: this.highest })
+    state.array('table', this.table ?? new Float64Array(0))
+    state.array(
+      'goneSegments',
+      Float64Array.from(this.#gone, ({ lastSegment }) => lastSegment),
+    )
+    state.array(
+      'goneLengths',
+      Float64Array.from(this.#gone, ({ length }) => length),
+    )
+    state.array('gone', ...this.#gone.map(({ references, length }) => references.subarray(0, length)))
+  }
+
+  restoreState(state: StateReader): void {
+    this.highest = state.number('highest')
+    const table = state.doubles('table')
+    this.table = table.length === 0 ? undefined : table
+    const lengths = state.doubles('goneLengths')
+    const gone = state.doubles('gone')
+    let from = 0
+    for (const [i, lastSegment] of state.doubles('goneSegments').entries()) {
+      const length = lengths[i]!
+      this.#gone.push({ lastSegment, references: gone.slice(from, from + length), length })
+      from += length
+    }
   }
 
   #put(ref: number, logRef: number): void {
