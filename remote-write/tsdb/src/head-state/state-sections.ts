@@ -66,7 +66,7 @@ export function smallBytesOf(sections: readonly Section[]): number {
 export class SectionReader implements StateReader {
   readonly #prefix: string
   readonly #bytes: Uint8Array<ArrayBuffer>
-  readonly #places: Map<string, { readonly from: number; readonly bytes: number }>
+  readonly #places: Map<string, { readonly from: number; readonly bytes: number; isRead: boolean }>
   readonly #wanted: Map<string, readonly Uint8Array[]>
 
   /** `bytes`: those of the small sections. */
@@ -77,7 +77,7 @@ export class SectionReader implements StateReader {
     this.#places = parent === undefined ? new Map() : parent.#places
     let from = 0
     for (const { name, bytes: length } of small) {
-      this.#places.set(name, { from, bytes: length })
+      this.#places.set(name, { from, bytes: length, isRead: false })
       from += length + (-length & (alignment - 1))
     }
   }
@@ -117,8 +117,9 @@ export class SectionReader implements StateReader {
     this.#wanted.set(this.#prefix + name, views.map(bytesOf))
   }
 
-  /** Where the large sections go, in their order. Throws if one of them has no place of its size. */
+  /** Where the large sections go, in their order. Throws if one of them has no place of its size, or if a small one was not asked for. */
   placesOf(large: readonly Section[]): Uint8Array[] {
+    for (const [name, { isRead }] of this.#places) if (!isRead) throw new Error(`nobody wants ${name}`)
     const found: Uint8Array[] = []
     for (const { name, bytes } of large) {
       const views = this.#wanted.get(name)
@@ -134,6 +135,7 @@ export class SectionReader implements StateReader {
   #find(name: string): { readonly from: number; readonly bytes: number } {
     const place = this.#places.get(this.#prefix + name)
     if (place === undefined) throw new Error(`there is no ${this.#prefix}${name}`)
+    place.isRead = true
     return place
   }
 }

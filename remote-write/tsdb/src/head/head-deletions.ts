@@ -53,9 +53,9 @@ export class HeadDeletions {
 
   restoreState(state: StateReader): void {
     const refs = state.words('refs')
-    if (refs.length === 0) return
     const starts = state.words('starts')
     const times = state.doubles('times')
+    if (refs.length === 0) return
     const columns = new Columns(refs.length, times.length)
     for (let i = 0; i < refs.length; i++) columns.copy({ refs, starts, times }, i)
     this.#view = columns.finish()
