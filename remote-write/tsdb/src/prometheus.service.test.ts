@@ -1,7 +1,7 @@
 // Against Debian's prometheus and promtool: both read our directory, we read theirs, and the chunks are the same bytes.
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -20,6 +20,7 @@ import { copyChunk } from './chunk/xor-chunk.ts'
 import { Head } from './head/head.ts'
 import * as record from './head/series-record.ts'
 import { HeadReader } from './select/head-reader.ts'
+import { statePath, takenText } from './head-state/head-state.test-store.ts'
 import { openStore } from './open-store.ts'
 
 const run = promisify(execFile)
@@ -145,6 +146,7 @@ describe('our directory', () => {
     await store.close()
     const before = count(new HeadReader(store.head.descriptor()))
     expect(statSync(join(directory, 'chunks_head', '000001')).size).toBeGreaterThan(20 * 50)
+    expect(existsSync(statePath(directory))).toBe(true)
     await runPrometheus(directory, { scrapes: false, signal: 'SIGTERM' }, async (url) => {
       if ((await queryValue(url, 'sum(count_over_time(ours[1h]))')) !== 5000) return false
       expect(await queryValue(url, 'sum(ours offset 4m)')).toBe(21)
@@ -155,7 +157,11 @@ describe('our directory', () => {
       expect(metrics).toMatch(/^prometheus_tsdb_head_chunks [4-9]\d$/m)
       return true
     })
-    store = openStore({ directory, log: silentLogger })
+    // It has left what it does not know, and which is of another time now.
+    expect(existsSync(statePath(directory))).toBe(true)
+    let told = ''
+    store = openStore({ directory, log: createLogger({ write: (line) => void (told += line) }) })
+    expect(told).toContain("The head's state is of another time: the logs are read")
     expect([...count(new HeadReader(store.head.descriptor()))].map(([key, { times }]) => [key, times])).toEqual(
       [...before].map(([key, { times }]) => [key, times]),
     )
@@ -200,6 +206,37 @@ describe("prometheus' directory", () => {
     compare()
     await store.close()
     expect(group(await dump(data))).toEqual(theirs)
+  }, 40_000)
+
+  it("is read again by us after it has gone on in ours, whose head's state is not used then", async () => {
+    let store = openStore({ directory, log: silentLogger })
+    const first = store.head.refByLabels(Labels.from({ __name__: 'ours' }))
+    const nowMs = Date.now()
+    for (let i = 0; i < 300; i++) {
+      expect(store.head.append(first, nowMs - 60_000 + i, 0, i)).toBe(0)
+      store.head.commit()
+    }
+    await store.close()
+    expect(existsSync(statePath(directory))).toBe(true)
+    expect(group(await dump(directory)).get('{__name__="ours"}')).toHaveLength(300)
+    await runPrometheus(directory, { scrapes: true, signal: 'SIGTERM' }, async (url) => {
+      return (await queryValue(url, 'count_over_time(up[1m])')) >= 20
+    })
+    const theirs = group(await dump(directory))
+    let told = ''
+    store = openStore({ directory, log: createLogger({ write: (line) => void (told += line) }) })
+    expect(told).toMatch(/The head's state is of another time: the logs are read.*wal\/\d+ is new/)
+    const ours = count(new HeadReader(store.head.descriptor()))
+    expect(new Map([...ours].map(([labels, { times }]) => [labels, times]))).toEqual(theirs)
+    await store.close()
+    // And what it had appended is in the state that we leave.
+    told = ''
+    store = openStore({ directory, log: createLogger({ write: (line) => void (told += line) }) })
+    expect(told).toContain(takenText)
+    const again = count(new HeadReader(store.head.descriptor()))
+    expect(new Map([...again].map(([labels, { times }]) => [labels, times]))).toEqual(theirs)
+    await store.close()
+    expect(group(await dump(directory))).toEqual(theirs)
   }, 40_000)
 })
 
