@@ -64,7 +64,7 @@ async function start(run: typeof runRedisExporter, argv: readonly string[], sche
   const reloads: (() => void | Promise<void>)[] = []
   const context: MainContext = {
     signal: new AbortController().signal,
-    onStop: (_name, stop) => void stops.push(stop),
+    onStop: (_name, stop) => void stops.push((graceMs) => stop(graceMs, () => undefined)),
     onReload: (reload) => void reloads.push(reload),
     reload: async () => {
       for (const reload of reloads) await reload()

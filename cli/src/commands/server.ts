@@ -95,7 +95,7 @@ export async function runServer(argv: readonly string[], context: MainContext): 
   }
   const parts = { http, log, registry, settings, reload: () => context.reload(), quit: () => context.stop() }
   const opening = await ServerOpening.begin(parts).catch(toUserError)
-  context.onStop('storage', (graceMs) => opening.stop(graceMs))
+  context.onStop('storage', (graceMs, prolong) => opening.stop(graceMs, prolong))
   context.onStop('HTTP server', (graceMs) => http.close(Math.min(graceMs, httpGraceMs)))
   for (const url of opening.urls) log.info('Listening on', { address: url })
   const server = await opening.finish().catch(toUserError)

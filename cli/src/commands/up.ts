@@ -126,7 +126,7 @@ export async function runUp(argv: readonly string[], context: MainContext): Prom
   }
   const parts = { http, log, registry, settings, reload: () => context.reload(), quit: () => context.stop() }
   const opening = await ServerOpening.begin(parts).catch(toUserError)
-  context.onStop('storage', (graceMs) => opening.stop(graceMs))
+  context.onStop('storage', (graceMs, prolong) => opening.stop(graceMs, prolong))
   context.onStop('HTTP server', (graceMs) => http.close(Math.min(graceMs, httpGraceMs)))
   const { urls } = opening
   const server = await opening.finish().catch(toUserError)

@@ -62,6 +62,28 @@ describe('runMain', () => {
     expect(output().errors).toBe('cannot stop within 20 ms: web, storage still running\n')
   })
 
+  it('gives a part the time that it asks for, and no more', async () => {
+    const stop = async (workMs: number): Promise<[code: number, errors: string]> => {
+      const { host, signal, output } = fakeProcess()
+      const end = runMain(
+        (context) => {
+          context.onStop('storage', async (_graceMs, prolong) => {
+            prolong(100)
+            await new Promise((resolve) => setTimeout(resolve, workMs))
+          })
+        },
+        { process: host, stopMs: 5 },
+      )
+      await turn()
+      signal('SIGTERM')
+      return [await end, output().errors]
+    }
+    expect(await stop(30)).toEqual([0, ''])
+    const [code, errors] = await stop(60_000)
+    expect(code).toBe(1)
+    expect(errors).toMatch(/^cannot stop within 1\d\d ms: storage still running\n$/)
+  })
+
   it('exits at once at a second signal', async () => {
     const { host, signal } = fakeProcess()
     const end = runMain((context) => context.onStop('web', () => new Promise(() => undefined)), { process: host })

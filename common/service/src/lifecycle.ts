@@ -5,15 +5,18 @@ import { PrintAndExit } from './user-error.ts'
 /** A part that was started and can be stopped. */
 export interface Stoppable {
   readonly name: string
-  /** Ends the part within about `graceMs`. */
-  stop(graceMs: number): void | Promise<void>
+  /** Ends the part within about `graceMs`, or the time that it asks for by `prolong`. */
+  stop: StopPart
 }
+
+/** `prolong`: what is left to be done of this part may take so long from now on, in milliseconds. */
+export type StopPart = (graceMs: number, prolong: (ms: number) => void) => void | Promise<void>
 
 export interface MainContext {
   /** Aborts when the program is asked to stop. */
   readonly signal: AbortSignal
   /** Registers a part that runs from now on; at the end the last one registered is stopped first. */
-  onStop(name: string, stop: (graceMs: number) => void | Promise<void>): void
+  onStop(name: string, stop: StopPart): void
   /** Called at SIGHUP (and by whoever calls `reload`), one call after the other. */
   onReload(reload: () => void | Promise<void>): void
   /** Runs the reloads as SIGHUP does; rejects with the first error. */
@@ -25,7 +28,7 @@ export interface MainContext {
 }
 
 export interface MainOptions {
-  /** Time for all parts together to stop (5 s); then the process exits with code 1 and says which part was stuck. */
+  /** Time for all parts together to stop (5 s), unless one asks for more; then the process exits with code 1 and says which part was stuck. */
   readonly stopMs?: number
   readonly process?: MainProcess
 }
@@ -76,18 +79,27 @@ export function runMain(main: (context: MainContext) => void | Promise<void>, op
     stopping = true
     abort.abort()
     let current = ''
-    const timer = setTimeout(() => {
-      const waiting = parts.map(({ name }) => name).reverse()
-      host.writeError(`cannot stop within ${stopMs} ms: ${[current, ...waiting].filter((name) => name !== '').join(', ')} still running\n`)
-      exit(1)
-    }, stopMs)
     const startedMs = performance.now()
+    const giveUp = (): void => {
+      const waiting = parts.map(({ name }) => name).reverse()
+      const running = [current, ...waiting].filter((name) => name !== '').join(', ')
+      host.writeError(`cannot stop within ${limitMs} ms: ${running} still running\n`)
+      exit(1)
+    }
+    let limitMs = stopMs
+    let timer = setTimeout(giveUp, stopMs)
+    const prolong = (ms: number): void => {
+      const tookMs = performance.now() - startedMs
+      limitMs = Math.max(limitMs, Math.ceil(tookMs + ms))
+      clearTimeout(timer)
+      timer = setTimeout(giveUp, limitMs - tookMs)
+    }
     const wasRunning = parts.length > 0
     for (let part = parts.pop(); part !== undefined; part = parts.pop()) {
       current = part.name
       log?.debug('Stopping.', { part: current })
       try {
-        await part.stop(Math.max(0, stopMs - 500 - (performance.now() - startedMs)))
+        await part.stop(Math.max(0, limitMs - 500 - (performance.now() - startedMs)), prolong)
       } catch (error) {
         code = printFailure(host, error)
       }

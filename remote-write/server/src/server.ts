@@ -229,9 +229,9 @@ export class Server {
 
   /**
    * Ends rules and queries, then closes the log: what was acknowledged is on the disk then, whatever failed before. The HTTP
-   * server is its owner's to close, before this.
+   * server is its owner's to close, before this. `prolong` as in `Store.close`.
    */
-  async stop(graceMs: number): Promise<void> {
+  async stop(graceMs: number, prolong?: (ms: number) => void): Promise<void> {
     this.beginStop()
     const drainMs = this.#parts.settings.drainNotifications ? Math.min(graceMs / 2, drainMsMax) : 0
     try {
@@ -243,7 +243,7 @@ export class Server {
       ])
     } finally {
       this.#guard.stop()
-      await this.store.close()
+      await this.store.close(prolong)
     }
   }
 

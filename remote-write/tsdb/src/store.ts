@@ -6,6 +6,7 @@ import type { CompactorOptions } from './compact/compactor.ts'
 import type { DiskGuard } from './disk-guard.ts'
 import type { ExemplarStorage } from './exemplars/exemplar-storage.ts'
 import type { Head } from './head/head.ts'
+import { stateWriteMsMax } from './head-state/write-state-file.ts'
 import type { HeadChunkWriter } from './head-chunks/head-chunk-writer.ts'
 import type { DirectoryLock } from '@narthex/service/directory-lock'
 import type { MetadataLog } from './metadata/metadata-log.ts'
@@ -134,13 +135,16 @@ export class Store {
     await Promise.all([this.wal.sync(), this.#lateLog.sync()])
   }
 
-  /** Waits until everything acknowledged is on the disk, then gives the directory back. Commits fail from here on. */
-  close(): Promise<void> {
-    this.#closed ??= this.#close()
+  /**
+   * Waits until everything acknowledged is on the disk, writes the head's state for the next start, and gives the directory back. Commits fail from here
+   * on. `prolong` is told how many milliseconds the writing of the state may take, when all else is done.
+   */
+  close(prolong?: (ms: number) => void): Promise<void> {
+    this.#closed ??= this.#close(prolong)
     return this.#closed
   }
 
-  async #close(): Promise<void> {
+  async #close(prolong?: (ms: number) => void): Promise<void> {
     clearInterval(this.#timer)
     await this.disk.stop()
     await this.compactor.stop()
@@ -148,6 +152,7 @@ export class Store {
     this.head.fileChunks()
     this.head.late.close()
     await this.disk.work(() => Promise.all([this.wal.close(), this.#lateLog.close(), this.#headChunks.close()]))
+    prolong?.(stateWriteMsMax)
     await this.#writeState()
     this.#lock.release()
   }

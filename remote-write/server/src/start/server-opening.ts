@@ -160,12 +160,12 @@ export class ServerOpening {
     await this.#parts.http.serve()
   }
 
-  /** Ends the server, or the opening. The HTTP server is its owner's to close, before this. */
-  async stop(graceMs: number): Promise<void> {
+  /** Ends the server, or the opening. The HTTP server is its owner's to close, before this. `prolong` as in `Store.close`. */
+  async stop(graceMs: number, prolong?: (ms: number) => void): Promise<void> {
     this.#abort.abort(new Error('the start was given up'))
     await this.#opened
     await this.#waiting.close()
-    await this.#server?.stop(graceMs)
+    await this.#server?.stop(graceMs, prolong)
   }
 
   async #drain(server: Server, onBlocked: () => void): Promise<void> {

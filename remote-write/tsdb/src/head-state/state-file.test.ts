@@ -99,6 +99,24 @@ describe('a file of a state', () => {
   })
 })
 
+it('a writing that would take more than 20 s ends when that is foreseen, and goes on if it is only slow', async () => {
+  const path = join(directory, 'state')
+  const sections = new SectionCollector()
+  const piece = new Uint8Array(pieceBytes)
+  sections.memory(
+    'memory',
+    Array.from({ length: 130 }, () => piece),
+  )
+  const file = createStateFile(contents, sections)
+  const clock = (msEach: number): (() => number) => {
+    let ms = 0
+    return () => (ms += msEach)
+  }
+  // Looked at after each 64 of the 130 pieces.
+  await file.write(path, clock(9_800))
+  await expect(file.write(path, clock(10_000))).rejects.toThrow(/the disk took 67108864 of 136\d+ bytes in 10\.0 s: want all in 20 s/)
+})
+
 it('a state is refused of which something is not asked for, or asked for in vain', () => {
   const sections = new SectionCollector()
   sections.numbers({ a: 1 })

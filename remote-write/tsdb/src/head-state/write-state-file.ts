@@ -7,12 +7,21 @@ import type { SectionCollector } from './state-sections.ts'
 
 /** Written by one call. */
 const piecesPerWrite = 8
+/** Calls after which the disk shall have all, so that the end does not come as a surprise. */
+const writesPerSync = 8
+/** Then a writing is given up, or as soon as it is foreseen: a container's runtime waits for half a minute. */
+export const stateWriteMsMax = 20_000
+/** Before, nothing is foreseen. */
+const foreseeFromMs = 2_000
 
 /** A state that is ready to be written. */
 export interface StateFileWriter {
   readonly bytes: number
-  /** Writes a new file and waits for the disk; the file stays, unfinished, when it rejects. Memory: the checksums. */
-  write(path: string): Promise<void>
+  /**
+   * Writes a new file and waits for the disk, for `stateWriteMsMax` at most (`now`: a clock of milliseconds); the file stays, unfinished, when it rejects.
+   * Memory: the checksums.
+   */
+  write(path: string, now?: () => number): Promise<void>
 }
 
 export function createStateFile(contents: Omit<StateContents, 'small' | 'large'>, sections: SectionCollector): StateFileWriter {
@@ -21,12 +30,15 @@ export function createStateFile(contents: Omit<StateContents, 'small' | 'large'>
   const { fileBytes } = measure(whole, header.length)
   return {
     bytes: fileBytes,
-    async write(path) {
+    async write(path, now = () => performance.now()) {
+      const startMs = now()
       const file = await open(path, 'w')
       try {
         await writeAll(file, [header])
         const sums: number[] = []
-        for (const views of [sections.smallViews, sections.largeViews]) await writePieces(file, views, sums)
+        for (const views of [sections.smallViews, sections.largeViews]) {
+          await writePieces(file, views, sums, () => checkTime(now() - startMs, sums.length * pieceBytes, fileBytes))
+        }
         await writeAll(file, [encodeChecksums(sums)])
         const { size } = await file.stat()
         if (size !== fileBytes) throw new StateError(`want ${fileBytes} bytes, got ${size}`)
@@ -38,7 +50,8 @@ export function createStateFile(contents: Omit<StateContents, 'small' | 'large'>
   }
 }
 
-async function writePieces(file: FileHandle, views: readonly Uint8Array[], sums: number[]): Promise<void> {
+/** `onSynced` is called when the disk has what was written so far. */
+async function writePieces(file: FileHandle, views: readonly Uint8Array[], sums: number[], onSynced: () => void): Promise<void> {
   let waiting: Uint8Array[] = []
   let count = 0
   for (const piece of piecesOf(views, pieceBytes)) {
@@ -47,8 +60,20 @@ async function writePieces(file: FileHandle, views: readonly Uint8Array[], sums:
     if (++count % piecesPerWrite !== 0) continue
     await writeAll(file, waiting)
     waiting = []
+    if (count % (piecesPerWrite * writesPerSync) !== 0) continue
+    await file.datasync()
+    onSynced()
   }
   await writeAll(file, waiting)
+}
+
+/** Throws if it takes too long, or will. */
+function checkTime(tookMs: number, writtenBytes: number, fileBytes: number): void {
+  if (tookMs < foreseeFromMs) return
+  const wholeMs = (tookMs * fileBytes) / Math.min(writtenBytes, fileBytes)
+  if (wholeMs <= stateWriteMsMax) return
+  const text = `the disk took ${writtenBytes} of ${fileBytes} bytes in ${(tookMs / 1000).toFixed(1)} s`
+  throw new StateError(`${text}: want all in ${stateWriteMsMax / 1000} s`)
 }
 
 async function writeAll(file: FileHandle, views: readonly Uint8Array[]): Promise<void> {
