@@ -60,6 +60,7 @@ const anew: Record<string, Record<string, string>> = {
     '#counters': 'since the start',
     '#histograms': 'made again from the chunks',
     '#files': 'given by startFiling',
+    '#filedBefore': 'since the start',
     '#filer': 'flushed',
     '#reserve': 'of a commit',
     '#recordWords': 'views',
@@ -67,25 +68,26 @@ const anew: Record<string, Record<string, string>> = {
   },
   'head/head-deletions.ts HeadDeletions': { '#view': 'by its getter', '#newRefs': 'in the view', '#newTimes': 'in the view' },
   'head/metric-metadata.ts MetricMetadata': { refused: 'since the start' },
-  'head/late-samples.ts LateSamples': {
+  'head/late-samples.ts LateSamples': { payloads: 'has none', pending: 'none', '#memory': 'given' },
+  'head/late-generations.ts LateGenerations': {
     pending: 'none',
     '#memory': 'given',
+    '#places': 'given',
+    '#payloads': 'given',
+    '#pieces': 'has none',
     '#sealed': 'nothing is sealed',
     '#dropped': 'nothing is being freed',
-    '#droppedPage': 'nothing is being freed',
+    '#droppedPlace': 'nothing is being freed',
     '#movedPlace': 'nothing is sealed',
   },
+  'head/late-pieces.ts LatePieces': { '#memory': 'given' },
+  'head/late-payloads.ts LatePayloads': { '#arena': 'given' },
   'head/late-window.ts LateWindow': {
     windows: 'an option',
     isOwn: 'of a batch',
     onDelta: 'given',
-    '#memory': 'given',
     '#counters': 'since the start',
-    '#inOrder': 'a cache',
-    '#pending': 'given',
-    '#pendingTimes': 'of a batch',
-    '#found': 'scratch',
-    '#histograms': 'scratch',
+    '#there': 'of a batch',
   },
   'head/head-memory.ts HeadMemory': { controlDoubles: 'a view', chunksDirectory: 'given by startFiling' },
   'head/head.ts Head': {
@@ -166,7 +168,7 @@ function readClass(file: string, name: string): ClassText {
   const text = new RegExp(`^(?:export )?class ${name}\\b.*?^\\}`, 'ms').exec(source)![0]
   const fields = [...text.matchAll(/^ {2}(?:readonly )?(#?\w+)(?::|\s=|;| =)/gm)].map((match) => match[1]!)
   // What the methods of the state name, and what they call for it.
-  const saving = ['saveState', 'get items', '#usedBytesByWindow', 'get #arenas'].map((method) => {
+  const saving = ['saveState', 'get items', 'get state', '#usedBytesByWindow', 'get #arenas'].map((method) => {
     return new RegExp(`^ {2}${method}\\(.*?^ {2}\\}`, 'ms').exec(text)?.[0] ?? ''
   })
   return { fields, save: saving.join('\n') }

@@ -50,7 +50,7 @@ export function statePath(directory: string): string {
   return join(directory, headStateDirectoryName, 'state')
 }
 
-type SampleKind = 'floats' | 'histograms' | 'late'
+type SampleKind = 'floats' | 'histograms' | 'late' | 'late-histograms'
 
 interface SampleOperation {
   readonly kind: SampleKind
@@ -122,10 +122,12 @@ function applySamples(head: Head, ref: number, operation: SampleOperation, clock
   const { kind } = operation
   const results: number[] = []
   for (let i = 0; i < operation.count; i++) {
-    if (kind !== 'late') clock.nowMs += 1 + (operation.value % 7) * 30
+    const isLate = kind === 'late' || kind === 'late-histograms'
+    if (!isLate) clock.nowMs += 1 + (operation.value % 7) * 30
+    const timeMs = isLate ? clock.nowMs - 37 * (i + 1) : clock.nowMs
     value[0] = operation.value + i
-    if (kind === 'histograms') results.push(head.appendHistogram(ref, clock.nowMs, histogramOf(operation.value + i)))
-    else results.push(head.append(ref, kind === 'late' ? clock.nowMs - 37 * (i + 1) : clock.nowMs, words[0]!, words[1]!))
+    if (kind.endsWith('histograms')) results.push(head.appendHistogram(ref, timeMs, histogramOf(operation.value + i)))
+    else results.push(head.append(ref, timeMs, words[0]!, words[1]!))
     if (i % 3 === 2) head.commit()
   }
   head.commit()

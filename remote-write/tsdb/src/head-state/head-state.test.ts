@@ -20,7 +20,7 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
   {
     weight: 6,
     arbitrary: fc.record({
-      kind: fc.constantFrom('floats', 'histograms', 'late'),
+      kind: fc.constantFrom('floats', 'histograms', 'late', 'late-histograms'),
       series,
       count: fc.integer({ min: 1, max: 40 }),
       value: fc.nat(40),
