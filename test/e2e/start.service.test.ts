@@ -93,6 +93,43 @@ test(
   },
 )
 
+test(
+  'after a clean stop the head is taken over as it was and goes on; a SIGKILL later the logs are read',
+  { timeout: 60_000 },
+  async () => {
+    const temporary = makeTemporaryDirectory('narthex-start-')
+    try {
+      const timeMs = Date.now() - 10_000
+      const write = (server: NarthexProcess, count: number) =>
+        writeRequest(server.url, [
+          { labels: { __name__: 'counted' }, samples: Array.from({ length: 3 }, (_, i) => [timeMs + 3 * count + i, i]) },
+        ])
+      const count = async (server: NarthexProcess) => (await queryVector(server.url, 'count_over_time(counted[1m])'))[0]?.value[1]
+      const first = await start(temporary.path, 'ready')
+      await write(first, 0)
+      first.child.kill('SIGTERM')
+      expect(await once(first.child, 'exit'), first.output()).toEqual([0, null])
+      expect(first.output()).toContain("The head's state is written")
+
+      const second = await start(temporary.path, 'ready')
+      expect(second.output()).toMatch(/The head's state is taken over.* series=1/)
+      expect(second.output()).not.toContain('WAL replay completed')
+      expect(await count(second)).toBe('3')
+      await write(second, 1)
+      expect(await count(second)).toBe('6')
+      expect(existsSync(join(temporary.path, 'data', 'head_state', 'state'))).toBe(false)
+      await kill(second)
+
+      const third = await start(temporary.path, 'ready')
+      expect(third.output()).toContain('WAL replay completed')
+      expect(await count(third)).toBe('6')
+    } finally {
+      for (const server of servers.splice(0)) await server.stop()
+      temporary.remove()
+    }
+  },
+)
+
 test('of requests that waited, what cannot be stored is told, and the others are', { timeout: 60_000 }, async () => {
   const temporary = makeTemporaryDirectory('narthex-start-')
   try {
