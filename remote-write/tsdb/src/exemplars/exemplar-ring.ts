@@ -221,7 +221,10 @@ export class ExemplarRing {
       'labelLengths',
       Uint32Array.from(slots, (slot) => lengths[slot]!),
     )
-    state.array('labels', ...slots.map((slot) => bytes.subarray(starts[slot], starts[slot]! + lengths[slot]!)))
+    state.array(
+      'labels',
+      slots.map((slot) => bytes.subarray(starts[slot], starts[slot]! + lengths[slot]!)),
+    )
     state.array(
       'seriesRefs',
       Uint32Array.from({ length: series.places }, (_, entry) => series.refOf(entry)),

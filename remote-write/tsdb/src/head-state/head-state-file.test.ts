@@ -225,6 +225,17 @@ describe("the head's state", () => {
     await store.close()
   })
 
+  it('is not used if it cannot be taken away, as another start would find it', async () => {
+    const want = makeDirectory()
+    // A directory with something in it is in the way.
+    mkdirSync(`${statePath(directory)}.taken/x`, { recursive: true })
+    const store = reopen()
+    expect(lines.join('')).toContain("The head's state cannot be deleted")
+    expect(lines.join('')).not.toContain(takenText)
+    expect(contentsOf(store)).toEqual(want)
+    await store.close()
+  })
+
   it('is read by other threads where a start may wait for them', async () => {
     const want = makeDirectory()
     const opening = new StoreOpening({

@@ -83,7 +83,7 @@ export class HeadStateFile {
     } catch (cause) {
       log.warn("The head's state cannot be used: the logs are read", { file: this.#path, err: messageOf(cause) })
     }
-    this.#remove()
+    if (!this.#remove()) chunkFiles = undefined
     if (chunkFiles === undefined) return { parts: isSpoilt ? createParts() : parts, taken: undefined }
     const seconds = (performance.now() - startMs) / 1000
     log.info("The head's state is taken over", { series: parts.head.seriesCount, duration: `${seconds.toFixed(3)}s` })
@@ -163,18 +163,19 @@ export class HeadStateFile {
     return findDifference(contents.directory, now.directory)
   }
 
-  /** From here on no start finds it, whatever ends this process. The bytes go while other things are done. */
-  #remove(): void {
-    const { log } = this.#options
-    if (existsSync(this.#path)) renameSync(this.#path, `${this.#path}.taken`)
-    const remove = async (): Promise<void> => {
-      try {
-        await rm(this.#directory, { recursive: true, force: true })
-      } catch (cause) {
-        log.warn("The head's state that was taken over cannot be deleted", { dir: this.#directory, err: messageOf(cause) })
-      }
+  /** From here on no start finds it, whatever ends this process; false if that failed. The bytes go while other things are done. */
+  #remove(): boolean {
+    const tell = (cause: unknown): void => {
+      this.#options.log.warn("The head's state cannot be deleted", { dir: this.#directory, err: messageOf(cause) })
     }
-    this.#removal = remove()
+    try {
+      if (existsSync(this.#path)) renameSync(this.#path, `${this.#path}.taken`)
+    } catch (cause) {
+      tell(cause)
+      return false
+    }
+    this.#removal = rm(this.#directory, { recursive: true, force: true }).catch(tell)
+    return true
   }
 }
 

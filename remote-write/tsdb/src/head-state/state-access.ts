@@ -2,14 +2,15 @@
 export type StateView = Uint8Array | Uint32Array | Int32Array | Float64Array
 
 /**
- * Where a part of the head puts its state when the store is closed. Names are the part's own. Nothing is copied but numbers and texts: arrays have
- * to stay as they are until they are written.
+ * Where a part of the head puts its state when the store is closed. Names are the part's own. Nothing is copied but numbers, texts and lists of arrays: single
+ * arrays and memory have to stay as they are until they are written.
  */
 export interface StateWriter {
   /** For a part of this part. */
   part(name: string): StateWriter
   numbers(numbers: Readonly<Record<string, number>>): void
-  array(name: string, ...views: readonly StateView[]): void
+  /** A list is put as one array. */
+  array(name: string, view: StateView | readonly StateView[]): void
   texts(name: string, texts: Iterable<string>): void
   /** Large memory, which `StateReader.memory` fills in its place. */
   memory(name: string, views: readonly StateView[]): void

@@ -27,7 +27,7 @@ interface Read {
 async function write(path: string, memory: readonly Uint8Array[]): Promise<void> {
   const sections = new SectionCollector()
   sections.part('a').numbers({ one: 1, none: -Infinity })
-  sections.array('words', Uint32Array.of(1, 2), Uint32Array.of(), Uint32Array.of(3))
+  sections.array('words', [Uint32Array.of(1, 2), Uint32Array.of(), Uint32Array.of(3)])
   sections.texts('texts', ['', 'é', 'three'])
   sections.memory('memory', memory)
   await createStateFile(contents, sections).write(path)
@@ -130,6 +130,15 @@ it('a state is refused of which something is not asked for, or asked for in vain
   read.memory('memory', [])
   read.memory('other', [])
   expect(() => read.placesOf(sections.large)).toThrow('there is no other')
+})
+
+it('a list of very many arrays is put as one', () => {
+  const sections = new SectionCollector()
+  sections.array(
+    'list',
+    Array.from({ length: 300_000 }, (_, i) => Uint32Array.of(i)),
+  )
+  expect([sections.small, sections.smallViews.length]).toEqual([[{ name: 'list', bytes: 1_200_000 }], 1])
 })
 
 it('pieces of a run of bytes are all of one length but the last', () => {

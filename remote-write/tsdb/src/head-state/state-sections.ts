@@ -33,10 +33,12 @@ export class SectionCollector implements StateWriter {
     for (const [name, value] of Object.entries(numbers)) this.array(name, Float64Array.of(value))
   }
 
-  array(name: string, ...views: readonly StateView[]): void {
-    const bytes = sizeOf(views)
+  array(name: string, view: StateView | readonly StateView[]): void {
+    // Lists are of many short ones.
+    const whole = ArrayBuffer.isView(view) ? bytesOf(view) : Buffer.concat(view.map(bytesOf))
+    const bytes = whole.length
     this.small.push({ name: this.#prefix + name, bytes })
-    this.smallViews.push(...views.map(bytesOf))
+    this.smallViews.push(whole)
     const padding = -bytes & (alignment - 1)
     if (padding > 0) this.smallViews.push(new Uint8Array(padding))
   }

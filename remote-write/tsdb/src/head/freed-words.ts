@@ -61,7 +61,10 @@ export class FreedWords {
       'lengths',
       Uint32Array.from(stacks, ([, { length }]) => length),
     )
-    state.array('ready', ...stacks.map(([, stack]) => stack.items))
+    state.array(
+      'ready',
+      stacks.map(([, stack]) => stack.items),
+    )
   }
 
   restoreState(state: StateReader): void {

@@ -171,7 +171,7 @@ export class SharedArena {
     this.#windowEnd = state.number('windowEnd')
     this.#scrapAt = state.number('scrapAt')
     this.#scrapEnd = state.number('scrapEnd')
-    this.#scraps.push(...state.doubles('scraps'))
+    for (const end of state.doubles('scraps')) this.#scraps.push(end)
     this.#freed.restoreState(state.part('freed'))
     state.memory('words', this.#usedBytesByWindow())
   }

@@ -42,7 +42,7 @@ export class MetadataTexts {
       'lengths',
       Uint32Array.from(this.#payloads, ({ length }) => length),
     )
-    state.array('payloads', ...this.#payloads)
+    state.array('payloads', this.#payloads)
   }
 
   restoreState(state: StateReader): void {

@@ -40,7 +40,7 @@ const valueStep = 1000
  * `ToolError` for a file that cannot be read.
  */
 export async function benchWrite(request: BenchWriteRequest, report: BenchWriteReport): Promise<void> {
-  const store = openStore({ directory: request.directory, log: silentLogger, retentionMs: 0 })
+  const store = openStore({ directory: request.directory, log: silentLogger, retentionMs: 0, keepsHeadState: false })
   try {
     const labels = await measure('readData', report, () => readLabels(request.inputPath, request.metricsMax))
     let samples = 0

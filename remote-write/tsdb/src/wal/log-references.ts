@@ -88,7 +88,10 @@ export class LogReferences {
       'goneLengths',
       Float64Array.from(this.#gone, ({ length }) => length),
     )
-    state.array('gone', ...this.#gone.map(({ references, length }) => references.subarray(0, length)))
+    state.array(
+      'gone',
+      this.#gone.map(({ references, length }) => references.subarray(0, length)),
+    )
   }
 
   restoreState(state: StateReader): void {
