@@ -27,7 +27,6 @@ import type { ReplayResult } from './wal/replay.ts'
 
 // How a head gets what a data directory has: from the logs, or from the state that a clean stop has left.
 
-/** A smaller log is read before a thread would have started. */
 const threadLogBytesMin = 8 * 1024 * 1024
 /** Looked at in a step, below a millisecond. */
 const seriesPerStep = 10_000
@@ -44,6 +43,14 @@ export interface OpeningWay {
   readonly progress: ReplayProgress
   /** Other threads may work for it, for which steps wait. */
   readonly mayWait: boolean
+  /** A thread that reads the log already; whoever uses it takes it from here. */
+  ahead?: LogDecodingThread | undefined
+}
+
+/** A thread that begins to read the log of a data directory; undefined: so little is read before it would have started. */
+export function startReading(segments: readonly LogFile[]): LogDecodingThread | undefined {
+  const bytes = segments.reduce((sum, { path }) => sum + statSync(path).size, 0)
+  return bytes >= threadLogBytesMin ? new LogDecodingThread(segments) : undefined
 }
 
 export interface Filling {
@@ -100,8 +107,11 @@ export function* readLogs({ directory, parts, minTimeMs, retentionMs, disk, log,
     references,
     restored: headChunks.replay.chunks > 0 ? headChunks.restored : undefined,
     onSegment: (min, max, current) => Object.assign(way.progress, { min, max, current }),
-    openSource: (segments) =>
-      way.mayWait && sizeOf(segments) >= threadLogBytesMin ? new LogDecodingThread(segments, head.memory) : openLocalSource(segments),
+    openSource(segments) {
+      const thread = way.ahead ?? (way.mayWait ? startReading(segments) : undefined)
+      way.ahead = undefined
+      return thread?.fill(head.memory) ?? openLocalSource(segments)
+    },
     target: {
       histograms: (type, record, entries) => histograms.take(type, record, entries),
       tombstones: ({ refs, times, secondTimes, length }) => head.deletions.add(refs, times, secondTimes, length),
@@ -157,10 +167,6 @@ function findLack(replay: ReplayResult, late: LateReplay, histograms: HistogramC
   if (replay.unreadRecords.size > 0 || late.unreadRecords.size > 0) return 'the logs have records that are not known'
   const refused = replay.seriesRefused + replay.samplesRefused + late.samplesRefused + histograms.refused
   return refused > 0 ? 'the logs have series or samples that were refused' : undefined
-}
-
-function sizeOf(files: readonly LogFile[]): number {
-  return files.reduce((sum, { path }) => sum + statSync(path).size, 0)
 }
 
 function logDamage(log: Logger, damage: Damage): void {

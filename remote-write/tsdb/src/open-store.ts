@@ -10,15 +10,16 @@ import { directoryBytes } from './directory-bytes.ts'
 import { DiskGuard } from './disk-guard.ts'
 import { DiskReserve, isDiskFull, reserveFileName } from './disk-reserve.ts'
 import { registerExemplarMetrics } from './exemplars/exemplar-metrics.ts'
-import { createParts, hasUnreadData, readLogs, resumeHead } from './fill-head.ts'
+import { createParts, hasUnreadData, readLogs, resumeHead, startReading } from './fill-head.ts'
 import type { OpeningWay, ReplayProgress } from './fill-head.ts'
 import { defaultChunkRangeMs } from './head/chunk-time.ts'
-import { HeadStateFile } from './head-state/head-state-file.ts'
+import { HeadStateFile, mayHaveHeadState } from './head-state/head-state-file.ts'
 import { lockDirectory } from '@narthex/service/directory-lock'
 import type { DirectoryLock } from '@narthex/service/directory-lock'
 import { defaultMemoryBytesMax } from './memory-ceiling.ts'
 import { registerStoreMetrics } from './store-metrics.ts'
 import { LateLog } from './wal/late-log.ts'
+import { listLog } from './wal/log-files.ts'
 import { WalWriter } from './wal/wal-writer.ts'
 import { finishSteps } from './steps.ts'
 import type { Steps } from './steps.ts'
@@ -45,6 +46,7 @@ export class StoreOpening {
   readonly #options: StoreOptions
   readonly #lock: DirectoryLock
   readonly #reserve: DiskReserve
+  #ahead: OpeningWay['ahead']
 
   constructor(options: StoreOptions) {
     const { directory, log } = options
@@ -58,8 +60,21 @@ export class StoreOpening {
     }
   }
 
+  /** For who will let steps wait: a thread begins at once to read a large log, if it will have to be read. */
+  readAhead(): void {
+    const { directory } = this.#options
+    if (mayHaveHeadState(directory)) return
+    try {
+      const { segmentsOfCheckpoint, segments } = listLog(join(directory, 'wal'))
+      this.#ahead = startReading([...segmentsOfCheckpoint, ...segments])
+    } catch {
+      // A new directory, or one that cannot be read: the first step meets it, and tells.
+    }
+  }
+
   /** Before the first step: gives the directory back. */
   release(): void {
+    this.#ahead?.close()
     this.#lock.release()
   }
 
@@ -80,12 +95,15 @@ export class StoreOpening {
   }
 
   *#open(mayWait: boolean): Steps<Store> {
+    const way: OpeningWay = { progress: this.progress, mayWait, ahead: this.#ahead }
     try {
-      return yield* openLocked(this.#options, this.#lock, this.#reserve, { progress: this.progress, mayWait })
+      return yield* openLocked(this.#options, this.#lock, this.#reserve, way)
     } catch (cause) {
       if (!isDiskFull(cause) || this.#reserve.bytes === 0) throw cause
       this.#reserve.release()
-      return yield* openLocked(this.#options, this.#lock, this.#reserve, { progress: this.progress, mayWait })
+      return yield* openLocked(this.#options, this.#lock, this.#reserve, way)
+    } finally {
+      way.ahead?.close()
     }
   }
 }

@@ -41,6 +41,11 @@ export interface HeadStateFileOptions extends HeadStateOptions {
   readonly isOff: boolean
 }
 
+/** Whether a data directory has a state, good or not. */
+export function mayHaveHeadState(directory: string): boolean {
+  return existsSync(join(directory, headStateDirectoryName, 'state'))
+}
+
 /** What a start has to know of a state that was taken over. */
 export interface TakenState {
   readonly chunkFiles: ChunkFileList
