@@ -110,7 +110,7 @@ export function* readLogs({ directory, parts, minTimeMs, retentionMs, disk, log,
     openSource(segments) {
       const thread = way.ahead ?? (way.mayWait ? startReading(segments) : undefined)
       way.ahead = undefined
-      return thread?.fill(head.memory) ?? openLocalSource(segments)
+      return thread ?? openLocalSource(segments)
     },
     target: {
       histograms: (type, record, entries) => histograms.take(type, record, entries),

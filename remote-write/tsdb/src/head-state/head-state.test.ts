@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Labels } from '@narthex/model/labels'
-import { growingArenas } from '../head/page-toucher.ts'
+import type { HeadMemory } from '../head/head-memory.ts'
+import type { SharedArena } from '../head/shared-arena.ts'
 import { apply, contentsOf, exemplarsOf, metadataOf, open, openBy, rangeMs, statePath } from './head-state.test-store.ts'
 import type { Operation } from './head-state.test-store.ts'
 
@@ -31,6 +32,10 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
   { weight: 2, arbitrary: fc.constant({ kind: 'compact' } as const) },
 )
 const operations = fc.array(operation, { minLength: 1, maxLength: 25 })
+
+function growingArenas({ symbols, pairs, postings, labels, series, chunks }: HeadMemory): readonly SharedArena[] {
+  return [symbols, pairs, postings, labels, series, chunks]
+}
 
 describe('a head that was restored from its state', () => {
   it('has and does what one has and does that was restored from the logs', async () => {

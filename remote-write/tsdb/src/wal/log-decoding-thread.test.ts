@@ -107,7 +107,7 @@ function stateOf(head: Head): unknown {
 
 test('a head that a thread helps to fill is the one that is filled without', { timeout: 60_000 }, async () => {
   writeLog(20_000, 4)
-  const threaded = await replay((segments, { memory }) => new LogDecodingThread(segments).fill(memory), true)
+  const threaded = await replay((segments) => new LogDecodingThread(segments), true)
   const local = await replay(openLocalSource, false)
   expect(local.result.samples).toBe(20_000 * 4 * 0.9)
   expect(counted(threaded.result)).toEqual(counted(local.result))
@@ -119,7 +119,7 @@ test.each([
   ['histograms at the end', 3],
 ])('a head whose floats the thread appends is the one that is filled without: %s', { timeout: 60_000 }, async (_, histogramsFrom) => {
   writeLog(8_000, 6, histogramsFrom)
-  const threaded = await replay((segments, { memory }) => new LogDecodingThread(segments).fill(memory), true)
+  const threaded = await replay((segments) => new LogDecodingThread(segments), true)
   const local = await replay(openLocalSource, false)
   expect(counted(threaded.result)).toEqual(counted(local.result))
   expect(stateOf(threaded.head)).toEqual(stateOf(local.head))
@@ -150,7 +150,7 @@ test('floats that are out of order, repeated or of no series are counted by the 
   const writer = new WalWriter({ directory: join(directory, 'wal'), firstSegment: nextSegment(), compresses: false })
   writer.writeRecords([builder.view()])
   await writer.close()
-  const threaded = await replay((segments, { memory }) => new LogDecodingThread(segments).fill(memory), true)
+  const threaded = await replay((segments) => new LogDecodingThread(segments), true)
   const local = await replay(openLocalSource, false)
   expect(local.result).toMatchObject({ samples: 2_000 * 3 + 2, samplesUnknown: 2, samplesOutOfOrder: 2 })
   expect(counted(threaded.result)).toEqual(counted(local.result))
@@ -172,7 +172,7 @@ test('the thread puts closed chunks into files, and passes over what is in files
       onDamage: () => {},
       references,
       restored,
-      openSource: (segments) => new LogDecodingThread(segments).fill(head.memory),
+      openSource: (segments) => new LogDecodingThread(segments),
     })
     await takeStepsInTurns(steps, new AbortController().signal)
     restored.end()
@@ -192,7 +192,7 @@ test('damage that the thread meets is repaired and told as without it', { timeou
   const bytes = readFileSync(path)
   bytes[100_000]! ^= 0x55
   writeFileSync(path, bytes)
-  const { result, damages } = await replay((segments, { memory }) => new LogDecodingThread(segments).fill(memory), true)
+  const { result, damages } = await replay((segments) => new LogDecodingThread(segments), true)
   expect(damages.map(({ kind }) => kind)).toEqual(['corrupt'])
   const again = await replay(openLocalSource, false)
   expect(again.damages).toEqual([])
@@ -203,7 +203,7 @@ test('a segment that cannot be read fails the replay with what the system said',
   writeLog(10, 1)
   const steps = replayLogInSteps(join(directory, 'wal'), newHead(), {
     onDamage: () => {},
-    openSource: () => new LogDecodingThread([{ index: 0, path: join(directory, 'missing') }]).fill(newHead().memory),
+    openSource: () => new LogDecodingThread([{ index: 0, path: join(directory, 'missing') }]),
   })
   await expect(takeStepsInTurns(steps, new AbortController().signal)).rejects.toThrow('ENOENT')
 })
@@ -214,7 +214,7 @@ test('a replay that is given up ends its thread', async () => {
   const head = newHead()
   const steps = replayLogInSteps(join(directory, 'wal'), head, {
     onDamage: () => {},
-    openSource: (segments) => new LogDecodingThread(segments).fill(head.memory),
+    openSource: (segments) => new LogDecodingThread(segments),
   })
   const taken = takeStepsInTurns(steps, abort.signal)
   abort.abort(new Error('enough'))

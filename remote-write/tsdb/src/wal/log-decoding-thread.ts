@@ -1,10 +1,7 @@
 import { MessageChannel } from 'node:worker_threads'
 import type { MessagePort, Worker } from 'node:worker_threads'
 import { spawnWorker } from '@narthex/service/worker'
-import { growingArenas } from '../head/page-toucher.ts'
 import type { ChunkLoan } from '../head/chunk-loan.ts'
-import type { HeadMemory } from '../head/head-memory.ts'
-import type { SharedArena } from '../head/shared-arena.ts'
 import { buffersOf } from './log-batch.ts'
 import type { LogBatch } from './log-batch.ts'
 import type { LoggedAppending, LogPart, LogPartSource } from './log-decoder.ts'
@@ -18,15 +15,6 @@ export interface LogDecodingTask {
   readonly others: MessagePort
 }
 
-/** A batch that is no longer needed, and how far the arenas are used. */
-export interface GivenBack {
-  readonly batch: LogBatch
-  readonly used: readonly number[]
-}
-
-/** For the thread; `arenas`, which come first: of the head that is filled (`growingArenas`). */
-export type ToDecodingThread = GivenBack | { readonly arenas: readonly SharedArrayBuffer[] }
-
 /** A thread that reads a log, checks it and takes it apart, some megabytes ahead of this one. Another one may append the floats. */
 export class LogDecodingThread implements LogPartSource {
   readonly #worker: Worker
@@ -34,8 +22,6 @@ export class LogDecodingThread implements LogPartSource {
   readonly #ready: (LogPart | undefined)[] = []
   #failure: Error | undefined
   #onArrival: (() => void) | undefined
-  #arenas: readonly SharedArena[] = []
-  #chunksIndex = 0
   /** For who gives batches back instead of this thread. */
   readonly #back: MessagePort
   #floats: LoggedFloatsThread | undefined
@@ -56,14 +42,6 @@ export class LogDecodingThread implements LogPartSource {
     this.#worker.on('exit', (code) => this.#failed(new Error(`the thread that reads the log ended with ${code}`)))
   }
 
-  /** To be called before a batch is given back: whose head is filled. */
-  fill(memory: HeadMemory): this {
-    this.#arenas = growingArenas(memory)
-    this.#chunksIndex = this.#arenas.indexOf(memory.chunks)
-    this.#tell({ arenas: this.#arenas.map(({ buffer }) => buffer) })
-    return this
-  }
-
   next(): LogPart | Promise<void> | undefined {
     if (this.#ready.length > 0) return this.#ready.shift()
     if (this.#failure !== undefined) throw this.#failure
@@ -71,13 +49,8 @@ export class LogDecodingThread implements LogPartSource {
   }
 
   giveBack(batch: LogBatch): void {
-    const used = this.#arenas.map(({ usedWords }) => usedWords * 4)
-    if (this.#floats?.isAppending === true) {
-      used[this.#chunksIndex] = this.#floats.usedBytes
-      this.#floats.take({ batch, used })
-      return
-    }
-    this.#tell({ batch, used }, buffersOf(batch))
+    if (this.#floats?.isAppending === true) this.#floats.take(batch)
+    else this.#worker.postMessage(batch, buffersOf(batch))
   }
 
   startAppending(loan: ChunkLoan): LoggedAppending {
@@ -89,10 +62,6 @@ export class LogDecodingThread implements LogPartSource {
     void this.#worker.terminate()
     this.#floats?.close()
     this.#back.close()
-  }
-
-  #tell(message: ToDecodingThread, transferred: ArrayBuffer[] = []): void {
-    this.#worker.postMessage(message, transferred)
   }
 
   #failed(error: Error): void {

@@ -2,8 +2,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { buffersOf, isOrdinary, makeBatch } from './log-batch.ts'
 import type { LogBatch } from './log-batch.ts'
 import { decodeLog } from './log-decoder.ts'
-import type { LogDecodingTask, ToDecodingThread } from './log-decoding-thread.ts'
-import { PageToucher } from '../head/page-toucher.ts'
+import type { LogDecodingTask } from './log-decoding-thread.ts'
 
 // Takes a log apart ahead of the thread that puts it into the head. A batch that comes back is used again. So many are on the way at most, 20 MB;
 // they last for longer than a turn of that thread, in which it sees no message.
@@ -14,7 +13,6 @@ if (port === null) throw new Error('cannot read a log: log-decoding-worker.ts is
 const free: LogBatch[] = []
 let made = 0
 const { segments, others } = workerData as LogDecodingTask
-let toucher: PageToucher | undefined
 const parts = decodeLog(segments, () => {
   const batch = free.pop()
   if (batch !== undefined) return batch
@@ -35,18 +33,12 @@ function work(to: NonNullable<typeof parentPort>): void {
   }
 }
 
-function take(message: ToDecodingThread): void {
-  if ('arenas' in message) {
-    toucher = new PageToucher(message.arenas)
-    return
-  }
-  const { batch, used } = message
-  toucher?.touchAhead(used)
+function takeBack(batch: LogBatch): void {
   if (isOrdinary(batch)) free.push(batch)
   else made--
   work(port!)
 }
 
-port.on('message', take)
-others.on('message', take)
+port.on('message', takeBack)
+others.on('message', takeBack)
 work(port)

@@ -3,7 +3,7 @@ import { spawnWorker } from '@narthex/service/worker'
 import type { ChunkLoan, ReturnedChunks } from '../head/chunk-loan.ts'
 import { HeadMemory } from '../head/head-memory.ts'
 import { buffersOf } from './log-batch.ts'
-import type { GivenBack } from './log-decoding-thread.ts'
+import type { LogBatch } from './log-batch.ts'
 import type { LoggedAppending } from './log-decoder.ts'
 
 /** Plain data for the thread. */
@@ -16,7 +16,7 @@ export interface LoggedFloatsTask {
 }
 
 /** Undefined: the chunks are wanted back, which is the last message. */
-export type ToFloatsThread = GivenBack | undefined
+export type ToFloatsThread = LogBatch | undefined
 
 /** A thread that appends floats of a log. */
 export class LoggedFloatsThread implements LoggedAppending {
@@ -64,8 +64,8 @@ export class LoggedFloatsThread implements LoggedAppending {
   }
 
   /** Appends the floats of a batch that is no longer needed here. */
-  take(given: GivenBack): void {
-    this.#tell(given, buffersOf(given.batch))
+  take(batch: LogBatch): void {
+    this.#tell(batch, buffersOf(batch))
   }
 
   takeBack(): Promise<ReturnedChunks> {

@@ -11,14 +11,14 @@ const { loan, used, back } = workerData as LoggedFloatsTask
 const floats = new LoggedFloats(loan)
 const usedBytes = new Float64Array(used)
 
-port.on('message', (given: ToFloatsThread) => {
-  if (given === undefined) {
+port.on('message', (batch: ToFloatsThread) => {
+  if (batch === undefined) {
     port.postMessage(floats.giveBack())
     port.close()
     back.close()
     return
   }
-  floats.take(given.batch)
+  floats.take(batch)
   usedBytes[0] = floats.usedWords * 4
-  back.postMessage(given, buffersOf(given.batch))
+  back.postMessage(batch, buffersOf(batch))
 })
