@@ -35,6 +35,35 @@ function range(storage: Queryable, query: string, startMs: number, endMs: number
   return show(evaluateRange(options, storage, query, startMs, endMs, stepMs))
 }
 
+describe('the order of selected series', () => {
+  it.each([
+    ['sum(up)', true],
+    ['count(rate(up[2m]))', true],
+    ['max(abs(-up))', true],
+    ['sum(sum by (job) (up))', true],
+    ['avg without (job) (up)', false],
+    ['sum by (job) (up)', false],
+    ['topk(1, up)', false],
+    ['quantile(0.5, up)', false],
+    ['sum(up + 1)', false],
+    ['up', false],
+    ['rate(up[2m])', false],
+  ])('matters, or not: %s', (query, anyOrder) => {
+    const storage = listSeries(minute, { 'up{job="a"}': [1, 2, 3], 'up{job="b"}': [10, undefined, 30] })
+    const asked: (boolean | undefined)[] = []
+    const spy: Queryable = {
+      select(matchers, minTimeMs, maxTimeMs, order) {
+        asked.push(order)
+        return storage.select(matchers, minTimeMs, maxTimeMs, order)
+      },
+      labelNames: (...args) => storage.labelNames(...args),
+      labelValues: (...args) => storage.labelValues(...args),
+    }
+    instant(spy, query, 2 * minute)
+    expect(asked).toEqual([anyOrder])
+  })
+})
+
 describe('results', () => {
   const storage = listSeries(minute, { 'up{job="a"}': [1, 2, 3], 'up{job="b"}': [10, undefined, 30], 'down{job="a"}': [5, 5, 5] })
 

@@ -4,8 +4,11 @@ import type { SampleColumns } from '@narthex/model/sample-columns'
 
 /** What the engine reads from. The server fits the shared head (and later blocks) to it; tests bring a store in memory. */
 export interface Queryable {
-  /** Series matching all matchers that may have samples in min ≤ t ≤ max (ms, both inclusive), each label set once. */
-  select(matchers: readonly Matcher[], minTimeMs: number, maxTimeMs: number): SeriesSet
+  /**
+   * Series matching all matchers that may have samples in min ≤ t ≤ max (ms, both inclusive), each label set once, in the order of their labels; with
+   * `anyOrder` in whatever order is the cheapest.
+   */
+  select(matchers: readonly Matcher[], minTimeMs: number, maxTimeMs: number, anyOrder?: boolean): SeriesSet
   labelNames(matchers: readonly Matcher[], minTimeMs: number, maxTimeMs: number): string[]
   labelValues(name: string, matchers: readonly Matcher[], minTimeMs: number, maxTimeMs: number): string[]
 }

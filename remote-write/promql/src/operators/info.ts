@@ -33,6 +33,7 @@ export class InfoOperator implements VectorOperator {
     this.#dataMatchers = written.filter(({ name }) => name !== '__name__')
     this.#selector = {
       kind: 'selector',
+      anyOrder: false,
       matchers: [...this.#nameMatchers, ...this.#dataMatchers],
       name: '',
       shift: shiftOf(plan.args[0]!) ?? { offsetMs: 0, atMs: undefined },

@@ -26,7 +26,7 @@ export class VectorSelectorOperator implements VectorOperator {
     this.#content = content
     this.distinctWithoutName = plan.name !== ''
     const { firstMs, lastMs } = shiftedBounds(grid, plan.shift)
-    this.#set = context.queryable.select(plan.matchers, firstMs - context.lookbackMs + 1, lastMs)
+    this.#set = context.queryable.select(plan.matchers, firstMs - context.lookbackMs + 1, lastMs, plan.anyOrder)
     this.#series = {
       labels: undefined!,
       dropName: false,

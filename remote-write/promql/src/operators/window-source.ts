@@ -19,7 +19,8 @@ export class WindowSource implements SampleSource {
     this.#context = context
     this.distinctWithoutName = plan.selector.name !== ''
     const { firstMs, lastMs } = shiftedBounds(grid, plan.selector.shift)
-    this.#set = context.queryable.select(plan.selector.matchers, firstMs - plan.rangeMs - beforeMs + 1, lastMs + afterMs)
+    const { matchers, anyOrder } = plan.selector
+    this.#set = context.queryable.select(matchers, firstMs - plan.rangeMs - beforeMs + 1, lastMs + afterMs, anyOrder)
     const { times, values } = this.#columns
     this.#series = { labels: undefined!, dropName: false, times, values, length: 0 }
   }

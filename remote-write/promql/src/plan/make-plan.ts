@@ -33,8 +33,14 @@ const timeDependent: ReadonlySet<string> = new Set([
   'year',
 ])
 
-/** Settles durations, `@`, defaults and step-invariance of a checked expression. Throws QueryError for durations that come out wrong. */
-export function makePlan(expression: Expression, scope: PlanScope): Plan {
+/** Aggregations that give the same for series in any order, but for the last bits of a sum; Prometheus' own order is that of its index. */
+const orderless = new Set(['sum', 'avg', 'count', 'min', 'max', 'group', 'stddev', 'stdvar'])
+
+/**
+ * Settles durations, `@`, defaults and step-invariance of a checked expression. Throws QueryError for durations that come out wrong. `anyOrder`: what
+ * takes the result does not mind the order of its series.
+ */
+export function makePlan(expression: Expression, scope: PlanScope, anyOrder = false): Plan {
   const { start, end } = expression
   const span = { start, end }
   switch (expression.kind) {
@@ -43,12 +49,12 @@ export function makePlan(expression: Expression, scope: PlanScope): Plan {
     case 'string':
       return { kind: 'text', value: expression.value, span, type: 'string', invariant: true }
     case 'paren':
-      return makePlan(expression.expression, scope)
+      return makePlan(expression.expression, scope, anyOrder)
     case 'vectorSelector':
-      return planSelector(expression, scope)
+      return planSelector(expression, scope, anyOrder)
     case 'matrixSelector': {
       const { vector } = expression
-      const selector = planSelector(vector, scope)
+      const selector = planSelector(vector, scope, anyOrder)
       const mode = vector.anchored ? 'anchored' : vector.smoothed ? 'smoothed' : 'plain'
       const rangeMs = settle(expression.rangeExpression, expression.rangeMs, scope, true)
       return { kind: 'window', selector, rangeMs, mode, span, type: 'matrix', invariant: selector.invariant }
@@ -62,21 +68,23 @@ export function makePlan(expression: Expression, scope: PlanScope): Plan {
       return { kind: 'subquery', input, rangeMs, stepMs, shift, span, type: 'matrix', invariant: shift.atMs !== undefined }
     }
     case 'unary': {
-      const input = makePlan(expression.expression, scope)
+      const input = makePlan(expression.expression, scope, anyOrder)
       if (expression.operator === '+') return input
       return { kind: 'negation', input, span, type: input.type, invariant: input.invariant }
     }
     case 'call': {
-      const args = expression.args.map((argument) => makePlan(argument, scope))
       const { name, returns } = expression.function
+      const args = expression.args.map((argument) => makePlan(argument, scope, anyOrder && name !== 'info'))
       const invariant = !timeDependent.has(name) && args.every((argument) => argument.invariant)
       const call: CallPlan = { kind: 'call', name, args, span, type: returns, invariant }
       return call
     }
     case 'aggregation': {
-      const input = makePlan(expression.expression, scope)
-      const parameter = expression.parameter === undefined ? undefined : makePlan(expression.parameter, scope)
       const { operator, grouping, without } = expression
+      // Groups come in the order in which they are met.
+      const isOneGroup = grouping.length === 0 && !without
+      const input = makePlan(expression.expression, scope, orderless.has(operator) && (isOneGroup || anyOrder))
+      const parameter = expression.parameter === undefined ? undefined : makePlan(expression.parameter, scope)
       const invariant = input.invariant && (parameter === undefined || parameter.invariant)
       return { kind: 'aggregation', operator, input, parameter, grouping, without, span, type: 'vector', invariant }
     }
@@ -90,12 +98,13 @@ export function makePlan(expression: Expression, scope: PlanScope): Plan {
   }
 }
 
-function planSelector(selector: VectorSelector, scope: PlanScope): SelectorPlan {
+function planSelector(selector: VectorSelector, scope: PlanScope, anyOrder: boolean): SelectorPlan {
   const { start, end, matchers, smoothed } = selector
   const shift = planShift(selector, scope)
   const fixed = matchers.find(({ name, type }) => name === '__name__' && type === '=')
   const name = selector.name === '' ? (fixed?.value ?? '') : selector.name
-  return { kind: 'selector', matchers, name, shift, smoothed, span: { start, end }, type: 'vector', invariant: shift.atMs !== undefined }
+  const span = { start, end }
+  return { kind: 'selector', matchers, name, shift, smoothed, anyOrder, span, type: 'vector', invariant: shift.atMs !== undefined }
 }
 
 function planShift(shift: TimeShift, scope: PlanScope): Shift {

@@ -47,6 +47,8 @@ export interface SelectorPlan extends PlanBase {
   readonly name: string
   readonly shift: Shift
   readonly smoothed: boolean
+  /** Nothing that is made of its series depends on their order. */
+  readonly anyOrder: boolean
 }
 
 export interface WindowPlan extends PlanBase {

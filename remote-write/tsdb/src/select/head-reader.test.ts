@@ -77,6 +77,23 @@ describe('select', () => {
   })
 })
 
+describe('a selection in any order', () => {
+  it('has the same series, each with its samples', () => {
+    const reader = fill(Array.from({ length: 300 }, (_, i) => ({ __name__: 'up', i: String((i * 7919) % 300) })))
+    const list = (anyOrder: boolean): string[] => {
+      const found: string[] = []
+      for (const set = reader.select([new Matcher('=', '__name__', 'up')], -Infinity, Infinity, anyOrder); set.next();) {
+        const columns = new SampleColumns()
+        set.samples(columns)
+        found.push(`${set.labels().toString()} ${columns.length}`)
+      }
+      return found
+    }
+    expect(list(true)).not.toEqual(list(false))
+    expect(list(true).sort()).toEqual(list(false).sort())
+  })
+})
+
 describe('label names and values', () => {
   const reader = fill([
     { __name__: 'up', job: 'a', zone: 'é' },

@@ -55,12 +55,12 @@ export class HeadReader implements Queryable {
   }
 
   /** All of the head as it is at one commit. */
-  select(matchers: readonly Matcher[], minTimeMs: number, maxTimeMs: number): SeriesSet {
+  select(matchers: readonly Matcher[], minTimeMs: number, maxTimeMs: number, anyOrder = false): SeriesSet {
     this.#hold()
     const pins = this.#pinner.pin(this.#postings.select(matchers, this.#pinner.seriesCount()))
     const count = this.#keepThoseWithSamples(pins, minTimeMs, maxTimeMs)
     const source = { labels: this.#labels, pairs: this.#pairs, symbols: this.#symbols, check: this.#check }
-    const order = orderByLabels(pins.refs, count, source)
+    const order = anyOrder ? Uint32Array.from({ length: count }, (_, i) => i) : orderByLabels(pins.refs, count, source)
     return new HeadSeriesSet(pins, order, this.#labels, this.#chunks, minTimeMs, maxTimeMs, this.deletions, this.#late)
   }
 

@@ -20,8 +20,10 @@ export class MergedQueryable implements Queryable {
     this.#sources = sources
   }
 
-  select(matchers: readonly Matcher[], minTimeMs: number, maxTimeMs: number): SeriesSet {
-    const sets = this.#sources.map((source) => source.select(matchers, minTimeMs, maxTimeMs))
+  select(matchers: readonly Matcher[], minTimeMs: number, maxTimeMs: number, anyOrder = false): SeriesSet {
+    // Several are merged by their order.
+    const isAlone = this.#sources.length === 1
+    const sets = this.#sources.map((source) => source.select(matchers, minTimeMs, maxTimeMs, anyOrder && isAlone))
     return sets.length === 1 ? sets[0]! : new MergedSeriesSet(sets)
   }
 

@@ -6,14 +6,15 @@ import type { SeriesChunk } from './series-chunks.ts'
 
 /** What a query engine asks of a storage; times are milliseconds, both ends included. */
 export interface Queryable {
-  select(matchers: readonly Matcher[], minTimeMs: number, maxTimeMs: number): SeriesSet
+  /** Series in the order of their labels; with `anyOrder` in whatever order is the cheapest. */
+  select(matchers: readonly Matcher[], minTimeMs: number, maxTimeMs: number, anyOrder?: boolean): SeriesSet
   /** Sorted bytewise. */
   labelNames(matchers: readonly Matcher[], minTimeMs: number, maxTimeMs: number): string[]
   /** Sorted bytewise. */
   labelValues(name: string, matchers: readonly Matcher[], minTimeMs: number, maxTimeMs: number): string[]
 }
 
-/** Series in the order of their labels. */
+/** Series, one after the other. */
 export interface SeriesSet {
   /** Moves to the next series; call it before the first. */
   next(): boolean
