@@ -122,7 +122,7 @@ async function runPrometheus(data: string, count: number, targetPort?: number): 
 }
 
 async function query(port: number): Promise<Found> {
-  const answer = (await (await fetch(`http://127.0.0.1:${port}/api/v1/query?query=m[3h]`)).json()) as {
+  const answer = (await (await fetch(`http://127.0.0.1:${port}/api/v1/query?query=m[5h]`)).json()) as {
     data: { result: { metric: { i: string }; values: [number, string][] }[] }
   }
   const found: Found = {}
@@ -178,28 +178,36 @@ it('of ours that are histograms are passed over by a prometheus of before 3.0, a
   await store.close()
 }, 60_000)
 
-it('of a prometheus are the same as ours, and found by us in its directory', async () => {
-  const samples = makeSamples(Date.now())
-  const page = samples.map(([i, timeMs, value]) => `m{i="${i}"} ${value} ${timeMs}\n`).join('')
-  const target = createHttpServer((_request, response) => response.end(page)).listen(0, '127.0.0.1')
-  await once(target, 'listening')
-  const data = join(directory, 'theirs')
-  const theirs = await runPrometheus(data, samples.length, (target.address() as AddressInfo).port)
-  target.closeAllConnections()
-  target.close()
-  const fresh = open(join(directory, 'ours'))
-  write(fresh, samples)
-  expect(read(fresh)).toEqual(theirs)
-  await fresh.close()
-  expect(existsSync(join(data, 'wbl'))).toBe(true)
-  let store = open(data)
-  expect(read(store)).toEqual(theirs)
-  // And further ones join them.
-  write(store, [[3, samples[0]![1] + 123, 77]])
-  const more = { ...theirs, [`3/${samples[0]![1] + 123}`]: 77 }
-  await store.close()
-  store = open(data)
-  expect(read(store)).toEqual(more)
-  await store.close()
-  expect(await runPrometheus(data, samples.length + 1)).toEqual(more)
-}, 60_000)
+// Where a range of blocks ends between the samples, prometheus and we close chunks there.
+it.each([
+  ['now', Date.now()],
+  ['around the end of a range', Math.floor((Date.now() - 300_000) / 7_200_000) * 7_200_000 + 300_000],
+])(
+  'of a prometheus are the same as ours, and found by us in its directory: %s',
+  async (_, nowMs) => {
+    const samples = makeSamples(nowMs)
+    const page = samples.map(([i, timeMs, value]) => `m{i="${i}"} ${value} ${timeMs}\n`).join('')
+    const target = createHttpServer((_request, response) => response.end(page)).listen(0, '127.0.0.1')
+    await once(target, 'listening')
+    const data = join(directory, 'theirs')
+    const theirs = await runPrometheus(data, samples.length, (target.address() as AddressInfo).port)
+    target.closeAllConnections()
+    target.close()
+    const fresh = open(join(directory, 'ours'))
+    write(fresh, samples)
+    expect(read(fresh)).toEqual(theirs)
+    await fresh.close()
+    expect(existsSync(join(data, 'wbl'))).toBe(true)
+    let store = open(data)
+    expect(read(store)).toEqual(theirs)
+    // And further ones join them.
+    write(store, [[3, samples[0]![1] + 123, 77]])
+    const more = { ...theirs, [`3/${samples[0]![1] + 123}`]: 77 }
+    await store.close()
+    store = open(data)
+    expect(read(store)).toEqual(more)
+    await store.close()
+    expect(await runPrometheus(data, samples.length + 1)).toEqual(more)
+  },
+  60_000,
+)

@@ -23,7 +23,7 @@ import { listLog } from './wal/log-files.ts'
 import { WalWriter } from './wal/wal-writer.ts'
 import { finishSteps } from './steps.ts'
 import type { Steps } from './steps.ts'
-import { headChunksDirectoryName, registerHeadChunkMetrics } from './store-head-chunks.ts'
+import { headChunksDirectoryName, mustHoldChunks, registerHeadChunkMetrics } from './store-head-chunks.ts'
 import { StoreAdmin } from './store-admin.ts'
 import { lateDirectoryName, lateShareOfMemory, lateWindowsOf, registerLateMetrics } from './store-late.ts'
 import { Store } from './store.ts'
@@ -196,6 +196,9 @@ function* openLocked(options: StoreOptions, lock: DirectoryLock, reserve: DiskRe
     otherBytes: () => bytesIfThere(walDirectory) + bytesIfThere(lateDirectory) + headChunkBytes(),
     lateSegments: lateLog,
     lateBytesMax: memoryBytesMax * lateShareOfMemory,
+    onLateCut: () => {
+      if (!mustHoldChunks(directory)) head.releaseFiling()
+    },
     // A checkpoint keeps of them only what is newer than the blocks, and the blocks would not have them.
     beginCheckpoint() {
       if (hasUnreadData(replay) || options.mayCutLog?.(walDirectory, wal.segment + 1) === false) return undefined

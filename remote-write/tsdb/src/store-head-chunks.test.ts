@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -14,6 +14,10 @@ import { Head } from './head/head.ts'
 import { openStore } from './open-store.ts'
 import { HeadReader } from './select/head-reader.ts'
 import type { Store } from './store.ts'
+import { RecordBuilder } from './wal/record-builder.ts'
+import { mmapMarkersRecord } from './wal/wal-format.ts'
+import { WalWriter } from './wal/wal-writer.ts'
+import { hasMarkers } from './wal/wbl.ts'
 
 const nowMs = 1_800_000_000_000
 const rangeMs = 7_200_000
@@ -300,6 +304,37 @@ describe('files that cannot be written', () => {
     const again = open()
     expect(read(again.head)).toEqual(expected(4, 500))
     await again.close()
+  })
+})
+
+describe("another program's late samples with markers", () => {
+  it('hold closed chunks in memory until they are cut into blocks', async () => {
+    mkdirSync(join(directory, 'wbl'))
+    const wbl = new WalWriter({ directory: join(directory, 'wbl'), firstSegment: 0, compresses: false })
+    const builder = new RecordBuilder()
+    builder.begin(mmapMarkersRecord)
+    builder.addMarker(1, 1, 8)
+    wbl.writeRecords([builder.view()])
+    await wbl.close()
+    expect(hasMarkers(join(directory, 'wbl'))).toBe(true)
+    let store = open()
+    fill(store.head, 4, 0, 300)
+    store.head.fileChunks()
+    expect(store.head.stats().chunksFiled).toBe(0)
+    await store.close()
+    store = open()
+    fill(store.head, 4, 300, 900)
+    store.head.fileChunks()
+    expect(store.head.stats().chunksFiled).toBe(0)
+    expect(files()).toEqual([])
+    expect(read(store.head)).toEqual(expected(4, 900))
+    await store.compactor.run()
+    expect(store.compactor.counts).toMatchObject({ cuts: 1, failed: 0 })
+    expect(hasMarkers(join(directory, 'wbl'))).toBe(false)
+    fill(store.head, 4, 900, 1400)
+    store.head.fileChunks()
+    expect(store.head.stats().chunksFiled).toBeGreaterThan(8)
+    await store.close()
   })
 })
 

@@ -13,6 +13,8 @@ import { HeadChunkWriter } from './head-chunks/head-chunk-writer.ts'
 import { replayHeadChunksInSteps } from './head-chunks/replay-head-chunks.ts'
 import type { HeadChunkDamage, HeadChunkReplay } from './head-chunks/replay-head-chunks.ts'
 import type { Steps } from './steps.ts'
+import { lateDirectoryName } from './store-late.ts'
+import { hasMarkers } from './wal/wbl.ts'
 import type { LogReferences } from './wal/log-references.ts'
 
 /** Files of closed chunks, in the data directory. */
@@ -52,7 +54,7 @@ export function* openHeadChunks(
     },
     (damage) => logDamage(log, damage),
   )
-  return { restored, replay, writer: startFiling(directory, head, references, replay.files, disk, log) }
+  return { restored, replay, writer: startFiling(dataDirectory, head, references, replay.files, disk, log) }
 }
 
 /** As `openHeadChunks`, for a head that has its chunks already, which were in `files`: nothing is read. */
@@ -67,17 +69,18 @@ export function resumeHeadChunks(
   const directory = join(dataDirectory, headChunksDirectoryName)
   makeDirectory(directory)
   const replay: HeadChunkReplay = { files: [], chunks: 0, bytes: 0, damages: [], last: undefined, seconds: 0 }
-  return { replay, writer: startFiling(directory, head, references, files, disk, log) }
+  return { replay, writer: startFiling(dataDirectory, head, references, files, disk, log) }
 }
 
 function startFiling(
-  directory: string,
+  dataDirectory: string,
   head: Head,
   references: LogReferences,
   files: ChunkFileList,
   disk: Pick<DiskGuard, 'noteFailure'>,
   log: Logger,
 ): HeadChunkWriter {
+  const directory = join(dataDirectory, headChunksDirectoryName)
   const writer = new HeadChunkWriter({
     directory,
     files,
@@ -87,8 +90,18 @@ function startFiling(
     },
     onError: (cause) => log.error('Syncing or deleting chunks of the head failed', { dir: directory, err: cause.message }),
   })
-  head.startFiling(writer, (ref) => references.of(ref))
+  const isHeld = mustHoldChunks(dataDirectory)
+  if (isHeld) log.info('Closed chunks stay in memory until the late samples of another program are in blocks')
+  head.startFiling(writer, (ref) => references.of(ref), isHeld)
   return writer
+}
+
+/**
+ * Whether a Prometheus would lose samples if there were newer files of chunks. Its log of late samples has markers: the samples before one are in a chunk
+ * of a file, if there is any chunk at or behind that place. But the file may be gone, damaged, or not have been written when it was killed.
+ */
+export function mustHoldChunks(dataDirectory: string): boolean {
+  return hasMarkers(join(dataDirectory, lateDirectoryName))
 }
 
 /** Once the log is read: what no series got is forgotten. */

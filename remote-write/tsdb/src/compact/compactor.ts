@@ -38,6 +38,8 @@ export interface CompactorOptions {
   readonly lateSegments: LateSegments
   /** With more bytes of late samples they go into blocks at once, as far as they can. */
   readonly lateBytesMax: number
+  /** Late samples of before a cut are in blocks. */
+  onLateCut?(): void
   /** A checkpoint stands for the log up to this segment. */
   endCheckpoint(lastSegment: number): void
   /** Resolves when what is being read now, with the blocks there were until now, has been read. */
@@ -242,6 +244,7 @@ export class Compactor {
     if (isLateCut) {
       head.deletions.forgetBefore(beforeMs)
       head.dropFilesBefore(beforeMs)
+      this.#options.onLateCut?.()
     }
     while (!this.#isStopping && head.collectSeries()) await nextTurn()
   }

@@ -60,6 +60,7 @@ const anew: Record<string, Record<string, string>> = {
     '#counters': 'since the start',
     '#histograms': 'made again from the chunks',
     '#files': 'given by startFiling',
+    '#referenceOf': 'given by startFiling',
     '#filedBefore': 'since the start',
     '#filer': 'flushed',
     '#reserve': 'of a commit',

@@ -49,6 +49,7 @@ export class HeadChunks {
   #files: ChunkFiles | undefined
   /** Chunks that another thread put into files. */
   #filedBefore = 0
+  #referenceOf: ((ref: number) => number) | undefined
   #filer: ChunkFiler | undefined
   /** Files without a chunk in the lists, which readers of these epochs may still read. */
   readonly #removals: { readonly files: readonly number[]; readonly epoch: number }[] = []
@@ -100,14 +101,23 @@ export class HeadChunks {
     return timeMs <= lastTimeMs && (words[at + record.openChunkField]! & storedFlag) !== 0
   }
 
-  /** From now on closed chunks go into files; `referenceOf` gives the log's reference of a series. */
-  startFiling(files: ChunkFiles, referenceOf: (ref: number) => number): void {
+  /** From now on closed chunks go into files; `referenceOf` gives the log's reference of a series. `isHeld`: not before `releaseFiling`. */
+  startFiling(files: ChunkFiles, referenceOf: (ref: number) => number, isHeld = false): void {
     const memory = this.#memory
     memory.chunksDirectory = files.directory
     memory.control[chunkFilesFromAt] = files.oldestFile
     this.#files = files
-    this.#filer = new ChunkFiler({
-      memory,
+    this.#referenceOf = referenceOf
+    if (!isHeld) this.releaseFiling()
+  }
+
+  /** Closed chunks go into files, if they did not yet; what was closed before follows as further chunks of the series are closed. */
+  releaseFiling(): void {
+    const files = this.#files
+    const referenceOf = this.#referenceOf
+    if (files === undefined || referenceOf === undefined) return
+    this.#filer ??= new ChunkFiler({
+      memory: this.#memory,
       writer: this.#writer,
       files,
       reserve: () => this.#reserve,
@@ -131,7 +141,7 @@ export class HeadChunks {
     this.flush()
     // In the other thread no reader has any of the chunks.
     this.reclaim()
-    return { writer: this.#writer.state, files: this.#files?.endFiles() }
+    return { writer: this.#writer.state, files: this.#filer === undefined ? undefined : this.#files?.endFiles() }
   }
 
   /** In the other thread: goes on where the lender stopped. Its own `lend` then gives what the lender takes back. */

@@ -220,9 +220,14 @@ export class Head {
     this.#replaying = true
   }
 
-  /** From now on closed chunks go into files; `referenceOf` gives the log's reference of a series. */
-  startFiling(files: ChunkFiles, referenceOf: (ref: number) => number): void {
-    this.#chunks.startFiling(files, referenceOf)
+  /** From now on closed chunks go into files; `referenceOf` gives the log's reference of a series. `isHeld`: not before `releaseFiling`. */
+  startFiling(files: ChunkFiles, referenceOf: (ref: number) => number, isHeld = false): void {
+    this.#chunks.startFiling(files, referenceOf, isHeld)
+  }
+
+  /** If closed chunks were held in memory, they go into files from now on. */
+  releaseFiling(): void {
+    this.#chunks.releaseFiling()
   }
 
   /** For the chunks that such files have, before the log is read. */

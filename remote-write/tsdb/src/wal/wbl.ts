@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { finishSteps } from '../steps.ts'
 import type { Steps } from '../steps.ts'
 import { checkpointFiles } from './checkpoint-files.ts'
@@ -7,7 +8,8 @@ import type { TakeRecord } from './read-segments.ts'
 import { RecordBuilder } from './record-builder.ts'
 import { RecordEntries } from './record-entries.ts'
 import type { Damage } from './repair.ts'
-import { mmapMarkersRecord, samplesRecord } from './wal-format.ts'
+import { SegmentReader } from './segment-reader.ts'
+import { CorruptionError, mmapMarkersRecord, samplesRecord } from './wal-format.ts'
 import { WalWriter } from './wal-writer.ts'
 import type { WalWriterOptions } from './wal-writer.ts'
 
@@ -124,4 +126,24 @@ export function* replayWblInSteps(directory: string, take: TakeRecord, onDamage:
     }
   }
   return { segments: segments.length, bytes, damages, nextSegment: (segments.at(-1)?.index ?? -1) + 1 }
+}
+
+/** Whether a log of out-of-order samples has markers, or damage within that may have been one. Reads the first byte of each record. */
+export function hasMarkers(directory: string): boolean {
+  if (!existsSync(directory)) return false
+  return listSegments(directory).some(({ path }, i, { length }) => {
+    const reader = new SegmentReader(path)
+    try {
+      for (let record = reader.next(mmapMarkersRecord); record !== undefined; record = reader.next(mmapMarkersRecord)) {
+        if (record[0] === mmapMarkersRecord) return true
+      }
+      return false
+    } catch (error) {
+      if (!(error instanceof CorruptionError)) throw error
+      // The end of the last one may be a write that was cut short.
+      return i < length - 1
+    } finally {
+      reader.close()
+    }
+  })
 }
