@@ -1,6 +1,7 @@
 import type { Logger } from '@narthex/service/logger'
 import type { Registry } from '@narthex/service/metrics'
 import type { BlockSet } from './compact/block-set.ts'
+import { filingMsPerTurn } from './compact/compactor.ts'
 import type { Compactor } from './compact/compactor.ts'
 import type { CompactorOptions } from './compact/compactor.ts'
 import type { DiskGuard } from './disk-guard.ts'
@@ -101,6 +102,7 @@ export class Store {
   readonly #lock: DirectoryLock
   readonly #writeState: () => Promise<void>
   readonly #timer: NodeJS.Timeout
+  #filing: NodeJS.Immediate | undefined
   #closed: Promise<void> | undefined
 
   constructor(parts: StoreParts) {
@@ -117,12 +119,23 @@ export class Store {
     this.compactor = compactor
     this.admin = admin
     this.disk = disk
-    head.onCommit = () => compactor.offer()
+    head.onCommit = () => {
+      if (head.hasClosedChunks) this.#fileSoon()
+      compactor.offer()
+    }
     disk.onReadOnly = () => void compactor.run()
     disk.start()
     this.#lock = lock
     this.#timer = setInterval(() => void compactor.run(), compactionEveryMs)
     this.#timer.unref()
+  }
+
+  /** A millisecond of each turn of the loop until all closed chunks are in files. */
+  #fileSoon(): void {
+    this.#filing ??= setImmediate(() => {
+      this.#filing = undefined
+      if (this.head.fileChunks(filingMsPerTurn)) this.#fileSoon()
+    })
   }
 
   /** From now on late samples are taken within this window of the configuration; undefined: it has none. */
@@ -146,6 +159,7 @@ export class Store {
 
   async #close(prolong?: (ms: number) => void): Promise<void> {
     clearInterval(this.#timer)
+    clearImmediate(this.#filing)
     await this.disk.stop()
     await this.compactor.stop()
     this.#settle()

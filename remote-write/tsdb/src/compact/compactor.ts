@@ -19,6 +19,8 @@ import { selectUploaded } from './uploaded-blocks.ts'
 const headRangesMax = 1.5
 // Series looked at in one turn of the loop: below a millisecond.
 const seriesPerSweep = 10_000
+/** For closed chunks of the head that go into files. */
+export const filingMsPerTurn = 1
 
 export interface CompactorOptions {
   readonly head: Head
@@ -167,10 +169,10 @@ export class Compactor {
   }
 
   async #run(): Promise<void> {
-    const { head, blocks, log } = this.#options
+    const { blocks, log } = this.#options
     this.counts.triggered++
-    head.fileChunks()
     try {
+      await this.#fileChunks()
       await blocks.removeLeftovers()
       while (!this.#isStopping && (await this.#cutHead()));
       if (!this.#isStopping && this.#isLatePressing) await this.#cutLate(this.#options.head.cutBeforeMs)
@@ -234,9 +236,17 @@ export class Compactor {
     }
   }
 
+  async #fileChunks(): Promise<void> {
+    const { head } = this.#options
+    while (!this.#isStopping && head.fileChunks(filingMsPerTurn)) await nextTurn()
+    head.fileChunks()
+  }
+
   async #dropFromHead(beforeMs: number, isLateCut: boolean): Promise<void> {
     const { head } = this.#options
     this.counts.truncations++
+    // Dropping chunks first files all that wait for it, at once.
+    await this.#fileChunks()
     for (let next = 1; next !== 0;) {
       next = head.dropBefore(beforeMs, next, seriesPerSweep)
       await nextTurn()

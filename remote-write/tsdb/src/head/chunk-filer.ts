@@ -47,8 +47,12 @@ export interface ChunkFiles {
   takeOver(files: readonly HeadChunkFile[]): void
 }
 
+// ┌ series ┬ chunk ┬ bytes ┐ of a closed chunk that was not looked at yet
+const notedWords = 3
 // ┌ series ┬ chunk ┬ file ┬ offset ┬ bytes ┐ of a chunk that was appended and is not written yet
 const pendingWords = 5
+/** Chunks between two looks at the clock: some tenths of a millisecond. */
+const chunksPerLook = 32
 
 export interface ChunkFilerOptions {
   readonly memory: HeadMemory
@@ -63,12 +67,17 @@ export interface ChunkFilerOptions {
 }
 
 /**
- * Takes closed chunks out of memory: they are gathered, written, and then each one's place in the list of its series is given to one half of a piece that says
- * where it is. What a series has in files is always its oldest chunks, without a gap, as a restart relies on that (FORMAT.md, "Head chunks").
- * A chunk that could not be written stays in memory, and is tried again when the next one of its series is closed.
+ * Takes closed chunks out of memory: they are noted, later gathered, written, and then each one's place in the list of its series is given to one half of a
+ * piece that says where it is. Often all series close a chunk in the same few commits, so these only note them. What a series has in files is always its
+ * oldest chunks, without a gap, as a restart relies on that (FORMAT.md, "Head chunks"). A chunk that could not be written stays in memory, and is tried
+ * again when the next one of its series is closed. Chunks may be dropped, or lent to another thread, only after `flush`.
  */
 export class ChunkFiler {
   readonly #options: ChunkFilerOptions
+  /** First in, first out; 12 bytes a chunk. */
+  #noted = new Uint32Array(notedWords * 1024)
+  #notedStart = 0
+  #notedEnd = 0
   #pending = new Uint32Array(pendingWords * 256)
   #length = 0
   /** Chunks that went into files. */
@@ -78,16 +87,59 @@ export class ChunkFiler {
     this.#options = options
   }
 
-  /** Series `ref` has closed `chunk`, of `samples` samples and `bytes` bytes; its newer one is in the list before the next call. */
-  add(ref: number, chunk: number, samples: number, bytes: number): void {
-    if (!this.#options.files.fits(bytes)) this.flush()
-    const older = this.#olderThan(chunk)
-    if (older !== 0 && (older & storedFlag) === 0 && !this.#isPending(older) && !this.#storeOlder(ref, chunk)) return
-    this.#append(ref, chunk, samples, bytes)
+  /** Chunks that are noted, and that nothing was done with. */
+  get noted(): number {
+    return (this.#notedEnd - this.#notedStart) / notedWords
   }
 
-  /** Writes what was added; to be called before chunks are dropped, too. */
+  /** Series `ref` closes `chunk` of `bytes` bytes, and begins another one. */
+  note(ref: number, chunk: number, bytes: number): void {
+    if (this.#notedEnd === this.#noted.length) this.#makeRoom()
+    const noted = this.#noted
+    noted[this.#notedEnd] = ref
+    noted[this.#notedEnd + 1] = chunk
+    noted[this.#notedEnd + 2] = bytes
+    this.#notedEnd += notedWords
+  }
+
+  /** Takes up noted chunks for about so many milliseconds. */
+  work(ms: number): void {
+    const endMs = performance.now() + ms
+    for (let k = 1; this.#notedStart < this.#notedEnd; k++) {
+      const at = this.#notedStart
+      this.#notedStart += notedWords
+      this.#add(this.#noted[at]!, this.#noted[at + 1]!, this.#noted[at + 2]!)
+      if (k % chunksPerLook === 0 && performance.now() >= endMs) return
+    }
+  }
+
+  /** Takes up all noted chunks, and writes what waits for others. */
   flush(): void {
+    this.work(Infinity)
+    this.#write()
+  }
+
+  #makeRoom(): void {
+    const kept = this.#noted.subarray(this.#notedStart, this.#notedEnd)
+    const noted = 2 * kept.length > this.#noted.length ? new Uint32Array(2 * this.#noted.length) : this.#noted
+    if (noted === this.#noted) noted.copyWithin(0, this.#notedStart, this.#notedEnd)
+    else noted.set(kept)
+    this.#noted = noted
+    this.#notedStart = 0
+    this.#notedEnd = kept.length
+  }
+
+  #add(ref: number, chunk: number, bytes: number): void {
+    const newer = this.#newerOf(ref, chunk)
+    if (newer === 0) return
+    if (!this.#options.files.fits(bytes)) this.#write()
+    const older = this.#olderThan(chunk)
+    if (older !== 0 && (older & storedFlag) === 0 && !this.#isPending(older) && !this.#storeOlder(ref, chunk)) return
+    this.#append(ref, chunk, newer, bytes)
+  }
+
+  /** Writes what was appended, and gives it its places in the lists. */
+  #write(): void {
     const { files, memory, writer, reserve, onReplaced } = this.#options
     const length = this.#length
     if (length === 0) return
@@ -115,8 +167,10 @@ export class ChunkFiler {
     }
   }
 
-  #append(ref: number, chunk: number, samples: number, bytes: number): void {
+  /** `newer`: the chunk that comes after it. */
+  #append(ref: number, chunk: number, newer: number, bytes: number): void {
     const { files, memory, referenceOf } = this.#options
+    const samples = (this.#ordinalOf(newer) - this.#ordinalOf(chunk)) | 0
     const words = this.#words(chunk)
     const from = chunk & chunkMask
     const minTimeMs = memory.chunks.doubles[chunk >>> wordShift]![(from + startTimeField) >>> 1]!
@@ -149,21 +203,20 @@ export class ChunkFiler {
 
   /** Chunks older than `chunk` could not be written once: whether they are in files after another try. */
   #storeOlder(ref: number, chunk: number): boolean {
-    this.flush()
+    this.#write()
     const left: number[] = []
     for (let each = this.#olderThan(chunk); each !== 0 && (each & storedFlag) === 0; each = this.#olderThan(each)) left.push(each)
     for (let i = left.length - 1; i >= 0; i--) {
       const newer = i === 0 ? chunk : left[i - 1]!
-      const samples = (this.#ordinalOf(newer) - this.#ordinalOf(left[i]!)) | 0
       // Where its bits end is not known any more: what stands behind them in its last piece goes along, and is not read.
       const bytes = measurePieces(this.#options.memory.chunks, left[i]!)
       if (!this.#options.files.fits(bytes)) {
-        this.flush()
+        this.#write()
         if (i < left.length - 1 && (this.#olderThan(left[i]!) & storedFlag) === 0) return false
       }
-      this.#append(ref, left[i]!, samples, bytes)
+      this.#append(ref, left[i]!, newer, bytes)
     }
-    this.flush()
+    this.#write()
     return (this.#olderThan(chunk) & storedFlag) !== 0
   }
 

@@ -73,7 +73,7 @@ export class HeadChunks {
       rangeMs,
       openBytesMax: openHistogramBytesMax,
       writer: this.#writer,
-      close: (ref, words, at, previousTimeMs, ordinal) => this.#close(ref, words, at, previousTimeMs, ordinal),
+      close: (ref, words, at, previousTimeMs) => this.#close(ref, words, at, previousTimeMs),
       noteStarted: () => this.#noteStarted(),
       retireOne: (chunk) => this.#retireReplaced(chunk),
     })
@@ -126,7 +126,18 @@ export class HeadChunks {
     })
   }
 
-  /** Closed chunks that wait for others go into files now, as far as those can be written. */
+  /** Chunks that were closed and wait for their files. */
+  get closed(): number {
+    return this.#filer?.noted ?? 0
+  }
+
+  /** Closed chunks go into files, for about so many milliseconds. */
+  file(ms: number): void {
+    this.#filer?.work(ms)
+    this.reclaimReplaced(ms === Infinity ? Infinity : replacedChunksMax)
+  }
+
+  /** All closed chunks go into files now, as far as those can be written. */
   flush(): void {
     this.#filer?.flush()
   }
@@ -348,19 +359,20 @@ export class HeadChunks {
     this.#oldestKeptMs = Math.min(this.#oldestKeptMs, this.#startMs(kept))
   }
 
-  /** Gives back the memory of replaced chunks when there are many; to be called between commits. */
-  reclaimReplaced(): void {
-    if (this.#replaced < replacedChunksMax) return
-    this.#replaced = 0
-    this.reclaim()
+  /**
+   * Gives back the memory of replaced chunks when there are many; to be called between commits. Of at most `chunksMax`: where a reader held more for
+   * long, the next calls go on.
+   */
+  reclaimReplaced(chunksMax = replacedChunksMax): void {
+    if (this.#replaced >= replacedChunksMax) this.reclaim(chunksMax)
   }
 
   /** Gives back what was retired and that no reader can hold. */
-  reclaim(): void {
+  reclaim(chunksMax = Infinity): void {
     const { control } = this.#memory
     Atomics.add(control, epochAt, 1)
     const oldest = oldestPinnedEpoch(control)
-    this.#retired.reclaim(oldest)
+    if (this.#retired.reclaim(oldest, chunksMax)) this.#replaced = 0
     while (this.#removals.length > 0 && this.#removals[0]!.epoch < oldest) {
       this.#files!.remove(this.#removals.shift()!.files)
       control[chunkFilesFromAt] = this.#files!.oldestFile
@@ -444,7 +456,7 @@ export class HeadChunks {
       if (isStaleWords(low, high) && this.#endHistograms(ref, words, at, timeMs, previousTimeMs, ordinal, kind)) return
       this.#histograms.forget(ref)
     }
-    this.#close(ref, words, at, previousTimeMs, ordinal)
+    this.#close(ref, words, at, previousTimeMs)
     words[at + record.openChunkField] = this.#writer.start(words, at + record.encoderField, previous, ordinal, timeMs, low, high)
     doubles[(at + record.nextChunkTimeField) >>> 1] = endOfRange(timeMs, this.#rangeMs)
     this.#noteStarted()
@@ -464,17 +476,18 @@ export class HeadChunks {
     return this.#histograms.add(ref, words, at, staleHistogram, 0, ordinal, previousTimeMs, this.#reserve)
   }
 
-  /** The open chunk of a series, which has `ordinal` samples by now, ended at `lastTimeMs`: another one begins. */
-  #close(ref: number, words: Uint32Array, at: number, lastTimeMs: number, ordinal: number): void {
+  /** The open chunk of a series ended at `lastTimeMs`: another one begins. */
+  #close(ref: number, words: Uint32Array, at: number, lastTimeMs: number): void {
     const chunk = words[at + record.openChunkField]!
     if (chunk === 0 || (chunk & storedFlag) !== 0) return
-    const chunkWords = this.#memory.chunks.words[chunk >>> wordShift]!
-    const to = chunk & chunkMask
-    chunkWords[to + chunkField.spanField] = lastTimeMs - this.#startMs(chunk)
+    this.#memory.chunks.words[chunk >>> wordShift]![(chunk & chunkMask) + chunkField.spanField] = lastTimeMs - this.#startMs(chunk)
     if (this.#filer === undefined) return
     const encoder = at + record.encoderField
-    const bytes = (chunk & chunkKindMask) === floatChunk ? readChunkBytes(words, encoder) : readHistogramBytes(words, encoder)
-    this.#filer.add(ref, chunk, (ordinal - chunkWords[to + chunkField.firstOrdinalField]!) | 0, bytes)
+    this.#filer.note(
+      ref,
+      chunk,
+      (chunk & chunkKindMask) === floatChunk ? readChunkBytes(words, encoder) : readHistogramBytes(words, encoder),
+    )
   }
 
   #noteStarted(): void {

@@ -113,6 +113,9 @@ const histogramBytesShift = 5
 const seriesPerCheck = 64
 /** Of chunks: a sample takes at most one. */
 const pieceBytes = 64
+/** With more of them waiting for their files, each commit takes so much time for it. */
+const closedChunksMax = 2 ** 17
+const filingMs = 2
 const batchSamplesMax = 8 * 1024 * 1024
 
 /**
@@ -240,10 +243,19 @@ export class Head {
     return this.#chunks.storedUntil(ref)
   }
 
-  /** Closed chunks go into files now. */
-  fileChunks(): void {
-    this.#chunks.flush()
-    this.#chunks.reclaim()
+  /** Closed chunks go into files, all of them now or, with `ms`, for about so many milliseconds; whether some are left. Between commits. */
+  fileChunks(ms = Infinity): boolean {
+    if (ms < Infinity) this.#chunks.file(ms)
+    else {
+      this.#chunks.flush()
+      this.#chunks.reclaim()
+    }
+    return this.hasClosedChunks
+  }
+
+  /** Whether chunks were closed that wait for `fileChunks`. */
+  get hasClosedChunks(): boolean {
+    return this.#chunks.closed > 0
   }
 
   /** After all samples before this time were dropped: the files that have only such are deleted as soon as no reader can ask for them. */
@@ -444,6 +456,7 @@ export class Head {
       otherCount = this.#chunks.addLogged(refs, times, values, from, end, this.#commit, this.#minValidMs, this.#maxValidMs, others)
       this.counters.samplesAppended += count - otherCount
       this.#publish()
+      this.#chunks.file(Infinity)
     } else for (let i = 0; i < count; i++) others[i] = from + i
     this.#pendingMax = -1
     let taken = count - otherCount
@@ -592,6 +605,9 @@ export class Head {
     this.counters.samplesAppended += pending.length - dropped
     this.counters.histogramsAppended += pending.histograms.count - dropped
     this.counters.histogramsDropped += dropped
+    // While a log is read nobody calls `fileChunks`, and a writer that never rests has no time for it.
+    if (this.#replaying) this.#chunks.file(Infinity)
+    else if (this.#chunks.closed > closedChunksMax) this.#chunks.file(filingMs)
     this.#chunks.reclaimReplaced()
     pending.clear()
     this.#pendingMax = -1

@@ -36,8 +36,8 @@ export interface ChunkListOwner {
   readonly rangeMs: number
   /** Memory for what writes open chunks; without it they are read again for each histogram. */
   readonly openBytesMax: number
-  /** The open chunk of series `ref`, whose record is at word `at` of `words`, ended with sample `ordinal - 1` of the series, at `previousTimeMs`. */
-  close(ref: number, words: Uint32Array, at: number, previousTimeMs: number, ordinal: number): void
+  /** The open chunk of series `ref`, whose record is at word `at` of `words`, ended at `previousTimeMs`. */
+  close(ref: number, words: Uint32Array, at: number, previousTimeMs: number): void
   /** A chunk begins. */
   noteStarted(): void
   /** A chunk was replaced; readers may hold it. */
@@ -123,7 +123,7 @@ export class HistogramChunks {
     if (!writer.ensure(piecesOf(bytes.length) + reserve)) return false
     const previous = words[at + record.openChunkField]!
     const timeMs = columns.times[i]!
-    this.#owner.close(ref, words, at, previousTimeMs, ordinal)
+    this.#owner.close(ref, words, at, previousTimeMs)
     this.#owner.noteStarted()
     const chunk = writer.startPieces(previous, ordinal, timeMs)
     words[encoder + sampleState] = 1

@@ -26,14 +26,19 @@ export class RetiredChunks {
     this.#end++
   }
 
-  /** Gives back the chunks retired before `epoch`. */
-  reclaim(epoch: number): void {
-    while (this.#first < this.#end && this.#queue[this.#first * 2 + 1]! < epoch) this.#writer.free(this.#queue[2 * this.#first++]!)
+  /** Gives back the chunks retired before `epoch`, at most `chunksMax` of them; whether there are no more of these. */
+  reclaim(epoch: number, chunksMax: number): boolean {
+    let left = chunksMax
+    while (this.#first < this.#end && this.#queue[this.#first * 2 + 1]! < epoch) {
+      if (left-- <= 0) return false
+      this.#writer.free(this.#queue[2 * this.#first++]!)
+    }
     if (this.#first === this.#end) {
       this.#first = 0
       this.#end = 0
       if (this.#queue.length > firstCapacity * 2) this.#queue = new Uint32Array(firstCapacity * 2)
     }
+    return true
   }
 
   saveState(state: StateWriter): void {

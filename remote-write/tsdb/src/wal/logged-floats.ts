@@ -91,6 +91,6 @@ export class LoggedFloats {
     this.#appended += count - otherCount
     this.#outOfOrder += outOfOrder
     this.#taken += count - outOfOrder
-    this.#chunks.reclaimReplaced()
+    this.#chunks.file(Infinity)
   }
 }
