@@ -196,9 +196,7 @@ function* openLocked(options: StoreOptions, lock: DirectoryLock, reserve: DiskRe
     otherBytes: () => bytesIfThere(walDirectory) + bytesIfThere(lateDirectory) + headChunkBytes(),
     lateSegments: lateLog,
     lateBytesMax: memoryBytesMax * lateShareOfMemory,
-    onLateCut: () => {
-      if (!mustHoldChunks(directory)) head.releaseFiling()
-    },
+    onLateCut: () => head.releaseFiling(() => !mustHoldChunks(directory)),
     // A checkpoint keeps of them only what is newer than the blocks, and the blocks would not have them.
     beginCheckpoint() {
       if (hasUnreadData(replay) || options.mayCutLog?.(walDirectory, wal.segment + 1) === false) return undefined

@@ -4,14 +4,13 @@ import { createCounts, type ItemCounts } from '@narthex/agent/send/item-counts'
 import { ByteWriter } from '@narthex/bytes/byte-writer'
 import { readRecord } from '@narthex/tsdb/wal/read-record'
 import { RecordEntries } from '@narthex/tsdb/wal/record-entries'
-import { isHistograms } from '@narthex/tsdb/wal/record-reader'
 import { readMetadata } from '@narthex/tsdb/wal/text-payload'
 import {
   exemplarsRecord,
   hasFloatHistograms,
+  isHistograms,
   metadataRecord,
-  samplesRecord,
-  samplesV2Record,
+  isSamples,
   seriesRecord,
 } from '@narthex/tsdb/wal/wal-format'
 import { putLoggedHistogram } from './logged-histogram.ts'
@@ -84,7 +83,7 @@ export class StepBuilder {
   take(record: Uint8Array, segment: number): void {
     const entries = this.#entries
     const type = readRecord(record, entries)
-    if (type === samplesRecord || type === samplesV2Record) this.#takeSamples(entries)
+    if (isSamples(type)) this.#takeSamples(entries)
     else if (type === seriesRecord) {
       const { refs, starts, ends, length } = entries
       for (let i = 0; i < length; i++) this.#catalog.add(refs[i]!, segment, record, starts[i]!, ends[i]!)

@@ -4,6 +4,7 @@ import type { Logger } from '@narthex/service/logger'
 import { lateHint } from '../block/block-meta.ts'
 import type { BlockMeta } from '../block/block-meta.ts'
 import { makeUlid } from '../block/ulid.ts'
+import { filingMsPerTurn } from '../head/chunk-filer.ts'
 import type { Head } from '../head/head.ts'
 import { findExpired } from './block-retention.ts'
 import type { Retention } from './block-retention.ts'
@@ -19,8 +20,6 @@ import { selectUploaded } from './uploaded-blocks.ts'
 const headRangesMax = 1.5
 // Series looked at in one turn of the loop: below a millisecond.
 const seriesPerSweep = 10_000
-/** For closed chunks of the head that go into files. */
-export const filingMsPerTurn = 1
 
 export interface CompactorOptions {
   readonly head: Head

@@ -82,8 +82,9 @@ export class HeadChunkWriter {
     return [...this.#maxTimes].map(([file, maxTimeMs]) => ({ file, maxTimeMs, bytes: 0 })).sort((a, b) => a.file - b.file)
   }
 
-  /** Another writer has gone on instead of this one, and left these files. */
-  takeOver(files: readonly HeadChunkFile[]): void {
+  /** Another writer has gone on instead of this one, left these files, and could not write others for `writeError`. */
+  takeOver(files: readonly HeadChunkFile[], writeError: string | undefined): void {
+    if (writeError !== undefined) this.#options.onWriteError?.(new Error(writeError))
     for (const { file, maxTimeMs } of files) {
       this.#maxTimes.set(file, maxTimeMs)
       if (file < this.#file) continue

@@ -1,3 +1,4 @@
+import { growWords } from '@narthex/bytes/grow'
 import { floatHistogramEncoding, histogramEncoding, xorEncoding } from '../chunk/chunk-encoding.ts'
 import {
   chunkKindMask,
@@ -12,22 +13,11 @@ import {
 } from '../chunk/open-chunk.ts'
 import type { OpenChunkWriter, StoredPlace } from '../chunk/open-chunk.ts'
 import { copyChunk, measurePieces } from '../chunk/xor-chunk.ts'
+import type { NewHeadChunk } from '../head-chunks/chunk-entry.ts'
 import type { HeadChunkFile } from '../head-chunks/replay-head-chunks.ts'
 import type { HeadMemory } from './head-memory.ts'
 import * as record from './series-record.ts'
 import { wordShift } from './shared-arena.ts'
-
-/** A chunk that gets no sample any more, as it goes into a file. */
-export interface ClosedChunk {
-  /** The reference of its series in the log. */
-  readonly seriesRef: number
-  readonly minTimeMs: number
-  readonly maxTimeMs: number
-  readonly encoding: number
-  readonly isOutOfOrder: boolean
-  /** As in a file of chunks; valid for the call. */
-  readonly data: Uint8Array
-}
 
 /** Files for the closed chunks of a head. */
 export interface ChunkFiles {
@@ -36,23 +26,25 @@ export interface ChunkFiles {
   readonly oldestFile: number
   /** Whether a chunk with so many bytes of data may be appended before the next `write`. */
   fits(dataBytes: number): boolean
-  append(chunk: ClosedChunk): StoredPlace
+  append(chunk: NewHeadChunk): StoredPlace
   /** False: what was appended since the last time is not in a file, nor will be. */
   write(): boolean
   /** Numbers of the files whose chunks all ended before this time, as far as they may go. */
   filesBefore(minTimeMs: number): number[]
   remove(files: readonly number[]): void
-  /** Files for another thread to go on with, and what it left of them. */
+  /** Files for another thread to go on with; what it left of them, and why it could not write others. */
   endFiles(): readonly HeadChunkFile[]
-  takeOver(files: readonly HeadChunkFile[]): void
+  takeOver(files: readonly HeadChunkFile[], writeError: string | undefined): void
 }
 
 // ┌ series ┬ chunk ┬ bytes ┐ of a closed chunk that was not looked at yet
 const notedWords = 3
 // ┌ series ┬ chunk ┬ file ┬ offset ┬ bytes ┐ of a chunk that was appended and is not written yet
 const pendingWords = 5
-/** Chunks between two looks at the clock: some tenths of a millisecond. */
+/** Chunks between two looks at the clock. */
 const chunksPerLook = 32
+/** For closed chunks of the head that go into files. */
+export const filingMsPerTurn = 1
 
 export interface ChunkFilerOptions {
   readonly memory: HeadMemory
@@ -120,13 +112,11 @@ export class ChunkFiler {
   }
 
   #makeRoom(): void {
-    const kept = this.#noted.subarray(this.#notedStart, this.#notedEnd)
-    const noted = 2 * kept.length > this.#noted.length ? new Uint32Array(2 * this.#noted.length) : this.#noted
-    if (noted === this.#noted) noted.copyWithin(0, this.#notedStart, this.#notedEnd)
-    else noted.set(kept)
-    this.#noted = noted
+    const kept = this.#notedEnd - this.#notedStart
+    this.#noted.copyWithin(0, this.#notedStart, this.#notedEnd)
+    if (2 * kept > this.#noted.length) this.#noted = growWords(this.#noted, 2 * this.#noted.length)
     this.#notedStart = 0
-    this.#notedEnd = kept.length
+    this.#notedEnd = kept
   }
 
   #add(ref: number, chunk: number, bytes: number): void {
@@ -182,11 +172,7 @@ export class ChunkFiler {
       isOutOfOrder: false,
       data: copyChunk(memory.chunks, chunk, samples, bytes),
     })
-    if (this.#length === this.#pending.length) {
-      const larger = new Uint32Array(2 * this.#length)
-      larger.set(this.#pending)
-      this.#pending = larger
-    }
+    if (this.#length === this.#pending.length) this.#pending = growWords(this.#pending, 2 * this.#length)
     const pending = this.#pending
     pending[this.#length] = ref
     pending[this.#length + 1] = chunk

@@ -126,6 +126,11 @@ export class HeadChunks {
     })
   }
 
+  /** Whether closed chunks stay in memory until `releaseFiling`. */
+  get isHeld(): boolean {
+    return this.#files !== undefined && this.#filer === undefined
+  }
+
   /** Chunks that were closed and wait for their files. */
   get closed(): number {
     return this.#filer?.noted ?? 0
@@ -161,12 +166,12 @@ export class HeadChunks {
   }
 
   /** The other thread has come to its end. */
-  takeBack({ writer, created, filed, files }: ReturnedChunks): void {
+  takeBack({ writer, created, filed, files, writeError }: ReturnedChunks): void {
     this.#writer.takeOver(writer)
     this.count += created
     this.#counters.chunksCreated += created
     this.#filedBefore += filed
-    if (files !== undefined) this.#files?.takeOver(files)
+    if (files !== undefined) this.#files?.takeOver(files, writeError)
   }
 
   /** Whether `samples` more samples surely find memory. */

@@ -228,9 +228,9 @@ export class Head {
     this.#chunks.startFiling(files, referenceOf, isHeld)
   }
 
-  /** If closed chunks were held in memory, they go into files from now on. */
-  releaseFiling(): void {
-    this.#chunks.releaseFiling()
+  /** If closed chunks are held in memory and `mayFile` says so, they go into files from now on. */
+  releaseFiling(mayFile: () => boolean): void {
+    if (this.#chunks.isHeld && mayFile()) this.#chunks.releaseFiling()
   }
 
   /** For the chunks that such files have, before the log is read. */

@@ -45,69 +45,48 @@ function makeHead(): Head {
   return head
 }
 
-it('a reader in another thread sees whole commits, while late samples come, are sealed and dropped', async () => {
-  const head = makeHead()
-  const refs = Array.from({ length: 100 }, (_, i) => head.refByLabels(Labels.from({ __name__: 'm', i: String(i) })))
-  const worker = new Worker(new URL('./late-reader.test-worker.ts', import.meta.url), { workerData: head.descriptor() })
-  let hasAnswered = false
-  const answer = once(worker, 'message').finally(() => (hasAnswered = true))
-  for (let k = 1; !hasAnswered; k++) {
-    for (const ref of refs) put(head, ref, 10 * k)
-    if (k > 3) for (const ref of refs) put(head, ref, 10 * (k - 3) - 5)
-    if (k % 17 === 5) {
-      for (const ref of refs) put(head, ref, 10 * k + 5 - 1000 * (k % 3))
-      head.rollback()
-      for (const ref of refs) put(head, ref, 10 * k)
-      if (k > 3) for (const ref of refs) put(head, ref, 10 * (k - 3) - 5)
+it.each([
+  { kind: 'floats', series: 100, putOne: put },
+  { kind: 'histograms', series: 20, putOne: putHistogram },
+])(
+  'a reader in another thread sees whole commits of $kind, while late ones come, are sealed and dropped',
+  async ({ kind, series, putOne }) => {
+    const head = makeHead()
+    const refs = Array.from({ length: series }, (_, i) => head.refByLabels(Labels.from({ __name__: 'm', i: String(i) })))
+    const worker = new Worker(new URL('./late-reader.test-worker.ts', import.meta.url), { workerData: { head: head.descriptor(), kind } })
+    let hasAnswered = false
+    const answer = once(worker, 'message').finally(() => (hasAnswered = true))
+    const putAll = (timeMs: number): void => {
+      for (const ref of refs) putOne(head, ref, timeMs)
     }
-    head.commit()
-    if (k % 50 === 0) head.sealLate()
-    if (k % 50 === 25 && head.late.samples.hasSealed) {
-      head.dropSealedLate()
-      while (head.freeLate());
-    }
-    // As many as it takes until the other thread has read often enough; not too many while it starts.
-    if (k % 20 === 0) await new Promise((resolve) => setTimeout(resolve, k > 1000 ? 10 : 0))
-  }
-  const [{ queries, lateSamples, failure }] = (await answer) as [{ queries: number; lateSamples: number; failure: string }]
-  expect(failure).toBe('')
-  expect(queries).toBeGreaterThan(20)
-  expect(lateSamples).toBeGreaterThan(100)
-  // Dropped memory is used again.
-  expect(head.memory.late.usedBytes).toBeLessThan(4 * 2 ** 20)
-}, 20_000)
-
-it('a reader in another thread sees whole commits of late histograms, too', async () => {
-  const head = makeHead()
-  const refs = Array.from({ length: 20 }, (_, i) => head.refByLabels(Labels.from({ __name__: 'm', i: String(i) })))
-  const worker = new Worker(new URL('./late-histograms.test-worker.ts', import.meta.url), { workerData: head.descriptor() })
-  let hasAnswered = false
-  const answer = once(worker, 'message').finally(() => (hasAnswered = true))
-  const putAll = (timeMs: number): void => {
-    for (const ref of refs) putHistogram(head, ref, timeMs)
-  }
-  for (let k = 1; !hasAnswered; k++) {
-    if (k % 17 === 5) {
+    for (let k = 1; !hasAnswered; k++) {
+      if (k % 17 === 5) {
+        putAll(10 * k)
+        // None of its time is there, and none is before 0.
+        if (k > 205) putAll(10 * k + 5 - 1000 * (1 + (k % 2)))
+        else if (k > 3) putAll(10 * (k - 3) - 5)
+        head.rollback()
+      }
       putAll(10 * k)
-      if (k > 10) putAll(10 * k + 5 - 50 * (k % 3))
-      head.rollback()
+      if (k > 3) putAll(10 * (k - 3) - 5)
+      head.commit()
+      if (k % 50 === 0) head.sealLate()
+      if (k % 50 === 25 && head.late.samples.hasSealed) {
+        head.dropSealedLate()
+        while (head.freeLate());
+      }
+      // As many as it takes until the other thread has read often enough; not too many while it starts.
+      if (k % 20 === 0) await new Promise((resolve) => setTimeout(resolve, k > 1000 ? 10 : 0))
     }
-    putAll(10 * k)
-    if (k > 3) putAll(10 * (k - 3) - 5)
-    head.commit()
-    if (k % 50 === 0) head.sealLate()
-    if (k % 50 === 25 && head.late.samples.hasSealed) {
-      head.dropSealedLate()
-      while (head.freeLate());
-    }
-    if (k % 20 === 0) await new Promise((resolve) => setTimeout(resolve, k > 500 ? 10 : 0))
-  }
-  const [{ queries, lateSamples, failure }] = (await answer) as [{ queries: number; lateSamples: number; failure: string }]
-  expect(failure).toBe('')
-  expect(queries).toBeGreaterThan(20)
-  expect(lateSamples).toBeGreaterThan(100)
-  expect(head.memory.late.usedBytes).toBeLessThan(4 * 2 ** 20)
-}, 20_000)
+    const [{ queries, lateSamples, failure }] = (await answer) as [{ queries: number; lateSamples: number; failure: string }]
+    expect(failure).toBe('')
+    expect(queries).toBeGreaterThan(20)
+    expect(lateSamples).toBeGreaterThan(100)
+    // Dropped memory is used again.
+    expect(head.memory.late.usedBytes).toBeLessThan(4 * 2 ** 20)
+  },
+  20_000,
+)
 
 it('a query keeps the late histograms that it began with; their memory is used again behind it', () => {
   const head = makeHead()

@@ -23,8 +23,7 @@ import {
   hasFloatHistograms,
   histogramSamplesRecord,
   histogramSamplesV2Record,
-  samplesRecord,
-  samplesV2Record,
+  isSamples,
   seriesRecord,
   tombstonesRecord,
 } from '../wal/wal-format.ts'
@@ -137,7 +136,7 @@ export class LogContents {
   #takeRecord(type: number, record: Uint8Array, target: SampleTarget): void {
     const entries = this.#entries
     if (type === seriesRecord) this.#takeSeries(record)
-    else if (type === samplesRecord || type === samplesV2Record) {
+    else if (isSamples(type)) {
       for (let i = 0; i < entries.length; i++) {
         const ref = this.#refOf(i)
         if (ref > 0) target.takeFloat(ref, entries.times[i]!, entries.words[2 * i]!, entries.words[2 * i + 1]!)

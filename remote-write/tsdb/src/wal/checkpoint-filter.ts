@@ -1,12 +1,11 @@
 import { RecordBuilder } from './record-builder.ts'
 import type { RecordEntries } from './record-entries.ts'
-import { isHistograms } from './record-reader.ts'
 import {
   exemplarsRecord,
   highestReferenceRecord,
+  isHistograms,
+  isSamples,
   metadataRecord,
-  samplesRecord,
-  samplesV2Record,
   seriesRecord,
   tombstonesRecord,
 } from './wal-format.ts'
@@ -46,8 +45,7 @@ export class CheckpointFilter {
     if (type === seriesRecord) return this.#takeSeries(record, entries)
     if (type === metadataRecord) this.#noteMetadata(record, entries)
     else if (type === highestReferenceRecord) this.#highestReference = Math.max(this.#highestReference, entries.refs[0] ?? 0)
-    else if (type === samplesRecord || type === samplesV2Record || type === exemplarsRecord || isHistograms(type))
-      return this.#takeTimed(type, record, entries, entries.times)
+    else if (isSamples(type) || type === exemplarsRecord || isHistograms(type)) return this.#takeTimed(type, record, entries, entries.times)
     else if (type === tombstonesRecord) return this.#takeTimed(type, record, entries, entries.secondTimes)
     else this.counts.recordsUnknown++
     return undefined
@@ -108,7 +106,7 @@ export class CheckpointFilter {
     const builder = this.#builder
     const low = words[2 * i]!
     const high = words[2 * i + 1]!
-    if (type === samplesRecord || type === samplesV2Record) builder.addSample(refs[i]!, times[i]!, low, high, secondTimes[i]!)
+    if (isSamples(type)) builder.addSample(refs[i]!, times[i]!, low, high, secondTimes[i]!)
     else if (type === tombstonesRecord) builder.addTombstone(refs[i]!, times[i]!, secondTimes[i]!)
     else builder.addPayload(refs[i]!, times[i]!, secondTimes[i]!, low, high, record, starts[i]!, ends[i]!)
   }

@@ -147,28 +147,34 @@ it('of another program is not cut down when it has records that are not read', a
   expect(readdirSync(wbl())).toEqual(expect.arrayContaining(['00000000', '00000001']))
 })
 
-it('takes nothing of a commit that it cannot write, and all of it the next time', () => {
-  open()
-  put('a', 1000, 2000)
-  let isFull = true
+/** From now on late samples go to a log on a disk that takes nothing as long as it is full. */
+function logOnFullDisk(): { late: LateLog; isFull: boolean } {
   const late = new LateLog({
     wal: store.wal,
     directory: wbl(),
     nextSegment: 0,
     hasUnread: false,
     compresses: false,
-    refusal: () => (isFull ? 'no room' : undefined),
+    refusal: () => (disk.isFull ? 'no room' : undefined),
   })
+  const disk = { late, isFull: true }
   store.head.startLogging(late)
+  return disk
+}
+
+it('takes nothing of a commit that it cannot write, and all of it the next time', () => {
+  open()
+  put('a', 1000, 2000)
+  const disk = logOnFullDisk()
   const ref = store.head.refByLabels(Labels.from({ __name__: 'a' }))
   store.head.append(ref, 3000, 0, 0x3ff00000)
   store.head.append(ref, 1500, 0, 0x3ff00000)
   expect(() => store.head.commit()).toThrow('no room')
   expect(times('a')).toEqual([1000, 2000])
-  isFull = false
+  disk.isFull = false
   put('a', 3000, 1500)
   expect(times('a')).toEqual([1000, 1500, 2000, 3000])
-  return late.close()
+  return disk.late.close()
 })
 
 describe('histograms', () => {
@@ -293,16 +299,7 @@ describe('histograms', () => {
   it('are taken wholly or not at all when a log cannot be written', async () => {
     open()
     put('a', 1000, 2000)
-    let isFull = true
-    const late = new LateLog({
-      wal: store.wal,
-      directory: wbl(),
-      nextSegment: 0,
-      hasUnread: false,
-      compresses: false,
-      refusal: () => (isFull ? 'no room' : undefined),
-    })
-    store.head.startLogging(late)
+    const disk = logOnFullDisk()
     const ref = store.head.refByLabels(Labels.from({ __name__: 'a' }))
     const append = (): void => {
       expect(store.head.appendHistogram(ref, 3000, { ...histogramOf(false).histogram, count: 8 })).toBe(0)
@@ -311,10 +308,10 @@ describe('histograms', () => {
     append()
     expect(() => store.head.commit()).toThrow('no room')
     expect(histograms('a')).toEqual([])
-    isFull = false
+    disk.isFull = false
     append()
     store.head.commit()
     expect(histograms('a')).toEqual(['1500 integers 3', '3000 integers 3'])
-    await late.close()
+    await disk.late.close()
   })
 })

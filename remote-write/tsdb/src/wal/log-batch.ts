@@ -1,7 +1,7 @@
 import { growBytes, growDoubles, growWords } from '@narthex/bytes/grow'
 import type { RecordEntries } from './record-entries.ts'
 import { LabelPlanner } from './label-plan.ts'
-import { samplesRecord, samplesV2Record, seriesRecord } from './wal-format.ts'
+import { isSamples, seriesRecord } from './wal-format.ts'
 
 /** A record of a batch takes so many words of `records`. */
 const recordWords = 5
@@ -98,15 +98,15 @@ export class BatchBuilder {
   /** Copies a record; `entries` are those of `readRecord`. */
   add(type: number, record: Uint8Array, entries: RecordEntries): void {
     const { batch } = this
-    const isSamples = type === samplesRecord || type === samplesV2Record
+    const areSamples = isSamples(type)
     const start = batch.bytesLength
     const firstEntry = batch.entryCount
     // Samples are taken over as columns.
-    const length = isSamples ? 0 : record.length
+    const length = areSamples ? 0 : record.length
     if (start + length > batch.bytes.length) batch.bytes = growBytes(batch.bytes, Math.max(start + length, 2 * batch.bytes.length))
     if (length > 0) batch.bytes.set(record, start)
     batch.bytesLength += length
-    if (isSamples) this.#addSamples(entries)
+    if (areSamples) this.#addSamples(entries)
     else if (type === seriesRecord) this.#addSeries(record, entries)
     const to = batch.recordCount++ * recordWords
     if (to + recordWords > batch.records.length) batch.records = growWords(batch.records, 2 * batch.records.length)

@@ -5,7 +5,7 @@ import { HeadMemory } from '../head/head-memory.ts'
 import { HeadChunkWriter } from '../head-chunks/head-chunk-writer.ts'
 import { forEachKnown, recordOf } from './log-batch.ts'
 import type { LogBatch } from './log-batch.ts'
-import { samplesRecord, samplesV2Record } from './wal-format.ts'
+import { isSamples } from './wal-format.ts'
 
 /** Appends floats of a log, whose series the head's own thread has found or made, to the chunks that the head lends. */
 export class LoggedFloats {
@@ -48,7 +48,7 @@ export class LoggedFloats {
     this.#memory.series.openWindows()
     for (let i = 0; i < batch.recordCount; i++) {
       const type = recordOf(batch, i, 'type')
-      if (type !== samplesRecord && type !== samplesV2Record) continue
+      if (!isSamples(type)) continue
       forEachKnown(batch.headRefs, recordOf(batch, i, 'firstEntry'), recordOf(batch, i, 'endEntry'), (from, to) =>
         this.#takeKnown(batch, from, to),
       )

@@ -14,17 +14,11 @@ import { readRecord } from './read-record.ts'
 import { RecordEntries } from './record-entries.ts'
 import type { SeriesMap } from './series-map.ts'
 import {
-  customFloatHistogramSamplesRecord,
-  customHistogramSamplesRecord,
   exemplarsRecord,
-  floatHistogramSamplesRecord,
-  floatHistogramSamplesV2Record,
   highestReferenceRecord,
-  histogramSamplesRecord,
-  histogramSamplesV2Record,
+  isHistograms,
+  isSamples,
   metadataRecord,
-  samplesRecord,
-  samplesV2Record,
   seriesRecord,
   tombstonesRecord,
 } from './wal-format.ts'
@@ -259,18 +253,4 @@ export class RecordReader {
     entries.length = kept
     return entries
   }
-}
-
-function isSamples(type: number): boolean {
-  return type === samplesRecord || type === samplesV2Record
-}
-
-export function isHistograms(type: number): boolean {
-  return (
-    (type >= histogramSamplesRecord && type <= floatHistogramSamplesRecord) ||
-    type === customHistogramSamplesRecord ||
-    type === customFloatHistogramSamplesRecord ||
-    type === histogramSamplesV2Record ||
-    type === floatHistogramSamplesV2Record
-  )
 }

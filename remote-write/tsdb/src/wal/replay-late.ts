@@ -5,10 +5,9 @@ import type { Steps } from '../steps.ts'
 import { readHistogram } from './histogram-payload.ts'
 import { listSegments } from './log-files.ts'
 import type { RecordEntries } from './record-entries.ts'
-import { isHistograms } from './record-reader.ts'
 import type { Damage } from './repair.ts'
 import type { ReplayResult } from './replay.ts'
-import { hasFloatHistograms, highestReferenceRecord, mmapMarkersRecord, samplesRecord, samplesV2Record } from './wal-format.ts'
+import { hasFloatHistograms, highestReferenceRecord, isHistograms, isSamples, mmapMarkersRecord } from './wal-format.ts'
 import { replayWblInSteps } from './wbl.ts'
 import type { WblReplay } from './wbl.ts'
 
@@ -52,7 +51,7 @@ export function* replayLateSamples(
   }
   const take = (type: number, record: Uint8Array, entries: RecordEntries): void => {
     if (type === mmapMarkersRecord || type === highestReferenceRecord) return
-    if (type === samplesRecord || type === samplesV2Record) restoring.takeFloats(entries)
+    if (isSamples(type)) restoring.takeFloats(entries)
     else if (isHistograms(type)) restoring.takeHistograms(type, record, entries)
     else unreadRecords.set(type, (unreadRecords.get(type) ?? 0) + 1)
   }

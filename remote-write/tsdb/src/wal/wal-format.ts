@@ -37,6 +37,18 @@ export const floatHistogramSamplesV2Record = 13
 /** Ours: the highest reference given out before this segment. Prometheus passes over types that it does not know. */
 export const highestReferenceRecord = 128
 
+export function isSamples(type: number): boolean {
+  return type === samplesRecord || type === samplesV2Record
+}
+
+export function isHistograms(type: number): boolean {
+  return (
+    (type >= histogramSamplesRecord && type <= customFloatHistogramSamplesRecord) ||
+    type === histogramSamplesV2Record ||
+    type === floatHistogramSamplesV2Record
+  )
+}
+
 /** References of series stay below 2^40, as the index of Prometheus' head wants. */
 export const referenceMax = 2 ** 40 - 1
 
