@@ -159,11 +159,12 @@ export class Store {
 
   async #close(prolong?: (ms: number) => void): Promise<void> {
     clearInterval(this.#timer)
-    clearImmediate(this.#filing)
     await this.disk.stop()
     await this.compactor.stop()
     this.#settle()
     this.head.fileChunks()
+    // The last commit may have asked for it; from here on the head stays as it is.
+    clearImmediate(this.#filing)
     this.head.late.close()
     await this.disk.work(() => Promise.all([this.wal.close(), this.#lateLog.close(), this.#headChunks.close()]))
     prolong?.(stateWriteMsMax)

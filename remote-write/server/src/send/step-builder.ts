@@ -5,14 +5,7 @@ import { ByteWriter } from '@narthex/bytes/byte-writer'
 import { readRecord } from '@narthex/tsdb/wal/read-record'
 import { RecordEntries } from '@narthex/tsdb/wal/record-entries'
 import { readMetadata } from '@narthex/tsdb/wal/text-payload'
-import {
-  exemplarsRecord,
-  hasFloatHistograms,
-  isHistograms,
-  metadataRecord,
-  isSamples,
-  seriesRecord,
-} from '@narthex/tsdb/wal/wal-format'
+import { exemplarsRecord, hasFloatHistograms, isHistograms, metadataRecord, isSamples, seriesRecord } from '@narthex/tsdb/wal/wal-format'
 import { putLoggedHistogram } from './logged-histogram.ts'
 import { SeriesCatalog } from './series-catalog.ts'
 import type { SeriesFamilies } from './series-families.ts'
