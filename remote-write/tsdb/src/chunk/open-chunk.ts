@@ -53,7 +53,8 @@ const sampleCountBytes = 2
 // The encoder's state between two samples, 4 words in the owner's record:
 // ┌ last delta of time, ms ┬ count 16 │ trailing 8 │ leading 8 ┬ word index of the tail ┬ pieces 24 │ whole bytes 1 │ free bits 7 ┐
 const packedState = 1
-const tailState = 2
+/** The place in the state of the word index of the word that the next bits go into. */
+export const tailState = 2
 const bitState = 3
 const noWindow = 0xff
 const freeBitsMask = 0x7f

@@ -64,6 +64,7 @@ const anew: Record<string, Record<string, string>> = {
     '#filedBefore': 'since the start',
     '#filer': 'flushed',
     '#reserve': 'of a commit',
+    touched: 'of a commit',
     '#recordWords': 'views',
     '#recordDoubles': 'views',
   },

@@ -9,6 +9,7 @@ import {
   readPieceCount,
   readSampleCount,
   storedFlag,
+  tailState,
 } from '../chunk/open-chunk.ts'
 import * as chunkField from '../chunk/open-chunk.ts'
 import type { ChunkWriterState } from '../chunk/open-chunk.ts'
@@ -29,9 +30,11 @@ import type { PendingSamples } from './pending-samples.ts'
 import { RestoredChunks } from './restored-chunks.ts'
 import { RetiredChunks } from './retired-chunks.ts'
 import * as record from './series-record.ts'
-import { wordShift } from './shared-arena.ts'
+import { wordMask, wordShift } from './shared-arena.ts'
 import { oldestPinnedEpoch } from './shared-table.ts'
 
+/** Samples of a commit whose places are read ahead. */
+const touchedAhead = 32
 // A chunk of so many pieces is below 1005 bytes.
 const smallChunkPieces = 16
 /** Chunks that were written anew, before their memory is asked for. */
@@ -57,6 +60,8 @@ export class HeadChunks {
   #reserve = 0
   readonly #recordWords: Uint32Array[]
   readonly #recordDoubles: Float64Array[]
+  /** So that the reads of `#touchTails` are of use. */
+  touched = 0
   /** Chunks in the lists of series. */
   count = 0
   /** The oldest chunk that the running sweep left. */
@@ -230,7 +235,12 @@ export class HeadChunks {
   #addFloats(pending: PendingSamples, start: number, end: number, commit: number): void {
     const { words: from, doubles: fromDoubles } = pending
     let { minTime, maxTime } = this.#memory
+    let touchedTo = start
     for (let i = start; i < end; i++) {
+      if (i === touchedTo) {
+        touchedTo = Math.min(end, i + touchedAhead)
+        this.#touchTails(from, i, touchedTo)
+      }
       const at = i * pendingField.pendingWords
       const timeMs = fromDoubles[at >>> 1]!
       if (timeMs > maxTime) maxTime = timeMs
@@ -248,6 +258,24 @@ export class HeadChunks {
     }
     this.#memory.minTime = minTime
     this.#memory.maxTime = maxTime
+  }
+
+  /**
+   * Reads where the next samples will be put. These reads do not wait for each other, so the processor has several of them under way; each append waits
+   * for the one before it, and would wait for memory every time.
+   */
+  #touchTails(from: Uint32Array, start: number, end: number): void {
+    const tails = this.#memory.chunks.words
+    let read = 0
+    for (let i = start; i < end; i++) {
+      const ref = from[i * pendingField.pendingWords + pendingField.pendingRef]!
+      const words = this.#recordWords[ref >>> record.seriesPerWindowShift]!
+      const tail = words[((ref & record.seriesPerWindowMask) << record.recordShift) + record.encoderField + tailState]!
+      // Of histograms the word is something else.
+      const window = tails[tail >>> wordShift]
+      if (window !== undefined) read |= window[tail & wordMask]!
+    }
+    this.touched = read
   }
 
   #addFloat(
