@@ -20,6 +20,7 @@ import { defaultMemoryBytesMax } from './memory-ceiling.ts'
 import { registerStoreMetrics } from './store-metrics.ts'
 import { LateLog } from './wal/late-log.ts'
 import { listLog } from './wal/log-files.ts'
+import { LogRanges } from './wal/log-ranges.ts'
 import { WalWriter } from './wal/wal-writer.ts'
 import { finishSteps } from './steps.ts'
 import type { Steps } from './steps.ts'
@@ -169,6 +170,12 @@ function* openLocked(options: StoreOptions, lock: DirectoryLock, reserve: DiskRe
     refusal: () => disk.refusal(),
     onWriteError: (cause) => disk.noteFailure(cause),
   })
+  const logRanges = new LogRanges({
+    rangeMs: chunkRangeMs,
+    newestMs: head.memory.maxTime,
+    segment: wal.segment,
+    nextSegment: () => wal.nextSegment(),
+  })
   const lateLog = new LateLog({
     wal,
     directory: lateDirectory,
@@ -198,13 +205,18 @@ function* openLocked(options: StoreOptions, lock: DirectoryLock, reserve: DiskRe
     lateBytesMax: memoryBytesMax * lateShareOfMemory,
     onLateCut: () => head.releaseFiling(() => !mustHoldChunks(directory)),
     // A checkpoint keeps of them only what is newer than the blocks, and the blocks would not have them.
-    beginCheckpoint() {
-      if (hasUnreadData(replay) || options.mayCutLog?.(walDirectory, wal.segment + 1) === false) return undefined
+    beginCheckpoint(minTimeMs) {
+      const settledSegment = logRanges.settledSegment(minTimeMs)
+      if (hasUnreadData(replay) || options.mayCutLog?.(walDirectory, wal.segment + 1, settledSegment) === false) return undefined
       disk.makeRoom()
       const activeSegment = wal.nextSegment()
-      return { directory: walDirectory, activeSegment, gone: wal.references.gone, compresses: options.walCompression ?? true }
+      const { gone } = wal.references
+      return { directory: walDirectory, activeSegment, settledSegment, gone, minTimeMs, compresses: options.walCompression ?? true }
     },
-    endCheckpoint: (lastSegment) => wal.references.dropGone(lastSegment),
+    endCheckpoint(lastSegment) {
+      wal.references.dropGone(lastSegment)
+      logRanges.forget(lastSegment)
+    },
     thread,
     hasRoomFor: (bytes) => disk.hasRoomFor(bytes),
     ...(options.readersEnded === undefined ? {} : { readersEnded: options.readersEnded }),
@@ -239,6 +251,7 @@ function* openLocked(options: StoreOptions, lock: DirectoryLock, reserve: DiskRe
     exemplars,
     metadata,
     wal,
+    logRanges,
     lateLog,
     replay,
     lock,

@@ -12,6 +12,7 @@ import type { HeadChunkWriter } from './head-chunks/head-chunk-writer.ts'
 import type { DirectoryLock } from '@narthex/service/directory-lock'
 import type { MetadataLog } from './metadata/metadata-log.ts'
 import type { LateLog } from './wal/late-log.ts'
+import type { LogRanges } from './wal/log-ranges.ts'
 import type { WalWriter } from './wal/wal-writer.ts'
 import type { ReplayResult } from './wal/replay.ts'
 import type { StoreAdmin } from './store-admin.ts'
@@ -43,8 +44,8 @@ export interface StoreOptions {
   readonly uploadedFile?: string
   /** Resolves when the queries that run now have ended: they know only the blocks there were when they began. */
   readonly readersEnded?: () => Promise<void>
-  /** Whether nobody reads what a checkpoint would take that is made while `activeSegment` is written; default: yes. */
-  readonly mayCutLog?: (walDirectory: string, activeSegment: number) => boolean
+  /** Whether nobody reads what a checkpoint would take that is made while `activeSegment` is written; `settledSegment`: see `CheckpointOptions`. Default: yes. */
+  readonly mayCutLog?: (walDirectory: string, activeSegment: number, settledSegment: number) => boolean
   /** Exemplars that are kept in memory (`storage.exemplars.max_exemplars`); default 0: none. */
   readonly exemplarsMax?: number
   /** Whether metadata of series go into the log (`--enable-feature=metadata-wal-records`); those of a log are always read. */
@@ -71,6 +72,7 @@ export interface StoreParts {
   readonly exemplars: ExemplarStorage
   readonly metadata: MetadataLog
   readonly wal: WalWriter
+  readonly logRanges: LogRanges
   readonly lateLog: LateLog
   readonly replay: ReplayResult
   readonly lock: DirectoryLock
@@ -106,7 +108,7 @@ export class Store {
   #closed: Promise<void> | undefined
 
   constructor(parts: StoreParts) {
-    const { head, headChunks, exemplars, metadata, wal, lateLog, replay, lock, blocks, compactor, admin, disk } = parts
+    const { head, headChunks, exemplars, metadata, wal, logRanges, lateLog, replay, lock, blocks, compactor, admin, disk } = parts
     this.#writeState = () => parts.writeState()
     this.head = head
     this.exemplars = exemplars
@@ -121,6 +123,7 @@ export class Store {
     this.disk = disk
     head.onCommit = () => {
       if (head.hasClosedChunks) this.#fileSoon()
+      logRanges.follow(head.memory.maxTime)
       compactor.offer()
     }
     disk.onReadOnly = () => void compactor.run()

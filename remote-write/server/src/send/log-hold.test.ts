@@ -23,14 +23,24 @@ afterEach(() => rmSync(directory, { recursive: true }))
 
 test('a checkpoint waits for the remote that needs its last segment', () => {
   // Segments 3 to 8, and 9 begins: the checkpoint would stand for 3 to 6.
-  expect(mayCutLog(log.directory, 9, 6)).toBe(false)
-  expect(mayCutLog(log.directory, 9, 7)).toBe(true)
-  expect(mayCutLog(log.directory, 9, Infinity)).toBe(true)
+  expect(mayCutLog(log.directory, 9, -1, 6)).toBe(false)
+  expect(mayCutLog(log.directory, 9, -1, 7)).toBe(true)
+  expect(mayCutLog(log.directory, 9, -1, Infinity)).toBe(true)
+})
+
+test('a checkpoint of settled segments waits for the remote that needs the last of them', () => {
+  expect(mayCutLog(log.directory, 9, 7, 7)).toBe(false)
+  expect(mayCutLog(log.directory, 9, 7, 8)).toBe(true)
+  // Fewer than the lower two thirds are settled.
+  expect(mayCutLog(log.directory, 9, 4, 6)).toBe(false)
+  expect(mayCutLog(log.directory, 9, 4, 7)).toBe(true)
 })
 
 test('a log of one segment may begin another', () => {
   for (let segment = 4; segment <= 8; segment++) rmSync(join(log.directory, segmentName(segment)))
-  expect(mayCutLog(log.directory, 4, 3)).toBe(true)
+  expect(mayCutLog(log.directory, 4, -1, 3)).toBe(true)
+  // Unless that one is settled, and needed.
+  expect(mayCutLog(log.directory, 4, 3, 3)).toBe(false)
 })
 
 test('a log beyond its limit gives up the older half of it, if a remote still needs that', () => {

@@ -14,13 +14,13 @@ export function holdLimit(retentionBytesMax: number): number {
   return retentionBytesMax > 0 ? Math.min(heldBytesMax, retentionBytesMax * retentionShare) : heldBytesMax
 }
 
-/** Whether the next checkpoint, made while `activeSegment` is written, takes only what no remote needs. */
-export function mayCutLog(walDirectory: string, activeSegment: number, neededSegment: number): boolean {
+/** Whether the next checkpoint, made while `activeSegment` is written and `settledSegment` is settled, takes only what no remote needs. */
+export function mayCutLog(walDirectory: string, activeSegment: number, settledSegment: number, neededSegment: number): boolean {
   const first = listLog(walDirectory).segments[0]?.index
   if (first === undefined) return true
-  const last = lastOfCheckpoint(first, activeSegment)
+  const last = lastOfCheckpoint(first, activeSegment, settledSegment)
   // Of one segment there is no checkpoint; but a new segment begins, for the next one.
-  return last === first || neededSegment > last
+  return last === undefined || neededSegment > last
 }
 
 /**

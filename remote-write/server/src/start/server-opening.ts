@@ -69,7 +69,8 @@ export class ServerOpening {
       ...(settings.uploadedFile === '' ? {} : { uploadedFile: settings.uploadedFile }),
       walCompression: settings.walCompression,
       customBuckets: settings.customBuckets,
-      mayCutLog: (walDirectory, activeSegment) => mayCutLog(walDirectory, activeSegment, this.#server?.neededSegment ?? 0),
+      mayCutLog: (walDirectory, activeSegment, settledSegment) =>
+        mayCutLog(walDirectory, activeSegment, settledSegment, this.#server?.neededSegment ?? 0),
       readersEnded: () => this.#server?.queriesEnded() ?? Promise.resolve(),
       diskReserveBytes: settings.diskReserveBytes ?? defaultReserveBytes(settings.directory),
       version: settings.version,

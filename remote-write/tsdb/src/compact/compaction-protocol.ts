@@ -24,6 +24,7 @@ export interface CheckpointRequest {
   readonly gone: readonly GoneReferences[]
   readonly directory: string
   readonly activeSegment: number
+  readonly settledSegment: number
   readonly minTimeMs: number
   readonly compresses: boolean
 }

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -10,6 +10,7 @@ import { isUlid } from '../block/ulid.ts'
 import { BlockShelf } from '../select/block-shelf.ts'
 import { HeadReader } from '../select/head-reader.ts'
 import { MergedQueryable } from '../select/merged-queryable.ts'
+import { listLog } from '../wal/log-files.ts'
 import { RecordBuilder } from '../wal/record-builder.ts'
 import { histogramOf } from '../wal/wal.test-histograms.ts'
 import { openStore } from '../open-store.ts'
@@ -32,7 +33,7 @@ function open(
   options: {
     retentionMs?: number
     retentionBytesMax?: number
-    mayCutLog?: (directory: string, segment: number) => boolean
+    mayCutLog?: (directory: string, activeSegment: number, settledSegment: number) => boolean
     lines?: string[]
     /** Whether a thread of its own does the work, as in a server; it takes half a second to start. */
     startsThread?: boolean
@@ -158,22 +159,44 @@ test('the log is cut down to a checkpoint, and a start has all of it again', asy
   expect(read()).toEqual({ '1': seconds(0, 201), '2': seconds(0, 201), é: seconds(0, 201) })
 })
 
+test('of the log stays what is not older than the last block, and little more', async () => {
+  open()
+  for (let second = 0; second < 200; second += 5) {
+    write(second, second + 5)
+    await store.compactor.run()
+  }
+  expect(store.head.memory.minTime).toBe(190_000)
+  const { checkpoint, segmentsOfCheckpoint, segments } = listLog(join(directory, 'wal'))
+  // One ended when the head reached 190 s, one was written when its block was made, and the next one is empty.
+  expect(segments.map(({ index }) => index - checkpoint!.index)).toEqual([1, 2])
+  // The series, and no sample.
+  expect(segmentsOfCheckpoint.map(({ path }) => statSync(path).size < 150)).toEqual([true])
+  await store.close()
+  open()
+  expect(read()['1']).toEqual(seconds(0, 200))
+})
+
 test('a log that somebody still reads is not cut down, and is when he has read it', async () => {
-  const asked: number[] = []
+  const asked: [active: number, settled: number][] = []
   let isRead = false
   open({
-    mayCutLog(path, segment) {
+    mayCutLog(path, active, settled) {
       expect(path).toBe(join(directory, 'wal'))
-      asked.push(segment)
-      return isRead || segment < 3
+      asked.push([active, settled])
+      return isRead
     },
   })
-  const list = (): boolean[] => ['00000000', 'checkpoint.00000001'].map((name) => existsSync(join(directory, 'wal', name)))
+  const list = (): boolean[] => ['00000000', 'checkpoint.00000013'].map((name) => existsSync(join(directory, 'wal', name)))
   for (let second = 0; second < 120; second += 20) {
     write(second, second + 20)
     await store.compactor.run()
   }
-  expect(new Set(asked)).toEqual(new Set([1, 2, 3]))
+  // Two ranges a turn: the first is cut when two segments have begun, and each cut begins another.
+  expect(asked.slice(0, 3)).toEqual([
+    [2, 0],
+    [4, 1],
+    [4, 2],
+  ])
   expect(list()).toEqual([true, false])
   isRead = true
   write(120, 140)

@@ -33,8 +33,8 @@ export interface CompactorOptions {
   otherBytes(): number
   /** Whether the disk has so much room that a block of this size may be written only to have fewer blocks. */
   hasRoomFor?(bytes: number): boolean
-  /** Begins a new segment of the log: all older ones may go into a checkpoint, of which the compactor says the rest. Undefined: the log stays. */
-  beginCheckpoint(): Omit<CheckpointRequest, 'minTimeMs'> | undefined
+  /** Begins a new segment of the log: of all older ones what is from before a time is not wanted any more. Undefined: the log stays. */
+  beginCheckpoint(minTimeMs: number): CheckpointRequest | undefined
   /** The log of late samples. */
   readonly lateSegments: LateSegments
   /** With more bytes of late samples they go into blocks at once, as far as they can. */
@@ -297,10 +297,10 @@ export class Compactor {
   /** What the head had before this time is in blocks: of the log's older segments what is newer becomes a checkpoint. */
   async #checkpoint(minTimeMs: number): Promise<void> {
     const { beginCheckpoint, thread, log } = this.#options
-    const request = beginCheckpoint()
+    const request = beginCheckpoint(minTimeMs)
     if (request === undefined) return
     this.counts.checkpoints++
-    const answer = await thread.run({ kind: 'checkpoint', request: { ...request, minTimeMs } })
+    const answer = await thread.run({ kind: 'checkpoint', request })
     if (answer.kind === 'failed') {
       if (this.#isStopping) return
       this.counts.checkpointsFailed++

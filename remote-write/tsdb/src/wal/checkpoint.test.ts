@@ -118,6 +118,28 @@ describe('a checkpoint', () => {
   })
 
   it.each([
+    [0, 5],
+    [5, 5],
+    [6, 6],
+    [8, 8],
+    // The one that is written is never covered.
+    [9, 8],
+  ])('stands for all settled segments: if %i is the last one, up to %i', async (settledSegment, lastSegment) => {
+    await writeLog(10)
+    const before = readLog()
+    expect(await checkpoint(9, { settledSegment })).toMatchObject({ lastSegment })
+    expect(readLog()).toEqual(before)
+  })
+
+  it('of a single settled segment is made', async () => {
+    await writeLog(2)
+    const before = readLog()
+    expect(await checkpoint(1, { settledSegment: 0 })).toMatchObject({ lastSegment: 0, segments: 1 })
+    expect(readdirSync(directory).sort()).toEqual([segmentName(1), 'checkpoint.00000000'])
+    expect(readLog()).toEqual(before)
+  })
+
+  it.each([
     [1, false],
     [2, false],
     [3, false],

@@ -7,7 +7,6 @@ import type { CheckpointCounts } from './checkpoint-filter.ts'
 import { FragmentWriter } from './fragment-writer.ts'
 import { listLog } from './log-files.ts'
 import type { GoneReferences } from './log-references.ts'
-import type { LogFiles } from './log-files.ts'
 import { readRecord } from './read-record.ts'
 import { RecordEntries } from './record-entries.ts'
 import { ReferenceSet } from './reference-set.ts'
@@ -19,6 +18,8 @@ export interface CheckpointOptions {
   readonly directory: string
   /** Index of the segment being written. */
   readonly activeSegment: number
+  /** Segments up to this one have next to nothing that is still wanted; default: none is known to. */
+  readonly settledSegment?: number
   /**
    * Whether a reference of the log is still needed: its series is in the head, or later segments have samples of it. A series that
    * is not kept loses its samples too.
@@ -50,8 +51,8 @@ export interface CheckpointResult extends Readonly<CheckpointCounts> {
 const writeBytes = 1024 * 1024
 
 /**
- * Makes a checkpoint of the lower two thirds of the log's finished segments and removes what it stands for. Undefined, and nothing
- * done, if that are fewer than two segments. At every moment the log reads whole, whatever ends the process: the checkpoint gets
+ * Makes a checkpoint of the lower two thirds of the log's finished segments, and of all settled ones, and removes what it stands for. Undefined, and
+ * nothing done, if that are fewer than two segments and none of them is settled. At every moment the log reads whole, whatever ends the process: the checkpoint gets
  * its name when the disk has all of it, and only then segments go, the oldest first, and older checkpoints last.
  *
  * Memory: one record, and the metadata of the series. It takes seconds of CPU a gigabyte of log, so a server runs it in the
@@ -63,7 +64,8 @@ export async function createCheckpoint(options: CheckpointOptions): Promise<Chec
   const { directory, files = checkpointFiles } = options
   await removeCovered(directory, files)
   const log = listLog(directory)
-  const lastSegment = chooseLast(log, options.activeSegment)
+  const first = log.segments[0]?.index
+  const lastSegment = first === undefined ? undefined : lastOfCheckpoint(first, options.activeSegment, options.settledSegment)
   if (lastSegment === undefined) return undefined
   const path = join(directory, `checkpoint.${segmentName(lastSegment)}`)
   const unfinished = `${path}.tmp`
@@ -116,17 +118,14 @@ export async function removeCovered(directory: string, files: CheckpointFiles = 
   for (const { path } of log.olderCheckpoints) await files.remove(path)
 }
 
-/** As Prometheus: two thirds of the finished segments, if that is more than one. */
-function chooseLast(log: LogFiles, activeSegment: number): number | undefined {
-  const first = log.segments[0]?.index
-  if (first === undefined) return undefined
-  const last = lastOfCheckpoint(first, activeSegment)
+/**
+ * The last segment that a checkpoint made now would stand for, if `first` is the oldest segment there is; undefined: there would be none. As Prometheus
+ * two thirds of the finished segments, if that is more than one; but at least those up to `settledSegment`.
+ */
+export function lastOfCheckpoint(first: number, activeSegment: number, settledSegment = -1): number | undefined {
+  const last = first + Math.floor(((activeSegment - 1 - first) * 2) / 3)
+  if (settledSegment >= first) return Math.max(last, Math.min(settledSegment, activeSegment - 1))
   return last > first ? last : undefined
-}
-
-/** The last segment that a checkpoint made now would stand for, if `first` is the oldest segment there is. */
-export function lastOfCheckpoint(first: number, activeSegment: number): number {
-  return first + Math.floor(((activeSegment - 1 - first) * 2) / 3)
 }
 
 function collectGone(groups: readonly GoneReferences[], lastSegment: number): ReferenceSet {
