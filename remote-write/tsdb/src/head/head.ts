@@ -350,9 +350,14 @@ export class Head {
     return added
   }
 
-  /** As `refBySymbols`, for `count` pairs that are interned, none of an empty value. */
-  refByPairs(pairs: Uint32Array, count: number): number {
-    const known = this.#creator.findByPairs(pairs, count)
+  /** Before `refByPairs` of `count` series: reads the memory that it will need. The pairs of series k are `starts[k]`…`starts[k + 1] - 1`. */
+  touchSeries(pairs: Uint32Array, starts: Uint32Array, count: number): void {
+    this.#creator.touch(pairs, starts, count)
+  }
+
+  /** As `refBySymbols`, for `count` pairs from `from` on that are interned, none of an empty value. */
+  refByPairs(pairs: Uint32Array, from: number, count: number): number {
+    const known = this.#creator.findByPairs(pairs, from, count)
     if (known > 0) return known
     if (this.#uncheckedSeries === 0) {
       if (!this.#mayAddSeries()) return this.#refuseSeries(this.#ceilingText())

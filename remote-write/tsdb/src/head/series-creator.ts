@@ -28,6 +28,7 @@ export class SeriesCreator {
   #ids = new Uint32Array(64)
   #length = 0
   #hash = 0
+  #hashes = new Uint32Array(16)
   readonly #recent = new RecentPairs()
   readonly #postings: PostingRuns
   /** Pairs of the series made last, and the names of these, in their order. */
@@ -95,13 +96,25 @@ export class SeriesCreator {
     return this.#resolve(symbols, pairCount) ? this.#make() : -1
   }
 
-  /** As `find`, for pairs that are known. */
-  findByPairs(pairs: Uint32Array, count: number): number {
+  /** Reads where `findByPairs` will look; nothing comes of it but that the processor has it. See `Head.touchSeries`. */
+  touch(pairs: Uint32Array, starts: Uint32Array, count: number): void {
+    if (count > this.#hashes.length) this.#hashes = new Uint32Array(count)
+    const hashes = this.#hashes
+    for (let k = 0; k < count; k++) {
+      let hash = 0
+      for (let i = starts[k]!; i < starts[k + 1]!; i++) hash = (hash + mix32(pairs[i]! ^ this.#seed)) | 0
+      hashes[k] = hash
+    }
+    this.#table.touch(hashes, count)
+  }
+
+  /** As `find`, for `count` pairs that are known, from `from` on. */
+  findByPairs(pairs: Uint32Array, from: number, count: number): number {
     if (count > this.#ids.length) this.#ids = new Uint32Array(Math.min(count * 2, labelsPerSeriesMax + 1))
     let hash = 0
     const length = Math.min(count, this.#ids.length)
     for (let i = 0; i < length; i++) {
-      const pair = pairs[i]!
+      const pair = pairs[from + i]!
       this.#ids[i] = pair
       hash = (hash + mix32(pair ^ this.#seed)) | 0
     }

@@ -15,6 +15,8 @@ export class SeriesTable {
   readonly #counts = new Uint32Array(subTables)
   readonly #removed = new Uint32Array(subTables)
   #slots = subTables << firstSlotsLog
+  /** So that the reads of `touch` are of use. */
+  touched = 0
 
   constructor() {
     for (let sub = 0; sub < subTables; sub++) this.#tables.push(new Uint32Array(2 << firstSlotsLog))
@@ -33,6 +35,20 @@ export class SeriesTable {
       if (ref === 0) return 0
       if (table[2 * slot] === hash && ref !== removedRef && isSame(ref)) return ref
     }
+  }
+
+  /**
+   * Reads where series with these hashes would be. These reads do not wait for each other, so the processor has several of them under way, and a `find`
+   * that soon follows waits for none.
+   */
+  touch(hashes: Uint32Array, count: number): void {
+    let read = 0
+    for (let i = 0; i < count; i++) {
+      const hash = hashes[i]!
+      const table = this.#tables[hash >>> 24]!
+      read |= table[2 * (hash & ((table.length >>> 1) - 1)) + 1]!
+    }
+    this.touched = read
   }
 
   add(hash: number, ref: number): void {

@@ -140,7 +140,7 @@ export class RecordReader {
       else {
         const record = batch.bytes.subarray(recordOf(batch, i, 'start'), recordOf(batch, i, 'end'))
         if (type === seriesRecord) {
-          this.#labels.begin(record)
+          this.#labels.begin(record, batch, first, end)
           for (let from = first; from < end;) {
             from = this.#takeSeries(batch, from, end)
             if (this.#toAttach === undefined) continue
@@ -182,11 +182,11 @@ export class RecordReader {
   }
 
   /** Series `from`…`end - 1` of a batch; stops behind one to which `#toAttach` is to be attached, and gives where. */
-  #takeSeries({ refs, plan, planEnds }: LogBatch, from: number, end: number): number {
+  #takeSeries({ refs }: LogBatch, from: number, end: number): number {
     const labels = this.#labels
     for (let i = from; i < end; i++) {
       const before = this.#head.seriesCount
-      const ref = labels.refOf(plan, i === 0 ? 0 : planEnds[i - 1]!, planEnds[i]!)
+      const ref = labels.refOf(i)
       const logRef = refs[i]!
       this.#map.set(logRef, Math.max(0, ref))
       if (ref > 0) {
