@@ -1,9 +1,11 @@
+import { snappyUncompressor } from 'hysnappy'
 import protobuf from 'protobufjs'
+import { LabelHasher } from './label-hasher.ts'
 import { RemoteWrite1Reader } from './remote-write-1.ts'
 import { RemoteWrite1Writer } from './remote-write-1-writer.ts'
 import { RemoteWrite2Reader } from './remote-write-2.ts'
 import { RemoteWrite2Writer } from './remote-write-2-writer.ts'
-import { compress, uncompress } from './snappy.ts'
+import { compress, uncompress, useUncompressed } from './snappy.ts'
 import { locateSymbols } from './symbol-table.ts'
 import { addTable } from './testdata/symbol-tables.ts'
 
@@ -91,14 +93,11 @@ const block2 = compress(body2)
 const reader1 = new RemoteWrite1Reader()
 const reader2 = new RemoteWrite2Reader()
 // Stands for a head that knows every series by its bytes: the hash alone.
+const hasher = new LabelHasher()
 const aliases = {
   refByWire(bytes: Uint8Array, start: number, end: number): number {
-    let hash = end - start
-    for (let i = start; i + 4 <= end; i += 4) {
-      hash = Math.imul(hash ^ (bytes[i]! | (bytes[i + 1]! << 8) | (bytes[i + 2]! << 16) | (bytes[i + 3]! << 24)), 0x9e3779b1)
-      hash ^= hash >>> 15
-    }
-    return (hash >>> 0) + 1
+    hasher.hash(bytes, start, end)
+    return hasher.words[0]! + 1
   },
 }
 const rivalObject = Rival.decode(body1)
@@ -107,12 +106,18 @@ console.log(`1.0: ${body1.length} B, snappy ${block1.length} B · 2.0: ${body2.l
 const baselineNs = run('read 1.0, protobufjs', () => void Rival.decode(body1))
 run('read 1.0, labels walked', () => reader1.read(body1), baselineNs)
 run('read 1.0, known by bytes', () => reader1.read(body1, 0, body1.length, aliases), baselineNs)
+const open1 = (bytes: Uint8Array): void => reader1.read(bytes, 0, bytes.length, aliases)
+run('… uncompressed in place', () => useUncompressed(block1, 1 << 25, open1), baselineNs)
 run('read 2.0', () => reader2.read(body2), baselineNs)
 run('write 1.0, protobufjs', () => void Rival.encode(rivalObject).finish(), baselineNs)
 run('write 1.0', () => void write1(), baselineNs)
 run('write 2.0, first table', () => void write2(0), baselineNs)
 run('write 2.0, later table', () => void write2(150), baselineNs)
+const hysnappy = snappyUncompressor()
+const ignore = (): void => {}
+run('hysnappy uncompress 1.0', () => void hysnappy(block1, body1.length), baselineNs)
 run('snappy uncompress 1.0', () => void uncompress(block1, 1 << 25), baselineNs)
+run('snappy in place 1.0', () => useUncompressed(block1, 1 << 25, ignore), baselineNs)
 run('snappy uncompress 2.0', () => void uncompress(block2, 1 << 25), baselineNs)
 run('snappy compress 1.0', () => void compress(body1), baselineNs)
 run('snappy compress 2.0', () => void compress(body2), baselineNs)

@@ -2,7 +2,7 @@ import { WireError } from '@narthex/wire/protobuf-cursor'
 import { RemoteWrite1Reader } from '@narthex/wire/remote-write-1'
 import type { WireAliases } from '@narthex/wire/remote-write-1'
 import { RemoteWrite2Reader } from '@narthex/wire/remote-write-2'
-import { bodyBytesMax, SnappyError, uncompress } from '@narthex/wire/snappy'
+import { bodyBytesMax, SnappyError, useUncompressed } from '@narthex/wire/snappy'
 import { checkContentEncoding, readContentType } from './content-type.ts'
 import type { WireVersion } from './content-type.ts'
 import { answer } from './receive-answer.ts'
@@ -34,21 +34,20 @@ export class RequestOpener {
     return version
   }
 
-  /** What `use` makes of a request that is well-formed: it finds it in the reader of its version. */
+  /**
+   * What `use` makes of a request that is well-formed: it finds it in the reader of its version, whose bytes are those of another request as soon as
+   * it has returned.
+   */
   open(version: WireVersion, body: Uint8Array, aliases: WireAliases | undefined, use: () => ReceiveAnswer): ReceiveAnswer {
-    let bytes: Uint8Array | undefined
     try {
-      bytes = uncompress(body, bodyBytesMax)
-      if (version === 1) this.reader1.read(bytes, 0, bytes.length, aliases)
-      else this.reader2.read(bytes)
-      return use()
+      return useUncompressed(body, bodyBytesMax, (bytes) => {
+        if (version === 1) this.reader1.read(bytes, 0, bytes.length, aliases)
+        else this.reader2.read(bytes)
+        return use()
+      })
     } catch (error) {
       if (error instanceof SnappyError || error instanceof WireError) return answer(400, error.message, version, new RequestReport())
       throw error
-    } finally {
-      // Half a megabyte a request, given back here: left to the collector it costs a full collection every few dozen requests,
-      // whose helper threads take the cores from this one.
-      if (bytes !== undefined) (bytes.buffer as ArrayBuffer).transfer(0)
     }
   }
 }

@@ -8,9 +8,11 @@ import { encodeReadRequest, readMatchersMax, readQueriesMax, readReadRequest } f
 import { readReadResponse } from '@narthex/wire/remote-read-samples'
 import { RemoteWrite1Reader } from '@narthex/wire/remote-write-1'
 import { RemoteWrite2Reader } from '@narthex/wire/remote-write-2'
-import { compress, uncompress } from '@narthex/wire/snappy'
+import { compress, readDeclaredBytes, SnappyError, uncompress, useUncompressed } from '@narthex/wire/snappy'
+import { drawElements, makeBlock, readElements } from '@narthex/wire/testdata/snappy-reference'
 import { RemoteWriteLoad } from '../../bench/remote-write-load.ts'
 import { encode, ensure, type FuzzTarget } from '../fuzz-target.ts'
+import { Random } from '../mutate.ts'
 
 const load = new RemoteWriteLoad(40, 20, 1_700_000_000_000)
 const request1 = Uint8Array.from(load.encode(0))
@@ -81,12 +83,45 @@ function makeFrame(message: Uint8Array): Uint8Array {
   return out.view()
 }
 
+const elementsOf = (block: Uint8Array): Uint8Array => {
+  let at = 0
+  while (block[at]! >= 0x80) at++
+  return block.slice(at + 1)
+}
+
+function makeBelow(seed: number): (bound: number) => number {
+  const random = new Random(seed)
+  return (bound) => random.below(bound)
+}
+
+/** Elements behind a head that says what they give, and behind one that says one byte more: the same bytes or refusal as of a plain reader. */
+function readSnappyElements(bytes: Uint8Array): void {
+  const plain = readElements(bytes, unpackedBytesMax)
+  for (const more of [0, 1]) {
+    const block = makeBlock((plain?.length ?? 500) + more, bytes)
+    let isSame = true
+    try {
+      isSame = useUncompressed(block, unpackedBytesMax, (got) => more === 0 && plain !== undefined && Buffer.compare(got, plain) === 0)
+    } catch (error) {
+      if (!(error instanceof SnappyError)) throw error
+      isSame = more === 1 || plain === undefined || readDeclaredBytes(block) > unpackedBytesMax
+    }
+    ensure(isSame, `a block ${more === 0 ? 'with an honest size' : 'that says one byte more'} is read as by a plain reader`)
+  }
+}
+
 export const wireTargets: readonly FuzzTarget[] = [
   {
     name: 'snappy',
     seeds: [compress(request1).slice(), compress(encode('a')).slice(), compress(new Uint8Array(70_000)).slice()],
     refusals: ['SnappyError'],
     read: (bytes) => ensure(uncompress(bytes, unpackedBytesMax).length <= unpackedBytesMax, 'more was unpacked than is wanted'),
+  },
+  {
+    name: 'snappy-elements',
+    seeds: [...[1, 2, 3].map((seed) => drawElements(makeBelow(seed))), elementsOf(compress(request1)), elementsOf(compress(encode('a')))],
+    refusals: [],
+    read: readSnappyElements,
   },
   { name: 'remote-write-1', seeds: [request1], refusals: ['WireError'], read: (bytes) => reader1.read(bytes) },
   { name: 'remote-write-2', seeds: [request2], refusals: ['WireError'], read: (bytes) => reader2.read(bytes) },
