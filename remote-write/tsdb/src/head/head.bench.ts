@@ -1,5 +1,6 @@
 // node src/head/head.bench.ts [series] [rounds] [snappy|raw|none]: CPU nanoseconds per sample of refByWire + append + commit with its log.
 import { ByteWriter } from '@narthex/bytes/byte-writer'
+import { bodyBytesMax, compress, useUncompressed } from '@narthex/wire/snappy'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -40,8 +41,9 @@ for (let i = 0; i < seriesCount; i++) {
 }
 starts[seriesCount] = labels.length
 const allBytes = labels.bytes
-// A request's bytes were just uncompressed, so they are in the cache: each request is copied here before the clock starts.
-const bytes = new Uint8Array(perRequest * 400)
+// A request's bytes were just uncompressed, so they are in the cache: each request is copied to where that is before the clock starts.
+// Nothing else is uncompressed here.
+const bytes = useUncompressed(compress(new Uint8Array(perRequest * 400)), bodyBytesMax, (view) => view)
 
 const directory = mkdtempSync(join(tmpdir(), 'head-bench-'))
 const log = new WalWriter({ directory, firstSegment: 0, compresses: process.argv[4] !== 'raw' })

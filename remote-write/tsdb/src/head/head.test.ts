@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { Labels } from '@narthex/model/labels'
 import { Matcher } from '@narthex/model/matcher'
 import { SampleColumns } from '@narthex/model/sample-columns'
+import { compress, useUncompressed } from '@narthex/wire/snappy'
 import { HeadReader } from '../select/head-reader.ts'
 import { accepted, duplicateSample, memoryCeiling, outOfBounds, outOfOrder, tooFarInFuture, unknownSeries } from './append-result.ts'
 import { futureMsMax, Head } from './head.ts'
@@ -209,6 +210,34 @@ describe('series', () => {
     expect(aliases.resets).toBe(1)
     expect(aliases.find(bytes, ...at(1000))).toBe(1001)
     expect(aliases.find(bytes, ...at(0))).toBe(0)
+  })
+
+  it('are found by their raw bytes wherever these lie, and by others never', () => {
+    const aliases = new WireAliases(1000)
+    const labels = encodeText('..label-bytes-of-a-series-in-a-request..')
+    useUncompressed(compress(labels), 1000, (bytes) => aliases.remember(bytes, 2, 38, 5))
+    expect(aliases.find(labels, 2, 38)).toBe(5)
+    expect(aliases.find(encodeText('label-bytes-of-a-series-in-a-request'), 0, 36)).toBe(5)
+    expect(aliases.find(labels, 2, 37)).toBe(0)
+    useUncompressed(compress(encodeText('?label-bytes-of-a-series-in-a-request')), 1000, (bytes) => {
+      expect(aliases.find(bytes, 1, 37)).toBe(5)
+      expect(aliases.find(bytes, 0, 36)).toBe(0)
+      // The same memory, other bytes.
+      aliases.remember(bytes, 0, 36, 6)
+      bytes[0] = 0x21
+      expect(aliases.find(bytes, 0, 36)).toBe(0)
+    })
+    expect(aliases.find(encodeText('?label-bytes-of-a-series-in-a-reques'), 0, 36)).toBe(6)
+  })
+
+  it('are found by 64 KiB of raw bytes, and not by more', () => {
+    const aliases = new WireAliases(1000)
+    const bytes = new Uint8Array(65_537).fill(65)
+    aliases.remember(bytes, 0, 65_536, 5)
+    aliases.remember(bytes, 0, 65_537, 6)
+    expect(aliases.entries).toBe(1)
+    expect(aliases.find(bytes, 0, 65_536)).toBe(5)
+    expect(aliases.find(bytes, 0, 65_537)).toBe(0)
   })
 })
 

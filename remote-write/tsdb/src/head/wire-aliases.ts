@@ -1,8 +1,8 @@
-import { randomFillSync } from 'node:crypto'
+import { LabelHasher } from '@narthex/wire/label-hasher'
 
 const subTables = 64
 const firstSlotsLog = 8
-// An entry is ┌ lane A ┬ lane B ┬ lane C ┬ reference ┐.
+// An entry is ┌ hash · three words ┬ reference ┐.
 const entryWords = 4
 const entriesPerSegmentShift = 16
 const entriesPerSegment = 1 << entriesPerSegmentShift
@@ -11,11 +11,10 @@ const entriesPerSegment = 1 << entriesPerSegmentShift
  * Remembers which series a run of raw label bytes of a remote-write request meant, so that a known series costs one hash of
  * its bytes, without reading a label.
  *
- * The bytes themselves are not kept (they would double a series' memory): an entry is three 32-bit lanes of hash and the
- * reference, and all 96 bits must agree. Two label sets of honest senders then meet with probability n²/2^97, 10^-17 for a
- * million series. The lanes differ in kind (xor, add, rotate), each has two secret odd multipliers and a secret start drawn for
- * this process, and the length is part of each, so the bit patterns that cancel in one lane regardless of its secrets do not in
- * the others. Somebody who could still construct a meeting would misplace samples among series that he may write anyway.
+ * The bytes themselves are not kept (they would double a series' memory): an entry is three 32-bit words of hash and the
+ * reference, and all 96 bits must agree. Two label sets meet with probability n²/2^97, 10^-17 for a million series, whatever
+ * their senders wrote without knowing the keys of this process (`LabelHasher`). Somebody who did know them and constructed a
+ * meeting would misplace samples among series that he may write anyway.
  *
  * Entries lie in the order in which they were learnt, and the table only points at them. Senders repeat their order, so the
  * entry after the last hit is tried first: that one is in the cache, where a probe of the table would wait for memory (100 ns).
@@ -25,7 +24,7 @@ const entriesPerSegment = 1 << entriesPerSegmentShift
 export class WireAliases {
   readonly #entriesMax: number
   #segments: Uint32Array[] = []
-  /** Entry numbers from 1 on, 0 = empty; sub-table by the top bits of lane A, slot by its low bits. */
+  /** Entry numbers from 1 on, 0 = empty; sub-table by the top bits of the hash's first word, slot by its low bits. */
   readonly #tables: Uint32Array[] = []
   readonly #counts = new Uint32Array(subTables)
   #entries = 0
@@ -34,18 +33,12 @@ export class WireAliases {
   /** Entries without a reference that the running `forget` met. */
   #forgotten = 0
   resets = 0
-  readonly #secrets = new Int32Array(9)
-  #bytes: Uint8Array | undefined
-  #view: DataView = new DataView(new ArrayBuffer(0))
-  // The hash of the bytes last asked for.
-  #laneA = 0
-  #laneB = 0
-  #laneC = 0
+  readonly #hasher = new LabelHasher()
+  /** The hash of the bytes last asked for. */
+  readonly #words = this.#hasher.words
 
   constructor(entriesMax: number) {
     this.#entriesMax = entriesMax
-    randomFillSync(this.#secrets)
-    for (let i = 3; i < 9; i++) this.#secrets[i]! |= 1
     this.#empty()
   }
 
@@ -59,12 +52,14 @@ export class WireAliases {
 
   /** The reference of the series that these bytes meant before; 0 if they are not known. */
   find(bytes: Uint8Array, start: number, end: number): number {
-    this.#hash(bytes, start, end)
+    if (end - start > this.#hasher.bytesMax) return 0
+    this.#hasher.hash(bytes, start, end)
+    const words = this.#words
     const entry = this.#expected
     if (entry <= this.#entries) {
       const segment = this.#segments[entry >>> entriesPerSegmentShift]!
       const at = (entry & (entriesPerSegment - 1)) * entryWords
-      if (segment[at] === this.#laneA && segment[at + 1] === this.#laneB && segment[at + 2] === this.#laneC) {
+      if (segment[at] === words[0] && segment[at + 1] === words[1] && segment[at + 2] === words[2]) {
         this.#expected = entry + 1
         return segment[at + 3]!
       }
@@ -73,9 +68,11 @@ export class WireAliases {
     return found === 0 ? 0 : this.#refAt(found)
   }
 
+  /** Strings too long for the hash are not remembered: their series are found by their labels each time. */
   remember(bytes: Uint8Array, start: number, end: number, ref: number): void {
+    if (end - start > this.#hasher.bytesMax) return
     // Hashed again: a caller may have put other bytes into the same buffer since it asked.
-    this.#hash(bytes, start, end)
+    this.#hasher.hash(bytes, start, end)
     const known = this.#probe()
     if (known !== 0) {
       this.#segments[known >>> entriesPerSegmentShift]![(known & (entriesPerSegment - 1)) * entryWords + 3] = ref
@@ -85,7 +82,9 @@ export class WireAliases {
       this.resets++
       this.#empty()
     }
-    const sub = this.#laneA >>> 26
+    const words = this.#words
+    const first = words[0]!
+    const sub = first >>> 26
     let table = this.#tables[sub]!
     if ((this.#counts[sub]! + 1) * 3 > table.length * 2) table = this.#enlarge(sub, table)
     const entry = ++this.#entries
@@ -93,19 +92,18 @@ export class WireAliases {
     if (index === this.#segments.length) this.#segments.push(new Uint32Array(entriesPerSegment * entryWords))
     const segment = this.#segments[index]!
     const at = (entry & (entriesPerSegment - 1)) * entryWords
-    segment[at] = this.#laneA
-    segment[at + 1] = this.#laneB
-    segment[at + 2] = this.#laneC
+    segment[at] = first
+    segment[at + 1] = words[1]!
+    segment[at + 2] = words[2]!
     segment[at + 3] = ref
-    insert(table, this.#laneA, entry)
+    insert(table, first, entry)
     this.#counts[sub]!++
     this.#expected = entry + 1
   }
 
   /** Lets go of the request's bytes. */
   forgetRequest(): void {
-    this.#bytes = undefined
-    this.#view = noView
+    this.#hasher.forget()
   }
 
   /**
@@ -133,15 +131,18 @@ export class WireAliases {
 
   /** The entry of the bytes that were hashed last, 0 if there is none. */
   #probe(): number {
-    const a = this.#laneA
-    const table = this.#tables[a >>> 26]!
+    const words = this.#words
+    const first = words[0]!
+    const second = words[1]!
+    const third = words[2]!
+    const table = this.#tables[first >>> 26]!
     const mask = table.length - 1
-    for (let slot = a & mask; ; slot = (slot + 1) & mask) {
+    for (let slot = first & mask; ; slot = (slot + 1) & mask) {
       const entry = table[slot]!
       if (entry === 0) return 0
       const segment = this.#segments[entry >>> entriesPerSegmentShift]!
       const at = (entry & (entriesPerSegment - 1)) * entryWords
-      if (segment[at] === a && segment[at + 1] === this.#laneB && segment[at + 2] === this.#laneC) {
+      if (segment[at] === first && segment[at + 1] === second && segment[at + 2] === third) {
         this.#expected = entry + 1
         return entry
       }
@@ -169,60 +170,11 @@ export class WireAliases {
     this.#tables[sub] = larger
     return larger
   }
-
-  // Eight bytes a step: the first word enters a lane before its multiplication, the second is multiplied apart from it, so that
-  // a lane waits for one multiplication per eight bytes. 25 steps for the 200 bytes of ten labels.
-  #hash(bytes: Uint8Array, start: number, end: number): void {
-    if (bytes !== this.#bytes) {
-      this.#bytes = bytes
-      this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-    }
-    const view = this.#view
-    const secrets = this.#secrets
-    const length = end - start
-    const a1 = secrets[3]!
-    const a2 = secrets[4]!
-    const b1 = secrets[5]!
-    const b2 = secrets[6]!
-    const c1 = secrets[7]!
-    const c2 = secrets[8]!
-    let a = secrets[0]! ^ length
-    let b = (secrets[1]! + length) | 0
-    let c = secrets[2]! ^ Math.imul(length, c2)
-    let at = start
-    for (const last = end - 8; at <= last; at += 8) {
-      const first = view.getInt32(at, true)
-      const second = view.getInt32(at + 4, true)
-      a = (Math.imul(a ^ first, a1) + Math.imul(second ^ a2, b1)) | 0
-      b = Math.imul((b + first) | 0, b1) ^ Math.imul((second + c2) | 0, c1)
-      c = (Math.imul(c ^ second, c1) + Math.imul((first + b2) | 0, a1)) | 0
-      a ^= a >>> 15
-      b = (b << 13) | (b >>> 19)
-      c ^= c >>> 11
-    }
-    let first = 0
-    let second = 0
-    for (let shift = 0; at < end; at++, shift += 8) {
-      if (shift < 32) first |= bytes[at]! << shift
-      else second |= bytes[at]! << (shift - 32)
-    }
-    a = Math.imul(a ^ first, a1) + Math.imul(second ^ a2, b1)
-    b = Math.imul((b + first) | 0, b1) ^ Math.imul((second + c2) | 0, c1)
-    c = Math.imul(c ^ second, c1) + Math.imul((first + b2) | 0, a1)
-    a = Math.imul(a ^ (a >>> 16), a2)
-    b = Math.imul(b ^ (b >>> 15), b2)
-    c = Math.imul(c ^ (c >>> 14), c2)
-    this.#laneA = (a ^ (a >>> 16)) >>> 0
-    this.#laneB = (b ^ (b >>> 15)) >>> 0
-    this.#laneC = (c ^ (c >>> 14)) >>> 0
-  }
 }
 
-const noView: DataView = new DataView(new ArrayBuffer(0))
-
-function insert(table: Uint32Array, laneA: number, entry: number): void {
+function insert(table: Uint32Array, first: number, entry: number): void {
   const mask = table.length - 1
-  let slot = laneA & mask
+  let slot = first & mask
   while (table[slot] !== 0) slot = (slot + 1) & mask
   table[slot] = entry
 }
