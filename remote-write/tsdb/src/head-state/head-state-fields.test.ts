@@ -35,6 +35,7 @@ const anew: Record<string, Record<string, string>> = {
     '#pairs': 'given',
     refusal: 'of the last series',
     '#ids': 'of a lookup',
+    '#hashes': 'of a lookup',
     '#length': 'of a lookup',
     '#hash': 'of a lookup',
     '#recent': 'a cache',
