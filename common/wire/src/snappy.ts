@@ -62,6 +62,37 @@ export function useUncompressed<T>(src: Uint8Array, maxBytes: number, use: (byte
   }
 }
 
+/** Room of a `SnappyReader` for a block and what it uncompresses to. */
+const readerRoomBytes = 1024 * 1024
+/** Of a closed reader, for the next one: their memory takes a place in the address space that is large. */
+let spareCodec: WireCodec | undefined
+
+/** Uncompresses blocks one after the other into memory of its own, 1 MiB; larger ones into a buffer each. */
+export class SnappyReader {
+  #codec: WireCodec | undefined
+
+  /** As `uncompress`, but the result is valid until the next call. */
+  uncompress(src: Uint8Array, maxBytes: number): Uint8Array {
+    const declared = readAllowedBytes(src, maxBytes)
+    this.#codec ??= this.#takeCodec()
+    if (!this.#codec.hasRoom(src.length, declared)) return uncompress(src, maxBytes)
+    const at = uncompressInto(this.#codec, src, declared)
+    return this.#codec.bytes.subarray(at, at + declared)
+  }
+
+  /** Its results are no longer valid. */
+  close(): void {
+    spareCodec = this.#codec ?? spareCodec
+    this.#codec = undefined
+  }
+
+  #takeCodec(): WireCodec {
+    const codec = spareCodec ?? new WireCodec(readerRoomBytes)
+    spareCodec = undefined
+    return codec
+  }
+}
+
 /** Gives the buffer back afterwards: left to the collector, megabytes a request cost a full collection every few dozen requests. */
 function useCopy<T>(bytes: Uint8Array<ArrayBuffer>, use: (bytes: Uint8Array) => T): T {
   try {

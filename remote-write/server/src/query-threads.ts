@@ -1,3 +1,4 @@
+import type { Worker } from 'node:worker_threads'
 import { spawnWorker } from '@narthex/service/worker'
 import type { Store } from '@narthex/tsdb/store'
 import type { MemoryPlan } from './memory-plan.ts'
@@ -24,12 +25,12 @@ export interface QueryThreadOptions {
   readonly plan: MemoryPlan
   readonly memory: QueryMemory
   readonly threads: number
+  /** A thread by `bootQueryWorker`, which is the first one. */
+  readonly booted?: Worker | undefined
 }
 
-/** A pool of threads over the head and the blocks, each within its share of the memory. */
-export function createQueryPool({ parts, store, plan, memory, threads }: QueryThreadOptions): QueryPool {
-  const { settings, log } = parts
-  const cacheBytesMax = Math.floor(plan.cacheBytes / (plan.queryThreads + plan.readThreads))
+/** Starts a thread for queries: it loads its code, and waits for a `createQueryPool` to tell it the rest. */
+export function bootQueryWorker(plan: MemoryPlan): Worker {
   // Labels and lists of a query lie in the JavaScript heap, and are counted by a rule of thumb: the limit of the heap is for what that misses.
   // It is met slowly, by one collection after another, so it is twice as wide.
   const heapMib = Math.ceil((restingHeapBytes + 2 * plan.queryBytesMax) / mib)
@@ -37,6 +38,17 @@ export function createQueryPool({ parts, store, plan, memory, threads }: QueryTh
     maxOldGenerationSizeMb: heapMib,
     maxYoungGenerationSizeMb: Math.max(8, Math.min(48, Math.floor(heapMib / youngHeapShare))),
   }
+  const worker = spawnWorker('query-worker', new URL('./query-worker.ts', import.meta.url), { resourceLimits })
+  // As long as no pool listens, nobody misses it.
+  worker.on('error', () => {})
+  return worker
+}
+
+/** A pool of threads over the head and the blocks, each within its share of the memory. */
+export function createQueryPool({ parts, store, plan, memory, threads, booted }: QueryThreadOptions): QueryPool {
+  const { settings, log } = parts
+  const cacheBytesMax = Math.floor(plan.cacheBytes / (plan.queryThreads + plan.readThreads))
+  let spare = booted
   return new QueryPool({
     startWorker() {
       const head = store.head.descriptor()
@@ -53,7 +65,10 @@ export function createQueryPool({ parts, store, plan, memory, threads }: QueryTh
           featureFlags: settings.features,
         },
       }
-      const worker = spawnWorker('query-worker', new URL('./query-worker.ts', import.meta.url), { workerData: data, resourceLimits })
+      // One that has ended has no thread any more.
+      const worker = spare !== undefined && spare.threadId !== -1 ? spare : bootQueryWorker(plan)
+      spare = undefined
+      worker.postMessage(data)
       return {
         worker,
         heldBytes: () => memory.bytesOf(share),

@@ -1,4 +1,4 @@
-import { parentPort, workerData, type MessagePort } from 'node:worker_threads'
+import { parentPort, type MessagePort } from 'node:worker_threads'
 import { setPriority } from 'node:os'
 import { SampleColumns } from '@narthex/model/sample-columns'
 import { encodeResult } from '@narthex/promql/encode-result'
@@ -43,10 +43,14 @@ const keptBytesMax = 4 * 1024 * 1024
 // Its result has an ArrayBuffer of its own; that of a small Buffer is the pool's and cannot change threads.
 const encoder = new TextEncoder()
 
-const port = parentPort
-if (port) {
+const ownPort = parentPort
+if (ownPort) {
   setThreadPriority()
-  const { head, memory, options } = workerData as QueryWorkerData
+  // The first message; then there is a call a message.
+  ownPort.once('message', (data: QueryWorkerData) => serve(ownPort, data))
+}
+
+function serve(port: MessagePort, { head, memory, options }: QueryWorkerData): void {
   const storage = new QueryStorage(new HeadReader(head as HeadDescriptor), options.cacheBytesMax)
   const claim = new QueryClaim(memory)
   const buffer = new AnswerWriter(claim)
@@ -90,7 +94,7 @@ interface ThreadParts {
   readonly claim: QueryClaim
 }
 
-function answer(call: QueryCall, { storage, engine, port: ownPort, buffer, claim }: ThreadParts): QueryOutcome {
+function answer(call: QueryCall, { storage, engine, port, buffer, claim }: ThreadParts): QueryOutcome {
   const signal = watchCancel(call)
   const check = () => checkAlive(signal, call.deadlineMs)
   const reader = storage.open(call, check)
@@ -99,7 +103,7 @@ function answer(call: QueryCall, { storage, engine, port: ownPort, buffer, claim
     if (request.kind === 'headStatistics')
       return { id: call.id, status: 200, body: encoder.encode(answerHeadStatistics(request, storage.head)) }
     if (request.kind === 'remoteRead') {
-      const sender = new PartSender(ownPort, call, check)
+      const sender = new PartSender(port, call, check)
       const sink = { check, send: (part: Uint8Array<ArrayBuffer>) => sender.send(part), cover: (bytes: number) => claim.cover(bytes) }
       answerRemoteRead(request, reader, sink, claim.bytesMax)
       return { id: call.id, isSent: true }

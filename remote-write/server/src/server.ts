@@ -1,3 +1,4 @@
+import type { Worker } from 'node:worker_threads'
 import { registerApi } from '@narthex/api/api'
 import type { ApiBackend } from '@narthex/api/backend'
 import type { PrometheusConfig } from '@narthex/config/prometheus-config'
@@ -104,6 +105,8 @@ export interface OpenedParts {
   readonly store: Store
   readonly plan: MemoryPlan
   readonly addWriteRoute: RouteAdder
+  /** A thread for queries that was started already. */
+  readonly bootedWorker: Worker | undefined
 }
 
 /** The receiver: everything but discovery and scraping, which `scrape` brings in. */
@@ -126,7 +129,7 @@ export class Server {
   #stopping = false
 
   /** Makes the parts and adds their routes; nothing runs until `start`. `ServerOpening` is the way to it. */
-  constructor(parts: ServerParts, { store, plan, addWriteRoute }: OpenedParts) {
+  constructor(parts: ServerParts, { store, plan, addWriteRoute, bootedWorker }: OpenedParts) {
     this.addWriteRoute = addWriteRoute
     const { log, registry, settings } = parts
     this.#parts = parts
@@ -137,7 +140,7 @@ export class Server {
     registerLimitMetrics(registry, this.#limits)
     store.head.pressure = () => this.#guard.refusal()
     const shared = { parts, store, plan, memory }
-    this.pool = createQueryPool({ ...shared, threads: Math.min(settings.queryConcurrency, plan.queryThreads) })
+    this.pool = createQueryPool({ ...shared, threads: Math.min(settings.queryConcurrency, plan.queryThreads), booted: bootedWorker })
     this.#readPool = createQueryPool({ ...shared, threads: Math.min(settings.remoteRead.concurrencyMax || Infinity, plan.readThreads) })
     this.receiver = new Receiver({
       appender: store.head,

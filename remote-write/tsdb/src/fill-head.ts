@@ -45,6 +45,8 @@ export interface OpeningWay {
   readonly mayWait: boolean
   /** A thread that reads the log already; whoever uses it takes it from here. */
   ahead?: LogDecodingThread | undefined
+  /** See `StoreOptions`. */
+  readonly onRead?: ((seconds: number) => void) | undefined
 }
 
 /** A thread that begins to read the log of a data directory; undefined: so little is read before it would have started. */
@@ -107,6 +109,7 @@ export function* readLogs({ directory, parts, minTimeMs, retentionMs, disk, log,
     references,
     restored: headChunks.replay.chunks > 0 ? headChunks.restored : undefined,
     onSegment: (min, max, current) => Object.assign(way.progress, { min, max, current }),
+    onRead: way.onRead,
     openSource(segments) {
       const thread = way.ahead ?? (way.mayWait ? startReading(segments) : undefined)
       way.ahead = undefined

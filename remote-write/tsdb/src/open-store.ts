@@ -96,7 +96,7 @@ export class StoreOpening {
   }
 
   *#open(mayWait: boolean): Steps<Store> {
-    const way: OpeningWay = { progress: this.progress, mayWait, ahead: this.#ahead }
+    const way: OpeningWay = { progress: this.progress, mayWait, ahead: this.#ahead, onRead: this.#options.onLogRead }
     try {
       return yield* openLocked(this.#options, this.#lock, this.#reserve, way)
     } catch (cause) {

@@ -56,6 +56,8 @@ export interface StoreOptions {
   readonly outOfOrderWindowMs?: number
   /** Whether the head's state is written when the store is closed, and taken over by the next opening if nothing has changed. Default true. */
   readonly keepsHeadState?: boolean
+  /** Told at an opening when the log is read, with the seconds that it took; another thread may still append of it, and this one has nothing to do. */
+  readonly onLogRead?: (seconds: number) => void
   /** Of this program: a state of another one is not taken over. */
   readonly version?: string
   readonly log: Logger

@@ -1,3 +1,4 @@
+import type { Worker } from 'node:worker_threads'
 import { FamilyWriter } from '@narthex/exposition/family-writer'
 import type { WireVersion } from '@narthex/receive/content-type'
 import type { Receiver } from '@narthex/receive/receive'
@@ -10,6 +11,7 @@ import { takeStepsInTurns } from '@narthex/tsdb/steps'
 import { StoreOpening } from '@narthex/tsdb/open-store'
 import { keepsExemplars, metadataRecordsFeature } from '../feature-flags.ts'
 import { planMemory, type MemoryPlan } from '../memory-plan.ts'
+import { bootQueryWorker } from '../query-threads.ts'
 import { renderRegistry } from '../render-registry.ts'
 import { mayCutLog } from '../send/log-hold.ts'
 import { Server, type ServerParts } from '../server.ts'
@@ -49,6 +51,7 @@ export class ServerOpening {
   /** Ends when the steps of the opening have. */
   #opened: Promise<unknown> = Promise.resolve()
   #server: Server | undefined
+  #bootedWorker: Worker | undefined
   /** Requests that waited and in the end were refused, in whole or in part. */
   #refused = 0
 
@@ -73,6 +76,10 @@ export class ServerOpening {
         mayCutLog(walDirectory, activeSegment, settledSegment, this.#server?.neededSegment ?? 0),
       readersEnded: () => this.#server?.queriesEnded() ?? Promise.resolve(),
       diskReserveBytes: settings.diskReserveBytes ?? defaultReserveBytes(settings.directory),
+      onLogRead: (seconds) => {
+        // Whoever asked in vain meanwhile comes back soon.
+        if (seconds >= longReplaySeconds) this.#bootedWorker = bootQueryWorker(plan)
+      },
       version: settings.version,
       log,
       registry,
@@ -130,9 +137,9 @@ export class ServerOpening {
     try {
       const store = await opened
       try {
-        const parts = { store, plan: this.#plan, addWriteRoute: this.#writeRoute.add }
+        const parts = { store, plan: this.#plan, addWriteRoute: this.#writeRoute.add, bootedWorker: this.#bootedWorker }
         this.#server = new Server(this.#parts, parts)
-        // Whoever asked in vain meanwhile comes back soon.
+        this.#bootedWorker = undefined
         if (store.replay.seconds >= longReplaySeconds) this.#server.pool.warmUp()
         return this.#server
       } catch (error) {
@@ -166,6 +173,7 @@ export class ServerOpening {
     this.#abort.abort(new Error('the start was given up'))
     await this.#opened
     await this.#waiting.close()
+    await this.#bootedWorker?.terminate()
     await this.#server?.stop(graceMs, prolong)
   }
 

@@ -50,6 +50,8 @@ export interface ReplayOptions {
   readonly target?: RecordTarget
   /** Told of each segment before it is read: the first one after the checkpoint, the last one, and this one. */
   readonly onSegment?: (min: number, max: number, current: number) => void
+  /** Told when all segments are read and only floats are still being appended, with the seconds that it took. */
+  readonly onRead?: ((seconds: number) => void) | undefined
   /** What files of the head have of the series. */
   readonly restored?: RestoredChunks | undefined
   /** What the log calls the head's series, for who needs it meanwhile. Default: a new list. */
@@ -105,6 +107,7 @@ export function* replayLogInSteps(directory: string, head: Head, options: Replay
         }
       }
     }
+    options.onRead?.((performance.now() - start) / 1000)
     yield* records.endAppendingElsewhere()
   } finally {
     source.close()

@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { crc32c } from '@narthex/bytes/crc32c'
-import { uncompress } from '@narthex/wire/snappy'
+import { SnappyReader } from '@narthex/wire/snappy'
 import { zstdDecompressSync } from 'node:zlib'
 import {
   CorruptionError,
@@ -32,6 +32,7 @@ export class SegmentReader {
   #bufferLength = 0
   #offset = 0
   #record = new Uint8Array(0)
+  readonly #snappy = new SnappyReader()
   recordOffset = 0
 
   /** `followFrom`: where a record begins, in a segment that may still grow (`refresh`). */
@@ -69,6 +70,7 @@ export class SegmentReader {
   }
 
   close(): void {
+    this.#snappy.close()
     closeSync(this.#fd)
   }
 
@@ -219,7 +221,7 @@ export class SegmentReader {
     try {
       if ((flags & snappyFlag) !== 0) {
         const first = onlyType === undefined ? -1 : firstByteOf(record)
-        return first >= 0 && first !== onlyType ? Uint8Array.of(first) : uncompress(record, recordBytesMax)
+        return first >= 0 && first !== onlyType ? Uint8Array.of(first) : this.#snappy.uncompress(record, recordBytesMax)
       }
       if ((flags & zstdFlag) !== 0) return zstdDecompressSync(record, { maxOutputLength: recordBytesMax })
     } catch (cause) {
