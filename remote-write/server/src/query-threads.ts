@@ -1,11 +1,12 @@
 import type { Worker } from 'node:worker_threads'
+import type { Logger } from '@narthex/service/logger'
 import { spawnWorker } from '@narthex/service/worker'
 import type { Store } from '@narthex/tsdb/store'
 import type { MemoryPlan } from './memory-plan.ts'
 import type { QueryMemory } from './query-memory.ts'
 import { QueryPool } from './query-pool.ts'
 import type { QueryWorkerData } from './query-protocol.ts'
-import type { ServerParts } from './server.ts'
+import type { ServerSettings } from './server.ts'
 
 const mib = 1024 * 1024
 const idleWorkerMs = 5 * 60_000
@@ -20,7 +21,10 @@ const keptQueryShare = 8
 const keptBytesMin = 32 * mib
 
 export interface QueryThreadOptions {
-  readonly parts: ServerParts
+  readonly parts: {
+    readonly settings: Pick<ServerSettings, 'lookbackMs' | 'querySamplesMax' | 'features'>
+    readonly log: Logger
+  }
   readonly store: Store
   readonly plan: MemoryPlan
   readonly memory: QueryMemory

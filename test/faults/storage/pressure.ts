@@ -1,13 +1,13 @@
-import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { Agent, request } from 'node:http'
-import { join } from 'node:path'
 import snappy from 'snappy'
 import { ChurnLoad } from '../../bench/churn-load.ts'
 import { EncodedSeries } from '../../bench/encoded-series.ts'
 import { percentile } from '../../bench/send-load.ts'
 import { MessageWriter } from '../../bench/write-message.ts'
-import { launcher, startNarthex, type NarthexProcess } from '../../kit/narthex.ts'
+import { startNarthex, type NarthexProcess } from '../../kit/narthex.ts'
 import { makeTemporaryDirectory } from '../../kit/process.ts'
+import { makeMemoryBox } from './memory-box.ts'
 
 // A server in a small box: series that come and go, a label with a great many values, and queries that want many times what there is. It has to
 // refuse them, each with its reason, and go on taking samples in time.
@@ -71,14 +71,14 @@ export function formatPressure(report: PressureReport): string[] {
 
 export async function runPressure(options: PressureOptions): Promise<PressureReport> {
   const folder = makeTemporaryDirectory('narthex-pressure-')
+  const box = makeMemoryBox(folder.path, options.boxBytes)
   try {
-    const box = makeBox(folder.path, options.boxBytes)
     // In a group the server finds the limit by itself.
     const ceiling = box === undefined ? [`--server.memory-max=${Math.floor(options.boxBytes * 0.9)}B`] : []
     const server = await startNarthex('server', {
       config: 'global: {scrape_interval: 15s}\n',
       args: [...ceiling, ...(options.args ?? [])],
-      ...(box === undefined ? {} : { executable: box }),
+      ...(box === undefined ? {} : { executable: box.executable }),
     })
     try {
       return await new Trial(server, options, box === undefined ? 'measured' : 'cgroup').run()
@@ -86,21 +86,9 @@ export async function runPressure(options: PressureOptions): Promise<PressureRep
       await server.remove()
     }
   } finally {
+    box?.remove()
     folder.remove()
   }
-}
-
-/** A script that starts a program in a control group of its own, where systemd makes them; it runs in the same process. */
-function makeBox(folder: string, bytes: number): string | undefined {
-  try {
-    if (readFileSync('/proc/1/comm', 'utf8').trim() !== 'systemd' || process.getuid?.() !== 0) return undefined
-  } catch {
-    return undefined
-  }
-  const path = join(folder, 'in-a-box')
-  writeFileSync(path, `#!/bin/sh\nexec systemd-run --scope --quiet -p MemoryMax=${bytes} -p MemorySwapMax=0 ${launcher} "$@"\n`)
-  chmodSync(path, 0o755)
-  return path
 }
 
 class Trial {

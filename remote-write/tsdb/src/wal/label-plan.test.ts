@@ -67,7 +67,7 @@ test('the words of a plan say every label of every series, whatever the one befo
 test('series of a log get the labels that it says, and the same ones again are the same series', () => {
   const unique = fc.uniqueArray(label, { selector: ([key]) => key.toWellFormed(), maxLength: 8 })
   fc.assert(
-    fc.property(fc.array(unique, { minLength: 1, maxLength: 20 }), (all) => {
+    fc.property(fc.array(unique, { minLength: 1, maxLength: 50 }), (all) => {
       const head = new Head({ memoryBytesMax: 2 ** 27 })
       head.startReplay()
       const map = new SeriesMap()

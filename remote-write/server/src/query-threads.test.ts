@@ -1,0 +1,63 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { Labels } from '@narthex/model/labels'
+import { silentLogger } from '@narthex/service/logger'
+import { openStore } from '@narthex/tsdb/open-store'
+import type { Store } from '@narthex/tsdb/store'
+import { planMemory } from './memory-plan.ts'
+import { QueryMemory } from './query-memory.ts'
+import type { QueryPool } from './query-pool.ts'
+import { bootQueryWorker, createQueryPool } from './query-threads.ts'
+
+const plan = planMemory({ processBytesMax: 2 ** 30, headBytesMax: undefined, queryBytesMax: undefined })
+const timeMs = 1_700_000_000_000
+let directory: string
+let store: Store
+let pool: QueryPool | undefined
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'narthex-query-threads-'))
+  store = openStore({ directory, log: silentLogger, memoryBytesMax: 2 ** 27 })
+  store.head.append(store.head.refByLabels(Labels.from({ __name__: 'up' })), timeMs, 0, 0x3ff00000)
+  store.head.commit()
+})
+
+afterEach(async () => {
+  await pool?.close()
+  await store.close()
+  rmSync(directory, { recursive: true, force: true })
+})
+
+async function ask(booted: ReturnType<typeof bootQueryWorker> | undefined): Promise<string> {
+  pool = createQueryPool({
+    parts: { settings: { lookbackMs: 300_000, querySamplesMax: 1e6, features: [] }, log: silentLogger },
+    memory: new QueryMemory(plan.queryBytes, plan.queryBytesMax),
+    threads: 1,
+    ...{ store, plan, booted },
+  })
+  const request = { kind: 'instant', query: 'up', timeMs, lookbackMs: undefined, limit: 0, stats: '' } as const
+  const reply = await pool.run(request, 30_000)
+  if (reply === undefined || !('body' in reply)) throw new Error('want an encoded answer')
+  return new TextDecoder().decode(reply.body)
+}
+
+const answer = /"result":\[\{"metric":\{"__name__":"up"\},"value":\[1700000000,"1"\]\}\]/
+
+test('a thread that was booted before there was a storage answers the first query', async () => {
+  const booted = bootQueryWorker(plan)
+  const { promise: ended, resolve } = Promise.withResolvers<number>()
+  booted.on('exit', resolve)
+  expect(await ask(booted)).toMatch(answer)
+  expect(booted.threadId).toBeGreaterThan(0)
+  // It is the pool's from then on.
+  await pool!.close()
+  expect(await ended).toBeGreaterThanOrEqual(0)
+})
+
+test('one that has ended meanwhile is replaced', async () => {
+  const booted = bootQueryWorker(plan)
+  await booted.terminate()
+  expect(await ask(booted)).toMatch(answer)
+})
