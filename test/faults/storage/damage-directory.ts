@@ -47,10 +47,11 @@ export async function makeKnownDirectory(path: string): Promise<KnownDirectory> 
   const segmentRanges = new Map<number, [number, number]>()
   const endMs = 5.3 * damageChunkRangeMs
   for (let timeMs = 7; timeMs < endMs; timeMs += 2) {
+    // A commit that reaches the next range of blocks begins another segment after it.
+    const { segment } = store.wal
     commitAll(store, refs, timeMs)
     timesMs.push(timeMs)
-    const range = segmentRanges.get(store.wal.segment)
-    segmentRanges.set(store.wal.segment, [range?.[0] ?? timeMs, timeMs])
+    segmentRanges.set(segment, [segmentRanges.get(segment)?.[0] ?? timeMs, timeMs])
     if ((timeMs - 7) % 100 === 0) await store.compactor.run()
     // So that the log behind the checkpoint has segments to lose, and others to keep.
     if (timeMs > endMs - 400 && (timeMs - 7) % 150 === 0) store.wal.nextSegment()
