@@ -3,7 +3,9 @@ import { join } from 'node:path'
 
 // Prometheus' chunks_head. FORMAT.md, "Head chunks".
 
-// ┌ magic 4 B ┬ version 1 B ┬ zeros 3 B ┐, then chunks:
+// ┌ magic 4 B ┬ version 1 B ┬ length of the file before, its low 3 B ┐, then chunks. Prometheus leaves zeros for the length, and reads over it.
+const previousBytesAt = 5
+const previousBytesMask = 0xff_ffff
 export const fileHeaderBytes = 8
 export const fileMagic = 0x0130bc91
 export const fileVersion = 1
@@ -58,13 +60,20 @@ export function listHeadChunkFiles(directory: string): { file: number; path: str
     .sort((a, b) => a.file - b.file)
 }
 
-/** The first bytes of every file. */
-export function createFileHeader(): Uint8Array {
+/** The first bytes of every file. `previousBytes`: length of the file before, 0 = not known. */
+export function createFileHeader(previousBytes = 0): Uint8Array {
   const header = new Uint8Array(fileHeaderBytes)
   const view = new DataView(header.buffer)
   view.setUint32(0, fileMagic)
+  view.setUint32(previousBytesAt - 1, previousBytes & previousBytesMask)
   view.setUint8(4, fileVersion)
   return header
+}
+
+/** Whether a file may have had `previousBytes` when the one with this header was begun: one that is cut off between two chunks looks whole. */
+export function followsFileOf(header: Uint8Array, previousBytes: number): boolean {
+  const told = (header[previousBytesAt]! << 16) | (header[previousBytesAt + 1]! << 8) | header[previousBytesAt + 2]!
+  return told === 0 || told === (previousBytes & previousBytesMask)
 }
 
 export function checkFileHeader(path: string, header: Uint8Array): void {

@@ -11,11 +11,14 @@ import type { NewHeadChunk } from './chunk-entry.ts'
 import { checksumBytes, createFileHeader, fileBytesMax, fileHeaderBytes, headChunkFileName } from './head-chunk-format.ts'
 import type { HeadChunkFile } from './replay-head-chunks.ts'
 
+/** `bytes`: 0 or absent, if they are not known. */
+export type KnownChunkFile = Pick<HeadChunkFile, 'file' | 'maxTimeMs'> & Partial<Pick<HeadChunkFile, 'bytes'>>
+
 export interface HeadChunkWriterOptions {
   /** The `chunks_head` directory; exists. */
   readonly directory: string
   /** As the replay found them. */
-  readonly files: readonly Pick<HeadChunkFile, 'file' | 'maxTimeMs'>[]
+  readonly files: readonly KnownChunkFile[]
   readonly fileBytes?: number
   /** What was appended since the last `write` is not in a file. */
   readonly onWriteError?: (cause: Error) => void
@@ -40,6 +43,8 @@ export class HeadChunkWriter {
   #file: number
   /** Bytes of the file that are written; 0 = there is none yet. */
   #size = 0
+  /** Of the file before it; 0 = not known. */
+  #previousBytes: number
   #fd = -1
   readonly #buffer = new ByteWriter(bufferBytes)
   /** Syncs of files that ended, and removals. */
@@ -53,6 +58,7 @@ export class HeadChunkWriter {
     this.#fileBytes = options.fileBytes ?? fileBytesMax
     for (const { file, maxTimeMs } of options.files) this.#maxTimes.set(file, maxTimeMs)
     this.#file = (options.files.at(-1)?.file ?? 0) + 1
+    this.#previousBytes = options.files.at(-1)?.bytes ?? 0
   }
 
   get directory(): string {
@@ -61,6 +67,7 @@ export class HeadChunkWriter {
 
   /** For `readFilesState`. */
   saveState(state: StateWriter): void {
+    state.numbers({ previousBytes: this.#previousBytes })
     state.array('files', Float64Array.from(this.#maxTimes.keys()))
     state.array('maxTimes', Float64Array.from(this.#maxTimes.values()))
   }
@@ -79,16 +86,18 @@ export class HeadChunkWriter {
   endFiles(): HeadChunkFile[] {
     this.write()
     if (this.#size > 0) this.#endFile()
-    return [...this.#maxTimes].map(([file, maxTimeMs]) => ({ file, maxTimeMs, bytes: 0 })).sort((a, b) => a.file - b.file)
+    const bytesOf = (file: number): number => (file === this.#file - 1 ? this.#previousBytes : 0)
+    return [...this.#maxTimes].map(([file, maxTimeMs]) => ({ file, maxTimeMs, bytes: bytesOf(file) })).sort((a, b) => a.file - b.file)
   }
 
   /** Another writer has gone on instead of this one, left these files, and could not write others for `writeError`. */
   takeOver(files: readonly HeadChunkFile[], writeError: string | undefined): void {
     if (writeError !== undefined) this.#options.onWriteError?.(new Error(writeError))
-    for (const { file, maxTimeMs } of files) {
+    for (const { file, maxTimeMs, bytes } of files) {
       this.#maxTimes.set(file, maxTimeMs)
       if (file < this.#file) continue
       this.#file = file + 1
+      this.#previousBytes = bytes
       // Its thread may end before the file is synced.
       const fd = openSync(join(this.#options.directory, headChunkFileName(file)), 'r')
       this.#syncAndClose(fd)
@@ -171,7 +180,7 @@ export class HeadChunkWriter {
     // Numbers are ours alone, but an old `promtool tsdb dump` writes such files too: it may keep the one that it has open.
     rmSync(path, { force: true })
     this.#fd = openSync(path, 'wx')
-    this.#writeAll(createFileHeader(), fileHeaderBytes)
+    this.#writeAll(createFileHeader(this.#previousBytes), fileHeaderBytes)
   }
 
   #writeAll(bytes: Uint8Array, length: number): void {
@@ -198,6 +207,7 @@ export class HeadChunkWriter {
   #endFile(): void {
     const fd = this.#fd
     this.#fd = -1
+    this.#previousBytes = this.#size
     this.#size = 0
     this.#file++
     this.#syncAndClose(fd)
@@ -229,10 +239,11 @@ export class HeadChunkWriter {
 }
 
 /** The files that a writer had written or found. */
-export function readFilesState(state: StateReader): Pick<HeadChunkFile, 'file' | 'maxTimeMs'>[] {
+export function readFilesState(state: StateReader): KnownChunkFile[] {
+  const bytes = state.number('previousBytes')
   const maxTimes = state.doubles('maxTimes')
-  const files = Array.from(state.doubles('files'), (file, i) => ({ file, maxTimeMs: maxTimes[i]! }))
-  return files.sort((a, b) => a.file - b.file)
+  const files = Array.from(state.doubles('files'), (file, i) => ({ file, maxTimeMs: maxTimes[i]! })).sort((a, b) => a.file - b.file)
+  return files.map((file, i) => (i === files.length - 1 ? { ...file, bytes } : file))
 }
 
 /** A second failure adds nothing to the first. */

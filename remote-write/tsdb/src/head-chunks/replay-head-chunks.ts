@@ -4,7 +4,14 @@ import type { Steps } from '../steps.ts'
 import { setTailAside } from '../wal/repair.ts'
 import { chunkEntryBytes, entryStartBytes, readChunkEntry } from './chunk-entry.ts'
 import type { HeadChunk } from './chunk-entry.ts'
-import { checkFileHeader, createFileHeader, fileHeaderBytes, HeadChunkError, listHeadChunkFiles } from './head-chunk-format.ts'
+import {
+  checkFileHeader,
+  createFileHeader,
+  fileHeaderBytes,
+  followsFileOf,
+  HeadChunkError,
+  listHeadChunkFiles,
+} from './head-chunk-format.ts'
 import type { HeadChunkPlace } from './head-chunk-format.ts'
 
 /** Damage that was found and dealt with. */
@@ -44,7 +51,7 @@ export type TakeHeadChunk = (chunk: HeadChunk, entryBytes: number) => void
 
 /**
  * Reads all head chunks of a directory in the order they were written, 1 MiB at a time. At damage the rest of the file and all later files are set aside as `*.corrupt-<n>`, and `onDamage` is told each; so the
- * chunks of a series have no gap, and the log has what follows. Later files are replaced by empty ones, so that no place of a
+ * chunks of a series have no gap, and the log has what follows; so they are where a file is shorter than when the next one was begun. Later files are replaced by empty ones, so that no place of a
  * chunk is given out twice. A missing file counts as damage.
  */
 export function replayHeadChunks(directory: string, take: TakeHeadChunk, onDamage: (damage: HeadChunkDamage) => void): HeadChunkReplay {
@@ -75,6 +82,7 @@ export function* replayHeadChunksInSteps(
       isGap = true
       reason ??= `file ${listed[i - 1]!.file + 1} is missing`
     }
+    if (i > 0 && !follows(path, scan.size)) reason ??= `${listed[i - 1]!.path} is not as long as it was: ${scan.size} bytes are left`
     if (reason !== undefined) {
       tell(setFileAside(path, reason))
       // Behind a gap an empty file would be behind it again at the next start.
@@ -93,6 +101,17 @@ export function* replayHeadChunksInSteps(
     files.push({ file, maxTimeMs: scan.maxTimeMs, bytes: Math.max(fileHeaderBytes, scan.offset) })
   }
   return { files, chunks: scan.chunks, bytes, damages, last: scan.last, seconds: (performance.now() - startedAt) / 1000 }
+}
+
+/** Whether a file was begun when the one before it was as long as now; true if the header does not tell. */
+function follows(path: string, previousBytes: number): boolean {
+  const header = new Uint8Array(fileHeaderBytes)
+  const fd = openSync(path, 'r')
+  try {
+    return readSync(fd, header, 0, fileHeaderBytes, 0) < fileHeaderBytes || followsFileOf(header, previousBytes)
+  } finally {
+    closeSync(fd)
+  }
 }
 
 class FileScan {
