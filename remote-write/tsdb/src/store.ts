@@ -5,7 +5,7 @@ import type { Compactor } from './compact/compactor.ts'
 import type { CompactorOptions } from './compact/compactor.ts'
 import type { DiskGuard } from './disk-guard.ts'
 import type { ExemplarStorage } from './exemplars/exemplar-storage.ts'
-import { filingMsPerTurn } from './head/chunk-filer.ts'
+import { filingMsOfTurn } from './head/chunk-filer.ts'
 import type { Head } from './head/head.ts'
 import { stateWriteMsMax } from './head-state/write-state-file.ts'
 import type { HeadChunkWriter } from './head-chunks/head-chunk-writer.ts'
@@ -124,7 +124,7 @@ export class Store {
     this.admin = admin
     this.disk = disk
     head.onCommit = () => {
-      if (head.hasClosedChunks) this.#fileSoon()
+      if (head.closedChunks > 0) this.#fileSoon()
       logRanges.follow(head.memory.maxTime)
       compactor.offer()
     }
@@ -135,11 +135,11 @@ export class Store {
     this.#timer.unref()
   }
 
-  /** A millisecond of each turn of the loop until all closed chunks are in files. */
+  /** Some milliseconds of each turn of the loop until all closed chunks are in files. */
   #fileSoon(): void {
     this.#filing ??= setImmediate(() => {
       this.#filing = undefined
-      if (this.head.fileChunks(filingMsPerTurn)) this.#fileSoon()
+      if (this.head.fileChunks(filingMsOfTurn(this.head.closedChunks))) this.#fileSoon()
     })
   }
 

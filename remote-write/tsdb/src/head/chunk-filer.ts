@@ -43,8 +43,16 @@ const notedWords = 3
 const pendingWords = 5
 /** Chunks between two looks at the clock. */
 const chunksPerLook = 32
-/** For closed chunks of the head that go into files. */
-export const filingMsPerTurn = 1
+/** Of a turn of the loop, when few chunks wait and at most. */
+const filingMsMin = 1
+const filingMsMax = 4
+/** A millisecond more for so many chunks: where all series close theirs at once, what waits is memory that the next chunks take beside it. */
+const chunksPerMs = 32_768
+
+/** How many milliseconds of a turn of the loop go to so many closed chunks that wait for their files. */
+export function filingMsOfTurn(chunks: number): number {
+  return Math.min(filingMsMax, filingMsMin + chunks / chunksPerMs)
+}
 
 export interface ChunkFilerOptions {
   readonly memory: HeadMemory

@@ -250,12 +250,12 @@ export class Head {
       this.#chunks.flush()
       this.#chunks.reclaim()
     }
-    return this.hasClosedChunks
+    return this.closedChunks > 0
   }
 
-  /** Whether chunks were closed that wait for `fileChunks`. */
-  get hasClosedChunks(): boolean {
-    return this.#chunks.closed > 0
+  /** Chunks that were closed and wait for `fileChunks`. */
+  get closedChunks(): number {
+    return this.#chunks.closed
   }
 
   /** After all samples before this time were dropped: the files that have only such are deleted as soon as no reader can ask for them. */
