@@ -18,6 +18,10 @@ export class LabelPairs {
     cursor.reset(bytes, start, end)
     this.count = 0
     while (cursor.at < end) {
+      if (this.#readUsual(bytes, cursor.at, end)) {
+        cursor.at = this.offsets[4 * this.count - 1]!
+        continue
+      }
       const tag = cursor.tag()
       if (tag !== 0x0a) throw new WireError(`cannot read labels at byte ${cursor.at}: got field tag ${tag}`)
       const labelEnd = cursor.fieldEnd()
@@ -25,6 +29,20 @@ export class LabelPairs {
       this.#readLabel(cursor)
       cursor.end = end
     }
+  }
+
+  /** Takes a label if it is as known senders write it, the name before the value and both shorter than 128 bytes; false leaves it to `#readLabel`. */
+  #readUsual(bytes: Uint8Array, at: number, end: number): boolean {
+    // ┌ 0x0a length ┬ 0x0a length name ┬ 0x12 length value ┐
+    if (end - at < 6) return false
+    const length = bytes[at + 1]!
+    const labelEnd = at + 2 + length
+    const nameLength = bytes[at + 3]!
+    const nameEnd = at + 4 + nameLength
+    if (bytes[at] !== 0x0a || bytes[at + 2] !== 0x0a || length >= 0x80 || labelEnd > end || nameEnd + 2 > labelEnd) return false
+    if (bytes[nameEnd] !== 0x12 || nameEnd + 2 + bytes[nameEnd + 1]! !== labelEnd) return false
+    this.#put(at + 4, nameEnd, nameEnd + 2, labelEnd)
+    return true
   }
 
   #readLabel(cursor: ProtobufCursor): void {
@@ -47,6 +65,10 @@ export class LabelPairs {
         cursor.skip(tag)
       }
     }
+    this.#put(nameStart, nameEnd, valueStart, valueEnd)
+  }
+
+  #put(nameStart: number, nameEnd: number, valueStart: number, valueEnd: number): void {
     const at = 4 * this.count
     if (at >= this.offsets.length) this.#grow()
     const { offsets } = this

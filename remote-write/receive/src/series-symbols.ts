@@ -94,6 +94,7 @@ export class SeriesSymbols {
 
 const placesKept = 64
 const fieldsPerLabel = 6
+const noView = new DataView(new ArrayBuffer(0))
 
 /** Labels of one series by their places: where their bytes are, and their symbols; those beyond 64 are not kept. */
 class KnownLabels {
@@ -101,6 +102,8 @@ class KnownLabels {
   readonly #bytes: Uint8Array[] = []
   /** ┌ name start ┬ end ┬ value start ┬ end ┬ name symbol ┬ value symbol ┐ */
   readonly #fields = new Uint32Array(fieldsPerLabel * placesKept)
+  #viewed: Uint8Array | undefined
+  #view: DataView = noView
 
   add(bytes: Uint8Array, nameStart: number, nameEnd: number, valueStart: number, valueEnd: number, name: number, value: number): void {
     if (this.count === placesKept) return
@@ -118,6 +121,8 @@ class KnownLabels {
   clear(): void {
     this.count = 0
     this.#bytes.length = 0
+    this.#viewed = undefined
+    this.#view = noView
   }
 
   /** The symbol of the name at a place if it has these bytes, else 0. */
@@ -135,8 +140,23 @@ class KnownLabels {
     const keptStart = this.#fields[at + 2 * part]!
     if (this.#fields[at + 2 * part + 1]! - keptStart !== end - start) return 0
     const kept = this.#bytes[place]!
-    for (let i = start, from = keptStart; i < end; i++, from++) if (bytes[i] !== kept[from]) return 0
+    let i = start
+    let from = keptStart
+    if (kept === bytes) {
+      // The same request, as usual.
+      const view = this.#viewOf(bytes)
+      for (; i + 4 <= end; i += 4, from += 4) if (view.getInt32(i) !== view.getInt32(from)) return 0
+    }
+    for (; i < end; i++, from++) if (bytes[i] !== kept[from]) return 0
     return this.#fields[at + 4 + part]!
+  }
+
+  #viewOf(bytes: Uint8Array): DataView {
+    if (bytes !== this.#viewed) {
+      this.#viewed = bytes
+      this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    }
+    return this.#view
   }
 }
 

@@ -1,3 +1,4 @@
+import { growWords } from '@narthex/bytes/grow'
 import type { Head } from '../head/head.ts'
 import * as pendingField from '../head/pending-samples.ts'
 import type { PendingSamples } from '../head/pending-samples.ts'
@@ -15,6 +16,11 @@ export class RecordWriter {
   bytes: Uint8Array<ArrayBuffer> = new Uint8Array(firstBytes)
   length = 0
   #view = new DataView(this.bytes.buffer)
+  // The series before in the record: its pairs, where each label begins, and behind them where the last one ends.
+  #lastCount = 0
+  #lastPairs = new Uint32Array(64)
+  #lastStarts = new Uint32Array(65)
+  #starts = new Uint32Array(65)
 
   /**
    * ┌ 1 ┬ (reference u64 ┬ labels uvarint ┬ (length uvarint ┬ bytes)*)* ┐ for the series of `refs` from `from` on, as long as the record stays
@@ -22,6 +28,7 @@ export class RecordWriter {
    */
   writeSeries(head: Head, refs: Uint32Array, from: number, references: LogReferences, bytesMax: number): number {
     this.#begin(seriesRecord)
+    this.#lastCount = 0
     let i = from
     for (; i < refs.length && this.length < bytesMax; i++) this.#writeOneSeries(head, refs[i]!, references.of(refs[i]!))
     return i
@@ -83,8 +90,25 @@ export class RecordWriter {
     this.#reserve(8 + varintBytesMax)
     this.#putU64(logRef)
     this.length = putUvarint(this.bytes, this.length, count)
-    for (let i = 1; i <= count; i++) {
-      const pair = words[listAt + i]!
+    if (count > this.#lastPairs.length) this.#makeRoom(2 * count)
+    const last = this.#lastPairs
+    const lastStarts = this.#lastStarts
+    const starts = this.#starts
+    // Labels that the series before has at the same places are copied from there, as many at a time as follow each other.
+    let from = 0
+    let to = 0
+    for (let i = 0; i < count; i++) {
+      const pair = words[listAt + 1 + i]!
+      if (i < this.#lastCount && last[i] === pair) {
+        if (to === 0) from = lastStarts[i]!
+        to = lastStarts[i + 1]!
+        starts[i] = this.length + lastStarts[i]! - from
+        continue
+      }
+      if (to > 0) this.#copy(from, to)
+      to = 0
+      last[i] = pair
+      starts[i] = this.length
       for (let symbol = pairs.name(pair), part = 0; part < 2; part++, symbol = pairs.value(pair)) {
         const length = symbols.length(symbol)
         this.#reserve(varintBytesMax + length)
@@ -92,6 +116,24 @@ export class RecordWriter {
         this.length = symbols.copy(symbol, this.bytes, this.length)
       }
     }
+    if (to > 0) this.#copy(from, to)
+    starts[count] = this.length
+    this.#lastCount = count
+    this.#lastStarts = starts
+    this.#starts = lastStarts
+  }
+
+  /** Bytes of this record once more. */
+  #copy(from: number, to: number): void {
+    this.#reserve(to - from)
+    this.bytes.copyWithin(this.length, from, to)
+    this.length += to - from
+  }
+
+  #makeRoom(labels: number): void {
+    this.#lastPairs = growWords(this.#lastPairs, labels)
+    this.#lastStarts = growWords(this.#lastStarts, labels + 1)
+    this.#starts = new Uint32Array(labels + 1)
   }
 
   #putU64(value: number): void {
