@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -7,6 +7,7 @@ import { silentLogger } from '@narthex/service/logger'
 import { testThread } from '../compact/compactor.test-thread.ts'
 import { openStore } from '../open-store.ts'
 import type { Store, StoreOptions } from '../store.ts'
+import { listLog } from '../wal/log-files.ts'
 import { readRecord } from '../wal/read-record.ts'
 import { RecordEntries } from '../wal/record-entries.ts'
 import { SegmentReader } from '../wal/segment-reader.ts'
@@ -52,9 +53,8 @@ function commit(): void {
 function logged(): string[] {
   const found: string[] = []
   const entries = new RecordEntries()
-  for (const name of readdirSync(join(directory, 'wal'), { recursive: true, encoding: 'utf8' }).sort()) {
-    const path = join(directory, 'wal', name)
-    if (statSync(path).isDirectory()) continue
+  const { segmentsOfCheckpoint, segments } = listLog(join(directory, 'wal'))
+  for (const { path } of [...segmentsOfCheckpoint, ...segments]) {
     const segment = new SegmentReader(path)
     for (let record = segment.next(); record !== undefined; record = segment.next()) {
       if (readRecord(record, entries) !== metadataRecord) continue
