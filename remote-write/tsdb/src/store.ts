@@ -5,7 +5,6 @@ import type { Compactor } from './compact/compactor.ts'
 import type { CompactorOptions } from './compact/compactor.ts'
 import type { DiskGuard } from './disk-guard.ts'
 import type { ExemplarStorage } from './exemplars/exemplar-storage.ts'
-import { filingMsOfTurn } from './head/chunk-filer.ts'
 import type { Head } from './head/head.ts'
 import { stateWriteMsMax } from './head-state/write-state-file.ts'
 import type { HeadChunkWriter } from './head-chunks/head-chunk-writer.ts'
@@ -139,7 +138,7 @@ export class Store {
   #fileSoon(): void {
     this.#filing ??= setImmediate(() => {
       this.#filing = undefined
-      if (this.head.fileChunks(filingMsOfTurn(this.head.closedChunks))) this.#fileSoon()
+      if (this.head.fileChunksOfTurn()) this.#fileSoon()
     })
   }
 

@@ -4,7 +4,6 @@ import type { Logger } from '@narthex/service/logger'
 import { lateHint } from '../block/block-meta.ts'
 import type { BlockMeta } from '../block/block-meta.ts'
 import { makeUlid } from '../block/ulid.ts'
-import { filingMsOfTurn } from '../head/chunk-filer.ts'
 import type { Head } from '../head/head.ts'
 import { findExpired } from './block-retention.ts'
 import type { Retention } from './block-retention.ts'
@@ -237,7 +236,7 @@ export class Compactor {
 
   async #fileChunks(): Promise<void> {
     const { head } = this.#options
-    while (!this.#isStopping && head.fileChunks(filingMsOfTurn(head.closedChunks))) await nextTurn()
+    while (!this.#isStopping && head.fileChunksOfTurn()) await nextTurn()
     head.fileChunks()
   }
 

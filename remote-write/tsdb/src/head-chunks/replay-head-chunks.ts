@@ -50,9 +50,9 @@ const chunksPerStep = 256
 export type TakeHeadChunk = (chunk: HeadChunk, entryBytes: number) => void
 
 /**
- * Reads all head chunks of a directory in the order they were written, 1 MiB at a time. At damage the rest of the file and all later files are set aside as `*.corrupt-<n>`, and `onDamage` is told each; so the
- * chunks of a series have no gap, and the log has what follows; so they are where a file is shorter than when the next one was begun. Later files are replaced by empty ones, so that no place of a
- * chunk is given out twice. A missing file counts as damage.
+ * Reads all head chunks of a directory in the order they were written, 1 MiB at a time. At damage the rest of the file and all later files are set
+ * aside as `*.corrupt-<n>`, and `onDamage` is told each; so the chunks of a series have no gap, and the log has what follows. Later files are replaced by
+ * empty ones, so that no place of a chunk is given out twice. A missing file counts as damage, and one that is shorter than when the next one was begun.
  */
 export function replayHeadChunks(directory: string, take: TakeHeadChunk, onDamage: (damage: HeadChunkDamage) => void): HeadChunkReplay {
   return finishSteps(replayHeadChunksInSteps(directory, take, onDamage))
@@ -82,7 +82,9 @@ export function* replayHeadChunksInSteps(
       isGap = true
       reason ??= `file ${listed[i - 1]!.file + 1} is missing`
     }
-    if (i > 0 && !follows(path, scan.size)) reason ??= `${listed[i - 1]!.path} is not as long as it was: ${scan.size} bytes are left`
+    if (i > 0 && reason === undefined && !follows(path, scan.size)) {
+      reason = `${listed[i - 1]!.path} is not as long as it was: ${scan.size} bytes are left`
+    }
     if (reason !== undefined) {
       tell(setFileAside(path, reason))
       // Behind a gap an empty file would be behind it again at the next start.

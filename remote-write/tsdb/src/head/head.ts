@@ -17,6 +17,7 @@ import type { AppendResult } from './append-result.ts'
 import { unknownReset } from '../chunk/chunk-encoding.ts'
 import type { ResetHint } from '../chunk/chunk-encoding.ts'
 import type { StateReader, StateWriter } from '../head-state/state-access.ts'
+import { filingMsOfTurn } from './chunk-filer.ts'
 import type { ChunkFiles } from './chunk-filer.ts'
 import type { ChunkLoan, ReturnedChunks } from './chunk-loan.ts'
 import { defaultChunkRangeMs } from './chunk-time.ts'
@@ -251,6 +252,11 @@ export class Head {
       this.#chunks.reclaim()
     }
     return this.closedChunks > 0
+  }
+
+  /** As `fileChunks`, for as long as a turn of the event loop may take for it. */
+  fileChunksOfTurn(): boolean {
+    return this.fileChunks(filingMsOfTurn(this.closedChunks))
   }
 
   /** Chunks that were closed and wait for `fileChunks`. */

@@ -101,9 +101,7 @@ export class SeriesCreator {
     if (count > this.#hashes.length) this.#hashes = new Uint32Array(count)
     const hashes = this.#hashes
     for (let k = 0; k < count; k++) {
-      let hash = 0
-      for (let i = starts[k]!; i < starts[k + 1]!; i++) hash = (hash + mix32(pairs[i]! ^ this.#seed)) | 0
-      hashes[k] = hash
+      hashes[k] = this.#hashOf(pairs, starts[k]!, starts[k + 1]!)
     }
     this.#table.touch(hashes, count)
   }
@@ -205,10 +203,15 @@ export class SeriesCreator {
     const list = words[((ref & record.seriesPerWindowMask) << record.recordShift) + record.labelsField]!
     const listWords = labels.words[list >>> wordShift]!
     const at = list & wordMask
-    let hash = 0
-    for (let i = 1; i <= listWords[at]!; i++) hash = (hash + mix32(listWords[at + i]! ^ this.#seed)) | 0
-    this.#table.remove(hash >>> 0, ref)
+    this.#table.remove(this.#hashOf(listWords, at + 1, at + 1 + listWords[at]!), ref)
     this.count--
+  }
+
+  /** Of the pairs in the words [from, to). */
+  #hashOf(words: Uint32Array, from: number, to: number): number {
+    let hash = 0
+    for (let i = from; i < to; i++) hash = (hash + mix32(words[i]! ^ this.#seed)) | 0
+    return hash >>> 0
   }
 
   /** Interns the pairs; false if that is refused. */

@@ -52,8 +52,8 @@ const writeBytes = 1024 * 1024
 
 /**
  * Makes a checkpoint of the lower two thirds of the log's finished segments, and of all settled ones, and removes what it stands for. Undefined, and
- * nothing done, if that are fewer than two segments and none of them is settled. At every moment the log reads whole, whatever ends the process: the checkpoint gets
- * its name when the disk has all of it, and only then segments go, the oldest first, and older checkpoints last.
+ * nothing done, if that are fewer than two segments and none of them is settled. At every moment the log reads whole, whatever ends the process: the
+ * checkpoint gets its name when the disk has all of it, and only then segments go, the oldest first, and older checkpoints last.
  *
  * Memory: one record, and the metadata of the series. It takes seconds of CPU a gigabyte of log, so a server runs it in the
  * thread of the compaction; where it runs, it gives way every `sliceMs` (or after one record, if that takes longer).
