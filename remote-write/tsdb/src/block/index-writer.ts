@@ -8,7 +8,7 @@ import { PostingsWriter, uvarintLength } from './postings-writer.ts'
 import { itemBytesMax } from './section-scanner.ts'
 import { WrittenSymbols } from './written-symbols.ts'
 
-/** Postings that are put together in memory at a time: 64 MiB. Each further piece costs one more reading of the series. */
+/** Postings that are put together in memory at a time at most: 64 MiB. Each further piece costs one more reading of the series. */
 const postingsAtOnceMax = 16 * 1024 * 1024
 const entryBytesKept = 64 * 1024
 
@@ -22,7 +22,8 @@ export interface ChunkList {
 
 /**
  * Writes an index of version 2 in one pass: symbols, then series in the order of their labels, then `finish`. Memory holds the symbols,
- * 12 bytes for every distinct label pair (and its place in a table), and at most 64 MiB of postings (or the longest list): the lists are made by reading the series again.
+ * 12 bytes for every distinct label pair (and its place in a table), and a quarter of the postings (4 to 64 MiB, or the longest list): the lists are
+ * made by reading the series again.
  */
 export class IndexWriter {
   readonly symbols = new WrittenSymbols()

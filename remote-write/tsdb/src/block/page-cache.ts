@@ -9,6 +9,9 @@ const cachePagesMin = 4 * pagesPerReadMax
 // Pages that are fetched at once when a file is read in order.
 const readAheadPages = 8
 const pageSpan = 2 ** 32
+// Pages are taken from the system so many at a time: a piece of 1 MiB is its own again when the cache is dropped, as that of a thread that ends is.
+// Single pages would lie among other small pieces and leave holes there.
+const pagesPerPiece = 64
 const noKey = -1
 
 /** What the cache must know of a file; `lastPage` belongs to the cache. Of a file that grows, `size` is that of its whole pages. */
@@ -32,6 +35,7 @@ export class PageCache {
   readonly #slots = new Map<number, number>()
   readonly #freeIds: number[] = []
   readonly #run: Uint8Array[] = []
+  #piece = new Uint8Array(0)
   #nextId = 0
   #hand = 0
   /** Reads of the disk, and pages asked for. */
@@ -103,7 +107,7 @@ export class PageCache {
 
   #takeSlot(key: number): Uint8Array {
     let slot = this.#pages.length
-    if (slot < this.#pagesMax) this.#pages.push(new Uint8Array(pageBytes))
+    if (slot < this.#pagesMax) this.#pages.push(this.#newPage(slot))
     else {
       while (this.#used[this.#hand] === 1) {
         this.#used[this.#hand] = 0
@@ -117,6 +121,12 @@ export class PageCache {
     this.#used[slot] = 1
     this.#slots.set(key, slot)
     return this.#pages[slot]!
+  }
+
+  #newPage(slot: number): Uint8Array {
+    const place = slot % pagesPerPiece
+    if (place === 0) this.#piece = new Uint8Array(Math.min(pagesPerPiece, this.#pagesMax - slot) * pageBytes)
+    return this.#piece.subarray(place * pageBytes, (place + 1) * pageBytes)
   }
 
   #forget(key: number): void {

@@ -10,10 +10,13 @@ import type { WrittenSymbols } from './written-symbols.ts'
 
 const notNow = 2 ** 32 - 1
 const entryBytesKept = 64 * 1024
+/** Of references put together at a time, 4 MiB; what a large block has more is made in so many readings of its series. */
+const atOnceMin = 1024 * 1024
+const readingsUsual = 4
 
 /**
  * Writes the lists of postings and their table behind the series of an index. The lists are made by reading the series again, as many lists at a
- * time as have `atOnceMax` references together.
+ * time as have a quarter of the references together, but not below 1 Mi of them nor above `atOnceMax`.
  */
 export class PostingsWriter {
   readonly #file: OutputFile
@@ -45,11 +48,15 @@ export class PostingsWriter {
     this.#seriesCount = seriesCount
     this.#allOffset = this.#writeAllSeries()
     const sorted = this.#sorted
+    const { counts } = this.#pairs
+    let references = 0
+    for (let i = 0; i < sorted.length; i++) references += counts[sorted[i]!]!
+    const atOnce = Math.min(this.#atOnceMax, Math.max(atOnceMin, Math.ceil(references / readingsUsual)))
     for (let from = 0; from < sorted.length;) {
       let to = from
       let total = 0
-      do total += this.#pairs.counts[sorted[to++]!]!
-      while (to < sorted.length && total + this.#pairs.counts[sorted[to]!]! <= this.#atOnceMax)
+      do total += counts[sorted[to++]!]!
+      while (to < sorted.length && total + counts[sorted[to]!]! <= atOnce)
       this.#writePostings(sorted.subarray(from, to), total, this.#offsets.subarray(from, to))
       from = to
     }

@@ -9,7 +9,7 @@ import { writeHeadBlock } from './head-block.ts'
 import { findLateRanges } from './late-ranges.ts'
 import { mergeBlocks } from './merge-blocks.ts'
 
-const cacheBytesMax = 16 * 1024 * 1024
+const cacheBytesMax = 4 * 1024 * 1024
 
 /** Does one task in the thread that calls it; never rejects: what goes wrong is the answer. */
 export async function doCompaction(task: CompactionTask): Promise<CompactionAnswer> {
