@@ -1,7 +1,8 @@
 import { SampleColumns } from '@narthex/model/sample-columns'
+import * as hints from '@narthex/model/reset-hint'
 import * as encodings from '@narthex/tsdb/chunk/chunk-encoding'
 import { decodeChunk } from '@narthex/tsdb/chunk/decode-chunk'
-import { HistogramColumns } from '@narthex/tsdb/chunk/histogram-columns'
+import { HistogramColumns } from '@narthex/model/histogram-columns'
 import { bucketCountsMax } from '@narthex/tsdb/chunk/histogram-decoder'
 import { StartTimeColumn } from '@narthex/tsdb/chunk/start-time-column'
 import { floatBits, staleBits } from '@narthex/tsdb/chunk/testdata/bit-text'
@@ -60,7 +61,7 @@ function ensureHistograms(columns: HistogramColumns): void {
     const buckets = columns.bucketEnds[i]! - columns.bucketStart(i)
     ensure(buckets === positiveBuckets + negativeBuckets, `sample ${i} has ${buckets} buckets`)
     ensure(
-      columns.isStale(i) ? buckets === 0 : columns.hints[i]! <= encodings.gaugeHistogram,
+      columns.isStale(i) ? buckets === 0 : columns.hints[i]! <= hints.gaugeHistogram,
       `sample ${i} is stale and has ${buckets} buckets`,
     )
   }
@@ -73,10 +74,10 @@ export const chunkTargets: readonly FuzzTarget[] = [
     seeds: [
       seed(encodings.xorEncoding, writeXor(samples)),
       seed(encodings.xor2Encoding, writeXor2(samples)),
-      seedHistograms(encodings.histogramEncoding, layout, encodings.counterReset),
-      seedHistograms(encodings.floatHistogramEncoding, custom, encodings.gaugeHistogram),
-      seedHistograms(encodings.histogramStEncoding, custom, encodings.noReset),
-      seedHistograms(encodings.floatHistogramStEncoding, layout, encodings.unknownReset),
+      seedHistograms(encodings.histogramEncoding, layout, hints.counterReset),
+      seedHistograms(encodings.floatHistogramEncoding, custom, hints.gaugeHistogram),
+      seedHistograms(encodings.histogramStEncoding, custom, hints.noReset),
+      seedHistograms(encodings.floatHistogramStEncoding, layout, hints.unknownReset),
     ],
     refusals: ['ChunkError'],
     read(bytes) {

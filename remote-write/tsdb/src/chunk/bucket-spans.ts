@@ -1,5 +1,5 @@
 import type { BucketSpan } from '@narthex/model/native-histogram'
-import { countBuckets } from './histogram-layout.ts'
+import { countBuckets } from '@narthex/model/histogram-layout'
 
 /** How two lists of buckets become one. Places are those of counts in the order of the spans. */
 export interface SpanUnion {

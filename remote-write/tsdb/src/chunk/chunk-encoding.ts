@@ -22,15 +22,3 @@ export function isKnownEncoding(encoding: number): boolean {
 export function isHistogramEncoding(encoding: number): boolean {
   return isKnownEncoding(encoding) && encoding !== xorEncoding && encoding !== xor2Encoding
 }
-
-/**
- * What is known of the counter at the first sample of a histogram chunk against the sample before it; within a chunk there is no
- * reset. The codes are the top two bits of the chunk's flags.
- */
-export const unknownReset = 0
-export const noReset = 1
-export const counterReset = 2
-/** All of the chunk's histograms are gauges. */
-export const gaugeHistogram = 3
-
-export type ResetHint = typeof unknownReset | typeof noReset | typeof counterReset | typeof gaugeHistogram

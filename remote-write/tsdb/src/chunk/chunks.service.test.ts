@@ -11,18 +11,11 @@ import { startPrometheus, type Service } from '@narthex/test/kit/services'
 import { putHistogram } from '@narthex/wire/histogram-message'
 import { compress } from '@narthex/wire/snappy'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import {
-  counterReset,
-  floatHistogramEncoding,
-  gaugeHistogram,
-  histogramEncoding,
-  noReset,
-  unknownReset,
-  xorEncoding,
-} from './chunk-encoding.ts'
+import { counterReset, gaugeHistogram, noReset, unknownReset } from '@narthex/model/reset-hint'
+import { floatHistogramEncoding, histogramEncoding, xorEncoding } from './chunk-encoding.ts'
 import { decodeChunk } from './decode-chunk.ts'
 import { HistogramChunkAppender } from './histogram-chunk-appender.ts'
-import { HistogramColumns } from './histogram-columns.ts'
+import { HistogramColumns } from '@narthex/model/histogram-columns'
 import { encodeXorChunk } from './xor-encoder.ts'
 
 const sampleCount = 400

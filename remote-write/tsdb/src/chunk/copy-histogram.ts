@@ -1,4 +1,4 @@
-import type { HistogramColumns } from './histogram-columns.ts'
+import type { HistogramColumns } from '@narthex/model/histogram-columns'
 
 /** Appends sample `i` of `from`, bits kept. */
 export function copyHistogram(from: HistogramColumns, i: number, to: HistogramColumns): void {

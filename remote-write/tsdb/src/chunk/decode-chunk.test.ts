@@ -1,9 +1,10 @@
 import fc from 'fast-check'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { SampleColumns } from '@narthex/model/sample-columns'
+import { gaugeHistogram, noReset } from '@narthex/model/reset-hint'
 import * as encodings from './chunk-encoding.ts'
 import { decodeChunk } from './decode-chunk.ts'
-import { HistogramColumns } from './histogram-columns.ts'
+import { HistogramColumns } from '@narthex/model/histogram-columns'
 import { bucketCountsMax } from './histogram-decoder.ts'
 import { spansMax } from './histogram-layout.ts'
 import { StartTimeColumn } from './start-time-column.ts'
@@ -143,7 +144,7 @@ describe.each([
         const first = samples.findIndex(({ sum }) => sum !== staleBits)
         if (first === 0) expect(histograms.layout(0)).toMatchObject({ ...layout, isFloat })
         samples.forEach((_, i) => {
-          expect(histograms.hints[i]).toBe(header === encodings.gaugeHistogram || i === 0 ? header : encodings.noReset)
+          expect(histograms.hints[i]).toBe(header === gaugeHistogram || i === 0 ? header : noReset)
           expect(histograms.isStale(i)).toBe(samples[i]!.sum === staleBits)
         })
       }),

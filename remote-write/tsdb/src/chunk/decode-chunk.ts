@@ -10,7 +10,7 @@ import {
   xor2Encoding,
   xorEncoding,
 } from './chunk-encoding.ts'
-import type { HistogramColumns } from './histogram-columns.ts'
+import type { HistogramColumns } from '@narthex/model/histogram-columns'
 import { readHistograms } from './histogram-decoder.ts'
 import type { StartTimeColumn } from './start-time-column.ts'
 import { decodeXorChunk } from './xor-chunk.ts'

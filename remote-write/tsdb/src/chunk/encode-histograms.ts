@@ -1,7 +1,7 @@
-import { unknownReset } from './chunk-encoding.ts'
-import type { ResetHint } from './chunk-encoding.ts'
+import { unknownReset } from '@narthex/model/reset-hint'
+import type { ResetHint } from '@narthex/model/reset-hint'
 import { HistogramChunkAppender, histogramChunkBytesTarget, histogramChunkSamplesMin } from './histogram-chunk-appender.ts'
-import type { HistogramColumns } from './histogram-columns.ts'
+import type { HistogramColumns } from '@narthex/model/histogram-columns'
 
 /** A chunk as in a chunk file. */
 export interface EncodedChunk {

@@ -1,19 +1,12 @@
 import type { NativeHistogram } from '@narthex/model/native-histogram'
 import { SampleColumns } from '@narthex/model/sample-columns'
 import { uniteSpans, type SpanUnion } from './bucket-spans.ts'
-import {
-  counterReset,
-  floatHistogramEncoding,
-  gaugeHistogram,
-  histogramEncoding,
-  noReset,
-  unknownReset,
-  type ResetHint,
-} from './chunk-encoding.ts'
+import { counterReset, gaugeHistogram, noReset, unknownReset, type ResetHint } from '@narthex/model/reset-hint'
+import { floatHistogramEncoding, histogramEncoding } from './chunk-encoding.ts'
 import { decodeChunk } from './decode-chunk.ts'
-import { HistogramColumns } from './histogram-columns.ts'
+import { HistogramColumns } from '@narthex/model/histogram-columns'
 import { HistogramEncoder } from './histogram-encoder.ts'
-import { emptyLayout, hasSameSpans, isSameBounds, makeLayout, type HistogramLayout } from './histogram-layout.ts'
+import { emptyLayout, hasSameSpans, isSameBounds, makeLayout, type HistogramLayout } from '@narthex/model/histogram-layout'
 import { chunkSamplesMax } from './xor-encoder.ts'
 
 /** Prometheus ends a histogram chunk that has grown to this size, but not before it has `histogramChunkSamplesMin` samples. */

@@ -1,7 +1,8 @@
 import { isStaleWords, NORMAL_NAN_HIGH, NORMAL_NAN_LOW } from '@narthex/model/stale'
 import { BitWriter } from './bit-writer.ts'
-import type { ResetHint } from './chunk-encoding.ts'
-import { putLayout, splitFloat, type HistogramLayout } from './histogram-layout.ts'
+import type { ResetHint } from '@narthex/model/reset-hint'
+import { splitFloat, type HistogramLayout } from '@narthex/model/histogram-layout'
+import { putLayout } from './histogram-layout.ts'
 import { XorFields } from './xor-fields.ts'
 
 const sumField = 2

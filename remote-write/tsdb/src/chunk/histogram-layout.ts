@@ -1,23 +1,9 @@
+import { makeLayout, type HistogramLayout } from '@narthex/model/histogram-layout'
 import { customBucketsSchema } from '@narthex/model/native-histogram'
 import type { BucketSpan } from '@narthex/model/native-histogram'
-import { NORMAL_NAN_HIGH, NORMAL_NAN_LOW } from '@narthex/model/stale'
 import type { BitReader } from './bit-reader.ts'
 import type { BitWriter } from './bit-writer.ts'
 import { ChunkError } from './xor-decoder.ts'
-
-/** What all histograms of a chunk have in common, but for stale ones. */
-export interface HistogramLayout {
-  readonly isFloat: boolean
-  readonly schema: number
-  readonly zeroThreshold: number
-  readonly positiveSpans: readonly BucketSpan[]
-  readonly negativeSpans: readonly BucketSpan[]
-  /** Upper bounds without +Inf; empty unless the schema is `customBucketsSchema`. */
-  readonly customValues: readonly number[]
-  /** Sums of the spans' lengths. */
-  readonly positiveBuckets: number
-  readonly negativeBuckets: number
-}
 
 /** Far more spans than any histogram has: with the finest schema all doubles make 2^19 buckets. */
 export const spansMax = 65_536
@@ -34,63 +20,6 @@ const thousandthsMax = 33_554_430
 
 const float = new Float64Array(1)
 const words = new Uint32Array(float.buffer)
-
-const emptyIntegerLayout = makeLayout(false, 0, 0, [], [], [])
-const emptyFloatLayout = makeLayout(true, 0, 0, [], [], [])
-
-/** What a stale sample has. */
-export function emptyLayout(isFloat: boolean): HistogramLayout {
-  return isFloat ? emptyFloatLayout : emptyIntegerLayout
-}
-
-export function makeLayout(
-  isFloat: boolean,
-  schema: number,
-  zeroThreshold: number,
-  positiveSpans: readonly BucketSpan[],
-  negativeSpans: readonly BucketSpan[],
-  customValues: readonly number[],
-): HistogramLayout {
-  return {
-    isFloat,
-    schema,
-    zeroThreshold,
-    positiveSpans,
-    negativeSpans,
-    customValues,
-    positiveBuckets: countBuckets(positiveSpans),
-    negativeBuckets: countBuckets(negativeSpans),
-  }
-}
-
-export function countBuckets(spans: readonly BucketSpan[]): number {
-  let count = 0
-  for (const { length } of spans) count += length
-  return count
-}
-
-export function isSameBounds(a: readonly number[], b: readonly number[]): boolean {
-  return a.length === b.length && a.every((bound, i) => bound === b[i])
-}
-
-export function hasSameSpans(a: readonly BucketSpan[], b: readonly BucketSpan[]): boolean {
-  if (a === b) return true
-  if (a.length !== b.length) return false
-  for (let i = 0; i < a.length; i++) if (a[i]!.length !== b[i]!.length || a[i]!.offset !== b[i]!.offset) return false
-  return true
-}
-
-export function isSameLayout(a: HistogramLayout, b: HistogramLayout): boolean {
-  return (
-    a === b ||
-    (a.isFloat === b.isFloat &&
-      a.schema === b.schema &&
-      a.zeroThreshold === b.zeroThreshold &&
-      isSameBounds(a.customValues, b.customValues) &&
-      hasSameSpans(a.positiveSpans, b.positiveSpans) &&
-      hasSameSpans(a.negativeSpans, b.negativeSpans))
-  )
-}
 
 /** Writes what stands in a chunk before its samples (FORMAT.md, "Histogram chunks"). */
 export function putLayout(writer: BitWriter, layout: HistogramLayout): void {
@@ -128,13 +57,6 @@ export function readLayout(reader: BitReader, isFloat: boolean): HistogramLayout
     throw new ChunkError(`cannot read histogram chunk: want at most ${bucketsMax} buckets in what is left, got ${buckets}`)
   }
   return layout
-}
-
-/** Puts a number as 64 bits; NaN as the one that Prometheus stores. */
-export function splitFloat(value: number, into: Uint32Array): void {
-  float[0] = value
-  into[0] = value === value ? words[0]! : NORMAL_NAN_LOW
-  into[1] = value === value ? words[1]! : NORMAL_NAN_HIGH
 }
 
 function putZeroThreshold(writer: BitWriter, threshold: number): void {

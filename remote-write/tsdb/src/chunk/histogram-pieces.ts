@@ -1,7 +1,7 @@
 import { wordMask, wordShift } from '../head/shared-arena.ts'
 import type { SharedArena } from '../head/shared-arena.ts'
 import { BitReader } from './bit-reader.ts'
-import type { HistogramColumns } from './histogram-columns.ts'
+import type { HistogramColumns } from '@narthex/model/histogram-columns'
 import { readHistograms } from './histogram-decoder.ts'
 import { chunkKindMask, chunkMask, firstDataField, floatHistogramChunk, linkField, pieceWords } from './open-chunk.ts'
 import { ChunkError } from './xor-decoder.ts'

@@ -1,6 +1,6 @@
 import type { BucketSpan } from '@narthex/model/native-histogram'
-import type { HistogramColumns } from './histogram-columns.ts'
-import { isSameBounds } from './histogram-layout.ts'
+import type { HistogramColumns } from '@narthex/model/histogram-columns'
+import { isSameBounds } from '@narthex/model/histogram-layout'
 
 /** Whether two samples say the same, however their buckets are laid out: empty ones count as absent. Hints of resets are not compared, nor that of a gauge. */
 export function isSameHistogram(a: HistogramColumns, i: number, b: HistogramColumns, k: number): boolean {

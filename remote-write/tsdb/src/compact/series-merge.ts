@@ -3,7 +3,7 @@ import type { BlockChunk } from '../block/block-writer.ts'
 import { isHistogramEncoding, xorEncoding } from '../chunk/chunk-encoding.ts'
 import { decodeChunk } from '../chunk/decode-chunk.ts'
 import { HistogramChunkAppender, histogramChunkBytesTarget, histogramChunkSamplesMin } from '../chunk/histogram-chunk-appender.ts'
-import { HistogramColumns } from '../chunk/histogram-columns.ts'
+import { HistogramColumns } from '@narthex/model/histogram-columns'
 import { encodeXorChunk } from '../chunk/xor-encoder.ts'
 import type { BlockCursor } from './block-cursor.ts'
 

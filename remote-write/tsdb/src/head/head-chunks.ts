@@ -13,7 +13,7 @@ import {
 } from '../chunk/open-chunk.ts'
 import * as chunkField from '../chunk/open-chunk.ts'
 import type { ChunkWriterState } from '../chunk/open-chunk.ts'
-import { HistogramColumns } from '../chunk/histogram-columns.ts'
+import { HistogramColumns } from '@narthex/model/histogram-columns'
 import { isStaleWords } from '@narthex/model/stale'
 import type { StateReader, StateWriter } from '../head-state/state-access.ts'
 import { ChunkFiler } from './chunk-filer.ts'

@@ -14,8 +14,8 @@ import {
   unknownSeries,
 } from './append-result.ts'
 import type { AppendResult } from './append-result.ts'
-import { unknownReset } from '../chunk/chunk-encoding.ts'
-import type { ResetHint } from '../chunk/chunk-encoding.ts'
+import { unknownReset } from '@narthex/model/reset-hint'
+import type { ResetHint } from '@narthex/model/reset-hint'
 import type { StateReader, StateWriter } from '../head-state/state-access.ts'
 import { filingMsOfTurn } from './chunk-filer.ts'
 import type { ChunkFiles } from './chunk-filer.ts'

@@ -1,6 +1,6 @@
 import { isStaleWords } from '@narthex/model/stale'
-import { gaugeHistogram, unknownReset } from '../chunk/chunk-encoding.ts'
-import type { HistogramColumns } from '../chunk/histogram-columns.ts'
+import { gaugeHistogram, unknownReset } from '@narthex/model/reset-hint'
+import type { HistogramColumns } from '@narthex/model/histogram-columns'
 import { readHistogram } from '../wal/histogram-payload.ts'
 import { isFloatMark } from './histogram-mark.ts'
 import { wordMask, wordShift } from './shared-arena.ts'

@@ -1,5 +1,5 @@
 import { SampleColumns } from '@narthex/model/sample-columns'
-import { HistogramColumns } from '../chunk/histogram-columns.ts'
+import { HistogramColumns } from '@narthex/model/histogram-columns'
 import { isSameHistogram } from '../chunk/same-histogram.ts'
 import { PinnedChunks } from '../select/head-series-set.ts'
 import type { HeadMemory } from './head-memory.ts'

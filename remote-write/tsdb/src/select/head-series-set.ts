@@ -2,7 +2,7 @@ import type { Labels } from '@narthex/model/labels'
 import { SampleColumns } from '@narthex/model/sample-columns'
 import { xorEncoding } from '../chunk/chunk-encoding.ts'
 import { encodeHistograms, headerOf } from '../chunk/encode-histograms.ts'
-import { HistogramColumns } from '../chunk/histogram-columns.ts'
+import { HistogramColumns } from '@narthex/model/histogram-columns'
 import { readHistogramPieces } from '../chunk/histogram-pieces.ts'
 import {
   chunkKindMask,

@@ -2,7 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { Matcher } from '@narthex/model/matcher'
 import { SampleColumns } from '@narthex/model/sample-columns'
-import { HistogramColumns } from '../chunk/histogram-columns.ts'
+import { HistogramColumns } from '@narthex/model/histogram-columns'
 import type { HeadDescriptor } from '../head/head-memory.ts'
 import { HeadReader } from './head-reader.ts'
 import type { SeriesSet } from './queryable.ts'

@@ -6,7 +6,7 @@ import { Matcher } from '@narthex/model/matcher'
 import type { NativeHistogram } from '@narthex/model/native-histogram'
 import { SampleColumns } from '@narthex/model/sample-columns'
 import { Head } from '../head/head.ts'
-import { HistogramColumns } from '../chunk/histogram-columns.ts'
+import { HistogramColumns } from '@narthex/model/histogram-columns'
 import { decodeChunk } from '../chunk/decode-chunk.ts'
 import { HeadReader } from './head-reader.ts'
 

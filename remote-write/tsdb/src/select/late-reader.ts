@@ -1,6 +1,6 @@
 import { SampleColumns } from '@narthex/model/sample-columns'
 import type { HeadMemory } from '../head/head-memory.ts'
-import { HistogramColumns } from '../chunk/histogram-columns.ts'
+import { HistogramColumns } from '@narthex/model/histogram-columns'
 import type { LateGeneration } from '../head/late-layout.ts'
 import {
   findLateRecord,

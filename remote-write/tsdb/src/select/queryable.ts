@@ -1,7 +1,7 @@
 import type { Labels } from '@narthex/model/labels'
 import type { Matcher } from '@narthex/model/matcher'
 import type { SampleColumns } from '@narthex/model/sample-columns'
-import type { HistogramColumns } from '../chunk/histogram-columns.ts'
+import type { HistogramColumns } from '@narthex/model/histogram-columns'
 import type { SeriesChunk } from './series-chunks.ts'
 
 /** What a query engine asks of a storage; times are milliseconds, both ends included. */

@@ -1,5 +1,5 @@
 import { copyHistogram } from '../chunk/copy-histogram.ts'
-import { HistogramColumns } from '../chunk/histogram-columns.ts'
+import { HistogramColumns } from '@narthex/model/histogram-columns'
 import type { SampleRun } from './sample-run.ts'
 
 /** Takes the samples out that are in an interval; `intervals` are first, last, first, last, … in ms, ascending, both ends included. */

@@ -1,7 +1,7 @@
 import type { NativeHistogram } from '@narthex/model/native-histogram'
 import { customBucketsSchema } from '@narthex/model/native-histogram'
 import { expect, test } from 'vitest'
-import { HistogramColumns } from '../chunk/histogram-columns.ts'
+import { HistogramColumns } from '@narthex/model/histogram-columns'
 import { formatHistogram } from './format-histogram.ts'
 
 const empty: NativeHistogram = {
@@ -56,7 +56,7 @@ test.each([
   [1, 1, '(1,1.414213562373095]'],
   [3, -1, '(0.8408964152537144,0.9170040432046711]'],
   [8, 1, '(1,1.0027112750502025]'],
-  [0, 1024, '(8.98846567431158e+307,+Inf]'],
+  [0, 1024, '(8.98846567431158e+307,1.7976931348623157e+308]'],
   [1, 2048, '(1.2711610061536462e+308,1.7976931348623157e+308]'],
 ])('bounds of schema %i, bucket %i are %s', (schema, offset, range) => {
   expect(format({ schema, count: 1, positiveSpans: [{ offset, length: 1 }], positiveDeltas: [1] })).toBe(`{count:1, sum:0, ${range}:1}`)

@@ -1,7 +1,7 @@
 import { isStaleWords } from '@narthex/model/stale'
-import { unknownReset } from '../chunk/chunk-encoding.ts'
+import { unknownReset } from '@narthex/model/reset-hint'
 import { copyHistogram } from '../chunk/copy-histogram.ts'
-import { HistogramColumns } from '../chunk/histogram-columns.ts'
+import { HistogramColumns } from '@narthex/model/histogram-columns'
 import type { LoggedHistogram } from '../wal/histogram-payload.ts'
 
 /** Out-of-order histograms of many series, added in any order. Of two of one time the first one counts. */

@@ -1,7 +1,7 @@
 import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { Tombstones } from '../block/tombstones.ts'
-import { HistogramColumns } from '../chunk/histogram-columns.ts'
+import { HistogramColumns } from '@narthex/model/histogram-columns'
 import { memoryCeiling } from '../head/append-result.ts'
 import { Head } from '../head/head.ts'
 import { readHistogram } from '../wal/histogram-payload.ts'

@@ -1,5 +1,5 @@
 import type { ChunkColumns } from '../chunk/decode-chunk.ts'
-import { HistogramColumns } from '../chunk/histogram-columns.ts'
+import { HistogramColumns } from '@narthex/model/histogram-columns'
 import { SampleColumns } from '@narthex/model/sample-columns'
 
 /**

@@ -2,8 +2,8 @@ import { ByteReader } from '@narthex/bytes/byte-reader'
 import type { ByteWriter } from '@narthex/bytes/byte-writer'
 import { customBucketsSchema } from '@narthex/model/native-histogram'
 import type { BucketSpan, NativeHistogram } from '@narthex/model/native-histogram'
-import { counterReset, gaugeHistogram, noReset, unknownReset } from '../chunk/chunk-encoding.ts'
-import type { ResetHint } from '../chunk/chunk-encoding.ts'
+import { counterReset, gaugeHistogram, noReset, unknownReset } from '@narthex/model/reset-hint'
+import type { ResetHint } from '@narthex/model/reset-hint'
 import { reduceSchema } from './reduce-schema.ts'
 import {
   customFloatHistogramSamplesRecord,

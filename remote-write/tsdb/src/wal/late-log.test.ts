@@ -14,7 +14,7 @@ import { LateLog } from './late-log.ts'
 import { readSegment } from './read-segments.ts'
 import { RecordBuilder } from './record-builder.ts'
 import { RecordEntries } from './record-entries.ts'
-import { HistogramColumns } from '../chunk/histogram-columns.ts'
+import { HistogramColumns } from '@narthex/model/histogram-columns'
 import {
   customFloatHistogramSamplesRecord,
   customHistogramSamplesRecord,

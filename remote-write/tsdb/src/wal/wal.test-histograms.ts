@@ -1,5 +1,5 @@
 import { customBucketsSchema } from '@narthex/model/native-histogram'
-import { noReset } from '../chunk/chunk-encoding.ts'
+import { noReset } from '@narthex/model/reset-hint'
 import type { LoggedHistogram } from './histogram-payload.ts'
 
 /** A small histogram for tests; with `customValues` of custom buckets. The sum is a stale marker if `isStale`. */

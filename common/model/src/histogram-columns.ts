@@ -1,7 +1,7 @@
-import type { NativeHistogram } from '@narthex/model/native-histogram'
-import { isStaleWords, STALE_HIGH, STALE_LOW } from '@narthex/model/stale'
-import { gaugeHistogram, unknownReset, type ResetHint } from './chunk-encoding.ts'
 import { emptyLayout, isSameLayout, makeLayout, splitFloat, type HistogramLayout } from './histogram-layout.ts'
+import type { NativeHistogram } from './native-histogram.ts'
+import { gaugeHistogram, unknownReset, type ResetHint } from './reset-hint.ts'
+import { isStaleWords, STALE_HIGH, STALE_LOW } from './stale.ts'
 
 const halves = new Uint32Array(2)
 
