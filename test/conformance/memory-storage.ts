@@ -1,16 +1,12 @@
+import type { HistogramColumns } from '@narthex/model/histogram-columns'
 import type { Labels } from '@narthex/model/labels'
 import type { Matcher } from '@narthex/model/matcher'
+import { counterReset, gaugeHistogram, noReset, unknownReset, type ResetHint } from '@narthex/model/reset-hint'
 import { SampleColumns } from '@narthex/model/sample-columns'
+import { hasFallen } from '@narthex/promql/histogram/detect-reset'
+import type { FloatHistogram } from '@narthex/promql/histogram/float-histogram'
+import { nativeOfHistogram } from '@narthex/promql/histogram/native-of-histogram'
 import type { Queryable, SeriesSet } from '@narthex/promql/storage'
-
-export const histogramsNotBuilt = 'native histograms are not built yet'
-
-interface StoredSeries {
-  readonly labels: Labels
-  readonly columns: SampleColumns
-  /** Times at which the script has a native histogram, ms. */
-  readonly histogramTimes: number[]
-}
 
 /** Series in memory, for test scripts: what was loaded comes back, in the order it was loaded first. */
 export class MemoryStorage implements Queryable {
@@ -20,7 +16,7 @@ export class MemoryStorage implements Queryable {
     const key = labels.key()
     let series = this.#series.get(key)
     if (series === undefined) {
-      series = { labels, columns: new SampleColumns(16), histogramTimes: [] }
+      series = new StoredSeries(labels)
       this.#series.set(key, series)
     }
     return series
@@ -32,7 +28,8 @@ export class MemoryStorage implements Queryable {
     return {
       next: () => ++at < matching.length,
       labels: () => matching[at]!.labels,
-      samples: (into: SampleColumns) => copySamples(matching[at]!, minTimeMs, maxTimeMs, into),
+      samples: (into) => matching[at]!.copySamples(minTimeMs, maxTimeMs, into),
+      histograms: (into) => matching[at]!.copyHistograms(minTimeMs, maxTimeMs, into),
     }
   }
 
@@ -55,11 +52,58 @@ export class MemoryStorage implements Queryable {
   }
 }
 
-function copySamples({ columns, histogramTimes }: StoredSeries, minTimeMs: number, maxTimeMs: number, into: SampleColumns): void {
-  if (histogramTimes.some((time) => time >= minTimeMs && time <= maxTimeMs)) throw new Error(histogramsNotBuilt)
-  const { times, words, length } = columns
-  for (let i = 0; i < length; i++) {
-    const time = times[i]!
-    if (time >= minTimeMs && time <= maxTimeMs) into.push(time, words[2 * i]!, words[2 * i + 1]!)
+export class StoredSeries {
+  readonly labels: Labels
+  readonly columns = new SampleColumns(16)
+  readonly #histograms: { readonly timeMs: number; readonly histogram: FloatHistogram; readonly hint: ResetHint }[] = []
+  /** The last sample, if it was a histogram: resets are noted against it. */
+  #last: FloatHistogram | undefined
+
+  constructor(labels: Labels) {
+    this.labels = labels
+  }
+
+  push(timeMs: number, lowWord: number, highWord: number): void {
+    this.columns.push(timeMs, lowWord, highWord)
+    this.#last = undefined
+  }
+
+  pushNumber(timeMs: number, value: number): void {
+    this.columns.pushNumber(timeMs, value)
+    this.#last = undefined
+  }
+
+  pushHistogram(timeMs: number, histogram: FloatHistogram): void {
+    const { hint } = histogram
+    const isTold = hint === gaugeHistogram || hint === counterReset
+    this.#histograms.push({ timeMs, histogram, hint: isTold ? hint : this.#hintAgainst(histogram) })
+    this.#last = histogram
+  }
+
+  /** As a storage notes it: of another layout nothing is known, but for a counter that fell. */
+  #hintAgainst(histogram: FloatHistogram): ResetHint {
+    const last = this.#last
+    if (last === undefined || last.isGauge) return unknownReset
+    if (histogram.count < last.count) return counterReset
+    const isAlike =
+      histogram.schema === last.schema &&
+      histogram.zeroThreshold === last.zeroThreshold &&
+      histogram.customValues.join() === last.customValues.join()
+    if (!isAlike) return unknownReset
+    return hasFallen(histogram, last) ? counterReset : noReset
+  }
+
+  copySamples(minTimeMs: number, maxTimeMs: number, into: SampleColumns): void {
+    const { times, words, length } = this.columns
+    for (let i = 0; i < length; i++) {
+      const time = times[i]!
+      if (time >= minTimeMs && time <= maxTimeMs) into.push(time, words[2 * i]!, words[2 * i + 1]!)
+    }
+  }
+
+  copyHistograms(minTimeMs: number, maxTimeMs: number, into: HistogramColumns): void {
+    for (const { timeMs, histogram, hint } of this.#histograms) {
+      if (timeMs >= minTimeMs && timeMs <= maxTimeMs) into.pushHistogram(timeMs, 0, nativeOfHistogram(histogram), hint)
+    }
   }
 }

@@ -4,12 +4,16 @@ import { Labels } from '@narthex/model/labels'
 import { NORMAL_NAN_HIGH, NORMAL_NAN_LOW, STALE_HIGH, STALE_LOW } from '@narthex/model/stale'
 import type { EngineOptions } from '@narthex/promql/engine'
 import { evaluateInstant, evaluateRange } from '@narthex/promql/engine'
+import type { FloatHistogram } from '@narthex/promql/histogram/float-histogram'
 import type { QueryResult } from '@narthex/promql/query-result'
-import { histogramsNotBuilt, MemoryStorage } from './memory-storage.ts'
+import { describeHistogram, isHistogramClose } from './compare-histograms.ts'
+import { isClose } from './is-close.ts'
+import { loadCustomBuckets } from './load-custom-buckets.ts'
+import { MemoryStorage } from './memory-storage.ts'
 import type { EvalCommand, LoadCommand } from './promql-script.ts'
 import { parseScript } from './promql-script.ts'
 import { atModifierVariants, mayRepeatAsRange } from './promql-variants.ts'
-import type { SeriesDescription } from './series-description.ts'
+import type { SequenceValue, SeriesDescription } from './series-description.ts'
 
 export interface FileReport {
   readonly name: string
@@ -58,26 +62,18 @@ export function runPromqlScript(name: string, text: string): FileReport {
 function load(storage: MemoryStorage, { series, stepMs, withCustomBuckets }: LoadCommand): void {
   for (const { labels, values, startTimestamps } of series) {
     if (startTimestamps) continue
-    const { columns, histogramTimes } = storage.series(labels)
+    const stored = storage.series(labels)
     values.forEach((value, i) => {
       const timeMs = i * stepMs
-      if (value === 'histogram') histogramTimes.push(timeMs)
-      else if (value === 'stale') columns.push(timeMs, STALE_LOW, STALE_HIGH)
+      if (typeof value === 'object') stored.pushHistogram(timeMs, value.histogram)
+      else if (value === 'stale') stored.push(timeMs, STALE_LOW, STALE_HIGH)
       else if (value !== 'missing') {
-        if (Number.isNaN(value)) columns.push(timeMs, NORMAL_NAN_LOW, NORMAL_NAN_HIGH)
-        else columns.pushNumber(timeMs, value)
+        if (Number.isNaN(value)) stored.push(timeMs, NORMAL_NAN_LOW, NORMAL_NAN_HIGH)
+        else stored.pushNumber(timeMs, value)
       }
     })
-    if (withCustomBuckets) loadCustomBuckets(storage, labels, values.length, stepMs)
   }
-}
-
-/** Marks the series that would hold histograms made of classic buckets, so that a query for them fails as not built yet. */
-function loadCustomBuckets(storage: MemoryStorage, labels: Labels, count: number, stepMs: number): void {
-  const name = labels.get('__name__')
-  if (!name.endsWith('_bucket')) return
-  const { histogramTimes } = storage.series(labels.without('le').with('__name__', name.slice(0, -'_bucket'.length)))
-  if (histogramTimes.length === 0) for (let i = 0; i < count; i++) histogramTimes.push(i * stepMs)
+  if (withCustomBuckets) loadCustomBuckets(storage, series, stepMs)
 }
 
 interface Evaluation {
@@ -132,7 +128,7 @@ function checkOne({ what, run, compare }: Evaluation, command: EvalCommand): str
     result = run()
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error)
-    if (!command.fails || message === histogramsNotBuilt || message.endsWith('not built yet')) return `want a result, got error: ${message}`
+    if (!command.fails || message.endsWith('not built yet')) return `want a result, got error: ${message}`
     if (command.failMessage !== undefined && message !== command.failMessage)
       return `want error: ${command.failMessage}\ngot error:  ${message}`
     if (command.failPattern?.test(message) === false) return `want error like: ${command.failPattern}\ngot error: ${message}`
@@ -192,12 +188,17 @@ function constantSeries({ scalar, startMs, endMs, stepMs }: EvalCommand): Series
 /** Of a range query around an instant, only that instant is compared. */
 function compareStepOfRange(result: QueryResult, command: EvalCommand): string | undefined {
   const { series } = result
-  const kept: { labels: Labels[]; values: number[] } = { labels: [], values: [] }
+  const kept: { labels: Labels[]; values: number[]; histograms: (FloatHistogram | undefined)[] } = {
+    labels: [],
+    values: [],
+    histograms: [],
+  }
   series.labels.forEach((labels, i) => {
     for (let j = series.offsets[i]!; j < series.offsets[i + 1]!; j++) {
       if (series.times[j] !== command.startMs) continue
       kept.labels.push(labels)
       kept.values.push(series.values[j]!)
+      kept.histograms.push(series.histograms?.[j])
     }
   })
   const only: QueryResult = {
@@ -207,6 +208,7 @@ function compareStepOfRange(result: QueryResult, command: EvalCommand): string |
       offsets: Uint32Array.from({ length: kept.labels.length + 1 }, (_, i) => i),
       times: new Float64Array(kept.values.length).fill(command.startMs),
       values: Float64Array.from(kept.values),
+      histograms: kept.histograms,
     },
   }
   return compareSeries(only, command.scalar === undefined ? command.series : [constantSeries(command)], command.startMs, 1)
@@ -221,8 +223,8 @@ function compareSeries(result: QueryResult, expected: readonly SeriesDescription
     const description = wanted.get(labels.key())
     if (description === undefined) return `unexpected series ${labels.toString()} in ${describe(result)}`
     wanted.delete(labels.key())
-    const got = new Map<number, number>()
-    for (let j = series.offsets[i]!; j < series.offsets[i + 1]!; j++) got.set(series.times[j]!, series.values[j]!)
+    const got = new Map<number, number | FloatHistogram>()
+    for (let j = series.offsets[i]!; j < series.offsets[i + 1]!; j++) got.set(series.times[j]!, series.histograms?.[j] ?? series.values[j]!)
     const problem = compareValues(description, got, startMs, stepMs)
     if (problem !== undefined) return `series ${labels.toString()}: ${problem}`
   }
@@ -232,37 +234,41 @@ function compareSeries(result: QueryResult, expected: readonly SeriesDescription
   return undefined
 }
 
-function compareValues({ values }: SeriesDescription, got: Map<number, number>, startMs: number, stepMs: number): string | undefined {
+function compareValues(
+  { values }: SeriesDescription,
+  got: Map<number, number | FloatHistogram>,
+  startMs: number,
+  stepMs: number,
+): string | undefined {
   for (let i = 0; i < values.length; i++) {
     const value = values[i]!
     const timeMs = startMs + i * stepMs
     const gotValue = got.get(timeMs)
     got.delete(timeMs)
-    if (value === 'histogram') return `want a histogram, but ${histogramsNotBuilt}`
-    if (value === 'missing' || value === 'stale' ? gotValue !== undefined : gotValue === undefined || !isClose(gotValue, value)) {
-      return `at ${timeMs} ms want ${value}, got ${gotValue}`
-    }
+    if (!isWanted(gotValue, value)) return `at ${timeMs} ms want ${describeValue(value)}, got ${describeValue(gotValue)}`
   }
   const [surplus] = got
-  return surplus === undefined ? undefined : `at ${surplus[0]} ms want no value, got ${surplus[1]}`
+  return surplus === undefined ? undefined : `at ${surplus[0]} ms want no value, got ${describeValue(surplus[1])}`
 }
 
-const tolerance = 0.000001
-const smallestNormal = 2 ** -1022
+function isWanted(got: number | FloatHistogram | undefined, wanted: SequenceValue): boolean {
+  if (wanted === 'missing' || wanted === 'stale') return got === undefined
+  if (typeof wanted === 'number') return typeof got === 'number' && isClose(got, wanted)
+  return typeof got === 'object' && isHistogramClose(got, wanted)
+}
 
-/** Equal within a relative 1e-6; all NaNs are equal. */
-function isClose(a: number, b: number): boolean {
-  if (a === b || (Number.isNaN(a) && Number.isNaN(b))) return true
-  const difference = Math.abs(a - b)
-  const magnitude = Math.abs(a) + Math.abs(b)
-  if (a === 0 || b === 0 || magnitude < smallestNormal) return difference < tolerance * smallestNormal
-  return difference / Math.min(magnitude, Number.MAX_VALUE) < tolerance
+function describeValue(value: SequenceValue | FloatHistogram | undefined): string {
+  if (typeof value !== 'object') return String(value)
+  return describeHistogram('hasHint' in value ? value.histogram : value)
 }
 
 function describe({ type, series, text }: QueryResult): string {
   if (type === 'string') return `string ${JSON.stringify(text)}`
   const shown = series.labels.slice(0, 12).map((labels, i) => {
-    const values = [...series.values.subarray(series.offsets[i]!, series.offsets[i + 1]!)].slice(0, 20)
+    const values = Array.from(series.values.subarray(series.offsets[i], series.offsets[i + 1]), (value, j) => {
+      const histogram = series.histograms?.[series.offsets[i]! + j]
+      return histogram === undefined ? value : describeHistogram(histogram)
+    }).slice(0, 20)
     return `\n  ${labels.toString()} ${values.join(' ')}`
   })
   return `${type} of ${series.labels.length} series${shown.join('')}`

@@ -1,10 +1,13 @@
 import { Labels } from '@narthex/model/labels'
 import { parseDuration } from '@narthex/model/duration'
 import { parseGoFloat } from '@narthex/model/number'
+import { addHistograms, subtractHistograms } from '@narthex/promql/histogram/combine-histograms'
 import { parseMetricSelector } from '@narthex/promql/parse/parse'
+import type { HistogramDescription } from './histogram-description.ts'
+import { parseHistogram } from './histogram-description.ts'
 
-/** One value of a sequence: a number, 'stale', 'missing' (`_`) or 'histogram'. */
-export type SequenceValue = number | 'stale' | 'missing' | 'histogram'
+/** One value of a sequence: a number, 'stale', 'missing' (`_`) or a histogram. */
+export type SequenceValue = number | 'stale' | 'missing' | HistogramDescription
 
 export interface SeriesDescription {
   readonly labels: Labels
@@ -80,8 +83,7 @@ function expandItem(item: string, areDurations: boolean, values: SequenceValue[]
     return
   }
   if (item.startsWith('{{')) {
-    const times = /\}\}x(\d+)$/.exec(item)
-    for (let i = 0; i <= Number(times?.[1] ?? 0); i++) values.push('histogram')
+    expandHistograms(item, values)
     return
   }
   if (item === 'stale') {
@@ -96,6 +98,26 @@ function expandItem(item: string, areDurations: boolean, values: SequenceValue[]
   for (let i = 0; i <= Number(times ?? 0); i++) {
     values.push(value)
     value += increment
+  }
+}
+
+const histogramItem = /^\{\{(.*?)\}\}(?:([+-])\{\{(.*?)\}\})?(?:x(\d+))?$/
+
+function expandHistograms(item: string, values: SequenceValue[]): void {
+  const parts = histogramItem.exec(item)
+  if (parts === null) throw new Error(`cannot read sequence: want {{…}} with an increment in {{…}}, got ${item}`)
+  const [, first, sign, increment, times] = parts
+  let { histogram } = parseHistogram(first!)
+  const { hasHint } = parseHistogram(first!)
+  const step = increment === undefined ? undefined : parseHistogram(increment).histogram
+  values.push({ histogram, hasHint })
+  for (let i = 0; i < Number(times ?? 0); i++) {
+    if (step !== undefined) {
+      const combination = sign === '-' ? subtractHistograms(histogram, step) : addHistograms(histogram, step)
+      if (combination === undefined) throw new Error(`cannot read sequence: histograms of one kind only can be added, got ${item}`)
+      histogram = combination.histogram.withHint(histogram.hint)
+    }
+    values.push({ histogram, hasHint })
   }
 }
 

@@ -141,7 +141,7 @@ function evaluatePlan(context: QueryContext, plan: Plan, grid: StepGrid): Result
     case 'scalar': {
       const values = evaluateScalar(context, plan, grid, buildVector)
       const times = values.map((_, i) => grid.startMs + i * grid.stepMs)
-      return { labels: [Labels.empty], offsets: Uint32Array.of(0, values.length), times, values }
+      return { labels: [Labels.empty], offsets: Uint32Array.of(0, values.length), times, values, histograms: undefined }
     }
     case 'matrix':
       return collectSamples(context, plan, grid)
@@ -155,4 +155,5 @@ const emptyResult: ResultSeries = {
   offsets: Uint32Array.of(0),
   times: new Float64Array(0),
   values: new Float64Array(0),
+  histograms: undefined,
 }

@@ -1,4 +1,5 @@
 import type { Labels } from '@narthex/model/labels'
+import type { FloatHistogram } from './histogram/float-histogram.ts'
 import type { QueryStatistics } from './query-context.ts'
 
 /**
@@ -12,6 +13,8 @@ export interface ResultSeries {
   /** ms */
   readonly times: Float64Array
   readonly values: Float64Array
+  /** The native histogram of every sample that is one; its value has no meaning. undefined, as most often: all are floats. */
+  readonly histograms: readonly (FloatHistogram | undefined)[] | undefined
 }
 
 export interface QueryResult {

@@ -1,3 +1,4 @@
+import type { HistogramColumns } from '@narthex/model/histogram-columns'
 import type { Labels } from '@narthex/model/labels'
 import type { Matcher } from '@narthex/model/matcher'
 import type { SampleColumns } from '@narthex/model/sample-columns'
@@ -19,4 +20,11 @@ export interface SeriesSet {
   labels(): Labels
   /** Appends samples min ≤ t ≤ max in strictly increasing time order, bits intact (stale markers included). */
   samples(into: SampleColumns): void
+  /**
+   * Appends the native histograms of the same time in strictly increasing time order; a series may have both, at different times. A storage without
+   * it has none.
+   */
+  histograms?(into: HistogramColumns): void
+  /** After `samples`: whether `histograms` may give any. A storage without it does not know. */
+  hasHistograms?(): boolean
 }

@@ -3,9 +3,12 @@ import { isValidLabelName } from '@narthex/model/name'
 import { formatFloatPlain } from '@narthex/model/number'
 import { quoteText } from '@narthex/model/quote'
 import { quantileOfSorted } from '../functions/quantile.ts'
+import { formatHistogram } from '../histogram/format-histogram.ts'
+import { HistogramRemarks } from '../histogram/histogram-remarks.ts'
 import type { AggregationPlan, StepGrid } from '../plan/plan.ts'
 import type { QueryContext } from '../query-context.ts'
 import { QueryError } from '../query-error.ts'
+import { dropHistograms } from './drop-histograms.ts'
 import { makeGrouping } from './grouping.ts'
 import type { StepSeries, VectorOperator } from './operator.ts'
 import { stepSeriesBytes } from './operator.ts'
@@ -26,7 +29,13 @@ export class QuantileOperator implements VectorOperator {
     this.#input = input
     this.#plan = plan
     this.#quantiles = quantiles
-    this.#series = { labels: undefined!, dropName: false, values: new Float64Array(grid.steps), present: new Uint8Array(grid.steps) }
+    this.#series = {
+      labels: undefined!,
+      dropName: false,
+      values: new Float64Array(grid.steps),
+      present: new Uint8Array(grid.steps),
+      histograms: undefined,
+    }
     this.distinctWithoutName = plan.without || !plan.grouping.includes('__name__')
   }
 
@@ -58,8 +67,11 @@ export class QuantileOperator implements VectorOperator {
 
   #collect(): Map<string, { labels: Labels; series: StepSeries[] }> {
     const groupOf = makeGrouping(this.#plan.grouping, this.#plan.without)
+    const remarks = new HistogramRemarks(this.#context.annotations, this.#plan.input.span)
     const groups = new Map<string, { labels: Labels; series: StepSeries[] }>()
     for (const series of SeriesStore.collect(this.#context, this.#input).series) {
+      if (dropHistograms(series)) remarks.ignoredInAggregation('quantile')
+      if (!series.present.includes(1)) continue
       const labels = groupOf(series.labels)
       const group = groups.get(labels.key())
       if (group === undefined) groups.set(labels.key(), { labels, series: [series] })
@@ -110,10 +122,13 @@ export class CountValuesOperator implements VectorOperator {
     const counts = new Map<string, StepSeries>()
     for (let series = this.#input.next(); series !== undefined; series = this.#input.next()) {
       const group = groupOf(series.labels)
-      const { values, present } = series
+      const { values, present, histograms } = series
       for (let i = 0; i < values.length; i++) {
         if (present[i] === 0) continue
-        const labels = isTakenAway ? group : group.with(label, formatFloatPlain(values[i]!))
+        const histogram = histograms?.[i]
+        const labels = isTakenAway
+          ? group
+          : group.with(label, histogram === undefined ? formatFloatPlain(values[i]!) : formatHistogram(histogram))
         const counted = this.#seriesOf(counts, labels, series.dropName)
         counted.present[i] = 1
         counted.values[i]!++
@@ -128,7 +143,7 @@ export class CountValuesOperator implements VectorOperator {
     if (counted === undefined) {
       this.#context.checkAlive()
       this.#context.hold(this.#steps, stepSeriesBytes(this.#steps))
-      counted = { labels, dropName, values: new Float64Array(this.#steps), present: new Uint8Array(this.#steps) }
+      counted = { labels, dropName, values: new Float64Array(this.#steps), present: new Uint8Array(this.#steps), histograms: undefined }
       counts.set(key, counted)
     }
     counted.dropName ||= dropName

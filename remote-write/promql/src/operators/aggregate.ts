@@ -1,8 +1,11 @@
 import type { Labels } from '@narthex/model/labels'
 import type { Accumulator, AccumulatorKind } from '../functions/accumulators.ts'
 import { accumulatorColumns, makeAccumulator } from '../functions/accumulators.ts'
+import { HistogramRemarks } from '../histogram/histogram-remarks.ts'
 import type { AggregationPlan, StepGrid } from '../plan/plan.ts'
 import type { QueryContext } from '../query-context.ts'
+import { HistogramAggregation } from './aggregate-histograms.ts'
+import { dropHistograms } from './drop-histograms.ts'
 import { makeGrouping } from './grouping.ts'
 import type { StepSeries, VectorOperator } from './operator.ts'
 import { stepSeriesBytes } from './operator.ts'
@@ -11,7 +14,10 @@ interface Group {
   readonly labels: Labels
   dropName: boolean
   readonly accumulator: Accumulator
+  /** Where there was a float. */
   readonly present: Uint8Array<ArrayBuffer>
+  /** Of sum and avg once there was any. */
+  histograms: HistogramAggregation | undefined
 }
 
 /** sum, avg, min, max, count, group, stddev, stdvar: takes in series after series and holds no more than one column set per group. */
@@ -30,13 +36,19 @@ export class AggregateOperator implements VectorOperator {
     this.#plan = plan
     this.#grid = grid
     this.distinctWithoutName = plan.without || !plan.grouping.includes('__name__')
-    this.#series = { labels: undefined!, dropName: false, values: new Float64Array(grid.steps), present: undefined! }
+    this.#series = { labels: undefined!, dropName: false, values: new Float64Array(grid.steps), present: undefined!, histograms: undefined }
   }
 
   next(): StepSeries | undefined {
     this.#groups ??= this.#aggregate().values()
-    const { value: group, done } = this.#groups.next()
-    if (done === true) return undefined
+    let group: Group
+    do {
+      const next = this.#groups.next()
+      if (next.done === true) return undefined
+      group = next.value
+      this.#series.histograms = group.histograms?.finish(group.present)
+      // Of histograms only there may be no result.
+    } while (!group.present.includes(1))
     const series = this.#series
     series.labels = group.labels
     series.dropName = group.dropName
@@ -58,15 +70,28 @@ export class AggregateOperator implements VectorOperator {
         groups.set(key, group)
       }
       group.dropName ||= series.dropName
+      if (series.histograms !== undefined) this.#takeHistograms(group, series)
       fold(group, series)
     }
     return groups
   }
 
+  /** Leaves floats. */
+  #takeHistograms(group: Group, series: StepSeries): void {
+    const { operator, input } = this.#plan
+    // Whatever a value is, it counts as one.
+    if (operator === 'count' || operator === 'group') return
+    if (operator === 'sum' || operator === 'avg') {
+      group.histograms ??= new HistogramAggregation(this.#context, operator, input.span)
+      group.histograms.add(series)
+      dropHistograms(series)
+    } else if (dropHistograms(series)) new HistogramRemarks(this.#context.annotations, input.span).ignoredInAggregation(operator)
+  }
+
   #makeGroup(labels: Labels, kind: AccumulatorKind): Group {
     const { steps } = this.#grid
     this.#context.hold(steps, stepSeriesBytes(steps) + steps * 8 * (accumulatorColumns - 1))
-    return { labels, dropName: false, accumulator: makeAccumulator(kind, steps), present: new Uint8Array(steps) }
+    return { labels, dropName: false, accumulator: makeAccumulator(kind, steps), present: new Uint8Array(steps), histograms: undefined }
   }
 }
 

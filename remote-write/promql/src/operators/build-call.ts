@@ -1,6 +1,8 @@
 import { dateFunctions } from '../functions/dates.ts'
 import { elementwiseFunctions } from '../functions/elementwise.ts'
 import { rangeFunctions } from '../functions/range-functions.ts'
+import type { FloatHistogram } from '../histogram/float-histogram.ts'
+import { varianceOfHistogram } from '../histogram/histogram-statistics.ts'
 import type { CallPlan, StepGrid } from '../plan/plan.ts'
 import { timeOfStep } from '../plan/plan.ts'
 import type { QueryContext } from '../query-context.ts'
@@ -12,6 +14,7 @@ import { buildPresence, buildRangeCall } from './build-range-call.ts'
 import { SingleSeriesOperator } from './constant-series.ts'
 import { InfoOperator } from './info.ts'
 import { buildLabelJoin, buildLabelReplace } from './label-functions.ts'
+import type { MixedSeries } from './map-values.ts'
 import { MapValuesOperator } from './map-values.ts'
 import { dropNames } from './names.ts'
 import type { VectorOperator } from './operator.ts'
@@ -24,6 +27,8 @@ export function buildCall(context: QueryContext, plan: CallPlan, grid: StepGrid,
   const elementwise = elementwiseFunctions.get(plan.name)
   const vector = () => builder.vector(plan.args[0]!, grid)
   if (elementwise !== undefined) return mapValues(context, vector(), elementwise)
+  const ofHistogram = histogramFunctions.get(plan.name)
+  if (ofHistogram !== undefined) return mapHistograms(context, vector(), ofHistogram)
   const datePart = dateFunctions.get(plan.name)
   if (datePart !== undefined) {
     if (plan.args.length > 0) return mapValues(context, vector(), datePart)
@@ -60,12 +65,6 @@ export function buildCall(context: QueryContext, plan: CallPlan, grid: StepGrid,
       return new InfoOperator(context, plan, vector(), grid)
     case 'start_timestamp':
       throw notBuiltYet('start timestamps of samples are')
-    case 'histogram_avg':
-    case 'histogram_count':
-    case 'histogram_stddev':
-    case 'histogram_stdvar':
-    case 'histogram_sum':
-      throw notBuiltYet(`function "${plan.name}" on native histograms is`)
     default:
       throw notBuiltYet(`function "${plan.name}" is`)
   }
@@ -78,11 +77,39 @@ function mapValues(context: QueryContext, input: VectorOperator, compute: (value
   return dropNames(context, new MapValuesOperator(input, apply))
 }
 
+/** A number of each histogram; floats are dropped. */
+function mapHistograms(context: QueryContext, input: VectorOperator, compute: (histogram: FloatHistogram) => number): VectorOperator {
+  const dropFloats = (_values: Float64Array, present: Uint8Array) => void present.fill(0)
+  const apply = (series: MixedSeries) => {
+    const { values, present, histograms } = series
+    for (let i = 0; i < present.length; i++) {
+      const histogram = present[i] === 0 ? undefined : histograms[i]
+      present[i] = histogram === undefined ? 0 : 1
+      if (histogram !== undefined) values[i] = compute(histogram)
+    }
+    Object.assign(series, { histograms: undefined })
+  }
+  return dropNames(context, new MapValuesOperator(input, dropFloats, apply))
+}
+
+const histogramFunctions: ReadonlyMap<string, (histogram: FloatHistogram) => number> = new Map([
+  ['histogram_avg', ({ sum, count }) => sum / count],
+  ['histogram_count', ({ count }) => count],
+  ['histogram_stddev', (histogram) => Math.sqrt(varianceOfHistogram(histogram))],
+  ['histogram_stdvar', varianceOfHistogram],
+  ['histogram_sum', ({ sum }) => sum],
+])
+
 /** Of a selector the time of its sample, of anything else the time of the step. */
 function buildTimestamp(context: QueryContext, plan: CallPlan, grid: StepGrid, builder: Builder): VectorOperator {
   const argument = plan.args[0]!
   if (argument.kind === 'selector') return dropNames(context, new VectorSelectorOperator(context, argument, grid, 'timestamp'))
-  return mapValues(context, builder.vector(argument, grid), (_, step) => timeOfStep(grid, step) / 1000)
+  const times = Float64Array.from({ length: grid.steps }, (_, step) => timeOfStep(grid, step) / 1000)
+  const applyMixed = (series: MixedSeries) => {
+    series.values.set(times)
+    Object.assign(series, { histograms: undefined })
+  }
+  return dropNames(context, new MapValuesOperator(builder.vector(argument, grid), (values) => values.set(times), applyMixed))
 }
 
 function buildLimited(context: QueryContext, plan: CallPlan, grid: StepGrid, builder: Builder): VectorOperator {

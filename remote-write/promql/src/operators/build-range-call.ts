@@ -1,5 +1,9 @@
+import { mixedFunctions } from '../functions/mixed-functions.ts'
+import type { MixedFunction } from '../functions/mixed-window.ts'
+import { ofFloats } from '../functions/mixed-window.ts'
 import { presentOverTime } from '../functions/over-time.ts'
 import { describeNonCounter, rangeFunctions } from '../functions/range-functions.ts'
+import { HistogramRemarks } from '../histogram/histogram-remarks.ts'
 import type { Span } from '../parse/ast.ts'
 import type { CallPlan, Plan, StepGrid } from '../plan/plan.ts'
 import type { QueryContext } from '../query-context.ts'
@@ -38,15 +42,19 @@ export function buildRangeCall(context: QueryContext, plan: CallPlan, grid: Step
   const scalars = scalarPlans.map((argument) => builder.scalar(argument, grid))
   if (plan.name === 'quantile_over_time') warnOfQuantiles(context, scalars[0]!, scalarPlans[0]!.span)
   const source = buildSource(context, input, grid, builder)
+  const remarks = new HistogramRemarks(context.annotations, input.span)
   const onSeries = definition.wantsCounter === true ? makeCounterRemark(context, input.span) : undefined
   if (input.kind === 'window' && input.mode !== 'plain') {
-    return dropNames(context, new ExtendedRangeOperator(context, source, grid, input, plan.name, onSeries))
+    return dropNames(context, new ExtendedRangeOperator(context, source, grid, input, plan.name, remarks, onSeries))
   }
+  const evaluate = makeFunction(plan.name, scalars)
   const operator = new RangeFunctionOperator(context, source, {
     grid,
     rangeMs: input.rangeMs,
     shift: input.kind === 'window' ? input.selector.shift : input.shift,
-    evaluate: makeFunction(plan.name, scalars),
+    evaluate,
+    evaluateMixed: mixedFunctions.get(plan.name) ?? ofFloats(evaluate, scalars.length > 0),
+    remarks,
     needsResets: definition.needsResets === true,
     onSeries,
   })
@@ -60,6 +68,8 @@ function makeCounterRemark(context: QueryContext, span: Span): (series: SampleSe
   }
 }
 
+const present: MixedFunction = () => 1
+
 /** 1 wherever a window holds a sample. */
 export function buildPresence(context: QueryContext, input: Plan, grid: StepGrid, builder: Builder): VectorOperator {
   if (input.kind !== 'window' && input.kind !== 'subquery') throw notBuiltYet(`${input.kind} as a range vector is`)
@@ -68,6 +78,8 @@ export function buildPresence(context: QueryContext, input: Plan, grid: StepGrid
     rangeMs: input.rangeMs,
     shift: input.kind === 'window' ? input.selector.shift : input.shift,
     evaluate: presentOverTime,
+    evaluateMixed: present,
+    remarks: new HistogramRemarks(context.annotations, input.span),
     needsResets: false,
   })
 }

@@ -8,6 +8,7 @@ import { buildCall } from './build-call.ts'
 import type { Builder } from './build-range-call.ts'
 import { BroadcastOperator } from './constant-series.ts'
 import { textOf } from './label-functions.ts'
+import type { MixedSeries } from './map-values.ts'
 import { MapValuesOperator } from './map-values.ts'
 import { MatchVectorsOperator } from './match-vectors.ts'
 import { dropNames } from './names.ts'
@@ -38,7 +39,7 @@ export function buildVector(context: QueryContext, plan: Plan, grid: StepGrid): 
     case 'aggregation':
       return buildAggregation(context, plan, grid, builder)
     case 'negation':
-      return dropNames(context, new MapValuesOperator(builder.vector(plan.input, grid), negate))
+      return dropNames(context, new MapValuesOperator(builder.vector(plan.input, grid), negate, negateMixed))
     case 'binary': {
       const { left, right } = plan
       if (left.type === 'scalar') return buildVectorScalar(context, plan, builder.vector(right, grid), builder.scalar(left, grid), true)
@@ -59,6 +60,11 @@ function windowOf(selector: SelectorPlan, rangeMs: number): WindowPlan {
 
 function negate(values: Float64Array): void {
   for (let i = 0; i < values.length; i++) values[i] = -values[i]!
+}
+
+function negateMixed({ values, present, histograms }: MixedSeries): void {
+  negate(values)
+  for (let i = 0; i < present.length; i++) if (present[i] !== 0) histograms[i] = histograms[i]?.times(-1)
 }
 
 function buildAggregation(context: QueryContext, plan: AggregationPlan, grid: StepGrid, builder: Builder): VectorOperator {

@@ -1,4 +1,5 @@
 import { Labels } from '@narthex/model/labels'
+import type { FloatHistogram } from '../histogram/float-histogram.ts'
 import type { Plan, StepGrid } from '../plan/plan.ts'
 import type { QueryContext } from '../query-context.ts'
 import type { ResultSeries } from '../query-result.ts'
@@ -6,8 +7,8 @@ import { buildVector } from './build.ts'
 import { buildSource } from './build-range-call.ts'
 import { MergeLabelsOperator } from './merge-labels.ts'
 import { RemoveMarkedNamesOperator } from './names.ts'
-import type { VectorOperator } from './operator.ts'
-import { countPresent } from './operator.ts'
+import type { SampleSeries, VectorOperator } from './operator.ts'
+import { countPresent, histogramBytes } from './operator.ts'
 import { evaluateScalar } from './scalar-values.ts'
 import { shiftedBounds } from './vector-selector.ts'
 
@@ -18,6 +19,7 @@ class ResultColumns {
   readonly ends: number[] = []
   times: Float64Array<ArrayBuffer> = new Float64Array(256)
   values: Float64Array<ArrayBuffer> = new Float64Array(256)
+  histograms: (FloatHistogram | undefined)[] | undefined
   length = 0
 
   constructor(context: QueryContext) {
@@ -37,6 +39,20 @@ class ResultColumns {
     this.values = values
   }
 
+  /** Within what was reserved. */
+  pushFloat(timeMs: number, value: number): void {
+    this.times[this.length] = timeMs
+    this.values[this.length++] = value
+  }
+
+  /** Within what was reserved. */
+  pushHistogram(timeMs: number, histogram: FloatHistogram): void {
+    this.#context.hold(histogram.sampleCount - 1, histogramBytes(histogram))
+    this.histograms ??= []
+    this.histograms[this.length] = histogram
+    this.times[this.length++] = timeMs
+  }
+
   endSeries(labels: Labels): void {
     this.#context.hold(0, labelsBytes(labels))
     this.labels.push(labels)
@@ -49,20 +65,23 @@ class ResultColumns {
     const offsets = new Uint32Array(count + 1)
     if (order === undefined) {
       offsets.set(this.ends, 1)
-      return { labels: this.labels, offsets, times: this.times.subarray(0, this.length), values: this.values.subarray(0, this.length) }
+      const [times, values] = [this.times.subarray(0, this.length), this.values.subarray(0, this.length)]
+      return { labels: this.labels, offsets, times, values, histograms: this.histograms }
     }
     const times = new Float64Array(this.length)
     const values = new Float64Array(this.length)
+    const histograms: (FloatHistogram | undefined)[] | undefined = this.histograms === undefined ? undefined : []
     let at = 0
     for (let i = 0; i < count; i++) {
       const from = order[i]! === 0 ? 0 : this.ends[order[i]! - 1]!
       const to = this.ends[order[i]!]!
       times.set(this.times.subarray(from, to), at)
       values.set(this.values.subarray(from, to), at)
+      if (histograms !== undefined) for (let j = from; j < to; j++) histograms[at + j - from] = this.histograms![j]
       at += to - from
       offsets[i + 1] = at
     }
-    return { labels: order.map((i) => this.labels[i]!), offsets, times, values }
+    return { labels: order.map((i) => this.labels[i]!), offsets, times, values, histograms }
   }
 }
 
@@ -76,12 +95,14 @@ export function collectResult(context: QueryContext, root: VectorOperator, grid:
   const input = context.delayedNameRemoval ? new MergeLabelsOperator(context, new RemoveMarkedNamesOperator(context, root)) : root
   const columns = new ResultColumns(context)
   for (let series = input.next(); series !== undefined; series = input.next()) {
-    const { values, present, labels } = series
+    const { values, present, labels, histograms } = series
     columns.reserve(countPresent(present))
     for (let i = 0; i < values.length; i++) {
       if (present[i] === 0) continue
-      columns.times[columns.length] = grid.startMs + i * grid.stepMs
-      columns.values[columns.length++] = values[i]!
+      const timeMs = grid.startMs + i * grid.stepMs
+      const histogram = histograms?.[i]
+      if (histogram === undefined) columns.pushFloat(timeMs, values[i]!)
+      else columns.pushHistogram(timeMs, histogram)
     }
     columns.endSeries(labels)
   }
@@ -98,17 +119,26 @@ export function collectSamples(context: QueryContext, plan: Plan, grid: StepGrid
   if (plan.kind !== 'window' && plan.kind !== 'subquery') return columns.finish()
   const { firstMs: endMs } = shiftedBounds(grid, plan.kind === 'window' ? plan.selector.shift : plan.shift)
   for (let series = source.next(); series !== undefined; series = source.next()) {
-    columns.reserve(series.length)
-    for (let i = 0; i < series.length; i++) {
-      const time = series.times[i]!
-      if (time <= endMs - plan.rangeMs || time > endMs) continue
-      columns.times[columns.length] = time
-      columns.values[columns.length++] = series.values[i]!
-    }
+    putSamples(series, endMs - plan.rangeMs, endMs, columns)
     const { labels } = series
     columns.endSeries(series.dropName ? labels.without(...context.droppedLabels) : labels)
   }
   return columns.finish(sortedOrder(columns.labels))
+}
+
+/** Floats and histograms of (startMs, endMs] in the order of time. */
+function putSamples({ times, values, length, histograms }: SampleSeries, startMs: number, endMs: number, columns: ResultColumns): void {
+  const histogramCount = histograms?.times.length ?? 0
+  columns.reserve(length + histogramCount)
+  let at = 0
+  for (let i = 0; i <= length; i++) {
+    const timeMs = i < length ? times[i]! : Infinity
+    for (; at < histogramCount && histograms!.times[at]! < timeMs; at++) {
+      const histogramMs = histograms!.times[at]!
+      if (histogramMs > startMs && histogramMs <= endMs) columns.pushHistogram(histogramMs, histograms!.values[at]!)
+    }
+    if (timeMs > startMs && timeMs <= endMs) columns.pushFloat(timeMs, values[i]!)
+  }
 }
 
 function sortedOrder(labels: readonly Labels[]): number[] {

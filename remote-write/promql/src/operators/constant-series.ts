@@ -1,4 +1,5 @@
 import { Labels } from '@narthex/model/labels'
+import type { FloatHistogram } from '../histogram/float-histogram.ts'
 import type { StepSeries, VectorOperator } from './operator.ts'
 
 /** One series that was computed already; none if it has no value. */
@@ -7,7 +8,7 @@ export class SingleSeriesOperator implements VectorOperator {
   #series: StepSeries | undefined
 
   constructor(values: Float64Array<ArrayBuffer>, present?: Uint8Array<ArrayBuffer>, labels = Labels.empty) {
-    this.#series = { labels, dropName: false, values, present: present ?? new Uint8Array(values.length).fill(1) }
+    this.#series = { labels, dropName: false, values, present: present ?? new Uint8Array(values.length).fill(1), histograms: undefined }
   }
 
   next(): StepSeries | undefined {
@@ -26,7 +27,13 @@ export class BroadcastOperator implements VectorOperator {
   constructor(input: VectorOperator, steps: number) {
     this.#input = input
     this.distinctWithoutName = input.distinctWithoutName
-    this.#series = { labels: Labels.empty, dropName: false, values: new Float64Array(steps), present: new Uint8Array(steps) }
+    this.#series = {
+      labels: Labels.empty,
+      dropName: false,
+      values: new Float64Array(steps),
+      present: new Uint8Array(steps),
+      histograms: undefined,
+    }
   }
 
   next(): StepSeries | undefined {
@@ -37,6 +44,8 @@ export class BroadcastOperator implements VectorOperator {
     series.dropName = single.dropName
     series.values.fill(single.values[0]!)
     series.present.fill(1)
+    const histogram = single.histograms?.[0]
+    series.histograms = histogram === undefined ? undefined : new Array<FloatHistogram>(series.values.length).fill(histogram)
     return series
   }
 }

@@ -1,4 +1,7 @@
-import type { SampleSeries, SampleSource, StepSeries, VectorOperator } from './operator.ts'
+import type { FloatHistogram } from '../histogram/float-histogram.ts'
+import type { HistogramRemarks } from '../histogram/histogram-remarks.ts'
+import { anchorHistograms, computeEdgedHistograms, smoothHistograms } from './extended-histograms.ts'
+import type { HistogramSeries, SampleSeries, SampleSource, StepHistograms, StepSeries, VectorOperator } from './operator.ts'
 import type { Shift, StepGrid, WindowPlan } from '../plan/plan.ts'
 import type { QueryContext } from '../query-context.ts'
 import { QueryError } from '../query-error.ts'
@@ -26,6 +29,7 @@ export class ExtendedRangeOperator implements VectorOperator {
   readonly #rangeMs: number
   readonly #name: string
   readonly #isSmoothed: boolean
+  readonly #remarks: HistogramRemarks
   readonly #onSeries: ((series: SampleSeries) => void) | undefined
   readonly #series: StepSeries
   readonly #window: EdgedWindow
@@ -36,6 +40,7 @@ export class ExtendedRangeOperator implements VectorOperator {
     grid: StepGrid,
     plan: WindowPlan,
     name: string,
+    remarks: HistogramRemarks,
     onSeries: ((series: SampleSeries) => void) | undefined,
   ) {
     this.#isSmoothed = plan.mode === 'smoothed'
@@ -49,16 +54,25 @@ export class ExtendedRangeOperator implements VectorOperator {
     this.#shift = plan.selector.shift
     this.#rangeMs = plan.rangeMs
     this.#name = name
+    this.#remarks = remarks
     this.#onSeries = onSeries
     this.distinctWithoutName = source.distinctWithoutName
-    this.#series = { labels: undefined!, dropName: false, values: new Float64Array(grid.steps), present: new Uint8Array(grid.steps) }
+    this.#series = {
+      labels: undefined!,
+      dropName: false,
+      values: new Float64Array(grid.steps),
+      present: new Uint8Array(grid.steps),
+      histograms: undefined,
+    }
     this.#window = { values: new Float64Array(64), length: 0, rangeMs: plan.rangeMs }
   }
 
   next(): StepSeries | undefined {
     for (let source = this.#source.next(); source !== undefined; source = this.#source.next()) {
-      if (!this.#evaluate(source)) continue
-      this.#onSeries?.(source)
+      const { histograms } = source
+      this.#series.histograms = undefined
+      if (!(histograms === undefined ? this.#evaluate(source) : this.#evaluateHistograms(source, histograms))) continue
+      if (histograms === undefined) this.#onSeries?.(source)
       this.#series.labels = source.labels
       this.#series.dropName = source.dropName
       return this.#series
@@ -87,6 +101,50 @@ export class ExtendedRangeOperator implements VectorOperator {
       values[i] = computeEdged(this.#name, this.#window)
       found = true
     }
+    return found
+  }
+
+  /** Of a series with histograms; where a window has floats too there is no value. */
+  #evaluateHistograms(source: SampleSeries, histograms: HistogramSeries): boolean {
+    const { startMs, stepMs, steps } = this.#grid
+    const { values, present } = this.#series
+    const remarks = this.#remarks
+    const isCounter = this.#name === 'rate' || this.#name === 'increase'
+    const { lookbackMs } = this.#context
+    remarks.metricName = source.labels.get('__name__')
+    const results: StepHistograms = []
+    let found = false
+    for (let i = 0; i < steps; i++) {
+      present[i] = 0
+      const endMs = (this.#shift.atMs ?? startMs + i * stepMs) - this.#shift.offsetMs
+      const leftMs = endMs - this.#rangeMs
+      const latestMs = this.#isSmoothed ? endMs + lookbackMs : endMs
+      const edges = { leftMs, endMs, lookbackMs, isCounter }
+      const [atLeft, atRight] = [countUntil(histograms.times, leftMs), countUntil(histograms.times, endMs)]
+      const hasHistograms = countUntil(histograms.times, latestMs) > countUntil(histograms.times, leftMs - lookbackMs)
+      const floatTimes = source.times.subarray(0, source.length)
+      const hasFloats = countUntil(floatTimes, latestMs) > countUntil(floatTimes, leftMs - lookbackMs)
+      let result: number | FloatHistogram | undefined
+      if (hasFloats && hasHistograms) remarks.mixedFloats()
+      else if (hasHistograms) {
+        const window = this.#isSmoothed
+          ? smoothHistograms(histograms, atLeft, atRight, edges, remarks)
+          : anchorHistograms(histograms, atLeft, atRight, edges)
+        if (window !== undefined) result = computeEdgedHistograms(this.#name, window, this.#rangeMs, remarks)
+      } else if (hasFloats) {
+        const [left, right] = [countUntil(floatTimes, leftMs), countUntil(floatTimes, endMs)]
+        const isThere = this.#isSmoothed
+          ? this.#fillSmoothed(source, left, right, leftMs, endMs, isCounter)
+          : this.#fillAnchored(source, left, right, leftMs)
+        if (isThere) result = computeEdged(this.#name, this.#window)
+      }
+      if (result === undefined) continue
+      found = true
+      present[i] = 1
+      if (typeof result === 'number') values[i] = result
+      else results[i] = result
+    }
+    if (results.length > 0) this.#series.histograms = results
     return found
   }
 
@@ -122,6 +180,18 @@ export class ExtendedRangeOperator implements VectorOperator {
     window.values.set(values, reserved)
     window.length = length
   }
+}
+
+/** How many of the ascending times are not later than `timeMs`. */
+export function countUntil(times: Float64Array, timeMs: number): number {
+  let low = 0
+  let high = times.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (times[middle]! <= timeMs) low = middle + 1
+    else high = middle
+  }
+  return low
 }
 
 /** Value at `timeMs` between sample `at` and the next one; the rise of a counter after a reset begins at zero. */

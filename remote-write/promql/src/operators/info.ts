@@ -92,6 +92,10 @@ export class InfoOperator implements VectorOperator {
       if (result.present[i] !== 0) throw duplicateLabelsError()
       result.present[i] = 1
       result.values[i] = base.values[i]!
+      const histogram = base.histograms?.[i]
+      if (histogram === undefined) continue
+      result.histograms ??= []
+      result.histograms[i] = histogram
     }
   }
 
@@ -100,7 +104,7 @@ export class InfoOperator implements VectorOperator {
     if (result === undefined) {
       const { steps } = this.#grid
       this.#context.hold(steps, stepSeriesBytes(steps))
-      result = { labels, dropName, values: new Float64Array(steps), present: new Uint8Array(steps) }
+      result = { labels, dropName, values: new Float64Array(steps), present: new Uint8Array(steps), histograms: undefined }
       results.set(labels.key(), result)
     }
     return result

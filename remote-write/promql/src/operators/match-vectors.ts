@@ -4,7 +4,9 @@ import type { VectorMatching } from '../parse/ast.ts'
 import { isComparison } from '../parse/ast.ts'
 import type { BinaryPlan, StepGrid } from '../plan/plan.ts'
 import type { QueryContext } from '../query-context.ts'
-import { notBuiltYet, QueryError } from '../query-error.ts'
+import { QueryError } from '../query-error.ts'
+import type { Operand } from './combine-operands.ts'
+import { OperandCombiner } from './combine-operands.ts'
 import { duplicateMatchError, makeSignature } from './matching-labels.ts'
 import type { StepSeries, VectorOperator } from './operator.ts'
 import { stepSeriesBytes } from './operator.ts'
@@ -28,6 +30,7 @@ export class MatchVectorsOperator implements VectorOperator {
   readonly #plan: BinaryPlan
   readonly #matching: VectorMatching
   readonly #steps: number
+  readonly #combiner: OperandCombiner
   readonly #left: VectorOperator
   readonly #right: VectorOperator
   readonly #keepsName: boolean
@@ -37,14 +40,14 @@ export class MatchVectorsOperator implements VectorOperator {
   #ready: Output[] = []
 
   constructor(context: QueryContext, plan: BinaryPlan, left: VectorOperator, right: VectorOperator, grid: StepGrid) {
-    if (plan.operator === '</' || plan.operator === '>/') throw notBuiltYet(`operator ${plan.operator} on native histograms is`)
     this.#context = context
     this.#plan = plan
     this.#matching = plan.matching!
+    this.#combiner = new OperandCombiner(context, plan)
     this.#steps = grid.steps
     this.#left = left
     this.#right = right
-    this.#keepsName = isComparison(plan.operator) && !plan.returnBool
+    this.#keepsName = isTrim(plan.operator) || (isComparison(plan.operator) && !plan.returnBool)
     this.#anyMany = new Uint8Array(grid.steps)
     this.distinctWithoutName = !this.#keepsName && !(plan.returnBool && context.delayedNameRemoval)
   }
@@ -135,7 +138,11 @@ export class MatchVectorsOperator implements VectorOperator {
       } else if (output!.matched[i] !== 0) throw multipleMatchesError('grouping labels must ensure unique matches')
       groupMatched[i] = 1
       output!.matched[i] = 1
-      compute(output!, i, values[i]!, number < 0 ? fillRight! : one[number]!.values[i]!)
+      const histogram = series.histograms?.[i]
+      const oneHistogram = number < 0 ? undefined : one[number]!.histograms?.[i]
+      const oneValue = number < 0 ? fillRight! : one[number]!.values[i]!
+      if (histogram === undefined && oneHistogram === undefined) compute(output!, i, values[i]!, oneValue)
+      else this.#combineOperands(output!, i, histogram ?? values[i]!, oneHistogram ?? oneValue)
     }
   }
 
@@ -145,10 +152,18 @@ export class MatchVectorsOperator implements VectorOperator {
     for (let i = 0; i < this.#steps; i++) {
       const number = chosen[i]!
       if (number < 0 || groupMatched[i] !== 0) continue
-      const { labels, values, dropName } = one[number]!
-      const standIn = { labels: this.#matchingLabels(labels), dropName, values, present: groupMatched as Uint8Array<ArrayBuffer> }
+      const { labels, values, dropName, histograms } = one[number]!
+      const standIn = {
+        labels: this.#matchingLabels(labels),
+        dropName,
+        values,
+        present: groupMatched as Uint8Array<ArrayBuffer>,
+        histograms,
+      }
       const output = this.#output(outputs, standIn, labels)
-      compute(output, i, fill, values[i]!)
+      const histogram = histograms?.[i]
+      if (histogram === undefined) compute(output, i, fill, values[i]!)
+      else this.#combineOperands(output, i, fill, histogram)
     }
   }
 
@@ -161,6 +176,7 @@ export class MatchVectorsOperator implements VectorOperator {
   #compute(): (output: Output, step: number, many: number, one: number) => void {
     const { operator, returnBool } = this.#plan
     const swapped = this.#matching.cardinality === 'one-to-many'
+    if (isTrim(operator)) return (output, step, many, one) => this.#combineOperands(output, step, many, one)
     if (!isComparison(operator)) {
       const compute = makeArithmetic(operator)
       return (output, step, many, one) => {
@@ -178,6 +194,27 @@ export class MatchVectorsOperator implements VectorOperator {
     }
   }
 
+  /** As `#compute` where either side is a histogram. */
+  #combineOperands(output: Output, step: number, many: Operand, one: Operand): void {
+    const { operator, returnBool } = this.#plan
+    const swapped = this.#matching.cardinality === 'one-to-many'
+    const [left, right] = swapped ? [one, many] : [many, one]
+    let result: Operand | undefined
+    if (isTrim(operator) || !isComparison(operator)) result = this.#combiner.compute(left, right)
+    else {
+      const holds = this.#combiner.compare(left, right)
+      if (returnBool && holds !== undefined) result = holds ? 1 : 0
+      else if (holds === true) result = left
+    }
+    if (result === undefined) return
+    output.present[step] = 1
+    if (typeof result === 'number') output.values[step] = result
+    else {
+      output.histograms ??= []
+      output.histograms[step] = result
+    }
+  }
+
   #output(outputs: Map<string, Output>, many: StepSeries, oneLabels: Labels): Output {
     const labels = this.#resultLabels(many.labels, oneLabels)
     const key = labels.key()
@@ -189,6 +226,7 @@ export class MatchVectorsOperator implements VectorOperator {
         dropName: this.#keepsName ? many.dropName : this.#plan.returnBool && this.#context.delayedNameRemoval,
         values: new Float64Array(this.#steps),
         present: new Uint8Array(this.#steps),
+        histograms: undefined,
         matched: new Uint8Array(this.#steps),
       }
       outputs.set(key, output)
@@ -207,6 +245,10 @@ export class MatchVectorsOperator implements VectorOperator {
     for (const name of include) labels = labels.with(name, one.get(name))
     return labels
   }
+}
+
+function isTrim(operator: BinaryPlan['operator']): boolean {
+  return operator === '</' || operator === '>/'
 }
 
 function groupOf(groups: Map<string, MatchGroup>, key: string): MatchGroup {

@@ -44,11 +44,14 @@ export class MergeLabelsOperator implements VectorOperator {
 
 function mergeInto(target: StepSeries, from: StepSeries): void {
   const { values, present } = target
+  if (from.histograms !== undefined) target.histograms ??= []
+  const { histograms } = target
   for (let i = 0; i < present.length; i++) {
     if (from.present[i] === 0) continue
     if (present[i] !== 0) throw duplicateLabelsError()
     present[i] = 1
     values[i] = from.values[i]!
+    if (histograms !== undefined) histograms[i] = from.histograms?.[i]
   }
   target.dropName ||= from.dropName
 }

@@ -1,18 +1,23 @@
+import type { MixedFunction, MixedWindow } from '../functions/mixed-window.ts'
 import { findResets } from '../functions/rate.ts'
 import type { SampleWindow, WindowFunction } from '../functions/sample-window.ts'
+import type { HistogramRemarks } from '../histogram/histogram-remarks.ts'
 import type { Shift, StepGrid } from '../plan/plan.ts'
 import type { QueryContext } from '../query-context.ts'
-import type { SampleSeries, SampleSource, StepSeries, VectorOperator } from './operator.ts'
+import type { HistogramSeries, SampleSeries, SampleSource, StepHistograms, StepSeries, VectorOperator } from './operator.ts'
 
 export interface RangeFunctionOptions {
   readonly grid: StepGrid
   readonly rangeMs: number
   readonly shift: Shift
   readonly evaluate: WindowFunction
+  /** For series with histograms, or with start times. */
+  readonly evaluateMixed: MixedFunction
+  readonly remarks: HistogramRemarks
   /** The function looks at resets. */
   readonly needsResets: boolean
-  /** Told once of every series with samples. */
-  readonly onSeries?: (series: SampleSeries) => void
+  /** Told once of every series with a float as result. */
+  readonly onSeries?: ((series: SampleSeries) => void) | undefined
 }
 
 /** Slides a window (t - range, t] over every series, all steps of one series in one go: both ends only ever move forward. */
@@ -31,7 +36,13 @@ export class RangeFunctionOperator implements VectorOperator {
     this.#options = options
     this.distinctWithoutName = source.distinctWithoutName
     const { grid, rangeMs } = options
-    this.#series = { labels: undefined!, dropName: false, values: new Float64Array(grid.steps), present: new Uint8Array(grid.steps) }
+    this.#series = {
+      labels: undefined!,
+      dropName: false,
+      values: new Float64Array(grid.steps),
+      present: new Uint8Array(grid.steps),
+      histograms: undefined,
+    }
     this.#window = {
       times: new Float64Array(0),
       values: new Float64Array(0),
@@ -49,13 +60,16 @@ export class RangeFunctionOperator implements VectorOperator {
 
   next(): StepSeries | undefined {
     for (let source = this.#source.next(); source !== undefined; source = this.#source.next()) {
-      const { length } = source
+      const { histograms } = source
+      const isMixed = histograms !== undefined || source.startTimes !== undefined
+      const length = source.length + (histograms?.samples ?? 0)
       this.#context.hold(length, length * 16)
-      const found = this.#evaluate(source)
-      this.#context.release(length, length * 16)
-      this.#options.onSeries?.(source)
-      if (found === 0) continue
       const series = this.#series
+      series.histograms = undefined
+      const found = isMixed ? this.#evaluateMixed(source, histograms ?? noHistograms) : this.#evaluate(source)
+      this.#context.release(length, length * 16)
+      if (found === 0) continue
+      if (series.histograms === undefined || this.#hasFloats()) this.#options.onSeries?.(source)
       series.labels = source.labels
       series.dropName = source.dropName
       return series
@@ -108,4 +122,68 @@ export class RangeFunctionOperator implements VectorOperator {
     this.#context.statistics.totalQueryableSamples += looked
     return found
   }
+
+  #hasFloats(): boolean {
+    const { present, histograms } = this.#series
+    return present.some((isPresent, i) => isPresent !== 0 && histograms?.[i] === undefined)
+  }
+
+  /** As `#evaluate` with two columns side by side. */
+  #evaluateMixed({ times, values, length, labels, startTimes }: SampleSeries, histograms: HistogramSeries): number {
+    const { grid, rangeMs, shift, evaluateMixed, remarks } = this.#options
+    const { values: out, present } = this.#series
+    const { startMs, stepMs, steps } = grid
+    const floats = this.#window
+    floats.times = times
+    floats.values = values
+    const { resets, count } = findResets(values, length, this.#resets)
+    this.#resets = resets
+    floats.resets = resets
+    floats.resetCount = count
+    floats.resetFrom = 0
+    const window: MixedWindow = {
+      floats,
+      floatStartTimes: startTimes,
+      histogramTimes: histograms.times,
+      histograms: histograms.values,
+      histogramStartTimes: histograms.startTimes,
+      histogramFrom: 0,
+      histogramTo: 0,
+    }
+    remarks.metricName = labels.get('__name__')
+    const results: StepHistograms = new Array<undefined>(steps)
+    let [from, to, found, looked] = [0, 0, 0, 0]
+    for (let i = 0; i < steps; i++) {
+      const stepTimeMs = startMs + i * stepMs
+      const endMs = (shift.atMs ?? stepTimeMs) - shift.offsetMs
+      floats.startMs = endMs - rangeMs
+      floats.endMs = endMs
+      floats.stepTimeMs = stepTimeMs
+      while (to < length && times[to]! <= endMs) to++
+      while (from < to && times[from]! <= floats.startMs) from++
+      while (window.histogramTo < histograms.times.length && histograms.times[window.histogramTo]! <= endMs) {
+        looked += histograms.values[window.histogramTo++]!.sampleCount
+      }
+      while (window.histogramFrom < window.histogramTo && histograms.times[window.histogramFrom]! <= floats.startMs) window.histogramFrom++
+      while (floats.resetFrom < floats.resetCount && floats.resets[floats.resetFrom]! <= from) floats.resetFrom++
+      floats.from = from
+      floats.to = to
+      looked += to - from
+      const isEmpty = from === to && window.histogramFrom === window.histogramTo
+      const result = isEmpty ? undefined : evaluateMixed(window, i, remarks)
+      present[i] = result === undefined ? 0 : 1
+      if (result === undefined) continue
+      found++
+      if (typeof result === 'number') out[i] = result
+      else {
+        results[i] = result
+        this.#series.histograms = results
+      }
+      if ((i & 63) === 63) this.#context.checkAlive()
+    }
+    this.#context.statistics.totalQueryableSamples += looked
+    return found
+  }
 }
+
+const noHistograms: HistogramSeries = { times: new Float64Array(0), startTimes: undefined, values: [], samples: 0 }

@@ -77,7 +77,7 @@ function onlyValues(input: VectorOperator, steps: number): Float64Array<ArrayBuf
   const counts = new Uint8Array(steps)
   for (let series = input.next(); series !== undefined; series = input.next()) {
     for (let i = 0; i < steps; i++) {
-      if (series.present[i] === 0) continue
+      if (series.present[i] === 0 || series.histograms?.[i] !== undefined) continue
       values[i] = counts[i] === 0 ? series.values[i]! : NaN
       counts[i] = 1
     }

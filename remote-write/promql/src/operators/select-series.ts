@@ -1,7 +1,9 @@
 import { formatFloatG } from '@narthex/model/number'
+import { HistogramRemarks } from '../histogram/histogram-remarks.ts'
 import type { AggregationPlan, StepGrid } from '../plan/plan.ts'
 import type { QueryContext } from '../query-context.ts'
 import { QueryError } from '../query-error.ts'
+import { dropHistograms } from './drop-histograms.ts'
 import { makeGrouping } from './grouping.ts'
 import type { StepSeries, VectorOperator } from './operator.ts'
 import { SeriesStore } from './series-store.ts'
@@ -34,8 +36,11 @@ export class SelectSeriesOperator implements VectorOperator {
   #select(): Iterator<StepSeries> {
     const { grouping, without, operator } = this.#plan
     const groupOf = makeGrouping(grouping, without)
+    const wantsFloats = operator === 'topk' || operator === 'bottomk'
+    const remarks = new HistogramRemarks(this.#context.annotations, this.#plan.input.span)
     const groups = new Map<string, StepSeries[]>()
     for (const series of SeriesStore.collect(this.#context, this.#input).series) {
+      if (wantsFloats && dropHistograms(series)) remarks.ignoredInAggregation(operator)
       const key = groupOf(series.labels).key()
       const group = groups.get(key)
       if (group === undefined) groups.set(key, [series])

@@ -1,6 +1,6 @@
 import type { QueryContext } from '../query-context.ts'
 import type { StepSeries, VectorOperator } from './operator.ts'
-import { countPresent, stepSeriesBytes } from './operator.ts'
+import { countPresent, extraSamples, stepSeriesBytes } from './operator.ts'
 
 /** Kept copies of series, counted against the query's budget. */
 export class SeriesStore {
@@ -23,14 +23,19 @@ export class SeriesStore {
   /** Copies the series; the copy is the caller's to change. */
   add(series: StepSeries): StepSeries {
     const { labels, dropName } = series
-    const copy = { labels, dropName, values: series.values.slice(), present: series.present.slice() }
-    this.#hold(countPresent(series.present), copy.values.length)
+    const histograms = series.histograms?.slice()
+    const copy = { labels, dropName, values: series.values.slice(), present: series.present.slice(), histograms }
+    this.#hold(
+      countPresent(series.present) + extraSamples(series),
+      copy.values.length,
+      histograms === undefined ? 0 : histograms.length * 8,
+    )
     this.series.push(copy)
     return copy
   }
 
-  #hold(samples: number, steps: number): void {
-    const bytes = stepSeriesBytes(steps)
+  #hold(samples: number, steps: number, extraBytes: number): void {
+    const bytes = stepSeriesBytes(steps) + extraBytes
     this.#context.hold(samples, bytes)
     this.#samples += samples
     this.#bytes += bytes

@@ -2,6 +2,7 @@ import { compareBytewise } from '@narthex/model/compare'
 import { Labels } from '@narthex/model/labels'
 import type { CallPlan, StepGrid } from '../plan/plan.ts'
 import type { QueryContext } from '../query-context.ts'
+import { MapValuesOperator } from './map-values.ts'
 import { textOf } from './label-functions.ts'
 import type { StepSeries, VectorOperator } from './operator.ts'
 import { SeriesStore } from './series-store.ts'
@@ -15,9 +16,9 @@ export function buildSort(context: QueryContext, plan: CallPlan, input: VectorOp
   if (grid.steps > 1) return input
   switch (plan.name) {
     case 'sort':
-      return new SortOperator(context, input, (a, b) => compareValues(a, b, 1))
+      return new SortOperator(context, new MapValuesOperator(input, keepFloats), (a, b) => compareValues(a, b, 1))
     case 'sort_desc':
-      return new SortOperator(context, input, (a, b) => compareValues(a, b, -1))
+      return new SortOperator(context, new MapValuesOperator(input, keepFloats), (a, b) => compareValues(a, b, -1))
     default: {
       const names = plan.args.slice(1).map(textOf)
       const direction = plan.name === 'sort_by_label' ? 1 : -1
@@ -25,6 +26,9 @@ export function buildSort(context: QueryContext, plan: CallPlan, input: VectorOp
     }
   }
 }
+
+/** Histograms have no order by value. */
+const keepFloats = () => {}
 
 class SortOperator implements VectorOperator {
   readonly distinctWithoutName: boolean

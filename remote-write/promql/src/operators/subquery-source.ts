@@ -1,5 +1,8 @@
+import type { FloatHistogram } from '../histogram/float-histogram.ts'
+import { forgetResets } from '../histogram/histograms-of-columns.ts'
 import type { StepGrid, SubqueryPlan } from '../plan/plan.ts'
-import type { SampleSeries, SampleSource, VectorOperator } from './operator.ts'
+import type { HistogramSeries, SampleSeries, StepSeries, SampleSource, VectorOperator } from './operator.ts'
+import { makeHistogramSeries } from './operator.ts'
 import { shiftedBounds } from './vector-selector.ts'
 
 /**
@@ -31,6 +34,8 @@ export class SubquerySource implements SampleSource {
       times: new Float64Array(grid.steps),
       values: new Float64Array(grid.steps),
       length: 0,
+      startTimes: undefined,
+      histograms: undefined,
     }
   }
 
@@ -42,14 +47,29 @@ export class SubquerySource implements SampleSource {
     const { startMs, stepMs } = this.#grid
     let length = 0
     for (let i = 0; i < stepped.values.length; i++) {
-      if (stepped.present[i] === 0) continue
+      if (stepped.present[i] === 0 || stepped.histograms?.[i] !== undefined) continue
       times[length] = startMs + i * stepMs
       values[length++] = stepped.values[i]!
     }
     series.labels = stepped.labels
     series.dropName = stepped.dropName
     series.length = length
+    series.histograms = stepped.histograms === undefined ? undefined : this.#takeHistograms(stepped, stepped.histograms)
     return series
+  }
+
+  /** What a histogram says of resets is against the sample before it, which a subquery may have stepped over. */
+  #takeHistograms({ present }: StepSeries, histograms: readonly (FloatHistogram | undefined)[]): HistogramSeries {
+    const { startMs, stepMs, steps } = this.#grid
+    const times = new Float64Array(steps)
+    const values: FloatHistogram[] = []
+    for (let i = 0; i < steps; i++) {
+      const histogram = present[i] === 0 ? undefined : histograms[i]
+      if (histogram === undefined) continue
+      times[values.length] = startMs + i * stepMs
+      values.push(forgetResets(histogram))
+    }
+    return makeHistogramSeries(times.subarray(0, values.length), values)
   }
 }
 

@@ -1,8 +1,12 @@
+import type { HistogramColumns } from '@narthex/model/histogram-columns'
 import { SampleColumns } from '@narthex/model/sample-columns'
 import { STALE_HIGH, STALE_LOW } from '@narthex/model/stale'
+import type { FloatHistogram } from '../histogram/float-histogram.ts'
+import { histogramOfColumns } from '../histogram/histograms-of-columns.ts'
 import type { SelectorPlan, StepGrid } from '../plan/plan.ts'
 import type { QueryContext } from '../query-context.ts'
 import type { SeriesSet } from '../storage.ts'
+import { readHistograms } from './read-histograms.ts'
 import type { StepSeries, VectorOperator } from './operator.ts'
 
 /** What a selector puts into the step's value: the sample's value, or the time it was taken at in seconds (for `timestamp()`). */
@@ -17,6 +21,7 @@ export class VectorSelectorOperator implements VectorOperator {
   readonly #content: SelectorContent
   readonly #set: SeriesSet
   readonly #columns = new SampleColumns()
+  #histogramColumns: HistogramColumns | undefined
   readonly #series: StepSeries
 
   constructor(context: QueryContext, plan: SelectorPlan, grid: StepGrid, content: SelectorContent = 'value') {
@@ -32,6 +37,7 @@ export class VectorSelectorOperator implements VectorOperator {
       dropName: false,
       values: new Float64Array(grid.steps),
       present: new Uint8Array(grid.steps),
+      histograms: undefined,
     }
   }
 
@@ -43,7 +49,14 @@ export class VectorSelectorOperator implements VectorOperator {
       columns.clear()
       this.#set.samples(columns)
       statistics.samplesRead += columns.length
-      const found = columns.length === 0 ? 0 : this.#fill()
+      const histograms = readHistograms(this.#set, this.#histogramColumns)
+      this.#series.histograms = undefined
+      let found = 0
+      if (histograms !== undefined) {
+        this.#histogramColumns = histograms
+        statistics.samplesRead += histograms.length
+        found = this.#fillMixed(histograms)
+      } else if (columns.length > 0) found = this.#fill()
       if (found === 0) continue
       statistics.totalQueryableSamples += found
       this.#series.labels = this.#set.labels()
@@ -72,6 +85,46 @@ export class VectorSelectorOperator implements VectorOperator {
         found++
       } else present[i] = 0
     }
+    return found
+  }
+
+  /** As `#fill`, of floats and histograms the latest; counts a histogram as the samples that it is worth. */
+  #fillMixed(columns: HistogramColumns): number {
+    const { startMs, stepMs, steps } = this.#grid
+    const { offsetMs, atMs } = this.#plan.shift
+    const { lookbackMs } = this.#context
+    const wantsTime = this.#content === 'timestamp'
+    const taken: (FloatHistogram | undefined)[] = wantsTime ? [] : new Array<undefined>(steps)
+    let found = this.#fill()
+    let at = -1
+    let histogram: FloatHistogram | undefined
+    let histogramAt = -1
+    const { times, length } = this.#columns
+    let floatAt = -1
+    const { values, present } = this.#series
+    for (let i = 0; i < steps; i++) {
+      const t = (atMs ?? startMs + i * stepMs) - offsetMs
+      while (at + 1 < columns.length && columns.times[at + 1]! <= t) at++
+      while (floatAt + 1 < length && times[floatAt + 1]! <= t) floatAt++
+      if (at < 0 || columns.times[at]! <= t - lookbackMs || (floatAt >= 0 && times[floatAt]! >= columns.times[at]!)) continue
+      // The histogram is the latest, so what was found of a float does not count.
+      found -= present[i]!
+      present[i] = 0
+      if (columns.isStale(at)) continue
+      present[i] = 1
+      if (wantsTime) {
+        values[i] = columns.times[at]! / 1000
+        found++
+        continue
+      }
+      if (histogramAt !== at) {
+        histogram = histogramOfColumns(columns, at)
+        histogramAt = at
+      }
+      taken[i] = histogram
+      found += histogram!.sampleCount
+    }
+    if (!wantsTime && taken.some((one) => one !== undefined)) this.#series.histograms = taken
     return found
   }
 }

@@ -1,9 +1,14 @@
+import type { HistogramColumns } from '@narthex/model/histogram-columns'
 import { SampleColumns } from '@narthex/model/sample-columns'
 import { STALE_HIGH, STALE_LOW } from '@narthex/model/stale'
+import type { FloatHistogram } from '../histogram/float-histogram.ts'
+import { histogramOfColumns } from '../histogram/histograms-of-columns.ts'
 import type { StepGrid, WindowPlan } from '../plan/plan.ts'
 import type { QueryContext } from '../query-context.ts'
 import type { SeriesSet } from '../storage.ts'
-import type { SampleSeries, SampleSource } from './operator.ts'
+import type { HistogramSeries, SampleSeries, SampleSource } from './operator.ts'
+import { makeHistogramSeries } from './operator.ts'
+import { readHistograms } from './read-histograms.ts'
 import { shiftedBounds } from './vector-selector.ts'
 
 /** Reads the samples of a range selector's series, all windows of the query at once, without stale markers. */
@@ -12,6 +17,7 @@ export class WindowSource implements SampleSource {
   readonly #context: QueryContext
   readonly #set: SeriesSet
   readonly #columns = new SampleColumns()
+  #histogramColumns: HistogramColumns | undefined
   readonly #series: SampleSeries
 
   /** `beforeMs`, `afterMs`: how much more than the windows is read (for anchored and smoothed). */
@@ -22,7 +28,7 @@ export class WindowSource implements SampleSource {
     const { matchers, anyOrder } = plan.selector
     this.#set = context.queryable.select(matchers, firstMs - plan.rangeMs - beforeMs + 1, lastMs + afterMs, anyOrder)
     const { times, values } = this.#columns
-    this.#series = { labels: undefined!, dropName: false, times, values, length: 0 }
+    this.#series = { labels: undefined!, dropName: false, times, values, length: 0, startTimes: undefined, histograms: undefined }
   }
 
   next(): SampleSeries | undefined {
@@ -33,8 +39,11 @@ export class WindowSource implements SampleSource {
       this.#set.samples(columns)
       this.#context.statistics.samplesRead += columns.length
       const length = removeStale(columns)
-      if (length === 0) continue
+      const read = readHistograms(this.#set, this.#histogramColumns)
+      const histograms = read === undefined ? undefined : this.#takeHistograms(read)
+      if (length === 0 && histograms === undefined) continue
       const series = this.#series
+      series.histograms = histograms
       series.labels = this.#set.labels()
       series.times = columns.times
       series.values = columns.values
@@ -42,6 +51,20 @@ export class WindowSource implements SampleSource {
       return series
     }
     return undefined
+  }
+
+  /** Without stale markers; undefined if nothing else is left. */
+  #takeHistograms(columns: HistogramColumns): HistogramSeries | undefined {
+    this.#histogramColumns = columns
+    this.#context.statistics.samplesRead += columns.length
+    const values: FloatHistogram[] = []
+    const times = new Float64Array(columns.length)
+    for (let i = 0; i < columns.length; i++) {
+      if (columns.isStale(i)) continue
+      times[values.length] = columns.times[i]!
+      values.push(histogramOfColumns(columns, i))
+    }
+    return values.length === 0 ? undefined : makeHistogramSeries(times.subarray(0, values.length), values)
   }
 }
 

@@ -1,0 +1,51 @@
+import { findBound } from '@narthex/model/bucket-bounds'
+import type { FloatHistogram } from './float-histogram.ts'
+
+/** One bucket with observations. */
+export interface Bucket {
+  lower: number
+  upper: number
+  readonly count: number
+  readonly lowerInclusive: boolean
+  readonly upperInclusive: boolean
+  /** Around zero, as wide as the threshold on both sides. */
+  readonly isZero: boolean
+}
+
+/** The buckets with observations from the lowest to the highest. Those that reach into the zero bucket end, or begin, where it does. */
+export function listBuckets(histogram: FloatHistogram): Bucket[] {
+  const { schema, zeroThreshold, zeroCount, positive, negative, customValues, usesCustomBuckets } = histogram
+  const buckets: Bucket[] = []
+  for (let i = negative.indexes.length - 1; i >= 0; i--) {
+    const count = negative.counts[i]!
+    if (count === 0) continue
+    const index = negative.indexes[i]!
+    const upper = Math.min(-findBound(index - 1, schema, customValues), -zeroThreshold)
+    const lower = -findBound(index, schema, customValues)
+    buckets.push({ lower, upper, count, lowerInclusive: true, upperInclusive: false, isZero: false })
+  }
+  if (zeroCount !== 0) {
+    const [lower, upper] = [-zeroThreshold, zeroThreshold]
+    buckets.push({ lower, upper, count: zeroCount, lowerInclusive: true, upperInclusive: true, isZero: true })
+  }
+  for (let i = 0; i < positive.indexes.length; i++) {
+    const count = positive.counts[i]!
+    if (count === 0) continue
+    const index = positive.indexes[i]!
+    const begin = findBound(index - 1, schema, customValues)
+    const lower = usesCustomBuckets ? begin : Math.max(begin, zeroThreshold)
+    const upper = findBound(index, schema, customValues)
+    buckets.push({ lower, upper, count, lowerInclusive: usesCustomBuckets && index === 0, upperInclusive: true, isZero: false })
+  }
+  return buckets
+}
+
+/**
+ * The zero bucket of a histogram without negative buckets is taken to begin at zero, and that of one without positive buckets to end there. Changes
+ * the bucket in place.
+ */
+export function narrowZeroBucket(bucket: Bucket, { positive, negative, usesCustomBuckets }: FloatHistogram): void {
+  if (usesCustomBuckets || !(bucket.lower < 0 && bucket.upper > 0)) return
+  if (negative.counts.length === 0 && positive.counts.length > 0) bucket.lower = 0
+  else if (positive.counts.length === 0 && negative.counts.length > 0) bucket.upper = 0
+}
