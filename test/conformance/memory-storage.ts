@@ -29,6 +29,7 @@ export class MemoryStorage implements Queryable {
       next: () => ++at < matching.length,
       labels: () => matching[at]!.labels,
       samples: (into) => matching[at]!.copySamples(minTimeMs, maxTimeMs, into),
+      startTimes: (times, into) => matching[at]!.copyStartTimes(times, into),
       histograms: (into) => matching[at]!.copyHistograms(minTimeMs, maxTimeMs, into),
     }
   }
@@ -55,6 +56,8 @@ export class MemoryStorage implements Queryable {
 export class StoredSeries {
   readonly labels: Labels
   readonly columns = new SampleColumns(16)
+  /** When counting began, by the time of the sample; both ms. */
+  readonly startTimes = new Map<number, number>()
   readonly #histograms: { readonly timeMs: number; readonly histogram: FloatHistogram; readonly hint: ResetHint }[] = []
   /** The last sample, if it was a histogram: resets are noted against it. */
   #last: FloatHistogram | undefined
@@ -101,9 +104,16 @@ export class StoredSeries {
     }
   }
 
+  copyStartTimes(times: Float64Array, into: Float64Array): void {
+    times.forEach((timeMs, i) => {
+      into[i] = this.startTimes.get(timeMs) ?? 0
+    })
+  }
+
   copyHistograms(minTimeMs: number, maxTimeMs: number, into: HistogramColumns): void {
     for (const { timeMs, histogram, hint } of this.#histograms) {
-      if (timeMs >= minTimeMs && timeMs <= maxTimeMs) into.pushHistogram(timeMs, 0, nativeOfHistogram(histogram), hint)
+      if (timeMs >= minTimeMs && timeMs <= maxTimeMs)
+        into.pushHistogram(timeMs, this.startTimes.get(timeMs) ?? 0, nativeOfHistogram(histogram), hint)
     }
   }
 }

@@ -28,6 +28,7 @@ const engineOptions: EngineOptions = {
   samplesMax: 10_000_000,
   timeoutMs: 100_000,
   delayedNameRemoval: true,
+  useStartTimestamps: true,
   parse: { experimentalFunctions: true, extendedRangeSelectors: true, binopFillModifiers: true },
   annotationsMax: 1000,
 }
@@ -61,8 +62,12 @@ export function runPromqlScript(name: string, text: string): FileReport {
 
 function load(storage: MemoryStorage, { series, stepMs, withCustomBuckets }: LoadCommand): void {
   for (const { labels, values, startTimestamps } of series) {
-    if (startTimestamps) continue
     const stored = storage.series(labels)
+    if (startTimestamps) {
+      // Relative to the sample that the next line has there.
+      values.forEach((value, i) => typeof value === 'number' && stored.startTimes.set(i * stepMs, i * stepMs + value))
+      continue
+    }
     values.forEach((value, i) => {
       const timeMs = i * stepMs
       if (typeof value === 'object') stored.pushHistogram(timeMs, value.histogram)

@@ -35,6 +35,8 @@ export interface EngineOptions {
   readonly delayedNameRemoval?: boolean
   /** `type-and-unit-labels`: drop __type__ and __unit__ together with the name. Default: off. */
   readonly typeAndUnitLabels?: boolean
+  /** `use-start-timestamps`: counters were zero when their counting began. Default: off. */
+  readonly useStartTimestamps?: boolean
   /** Warnings and infos returned of each kind. Default: 10, as Prometheus' API shows. */
   readonly annotationsMax?: number
   /** A clock in ms; only differences count. */
@@ -105,6 +107,7 @@ function evaluate(
       lookbackMs: options.lookbackMs ?? 300_000,
       delayedNameRemoval: options.delayedNameRemoval ?? false,
       typeAndUnitLabels: options.typeAndUnitLabels ?? false,
+      useStartTimestamps: options.useStartTimestamps ?? false,
       startMs,
       endMs,
       stepMs,

@@ -36,6 +36,7 @@ export class QueryContext {
   readonly annotations: Annotations
   readonly lookbackMs: number
   readonly delayedNameRemoval: boolean
+  readonly useStartTimestamps: boolean
   /** Metadata labels dropped together with the name. */
   readonly droppedLabels: readonly string[]
   /** The query as a whole: what step(), range(), start() and end() speak of. */
@@ -65,6 +66,7 @@ export class QueryContext {
       lookbackMs: number
       delayedNameRemoval: boolean
       typeAndUnitLabels: boolean
+      useStartTimestamps: boolean
       startMs: number
       endMs: number
       stepMs: number
@@ -77,6 +79,7 @@ export class QueryContext {
     this.lookbackMs = query.lookbackMs
     this.delayedNameRemoval = query.delayedNameRemoval
     this.droppedLabels = query.typeAndUnitLabels ? ['__name__', '__type__', '__unit__'] : ['__name__']
+    this.useStartTimestamps = query.useStartTimestamps
     this.startMs = query.startMs
     this.endMs = query.endMs
     this.stepMs = query.stepMs

@@ -25,6 +25,11 @@ export interface SeriesSet {
    * it has none.
    */
   histograms?(into: HistogramColumns): void
+  /**
+   * Sets `into[i]` to when counting began for the float at `times[i]` (ms since 1970, ascending), where that is known. A storage without it knows it of
+   * none.
+   */
+  startTimes?(times: Float64Array, into: Float64Array): void
   /** After `samples`: whether `histograms` may give any. A storage without it does not know. */
   hasHistograms?(): boolean
 }

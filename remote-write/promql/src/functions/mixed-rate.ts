@@ -23,7 +23,7 @@ function histogramsOf({ histogramTimes, histogramStartTimes, histogramFrom, hist
 }
 
 function beganAnew({ times, startTimes }: Samples, i: number): boolean {
-  return startTimes !== undefined && isResetByStart(startTimes[i]!, startTimes[i - 1]!, times[i - 1]!)
+  return startTimes !== undefined && isResetByStart(times[i]!, startTimes[i]!, times[i - 1]!, startTimes[i - 1]!)
 }
 
 /** rate, increase and delta as `makeExtrapolated`, of floats with start times or of histograms; of both together nothing. */
@@ -75,7 +75,7 @@ function knownStart({ times, startTimes, from, to }: Samples, windowStartMs: num
 
 function hasOverlap({ times, startTimes, from, to }: Samples): boolean {
   if (startTimes === undefined) return false
-  for (let i = from + 1; i < to; i++) if (isOverlapping(startTimes[i]!, startTimes[i - 1]!, times[i - 1]!)) return true
+  for (let i = from + 1; i < to; i++) if (isOverlapping(startTimes[i]!, times[i - 1]!, startTimes[i - 1]!)) return true
   return false
 }
 

@@ -6,7 +6,7 @@ import { varianceOfHistogram } from '../histogram/histogram-statistics.ts'
 import type { CallPlan, StepGrid } from '../plan/plan.ts'
 import { timeOfStep } from '../plan/plan.ts'
 import type { QueryContext } from '../query-context.ts'
-import { notBuiltYet } from '../query-error.ts'
+import { notBuiltYet, QueryError } from '../query-error.ts'
 import { buildAbsent } from './absent.ts'
 import { buildHistogramCall } from './build-histogram-call.ts'
 import type { Builder } from './build-range-call.ts'
@@ -64,7 +64,7 @@ export function buildCall(context: QueryContext, plan: CallPlan, grid: StepGrid,
     case 'info':
       return new InfoOperator(context, plan, vector(), grid)
     case 'start_timestamp':
-      throw notBuiltYet('start timestamps of samples are')
+      return buildStartTimestamp(context, plan, grid)
     default:
       throw notBuiltYet(`function "${plan.name}" is`)
   }
@@ -111,6 +111,18 @@ function buildTimestamp(context: QueryContext, plan: CallPlan, grid: StepGrid, b
   }
   return dropNames(context, new MapValuesOperator(builder.vector(argument, grid), (values) => values.set(times), applyMixed))
 }
+
+/** Of a selector's samples; what an expression makes has no beginning. */
+function buildStartTimestamp(context: QueryContext, plan: CallPlan, grid: StepGrid): VectorOperator {
+  if (!context.useStartTimestamps) {
+    throw new QueryError('execution', 'start_timestamp() must be enabled with --enable-feature=use-start-timestamps')
+  }
+  const argument = plan.args[0]!
+  if (argument.kind !== 'selector' || argument.smoothed) return emptyVector
+  return dropNames(context, new VectorSelectorOperator(context, argument, grid, 'start timestamp'))
+}
+
+const emptyVector: VectorOperator = { distinctWithoutName: true, next: () => undefined }
 
 function buildLimited(context: QueryContext, plan: CallPlan, grid: StepGrid, builder: Builder): VectorOperator {
   const input = builder.vector(plan.args[0]!, grid)

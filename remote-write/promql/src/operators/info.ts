@@ -67,7 +67,7 @@ export class InfoOperator implements VectorOperator {
   /** Info series by their identifying labels; their values are the times of their samples. */
   #collectInfos(): Map<string, StepSeries[]> {
     const byIdentity = new Map<string, StepSeries[]>()
-    const operator = new VectorSelectorOperator(this.#context, this.#selector, this.#grid, 'timestamp')
+    const operator = new VectorSelectorOperator(this.#context, this.#selector, this.#grid, 'timestamp of float')
     for (const series of SeriesStore.collect(this.#context, operator).series) {
       const key = series.labels.keep(...identifyingLabels).key()
       const known = byIdentity.get(key)

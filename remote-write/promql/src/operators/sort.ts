@@ -9,16 +9,18 @@ import { SeriesStore } from './series-store.ts'
 
 /** sort, sort_desc, sort_by_label, sort_by_label_desc: put an instant's series in order; range queries are ordered by labels anyway. */
 export function buildSort(context: QueryContext, plan: CallPlan, input: VectorOperator, grid: StepGrid): VectorOperator {
+  const isByValue = plan.name === 'sort' || plan.name === 'sort_desc'
+  const sortable = isByValue ? new MapValuesOperator(input, keepFloats) : input
   if (!context.isInstant) {
     context.annotations.warn('sort is ineffective for range queries since results are always ordered by labels', plan.span)
-    return input
+    return sortable
   }
-  if (grid.steps > 1) return input
+  if (grid.steps > 1) return sortable
   switch (plan.name) {
     case 'sort':
-      return new SortOperator(context, new MapValuesOperator(input, keepFloats), (a, b) => compareValues(a, b, 1))
+      return new SortOperator(context, sortable, (a, b) => compareValues(a, b, 1))
     case 'sort_desc':
-      return new SortOperator(context, new MapValuesOperator(input, keepFloats), (a, b) => compareValues(a, b, -1))
+      return new SortOperator(context, sortable, (a, b) => compareValues(a, b, -1))
     default: {
       const names = plan.args.slice(1).map(textOf)
       const direction = plan.name === 'sort_by_label' ? 1 : -1

@@ -5,12 +5,17 @@ import type { FloatHistogram } from '../histogram/float-histogram.ts'
 import { histogramOfColumns } from '../histogram/histograms-of-columns.ts'
 import type { SelectorPlan, StepGrid } from '../plan/plan.ts'
 import type { QueryContext } from '../query-context.ts'
+import { QueryError } from '../query-error.ts'
 import type { SeriesSet } from '../storage.ts'
 import { readHistograms } from './read-histograms.ts'
+import { readStartTimes, startTimesOf } from './read-start-times.ts'
 import type { StepSeries, VectorOperator } from './operator.ts'
 
-/** What a selector puts into the step's value: the sample's value, or the time it was taken at in seconds (for `timestamp()`). */
-export type SelectorContent = 'value' | 'timestamp'
+/**
+ * What a selector puts into the step's value: the sample's value, the time it was taken at in seconds (for `timestamp()`; for `info()` of floats only),
+ * or the time at which its counting began, where that is known.
+ */
+export type SelectorContent = 'value' | 'timestamp' | 'timestamp of float' | 'start timestamp'
 
 /** The latest sample within the lookback window (t - lookback, t] at every step, unless it is a stale marker. */
 export class VectorSelectorOperator implements VectorOperator {
@@ -57,6 +62,7 @@ export class VectorSelectorOperator implements VectorOperator {
         statistics.samplesRead += histograms.length
         found = this.#fillMixed(histograms)
       } else if (columns.length > 0) found = this.#fill()
+      if (found > 0 && this.#content === 'start timestamp') this.#toStartTimes(histograms)
       if (found === 0) continue
       statistics.totalQueryableSamples += found
       this.#series.labels = this.#set.labels()
@@ -72,7 +78,7 @@ export class VectorSelectorOperator implements VectorOperator {
     const { offsetMs, atMs } = this.#plan.shift
     const { lookbackMs } = this.#context
     const { values: out, present } = this.#series
-    const wantsTime = this.#content === 'timestamp'
+    const wantsTime = this.#content !== 'value'
     let found = 0
     let at = -1
     for (let i = 0; i < steps; i++) {
@@ -88,12 +94,27 @@ export class VectorSelectorOperator implements VectorOperator {
     return found
   }
 
+  /** Puts start times where the times of samples are; 0 = not known. */
+  #toStartTimes(histograms: HistogramColumns | undefined): void {
+    const known = new Map<number, number>()
+    const collect = (times: Float64Array, startTimes: Float64Array | undefined) => {
+      startTimes?.forEach((startMs, i) => {
+        if (startMs !== 0) known.set(times[i]! / 1000, startMs / 1000)
+      })
+    }
+    const times = this.#columns.times.subarray(0, this.#columns.length)
+    collect(times, readStartTimes(this.#set, times))
+    if (histograms !== undefined) collect(histograms.times, startTimesOf(histograms))
+    const { values, present } = this.#series
+    for (let i = 0; i < values.length; i++) if (present[i] !== 0) values[i] = known.get(values[i]!) ?? 0
+  }
+
   /** As `#fill`, of floats and histograms the latest; counts a histogram as the samples that it is worth. */
   #fillMixed(columns: HistogramColumns): number {
     const { startMs, stepMs, steps } = this.#grid
     const { offsetMs, atMs } = this.#plan.shift
     const { lookbackMs } = this.#context
-    const wantsTime = this.#content === 'timestamp'
+    const wantsTime = this.#content !== 'value'
     const taken: (FloatHistogram | undefined)[] = wantsTime ? [] : new Array<undefined>(steps)
     let found = this.#fill()
     let at = -1
@@ -112,6 +133,7 @@ export class VectorSelectorOperator implements VectorOperator {
       present[i] = 0
       if (columns.isStale(at)) continue
       present[i] = 1
+      if (this.#content === 'timestamp of float') throw new QueryError('execution', 'info sample should be float')
       if (wantsTime) {
         values[i] = columns.times[at]! / 1000
         found++

@@ -9,6 +9,7 @@ import type { SeriesSet } from '../storage.ts'
 import type { HistogramSeries, SampleSeries, SampleSource } from './operator.ts'
 import { makeHistogramSeries } from './operator.ts'
 import { readHistograms } from './read-histograms.ts'
+import { readStartTimes, startTimesOf } from './read-start-times.ts'
 import { shiftedBounds } from './vector-selector.ts'
 
 /** Reads the samples of a range selector's series, all windows of the query at once, without stale markers. */
@@ -48,6 +49,7 @@ export class WindowSource implements SampleSource {
       series.times = columns.times
       series.values = columns.values
       series.length = length
+      series.startTimes = this.#context.useStartTimestamps ? readStartTimes(this.#set, columns.times.subarray(0, length)) : undefined
       return series
     }
     return undefined
@@ -59,12 +61,15 @@ export class WindowSource implements SampleSource {
     this.#context.statistics.samplesRead += columns.length
     const values: FloatHistogram[] = []
     const times = new Float64Array(columns.length)
+    const known = this.#context.useStartTimestamps ? startTimesOf(columns) : undefined
+    const startTimes = known === undefined ? undefined : new Float64Array(columns.length)
     for (let i = 0; i < columns.length; i++) {
       if (columns.isStale(i)) continue
       times[values.length] = columns.times[i]!
+      if (startTimes !== undefined) startTimes[values.length] = known![i]!
       values.push(histogramOfColumns(columns, i))
     }
-    return values.length === 0 ? undefined : makeHistogramSeries(times.subarray(0, values.length), values)
+    return values.length === 0 ? undefined : makeHistogramSeries(times.subarray(0, values.length), values, startTimes)
   }
 }
 
