@@ -1,6 +1,7 @@
 import type { ByteWriter } from '@narthex/bytes/byte-writer'
 import type { Labels } from '@narthex/model/labels'
 import { formatFloat, formatTimestampSeconds } from '@narthex/model/number'
+import { writeHistogram } from './histogram/encode-histogram.ts'
 import type { QueryResult, ResultSeries } from './query-result.ts'
 
 /**
@@ -26,41 +27,89 @@ export function encodeResult(result: QueryResult, writer: ByteWriter, extraField
   writer.utf8(extraFields === '' ? '}' : `,${extraFields}}`)
 }
 
-function writeVector(writer: ByteWriter, { labels, times, values }: ResultSeries): void {
+function writeVector(writer: ByteWriter, { labels, times, values, histograms }: ResultSeries): void {
   writer.utf8('[')
   for (let i = 0; i < labels.length; i++) {
     writer.utf8(i === 0 ? '{"metric":' : ',{"metric":')
     writeLabels(writer, labels[i]!)
-    writer.utf8(',"value":')
-    writeSample(writer, formatTimestampSeconds(times[i]!), formatFloat(values[i]!))
+    const time = formatTimestampSeconds(times[i]!)
+    const histogram = histograms?.[i]
+    if (histogram === undefined) {
+      writer.utf8(',"value":')
+      writeSample(writer, time, formatFloat(values[i]!))
+    } else {
+      writer.utf8(',"histogram":')
+      writeHistogram(writer, time, histogram)
+    }
     writer.utf8('}')
   }
   writer.utf8(']')
 }
 
-function writeMatrix(writer: ByteWriter, { labels, offsets, times, values }: ResultSeries): void {
-  // Series of a range query share their times: each is printed once.
-  const timeTexts = new Map<number, string>()
+function writeMatrix(writer: ByteWriter, result: ResultSeries): void {
+  const { labels, offsets, histograms } = result
+  const timeTexts = new TimeTexts()
   writer.utf8('[')
   for (let i = 0; i < labels.length; i++) {
     writer.utf8(i === 0 ? '{"metric":' : ',{"metric":')
     writeLabels(writer, labels[i]!)
-    writer.utf8(',"values":[')
     const from = offsets[i]!
     const to = offsets[i + 1]!
-    for (let j = from; j < to; j++) {
-      const time = times[j]!
-      let text = timeTexts.get(time)
-      if (text === undefined) {
-        text = formatTimestampSeconds(time)
-        if (timeTexts.size < timeTextsMax) timeTexts.set(time, text)
-      }
-      if (j > from) writer.u8(comma)
-      writeSample(writer, text, formatFloat(values[j]!))
-    }
-    writer.utf8(']}')
+    if (histograms === undefined) writeFloats(writer, result, from, to, timeTexts)
+    else writeMixed(writer, result, histograms, from, to, timeTexts)
+    writer.utf8('}')
   }
   writer.utf8(']')
+}
+
+function writeFloats(writer: ByteWriter, { times, values }: ResultSeries, from: number, to: number, timeTexts: TimeTexts): void {
+  writer.utf8(',"values":[')
+  for (let j = from; j < to; j++) {
+    if (j > from) writer.u8(comma)
+    writeSample(writer, timeTexts.of(times[j]!), formatFloat(values[j]!))
+  }
+  writer.utf8(']')
+}
+
+/** Floats and histograms in lists of their own, of which an empty one is left out. */
+function writeMixed(
+  writer: ByteWriter,
+  { times, values }: ResultSeries,
+  histograms: NonNullable<ResultSeries['histograms']>,
+  from: number,
+  to: number,
+  timeTexts: TimeTexts,
+): void {
+  let floats = 0
+  for (let j = from; j < to; j++) {
+    if (histograms[j] !== undefined) continue
+    writer.utf8(floats++ === 0 ? ',"values":[' : ',')
+    writeSample(writer, timeTexts.of(times[j]!), formatFloat(values[j]!))
+  }
+  if (floats > 0) writer.utf8(']')
+  if (floats === to - from) return
+  let count = 0
+  for (let j = from; j < to; j++) {
+    const histogram = histograms[j]
+    if (histogram === undefined) continue
+    writer.utf8(count++ === 0 ? ',"histograms":[' : ',')
+    writeHistogram(writer, timeTexts.of(times[j]!), histogram)
+  }
+  writer.utf8(']')
+}
+
+/** Series of a range query share their times: each is printed once. */
+class TimeTexts {
+  readonly #texts = new Map<number, string>()
+
+  of(timeMs: number): string {
+    let text = this.#texts.get(timeMs)
+    if (text === undefined) {
+      text = formatTimestampSeconds(timeMs)
+      if (this.#texts.size < timeTextsMax) this.#texts.set(timeMs, text)
+    }
+    return text
+  }
 }
 
 /** More than the API's 11,000 steps; raw samples of many series have times of their own and are not worth keeping. */

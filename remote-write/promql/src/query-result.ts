@@ -13,7 +13,7 @@ export interface ResultSeries {
   /** ms */
   readonly times: Float64Array
   readonly values: Float64Array
-  /** The native histogram of every sample that is one; its value has no meaning. undefined, as most often: all are floats. */
+  /** The native histogram of every sample that is one; its value is 0. undefined, as most often: all are floats. */
   readonly histograms: readonly (FloatHistogram | undefined)[] | undefined
 }
 

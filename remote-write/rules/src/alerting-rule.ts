@@ -1,3 +1,4 @@
+import type { NativeHistogram } from '@narthex/model/native-histogram'
 import type { Labels } from '@narthex/model/labels'
 import type { AlertingRuleConfig } from '@narthex/config/rule-file'
 import type { ExpandTemplate, VectorResult } from './interfaces.ts'
@@ -29,6 +30,8 @@ export interface RuleSample {
   readonly labels: Labels
   readonly lowWord: number
   readonly highWord: number
+  /** The sample is this instead of a float. */
+  readonly histogram?: NativeHistogram
 }
 
 export interface AlertingRuleOptions {

@@ -1,10 +1,13 @@
 import type { Labels } from '@narthex/model/labels'
+import type { NativeHistogram } from '@narthex/model/native-histogram'
 import type { Matcher } from '@narthex/model/matcher'
 
 /** An instant query's answer. A scalar result has `scalar` set and no labels; values are 64-bit words as the engine made them. */
 export interface VectorResult {
   readonly labels: readonly Labels[]
   readonly values: Float64Array
+  /** Results that are native histograms, by their place; 0 stands in `values`. undefined: there are none. */
+  readonly histograms?: readonly (NativeHistogram | undefined)[]
   readonly scalar?: number
   readonly warnings: readonly string[]
 }
@@ -21,6 +24,7 @@ export type AppendOutcome = 'accepted' | 'out-of-order' | 'too-old' | 'duplicate
 /** One batch of results. Values arrive as two 32-bit words because a stale marker does not survive as a number. */
 export interface SampleAppender {
   append(labels: Labels, timeMs: number, lowWord: number, highWord: number): AppendOutcome
+  appendHistogram(labels: Labels, timeMs: number, histogram: NativeHistogram): AppendOutcome
   /** Reason of the last `refused`. */
   refusal(): string
   /** After it returns (or resolves) the next query sees the samples. Throws when the log cannot be written. */

@@ -21,7 +21,7 @@ export class RecordingRule {
 
   /** The rule's name and labels overwrite the result's. Throws Prometheus' texts for duplicate label sets and an exceeded limit. */
   async evaluate(result: VectorResult, limit: number): Promise<RuleSample[]> {
-    const { values, scalar } = result
+    const { values, histograms, scalar } = result
     const series = scalar === undefined ? result.labels : [LabelSet.empty]
     const words = scalar === undefined ? new Uint32Array(values.buffer, values.byteOffset) : new Uint32Array(Float64Array.of(scalar).buffer)
     const samples: RuleSample[] = []
@@ -31,7 +31,9 @@ export class RecordingRule {
       const labels = this.#nameResult(series[i]!)
       if (keys.has(labels.key())) throw new Error('vector contains metrics with the same labelset after applying rule labels')
       keys.add(labels.key())
-      samples.push({ labels, lowWord: words[2 * i]!, highWord: words[2 * i + 1]! })
+      const histogram = histograms?.[i]
+      const sample = { labels, lowWord: words[2 * i]!, highWord: words[2 * i + 1]! }
+      samples.push(histogram === undefined ? sample : { ...sample, histogram })
     }
     if (limit > 0 && samples.length > limit) throw new Error(`exceeded limit of ${limit} with ${samples.length} series`)
     return samples

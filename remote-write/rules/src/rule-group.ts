@@ -181,8 +181,11 @@ export class RuleGroup {
     const resultTimeMs = timeMs - this.queryOffsetMs
     const written = new Map<string, Labels>()
     const dropped = { 'out-of-order': 0, 'too-old': 0, duplicate: 0 }
-    await this.#appendInTurns(samples, (appender, { labels, lowWord, highWord }) => {
-      const outcome = appender.append(labels, resultTimeMs, lowWord, highWord)
+    await this.#appendInTurns(samples, (appender, { labels, lowWord, highWord, histogram }) => {
+      const outcome =
+        histogram === undefined
+          ? appender.append(labels, resultTimeMs, lowWord, highWord)
+          : appender.appendHistogram(labels, resultTimeMs, histogram)
       if (outcome === 'accepted') {
         written.set(labels.key(), labels)
       } else if (outcome === 'refused') {

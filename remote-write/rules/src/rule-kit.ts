@@ -46,6 +46,11 @@ export class FakeStorage {
       this.written.push(`${labels.metricString()}@${timeMs} ${value}`)
       return 'accepted'
     },
+    appendHistogram: (labels, timeMs, { count, sum }) => {
+      if (this.refuseWith !== undefined) return 'refused'
+      this.written.push(`${labels.metricString()}@${timeMs} {count:${count}, sum:${sum}}`)
+      return 'accepted'
+    },
     refusal: () => this.refuseWith ?? '',
     commit: () => {
       this.commits++

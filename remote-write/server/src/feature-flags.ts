@@ -9,6 +9,9 @@ export function toParseOptions(features: readonly string[]): ParseOptions {
   }
 }
 
+/** Queries count resets by the start timestamps of samples. */
+export const startTimestampsFeature = 'use-start-timestamps'
+
 /** The older way to say `--config.auto-reload`. */
 export const autoReloadFeature = 'auto-reload-config'
 
@@ -33,6 +36,7 @@ const known = [
   'promql-binop-fill-modifiers',
   'promql-delayed-name-removal',
   'type-and-unit-labels',
+  startTimestampsFeature,
   autoReloadFeature,
   memorySnapshotFeature,
 ]

@@ -34,8 +34,9 @@ export function createRuleQuery(pool: QueryPool, timeoutMs: number): QueryFuncti
   return async (expression, timeMs, signal) => {
     const columns = (await pool.run({ kind: 'vector', query: expression, timeMs }, timeoutMs, signal)) as VectorColumns
     const labels = columns.labels.map((pairs) => Labels.fromPairs(pairs))
-    const { values, warnings } = columns
-    return columns.type === 'scalar' ? { labels: [], values, scalar: values[0] ?? NaN, warnings } : { labels, values, warnings }
+    const { values, histograms, warnings } = columns
+    if (columns.type === 'scalar') return { labels: [], values, scalar: values[0] ?? NaN, warnings }
+    return { labels, values, ...(histograms === undefined ? {} : { histograms }), warnings }
   }
 }
 

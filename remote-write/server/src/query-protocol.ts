@@ -1,3 +1,4 @@
+import type { NativeHistogram } from '@narthex/model/native-histogram'
 import type { RemoteReadQuery } from '@narthex/api/backend'
 import type { DeletedIntervals } from '@narthex/tsdb/head/deleted-intervals'
 import type { ExemplarSnapshot } from '@narthex/tsdb/exemplars/exemplar-snapshot'
@@ -116,6 +117,8 @@ export interface VectorColumns {
   /** Flat name,value,… per series. */
   readonly labels: readonly (readonly string[])[]
   readonly values: Float64Array
+  /** Results that are native histograms, by their place; 0 stands in `values`. undefined: there are none. */
+  readonly histograms: readonly (NativeHistogram | undefined)[] | undefined
   readonly warnings: readonly string[]
 }
 

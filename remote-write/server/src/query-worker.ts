@@ -8,6 +8,7 @@ import type { Expression } from '@narthex/promql/parse/ast'
 import { parseExpression, parseMetricSelector, type ParseOptions } from '@narthex/promql/parse/parse'
 import type { AbortFlag } from '@narthex/promql/query-context'
 import { QueryError } from '@narthex/promql/query-error'
+import { nativeOfHistogram } from '@narthex/promql/histogram/native-of-histogram'
 import type { QueryResult } from '@narthex/promql/query-result'
 import type { Matcher } from '@narthex/model/matcher'
 import { BlockError } from '@narthex/tsdb/block/block-error'
@@ -21,7 +22,7 @@ import { AnswerWriter } from './answer-writer.ts'
 import { PartSender } from './part-sender.ts'
 import { QueryClaim } from './query-memory.ts'
 import { QueryStorage } from './query-storage.ts'
-import { toParseOptions } from './feature-flags.ts'
+import { startTimestampsFeature, toParseOptions } from './feature-flags.ts'
 import type {
   LastColumns,
   QueryCall,
@@ -148,6 +149,7 @@ function toEngineOptions(options: QueryWorkerOptions, claim: QueryClaim): Engine
     bytesMax: Infinity,
     cover: (bytes) => claim.cover(bytes),
     delayedNameRemoval: has('promql-delayed-name-removal'),
+    useStartTimestamps: has(startTimestampsFeature),
     typeAndUnitLabels: has('type-and-unit-labels'),
     parse: toParseOptions(options.featureFlags),
   }
@@ -252,6 +254,7 @@ function toColumns(result: QueryResult): VectorColumns {
     type: result.type,
     labels: result.series.labels.map((labels) => labels.pairs),
     values: result.series.values.slice(0, result.series.labels.length),
+    histograms: result.series.histograms?.map((histogram) => histogram && nativeOfHistogram(histogram)),
     warnings: result.warnings,
   }
 }

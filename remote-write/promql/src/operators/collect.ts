@@ -50,6 +50,7 @@ class ResultColumns {
     this.#context.hold(histogram.sampleCount - 1, histogramBytes(histogram))
     this.histograms ??= []
     this.histograms[this.length] = histogram
+    this.values[this.length] = 0
     this.times[this.length++] = timeMs
   }
 

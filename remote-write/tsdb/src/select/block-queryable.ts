@@ -6,8 +6,9 @@ import type { BlockReader } from '../block/block-reader.ts'
 import { BlockSeries } from '../block/series-entry.ts'
 import { isAllDeleted } from '../block/tombstones.ts'
 import { unknownReset } from '@narthex/model/reset-hint'
-import { floatHistogramEncoding, histogramEncoding, isHistogramEncoding, xorEncoding } from '../chunk/chunk-encoding.ts'
+import { floatHistogramEncoding, histogramEncoding, isHistogramEncoding, xor2Encoding, xorEncoding } from '../chunk/chunk-encoding.ts'
 import { decodeChunk } from '../chunk/decode-chunk.ts'
+import { StartTimeColumn } from '../chunk/start-time-column.ts'
 import type { ChunkColumns } from '../chunk/decode-chunk.ts'
 import { encodeHistograms, headerOf } from '../chunk/encode-histograms.ts'
 import { HistogramColumns } from '@narthex/model/histogram-columns'
@@ -74,6 +75,7 @@ class BlockSeriesSet implements SeriesSet {
   readonly #series = new BlockSeries()
   #at = -1
   #labels: Labels | undefined
+  #mayHaveHistograms = false
 
   constructor(block: BlockReader, selected: Uint32Array, minTimeMs: number, maxTimeMs: number, check: () => void, onDamage: OnDamage) {
     this.#block = block
@@ -110,13 +112,15 @@ class BlockSeriesSet implements SeriesSet {
     const series = this.#series
     const before = into.length
     const columns: ChunkColumns = { floats: into, histograms }
+    this.#mayHaveHistograms = false
     for (let i = 0; i < series.chunkCount; i++) {
       if (series.maxTimes[i]! < this.#minTimeMs) continue
       if (series.minTimes[i]! > this.#maxTimeMs) break
       const whole = into.length
       try {
         const { encoding, data } = this.#block.chunk(series.chunks[i]!)
-        decodeChunk(encoding, data, columns, this.#minTimeMs, this.#maxTimeMs)
+        if (isHistogramEncoding(encoding)) this.#mayHaveHistograms = true
+        else decodeChunk(encoding, data, columns, this.#minTimeMs, this.#maxTimeMs)
       } catch (error) {
         // Nothing of a chunk that is read in part.
         into.length = whole
@@ -125,6 +129,33 @@ class BlockSeriesSet implements SeriesSet {
     }
     histograms.clear()
     this.#block.tombstones.apply(series.reference, into, before)
+  }
+
+  hasHistograms(): boolean {
+    return this.#mayHaveHistograms
+  }
+
+  startTimes(times: Float64Array, into: Float64Array): void {
+    const series = this.#series
+    for (let i = 0; i < series.chunkCount; i++) {
+      if (series.maxTimes[i]! < this.#minTimeMs) continue
+      if (series.minTimes[i]! > this.#maxTimeMs) break
+      scratch.clear()
+      starts.clear()
+      try {
+        const { encoding, data } = this.#block.chunk(series.chunks[i]!)
+        if (encoding !== xor2Encoding) continue
+        decodeChunk(encoding, data, { floats: scratch, startTimes: starts, histograms }, this.#minTimeMs, this.#maxTimeMs)
+      } catch {
+        // `samples` has told of the damage.
+        continue
+      }
+      for (let from = 0, at = 0; from < scratch.length; from++) {
+        while (at < times.length && times[at]! < scratch.times[from]!) at++
+        if (times[at] === scratch.times[from]) into[at] = starts.times[from]!
+      }
+    }
+    scratch.clear()
   }
 
   histograms(into: HistogramColumns): void {
@@ -199,4 +230,5 @@ class BlockSeriesSet implements SeriesSet {
 
 // Filled and thrown away.
 const histograms = new HistogramColumns(16, 128)
+const starts = new StartTimeColumn()
 const scratch = new SampleColumns()

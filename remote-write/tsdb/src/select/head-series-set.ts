@@ -41,6 +41,8 @@ export class PinnedChunks {
   readonly #stored: StoredChunks
   /** ┌ chunk ┬ samples ┐ of the series being read, newest first. */
   #found = new Uint32Array(64)
+  /** `read` passed over chunks of histograms. */
+  metHistograms = false
 
   /** `cacheBytesMax`: of what it keeps of files with stored chunks. */
   constructor(memory: HeadMemory, cacheBytesMax?: number) {
@@ -57,7 +59,11 @@ export class PinnedChunks {
   /** Appends the samples in [minTimeMs, maxTimeMs] among the first `total` of the series whose newest chunk is `chunk`. */
   read(chunk: number, total: number, minTimeMs: number, maxTimeMs: number, into: SampleColumns): void {
     const count = this.find(chunk, total, minTimeMs, maxTimeMs)
-    for (let i = count - 1; i >= 0; i--) this.readFound(i, minTimeMs, maxTimeMs, into)
+    this.metHistograms = false
+    for (let i = count - 1; i >= 0; i--) {
+      if (this.hasHistograms(i)) this.metHistograms = true
+      else this.readFound(i, minTimeMs, maxTimeMs, into)
+    }
   }
 
   /** As `read`, without reading: how many chunks have them. `readFound` reads one by one, 0 the newest, until the next call of another method. */
@@ -205,6 +211,7 @@ export class HeadSeriesSet implements SeriesSet {
   readonly #deletions: DeletedIntervals | undefined
   readonly #late: LateReader
   #at = -1
+  #mayHaveHistograms = false
 
   /** `order` lists the positions in `pins`. */
   constructor(
@@ -240,10 +247,15 @@ export class HeadSeriesSet implements SeriesSet {
     const i = this.#order[this.#at]!
     const before = into.length
     this.#chunks.read(this.#pins.chunks[i]!, this.#pins.totals[i]!, this.#minTimeMs, this.#maxTimeMs, into)
+    this.#mayHaveHistograms = this.#chunks.metHistograms || this.#late.overlaps(this.#pins.late, i, this.#minTimeMs, this.#maxTimeMs)
     this.#late.mergeInto(this.#pins.late, i, this.#minTimeMs, this.#maxTimeMs, into, before)
     if (this.#deletions === undefined) return
     const deleted = deletedIntervalsOf(this.#deletions, this.#pins.refs[i]!)
     if (deleted !== undefined) dropDeleted(deleted, into, before)
+  }
+
+  hasHistograms(): boolean {
+    return this.#mayHaveHistograms
   }
 
   histograms(into: HistogramColumns): void {

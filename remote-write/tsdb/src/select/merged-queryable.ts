@@ -86,6 +86,14 @@ class MergedSeriesSet implements SeriesSet {
     }
   }
 
+  hasHistograms(): boolean {
+    return this.#current.some((i) => this.#sets[i]!.hasHistograms?.() !== false)
+  }
+
+  startTimes(times: Float64Array, into: Float64Array): void {
+    for (const i of this.#current) this.#sets[i]!.startTimes?.(times, into)
+  }
+
   histograms(into: HistogramColumns): void {
     const before = into.length
     for (const i of this.#current) {

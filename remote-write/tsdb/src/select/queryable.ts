@@ -23,6 +23,10 @@ export interface SeriesSet {
   samples(into: SampleColumns): void
   /** Appends the native histograms of the selected time in time order; a series may have both. A storage without it has none. */
   histograms?(into: HistogramColumns): void
+  /** After `samples`: whether `histograms` may give any. */
+  hasHistograms?(): boolean
+  /** Sets `into[i]` to when counting began for the float at `times[i]` (ascending), where a chunk says so. */
+  startTimes?(times: Float64Array, into: Float64Array): void
   /**
    * The same as chunks in time order, none of which overlap. For those that lie in the selected time as a whole no
    * sample is encoded anew. Undefined if samples of several sources have to be merged: `samples` does it.
