@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { runPromqlScript } from './promql.ts'
 import { parseScript } from './promql-script.ts'
+import { describeHistogram } from './compare-histograms.ts'
 import { parseSeriesDescription } from './series-description.ts'
 
 function valuesOf(line: string): unknown {
@@ -13,7 +14,19 @@ describe('parseSeriesDescription', () => {
     expect(valuesOf('m 1+2x3')).toEqual([1, 3, 5, 7])
     expect(valuesOf('m 8-2x2 _ _x2 stale')).toEqual([8, 6, 4, 'missing', 'missing', 'missing', 'stale'])
     expect(valuesOf('m 5x2 Inf -inf NaN')).toEqual([5, 5, 5, Infinity, -Infinity, NaN])
-    expect(valuesOf('m {{schema:0 sum:1}}+{{sum:1}}x2 1')).toEqual(['histogram', 'histogram', 'histogram', 1])
+  })
+
+  it('writes sequences of histograms out', () => {
+    const values = parseSeriesDescription(
+      'm {{schema:1 sum:1 count:2 buckets:[1 1] offset:-1}}+{{schema:1 sum:1 count:3 buckets:[3]}}x1 1',
+    ).values
+    const texts = values.map((value) => (typeof value === 'object' ? describeHistogram(value.histogram) : value))
+    expect(texts).toEqual([
+      '{{schema:1 count:2 sum:1 hint:0 buckets:[-1=1 0=1]}}',
+      '{{schema:1 count:5 sum:2 hint:0 buckets:[-1=1 0=4]}}',
+      1,
+    ])
+    expect(() => parseSeriesDescription('m {{schema:1 5}}')).toThrow('cannot read histogram: want name:value, got 5')
   })
 
   it('reads labels as a query would', () => {
@@ -69,8 +82,12 @@ describe('runPromqlScript', () => {
     expect(failures[0]).toContain(problem)
   })
 
-  it('counts what needs native histograms as failed', () => {
-    const { failures } = runPromqlScript('a.test', 'load 1m\n  h {{sum:1}}\n\neval instant at 0 h\n  expect fail\n')
-    expect(failures[0]).toContain('native histograms are not built yet')
+  it.each([
+    ['{{sum:1 count:2}}', 'want {{schema:0 count:2 sum:1 hint:0}}, got {{schema:0 count:1 sum:1 hint:0}}'],
+    ['{{sum:1 count:1 counter_reset_hint:gauge}}', 'hint:3'],
+    ['1', 'want 1, got {{'],
+  ])('tells a histogram from %s', (wanted, problem) => {
+    const { failures } = runPromqlScript('a.test', `load 1m\n  h {{sum:1 count:1}}\n\neval instant at 0 h\n  h ${wanted}\n`)
+    expect(failures[0]).toContain(problem)
   })
 })

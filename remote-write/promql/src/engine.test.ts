@@ -204,7 +204,6 @@ describe('errors', () => {
     ['label_replace(a, "y", "", "", "")', 'execution', 'vector cannot contain metrics with the same labelset'],
     ['count_values("\\xff", a)', 'execution', 'invalid label name "\\ufffd"'],
     ['topk(NaN, a)', 'execution', 'Parameter value is NaN'],
-    ['histogram_sum(a)', 'execution', 'function "histogram_sum" on native histograms is not built yet'],
     ['sum_over_time(a[step()])', 'execution', '1:17: parse error: duration must be greater than 0'],
     ['a[1m / (1 - 1)]', 'execution', '1:8: parse error: division by zero'],
   ])('of %j are Prometheus’ texts', (query, kind, message) => {

@@ -12,6 +12,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ByteWriter } from '@narthex/bytes/byte-writer'
 import { Matcher } from '@narthex/model/matcher'
 import { SampleColumns } from '@narthex/model/sample-columns'
+import { encodeResult } from '@narthex/promql/encode-result'
+import { evaluateInstant } from '@narthex/promql/engine'
 import { Receiver } from '@narthex/receive/receive'
 import { silentLogger } from '@narthex/service/logger'
 import { HistogramColumns } from '@narthex/model/histogram-columns'
@@ -135,6 +137,8 @@ function describeFrames(bytes: Uint8Array): Contents {
   return contents
 }
 
+const queriedSeries = '{__name__=~"h[0-3]"}'
+
 interface MatrixRow {
   readonly metric: Record<string, string>
   readonly values?: readonly [number, string][]
@@ -146,7 +150,7 @@ interface MatrixRow {
  * samples, and in chunks it stumbles over gauges that fall.
  */
 async function queryPrometheus(url: string): Promise<readonly MatrixRow[]> {
-  const query = encodeURIComponent('{__name__=~"h[0-3]"}[30h]')
+  const query = encodeURIComponent(`${queriedSeries}[30h]`)
   const answer = (await (await fetch(`${url}/api/v1/query?query=${query}&time=${endMs / 1000}`)).json()) as {
     data: { result: MatrixRow[] }
   }
@@ -197,6 +201,13 @@ function withQueryable<T>(store: Store, use: (queryable: Queryable) => T): T {
     reader.release()
     store.head.releaseReader(descriptor)
   }
+}
+
+/** What our engine says to the query of `queryPrometheus`, bucket by bucket. */
+function queryOurselves(store: Store): readonly MatrixRow[] {
+  const writer = new ByteWriter()
+  withQueryable(store, (queryable) => encodeResult(evaluateInstant({}, queryable, `${queriedSeries}[30h]`, endMs), writer))
+  return (JSON.parse(new TextDecoder().decode(writer.view())) as { result: MatrixRow[] }).result
 }
 
 const all = [new Matcher('=~' as const, '__name__', 'h.')]
@@ -296,6 +307,7 @@ describe('native histograms between Prometheus 2.42 and us', () => {
     })
     expect(failures).toEqual([])
     expect(readStore(received)).toEqual(expected)
+    expect(queryOurselves(received)).toEqual(answers)
     for (const streams of [false, true]) expect(readRemotely(received, streams)).toEqual(expected)
     server.close()
     cpSync(data, join(directory, 'theirs-copied'), { recursive: true })
@@ -318,6 +330,7 @@ describe('native histograms between Prometheus 2.42 and us', () => {
     expect(store.blocks.blocks.length).toBeGreaterThan(0)
     expect(store.blocks.blocks[0]!.meta.stats?.numHistogramSamples).toBeGreaterThan(0)
     expect(readStore(store)).toEqual(expected)
+    expect(queryOurselves(store)).toEqual(answers)
     for (const streams of [false, true]) expect(readRemotely(store, streams)).toEqual(expected)
     cpSync(join(directory, 'ours'), join(directory, 'ours-blocks'), { recursive: true })
     for (const name of ['ours-log', 'ours-blocks']) {

@@ -9,7 +9,7 @@ import type { Operand } from './combine-operands.ts'
 import { OperandCombiner } from './combine-operands.ts'
 import { duplicateMatchError, makeSignature } from './matching-labels.ts'
 import type { StepSeries, VectorOperator } from './operator.ts'
-import { stepSeriesBytes } from './operator.ts'
+import { histogramBytes, stepSeriesBytes } from './operator.ts'
 import { SeriesStore } from './series-store.ts'
 
 /** Series of both sides that agree in the matching labels. "many" is the side that may have several at one step. */
@@ -21,6 +21,8 @@ interface MatchGroup {
 interface Output extends StepSeries {
   /** Steps at which a match was found, also those that a comparison filtered away: two matches are an error either way. */
   readonly matched: Uint8Array
+  /** What its histograms take of the budget. */
+  histogramBytes: number
 }
 
 /** Arithmetic and comparisons between two vectors, with on, ignoring, group_left, group_right and fill. */
@@ -57,7 +59,7 @@ export class MatchVectorsOperator implements VectorOperator {
     for (;;) {
       const ready = this.#ready.pop()
       if (ready !== undefined) {
-        this.#context.release(0, stepSeriesBytes(this.#steps))
+        this.#context.release(0, stepSeriesBytes(this.#steps) + ready.histogramBytes)
         if (ready.present.includes(1)) return ready
         continue
       }
@@ -210,6 +212,9 @@ export class MatchVectorsOperator implements VectorOperator {
     output.present[step] = 1
     if (typeof result === 'number') output.values[step] = result
     else {
+      const bytes = histogramBytes(result)
+      this.#context.hold(0, bytes)
+      output.histogramBytes += bytes
       output.histograms ??= []
       output.histograms[step] = result
     }
@@ -228,6 +233,7 @@ export class MatchVectorsOperator implements VectorOperator {
         present: new Uint8Array(this.#steps),
         histograms: undefined,
         matched: new Uint8Array(this.#steps),
+        histogramBytes: 0,
       }
       outputs.set(key, output)
     }
