@@ -1,3 +1,9 @@
+/** What rounding took from `a + b = total`: Neumaier's compensation; none of an infinite total. */
+export function lossOfSum(a: number, b: number, total: number): number {
+  if (total === Infinity || total === -Infinity) return 0
+  return Math.abs(a) >= Math.abs(b) ? a - total + b : b - total + a
+}
+
 /** Neumaier's compensated sum, step by step as Prometheus does it, so that results agree to the last digit. */
 export class KahanSum {
   sum: number

@@ -1,3 +1,5 @@
+import { lossOfSum } from '../functions/kahan.ts'
+
 /** Buckets of one sign by their index, ascending. Lists of one layout often share their `indexes`; nothing here is changed once made. */
 export interface BucketList {
   readonly indexes: Int32Array
@@ -31,9 +33,9 @@ export function compactBuckets(list: BucketList): BucketList {
 
 /**
  * Buckets under the indexes that `indexOf` gives, which may not fall; those of the same index become one. `indexOf` must not depend on the
- * counts, so that two lists with the same indexes stay alike.
+ * counts, so that two lists with the same indexes stay alike. What rounding takes from each new bucket is added to `losses`, as long as the old list.
  */
-export function reindexBuckets({ indexes, counts }: BucketList, indexOf: (index: number) => number): BucketList {
+export function reindexBuckets({ indexes, counts }: BucketList, indexOf: (index: number) => number, losses?: Float64Array): BucketList {
   const newIndexes = new Int32Array(indexes.length)
   const newCounts = new Float64Array(indexes.length)
   let length = 0
@@ -42,7 +44,12 @@ export function reindexBuckets({ indexes, counts }: BucketList, indexOf: (index:
     if (length === 0 || newIndexes[length - 1] !== index) {
       newIndexes[length] = index
       newCounts[length++] = counts[i]!
-    } else newCounts[length - 1]! += counts[i]!
+      continue
+    }
+    const at = length - 1
+    const total = newCounts[at]! + counts[i]!
+    if (losses !== undefined) losses[at]! += lossOfSum(newCounts[at]!, counts[i]!, total)
+    newCounts[at] = total
   }
   return { indexes: newIndexes.slice(0, length), counts: newCounts.slice(0, length) }
 }

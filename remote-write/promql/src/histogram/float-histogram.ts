@@ -66,16 +66,21 @@ export class FloatHistogram implements HistogramFields {
   }
 
   with(changes: Partial<HistogramFields>): FloatHistogram {
-    return new FloatHistogram({ ...this.#fields(), ...changes })
+    return new FloatHistogram({
+      schema: changes.schema ?? this.schema,
+      zeroThreshold: changes.zeroThreshold ?? this.zeroThreshold,
+      zeroCount: changes.zeroCount ?? this.zeroCount,
+      count: changes.count ?? this.count,
+      sum: changes.sum ?? this.sum,
+      positive: changes.positive ?? this.positive,
+      negative: changes.negative ?? this.negative,
+      customValues: changes.customValues ?? this.customValues,
+      hint: changes.hint ?? this.hint,
+    })
   }
 
   withHint(hint: ResetHint): FloatHistogram {
     return hint === this.hint ? this : this.with({ hint })
-  }
-
-  #fields(): HistogramFields {
-    const { schema, zeroThreshold, zeroCount, count, sum, positive, negative, customValues, hint } = this
-    return { schema, zeroThreshold, zeroCount, count, sum, positive, negative, customValues, hint }
   }
 
   /** Times a number; a negative one makes a gauge of it. */

@@ -1,4 +1,5 @@
 import { findBound } from '@narthex/model/bucket-bounds'
+import { lossOfSum } from '../functions/kahan.ts'
 import { isSameBounds } from '@narthex/model/histogram-layout'
 import type { BucketList } from './bucket-list.ts'
 import { dropFirst, reindexBuckets } from './bucket-list.ts'
@@ -49,28 +50,37 @@ export function widenThreshold(histogram: FloatHistogram, wanted: number): numbe
   }
 }
 
+/** What rounding took when buckets became one, by their place in the new lists. */
+export interface LayoutLosses {
+  zeroCount: number
+  readonly positive: Float64Array
+  readonly negative: Float64Array
+}
+
 /** The same observations in a coarser layout, which `findCommonLayout` gave or which at least cuts through no bucket with observations. */
-export function changeLayout(histogram: FloatHistogram, layout: CommonLayout): FloatHistogram {
+export function changeLayout(histogram: FloatHistogram, layout: CommonLayout, losses?: LayoutLosses): FloatHistogram {
   const { schema, zeroThreshold, customValues } = histogram
   if (histogram.usesCustomBuckets) {
     if (isSameBounds(customValues, layout.customValues)) return histogram
     const indexOf = (index: number) => firstBoundFrom(layout.customValues, customValues[index] ?? Infinity)
-    return histogram.with({ customValues: layout.customValues, positive: reindexBuckets(histogram.positive, indexOf) })
+    return histogram.with({ customValues: layout.customValues, positive: reindexBuckets(histogram.positive, indexOf, losses?.positive) })
   }
   if (schema === layout.schema && zeroThreshold === layout.zeroThreshold) return histogram
   let { positive, negative, zeroCount } = histogram
   if (layout.zeroThreshold > zeroThreshold) {
     const [insidePositive, insideNegative] = [positive, negative].map((list) => countInside(list, schema, layout.zeroThreshold))
-    for (let i = 0; i < insidePositive!; i++) zeroCount += positive.counts[i]!
-    for (let i = 0; i < insideNegative!; i++) zeroCount += negative.counts[i]!
+    for (const count of [...positive.counts.subarray(0, insidePositive), ...negative.counts.subarray(0, insideNegative)]) {
+      if (losses !== undefined) losses.zeroCount += lossOfSum(zeroCount, count, zeroCount + count)
+      zeroCount += count
+    }
     positive = dropFirst(positive, insidePositive!)
     negative = dropFirst(negative, insideNegative!)
   }
   if (layout.schema < schema) {
     const difference = schema - layout.schema
     const indexOf = (index: number) => ((index - 1) >> difference) + 1
-    positive = reindexBuckets(positive, indexOf)
-    negative = reindexBuckets(negative, indexOf)
+    positive = reindexBuckets(positive, indexOf, losses?.positive)
+    negative = reindexBuckets(negative, indexOf, losses?.negative)
   }
   return histogram.with({ schema: layout.schema, zeroThreshold: layout.zeroThreshold, zeroCount, positive, negative })
 }

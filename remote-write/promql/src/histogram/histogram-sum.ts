@@ -1,8 +1,9 @@
 import { isSameBounds } from '@narthex/model/histogram-layout'
+import { lossOfSum } from '../functions/kahan.ts'
 import type { BucketList } from './bucket-list.ts'
-import { spreadBuckets } from './bucket-list.ts'
+import { mapCounts, spreadBuckets } from './bucket-list.ts'
 import { combineHints } from './combine-histograms.ts'
-import type { CommonLayout } from './histogram-layout.ts'
+import type { CommonLayout, LayoutLosses } from './histogram-layout.ts'
 import { changeLayout, findCommonLayout } from './histogram-layout.ts'
 import type { FloatHistogram } from './float-histogram.ts'
 
@@ -31,8 +32,7 @@ export class HistogramSum {
   }
 
   #addAligned(histogram: FloatHistogram, layout: CommonLayout): void {
-    const sum = changeLayout(this.#sum, layout)
-    const rest = this.#rest === undefined ? undefined : changeLayout(this.#rest, layout)
+    const { sum, rest } = this.#changeLayout(layout)
     const added = changeLayout(histogram, layout)
     const positive = addLists(sum.positive, rest?.positive, added.positive)
     const negative = addLists(sum.negative, rest?.negative, added.negative)
@@ -54,6 +54,29 @@ export class HistogramSum {
       negative: negative.sum,
       hint: combineHints(this.#sum.hint, histogram.hint),
     })
+  }
+
+  #changeLayout(layout: CommonLayout): { sum: FloatHistogram; rest: Rest | undefined } {
+    const before = this.#sum
+    const losses: LayoutLosses = {
+      zeroCount: 0,
+      positive: new Float64Array(before.positive.counts.length),
+      negative: new Float64Array(before.negative.counts.length),
+    }
+    const sum = changeLayout(before, layout, losses)
+    if (sum === before) return { sum, rest: this.#rest }
+    const rest = changeLayout(this.#rest ?? zerosOf(before), layout)
+    const withLosses = (list: BucketList, lost: Float64Array): BucketList => {
+      return { indexes: list.indexes, counts: list.counts.map((count, i) => count + lost[i]!) }
+    }
+    return {
+      sum,
+      rest: rest.with({
+        zeroCount: rest.zeroCount + losses.zeroCount,
+        positive: withLosses(rest.positive, losses.positive),
+        negative: withLosses(rest.negative, losses.negative),
+      }),
+    }
   }
 
   /** Takes the sum and what it lost by a factor. */
@@ -96,6 +119,12 @@ export class HistogramSum {
   }
 }
 
+/** Not times zero, which makes NaN of what is infinite. */
+function zerosOf(histogram: FloatHistogram): FloatHistogram {
+  const positive = mapCounts(histogram.positive, () => 0)
+  return histogram.with({ zeroCount: 0, count: 0, sum: 0, positive, negative: mapCounts(histogram.negative, () => 0) })
+}
+
 function withRest({ indexes, counts }: BucketList, rest: BucketList): BucketList {
   return { indexes, counts: counts.map((count, i) => count + rest.counts[i]!) }
 }
@@ -114,10 +143,9 @@ function addLists(sum: BucketList, rest: BucketList | undefined, added: BucketLi
   return { sum: { indexes, counts }, rest: { indexes, counts: rests } }
 }
 
-/** What `a + b = total` lost, on top of what was lost before. */
+/** What `a + b = total` lost, on top of what was lost before; nothing of an infinite one. */
 function restOf(a: number, b: number, total: number, before: number): number {
-  if (isInfinite(total)) return 0
-  return before + (Math.abs(a) >= Math.abs(b) ? a - total + b : b - total + a)
+  return isInfinite(total) ? 0 : before + lossOfSum(a, b, total)
 }
 
 function isInfinite(value: number): boolean {

@@ -25,11 +25,9 @@ export class SeriesStore {
     const { labels, dropName } = series
     const histograms = series.histograms?.slice()
     const copy = { labels, dropName, values: series.values.slice(), present: series.present.slice(), histograms }
-    this.#hold(
-      countPresent(series.present) + extraSamples(series),
-      copy.values.length,
-      histograms === undefined ? 0 : histograms.length * 8,
-    )
+    const extra = extraSamples(series)
+    const extraBytes = histograms === undefined ? 0 : histograms.length * 8 + extra * 16
+    this.#hold(countPresent(series.present) + extra, copy.values.length, extraBytes)
     this.series.push(copy)
     return copy
   }
