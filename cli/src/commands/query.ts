@@ -163,12 +163,39 @@ function formatData(data: unknown): string {
     const [time, value] = result as [number, string]
     return `${resultType}: ${value} @[${time}]`
   }
-  return (result as { metric: unknown; value?: [number, string]; values?: [number, string][] }[])
-    .map(({ metric, value, values }) => {
+  return (result as SeriesData[])
+    .map(({ metric, value, histogram, values = [], histograms = [] }) => {
+      if (histogram) return `${formatLabels(metric)} => ${formatHistogram(histogram[1])} @[${histogram[0]}]`
       if (value) return `${formatLabels(metric)} => ${value[1]} @[${value[0]}]`
-      return `${formatLabels(metric)} =>\n${(values ?? []).map(([time, text]) => `${text} @[${time}]`).join('\n')}`
+      const floats = values.map(([time, text]) => `${text} @[${time}]`)
+      const others = histograms.map(([time, one]) => `${formatHistogram(one)} @[${time}]`)
+      return `${formatLabels(metric)} =>\n${[...floats, ...others].join('\n')}`
     })
     .join('\n')
+}
+
+interface HistogramData {
+  readonly count: string
+  readonly sum: string
+  readonly buckets?: readonly (readonly [ends: number, lower: string, upper: string, count: string])[]
+}
+
+interface SeriesData {
+  readonly metric: unknown
+  readonly value?: readonly [time: number, value: string]
+  readonly histogram?: readonly [time: number, value: HistogramData]
+  readonly values?: readonly (readonly [time: number, value: string])[]
+  readonly histograms?: readonly (readonly [time: number, value: HistogramData])[]
+}
+
+/** As promtool prints it: `Count: 3.000000, Sum: 1.500000, Buckets: [(1,2]:3]`. */
+export function formatHistogram({ count, sum, buckets = [] }: HistogramData): string {
+  const texts = buckets.map(([ends, lower, upper, observations]) => {
+    const opening = ends === 1 || ends === 3 ? '[' : '('
+    return `${opening}${lower},${upper}${ends === 0 || ends === 3 ? ']' : ')'}:${observations}`
+  })
+  const fixed = (text: string) => (Number.isNaN(Number(text)) ? text : Number(text).toFixed(6))
+  return `Count: ${fixed(count)}, Sum: ${fixed(sum)}, Buckets: [${texts.join(' ')}]`
 }
 
 function formatLabels(metric: unknown): string {

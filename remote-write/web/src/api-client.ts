@@ -1,13 +1,24 @@
 // The HTTP API of the server, as the pages use it. Answers come as Prometheus' JSON.
 
-export interface MatrixSeries {
-  readonly metric: Readonly<Record<string, string>>
-  readonly values: readonly (readonly [time: number, value: string])[]
+/** A native histogram: of each bucket which ends belong to it, its ends and its count. */
+export interface Histogram {
+  readonly count: string
+  readonly sum: string
+  readonly buckets?: readonly (readonly [ends: number, lower: string, upper: string, count: string])[]
 }
 
+/** Floats and histograms at times of their own; a list without entries is left out. */
+export interface MatrixSeries {
+  readonly metric: Readonly<Record<string, string>>
+  readonly values?: readonly (readonly [time: number, value: string])[]
+  readonly histograms?: readonly (readonly [time: number, value: Histogram])[]
+}
+
+/** One of the two. */
 export interface VectorSample {
   readonly metric: Readonly<Record<string, string>>
-  readonly value: readonly [time: number, value: string]
+  readonly value?: readonly [time: number, value: string]
+  readonly histogram?: readonly [time: number, value: Histogram]
 }
 
 export type QueryData =
@@ -47,6 +58,15 @@ export function queryInstant(query: string, timeSeconds?: number, signal?: Abort
 
 export function queryRange(query: string, start: number, end: number, step: number, signal?: AbortSignal): Promise<Answer<QueryData>> {
   return getJson('api/v1/query_range', { query, start: String(start), end: String(end), step: String(step) }, signal)
+}
+
+/** `{count:3, sum:1.5, [-0.001,0.001]:1, (1,2]:2}` */
+export function formatHistogram({ count, sum, buckets = [] }: Histogram): string {
+  const parts = buckets.map(([ends, lower, upper, observations]) => {
+    const opening = ends === 1 || ends === 3 ? '[' : '('
+    return `${opening}${lower},${upper}${ends === 0 || ends === 3 ? ']' : ')'}:${observations}`
+  })
+  return `{${[`count:${count}`, `sum:${sum}`, ...parts].join(', ')}}`
 }
 
 /** `name{label="value"}`, as a legend shows it. */

@@ -19,7 +19,7 @@ const seriesMax = 100
 
 export interface GraphSeries {
   readonly label: string
-  readonly series: MatrixSeries
+  readonly series: { readonly values: NonNullable<MatrixSeries['values']> }
 }
 
 export interface GraphProps {
@@ -173,5 +173,7 @@ function yRange(low: number, high: number, { min, max }: GraphProps): [number, n
 }
 
 export function labelSeries(series: readonly MatrixSeries[], label?: (metric: Readonly<Record<string, string>>) => string): GraphSeries[] {
-  return series.map((entry) => ({ label: label ? label(entry.metric) : formatMetric(entry.metric), series: entry }))
+  return series.flatMap(({ metric, values }) => {
+    return values === undefined ? [] : [{ label: label ? label(metric) : formatMetric(metric), series: { values } }]
+  })
 }

@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
-import { formatMetric, queryInstant, queryRange, type Answer, type QueryData } from '../api-client.ts'
+import { formatHistogram, formatMetric, queryInstant, queryRange, type Answer, type QueryData, type VectorSample } from '../api-client.ts'
 import { Graph, labelSeries } from '../graph.tsx'
 import { PromqlEditor } from '../promql-editor.tsx'
 import { navigate, pageUrl, type Route } from '../route.ts'
@@ -173,16 +173,20 @@ function ResultView({ result, panel, onChange }: { result: Result; panel: PanelS
   const { data } = result.answer
   if (result.graph && data.resultType === 'matrix') {
     if (data.result.length === 0) return <p class="note">No data in this range.</p>
+    const withHistograms = data.result.filter(({ histograms }) => histograms !== undefined).length
     const select = (from: number, to: number) =>
       onChange({ ...panel, rangeSeconds: Math.max(60, Math.round(to - from)), endSeconds: Math.round(to) })
     return (
-      <Graph
-        series={labelSeries(data.result)}
-        {...result.graph}
-        height={360}
-        onSelect={select}
-        {...(panel.stacked ? { stacked: true } : {})}
-      />
+      <>
+        <Graph
+          series={labelSeries(data.result)}
+          {...result.graph}
+          height={360}
+          onSelect={select}
+          {...(panel.stacked ? { stacked: true } : {})}
+        />
+        {withHistograms > 0 && <p class="note">{`Native histograms of ${withHistograms} series are in the table only.`}</p>}
+      </>
     )
   }
   if (data.resultType === 'scalar' || data.resultType === 'string') {
@@ -191,13 +195,22 @@ function ResultView({ result, panel, onChange }: { result: Result; panel: PanelS
   if (data.result.length === 0) return <p class="note">Empty query result.</p>
   if (data.resultType === 'vector') {
     return (
-      <Table rows={data.result.slice(0, rowsMax).map(({ metric, value }) => [formatMetric(metric), value[1]])} total={data.result.length} />
+      <Table
+        rows={data.result.slice(0, rowsMax).map((sample) => [formatMetric(sample.metric), formatSample(sample)])}
+        total={data.result.length}
+      />
     )
   }
-  const rows = data.result.slice(0, rowsMax).map(({ metric, values }): [string, string] => {
-    return [formatMetric(metric), values.map(([time, value]) => `${value} @${time}`).join('\n')]
+  const rows = data.result.slice(0, rowsMax).map(({ metric, values = [], histograms = [] }): [string, string] => {
+    const texts = [...values, ...histograms.map(([time, histogram]) => [time, formatHistogram(histogram)] as const)]
+    texts.sort(([a], [b]) => a - b)
+    return [formatMetric(metric), texts.map(([time, value]) => `${value} @${time}`).join('\n')]
   })
   return <Table rows={rows} total={data.result.length} />
+}
+
+function formatSample({ value, histogram }: VectorSample): string {
+  return histogram === undefined ? (value?.[1] ?? '') : formatHistogram(histogram[1])
 }
 
 function Table({ rows, total }: { rows: readonly (readonly [string, string])[]; total: number }) {
