@@ -53,7 +53,7 @@ export function countBuckets(spans: readonly BucketSpan[]): number {
 }
 
 export function isSameBounds(a: readonly number[], b: readonly number[]): boolean {
-  return a.length === b.length && a.every((bound, i) => bound === b[i])
+  return a === b || (a.length === b.length && a.every((bound, i) => bound === b[i]))
 }
 
 export function hasSameSpans(a: readonly BucketSpan[], b: readonly BucketSpan[]): boolean {

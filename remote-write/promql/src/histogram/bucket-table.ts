@@ -12,15 +12,31 @@ export interface Bucket {
   readonly isZero: boolean
 }
 
-/** The buckets with observations from the lowest to the highest. Those that reach into the zero bucket end, or begin, where it does. */
+/**
+ * The buckets with observations from the lowest to the highest, for computing and as the API has them: those that reach into the zero bucket end, or
+ * begin, where it does, and a zero bucket of less than nothing is none.
+ */
 export function listBuckets(histogram: FloatHistogram): Bucket[] {
+  const buckets = listStoredBuckets(histogram)
+  if (histogram.usesCustomBuckets) return buckets
+  const { zeroThreshold } = histogram
+  for (const bucket of buckets) {
+    if (bucket.isZero) continue
+    if (bucket.upper < 0) bucket.upper = Math.min(bucket.upper, -zeroThreshold)
+    else bucket.lower = Math.max(bucket.lower, zeroThreshold)
+  }
+  return buckets.filter(({ isZero, count }) => !isZero || count > 0)
+}
+
+/** All buckets that hold anything, with their own bounds. */
+export function listStoredBuckets(histogram: FloatHistogram): Bucket[] {
   const { schema, zeroThreshold, zeroCount, positive, negative, customValues, usesCustomBuckets } = histogram
   const buckets: Bucket[] = []
   for (let i = negative.indexes.length - 1; i >= 0; i--) {
     const count = negative.counts[i]!
     if (count === 0) continue
     const index = negative.indexes[i]!
-    const upper = Math.min(-findBound(index - 1, schema, customValues), -zeroThreshold)
+    const upper = -findBound(index - 1, schema, customValues)
     const lower = -findBound(index, schema, customValues)
     buckets.push({ lower, upper, count, lowerInclusive: true, upperInclusive: false, isZero: false })
   }
@@ -32,8 +48,7 @@ export function listBuckets(histogram: FloatHistogram): Bucket[] {
     const count = positive.counts[i]!
     if (count === 0) continue
     const index = positive.indexes[i]!
-    const begin = findBound(index - 1, schema, customValues)
-    const lower = usesCustomBuckets ? begin : Math.max(begin, zeroThreshold)
+    const lower = findBound(index - 1, schema, customValues)
     const upper = findBound(index, schema, customValues)
     buckets.push({ lower, upper, count, lowerInclusive: usesCustomBuckets && index === 0, upperInclusive: true, isZero: false })
   }

@@ -124,6 +124,7 @@ export class MatchVectorsOperator implements VectorOperator {
     const isOneToOne = cardinality === 'one-to-one'
     const compute = this.#compute()
     const { values, present } = series
+    const hasHistograms = series.histograms !== undefined || one.some(({ histograms }) => histograms !== undefined)
     let output: Output | undefined
     let outputOf = -2
     for (let i = 0; i < present.length; i++) {
@@ -140,9 +141,13 @@ export class MatchVectorsOperator implements VectorOperator {
       } else if (output!.matched[i] !== 0) throw multipleMatchesError('grouping labels must ensure unique matches')
       groupMatched[i] = 1
       output!.matched[i] = 1
-      const histogram = series.histograms?.[i]
-      const oneHistogram = number < 0 ? undefined : one[number]!.histograms?.[i]
       const oneValue = number < 0 ? fillRight! : one[number]!.values[i]!
+      if (!hasHistograms) {
+        compute(output!, i, values[i]!, oneValue)
+        continue
+      }
+      const oneHistogram = number < 0 ? undefined : one[number]!.histograms?.[i]
+      const histogram = series.histograms?.[i]
       if (histogram === undefined && oneHistogram === undefined) compute(output!, i, values[i]!, oneValue)
       else this.#combineOperands(output!, i, histogram ?? values[i]!, oneHistogram ?? oneValue)
     }
