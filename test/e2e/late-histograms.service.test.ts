@@ -130,6 +130,11 @@ const wanted: Contents = Object.fromEntries(
 
 async function compare(running: InProcessServer): Promise<void> {
   for (const accepted of [samplesResponse, chunksResponse]) expect(await read(running, accepted)).toEqual(wanted)
+  for (const name of Object.keys(wanted)) {
+    const parameters = new URLSearchParams({ query: `count_over_time(${name}[7h])`, time: String(lastMs / 1000) })
+    const asked = await fetch(`${running.url}/api/v1/query?${parameters}`)
+    expect(await asked.json()).toMatchObject({ data: { result: [{ value: [expect.any(Number), String(count)] }] } })
+  }
   expect(running.warnings).toEqual([])
 }
 

@@ -1,3 +1,4 @@
+import type { NativeHistogram } from '@narthex/model/native-histogram'
 import type { AlertPayload, AlertSender, BeginAppend, LastSample, QueryFunction, VectorResult } from './interfaces.ts'
 import type { AlertingRuleConfig, RecordingRuleConfig, RuleGroupConfig } from '@narthex/config/rule-file'
 import { isStaleWords } from '@narthex/model/stale'
@@ -18,10 +19,12 @@ export function makeGroup(group: Partial<RuleGroupConfig> & { readonly name: str
   return { file: 'r.yml', limit: 0, labels: {}, rules: [], ...group }
 }
 
+export type ResultRow = readonly [Record<string, string>, number | NativeHistogram]
+
 /** For tests: answers queries from a table that the test changes as time goes on, and keeps what rules write. */
 export class FakeStorage {
   /** Expression → result rows; an Error is thrown. */
-  readonly results = new Map<string, readonly (readonly [Record<string, string>, number])[] | Error>()
+  readonly results = new Map<string, readonly ResultRow[] | Error>()
   /** `metric@time value`, stale markers as `stale`, in the order of writing. */
   readonly written: string[] = []
   readonly queries: string[] = []
@@ -70,6 +73,11 @@ export class FakeStorage {
   }
 }
 
-export function makeVector(rows: readonly (readonly [Record<string, string>, number])[]): VectorResult {
-  return { labels: rows.map(([labels]) => Labels.from(labels)), values: Float64Array.from(rows, ([, value]) => value), warnings: [] }
+export function makeVector(rows: readonly ResultRow[]): VectorResult {
+  return {
+    labels: rows.map(([labels]) => Labels.from(labels)),
+    values: Float64Array.from(rows, ([, value]) => (typeof value === 'number' ? value : 0)),
+    histograms: rows.map(([, value]) => (typeof value === 'number' ? undefined : value)),
+    warnings: [],
+  }
 }

@@ -55,6 +55,32 @@ describe('rule groups', () => {
     expect(storage.queries).toEqual([`sum by (job) (up)@${startMs}`, `sum by (job) (up)@${startMs + minute}`])
   })
 
+  test('store results that are native histograms beside those that are floats', async () => {
+    const { clock, storage } = await startManager([makeGroup({ name: 'g', rules: [recording] })])
+    const histogram = {
+      schema: 0,
+      isFloat: true,
+      count: 3,
+      sum: 4.5,
+      zeroThreshold: 0,
+      zeroCount: 3,
+      positiveSpans: [],
+      negativeSpans: [],
+      positiveDeltas: [],
+      negativeDeltas: [],
+      positiveCounts: [],
+      negativeCounts: [],
+      customValues: [],
+      isGauge: false,
+    }
+    storage.results.set('sum by (job) (up)', [
+      [{ job: 'a' }, 3],
+      [{ job: 'b' }, histogram],
+    ])
+    await clock.advance(1)
+    expect(storage.takeWritten()).toEqual([`job:up:sum{job="a"}@${startMs} 3`, `job:up:sum{job="b"}@${startMs} {count:3, sum:4.5}`])
+  })
+
   test('commit the results of a rule before the next one runs', async () => {
     const { clock, storage } = await startManager([
       makeGroup({ name: 'g', rules: [recording, makeRecordingRule('second', 'job:up:sum * 2')] }),
