@@ -1,14 +1,14 @@
+import { unknownReset } from '@narthex/model/reset-hint'
 import type { BucketList } from '@narthex/promql/histogram/bucket-list'
 import type { FloatHistogram } from '@narthex/promql/histogram/float-histogram'
-import type { HistogramDescription } from './histogram-description.ts'
 import { isClose } from './is-close.ts'
 
-/** Equal within the tolerance of numbers, empty buckets aside; the hint counts only if it is described. */
-export function isHistogramClose(got: FloatHistogram, { histogram, hasHint }: HistogramDescription): boolean {
+/** Equal within the tolerance of numbers, empty buckets aside; a hint counts only if one is wanted. */
+export function isHistogramClose(got: FloatHistogram, expected: FloatHistogram): boolean {
   const actual = got.compact()
-  const wanted = histogram.compact()
+  const wanted = expected.compact()
   return (
-    (!hasHint || actual.hint === wanted.hint) &&
+    (wanted.hint === unknownReset || actual.hint === wanted.hint) &&
     actual.schema === wanted.schema &&
     isClose(actual.count, wanted.count) &&
     isClose(actual.sum, wanted.sum) &&

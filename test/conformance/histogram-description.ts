@@ -2,12 +2,6 @@ import { counterReset, gaugeHistogram, noReset, unknownReset, type ResetHint } f
 import { FloatHistogram } from '@narthex/promql/histogram/float-histogram'
 import type { BucketList } from '@narthex/promql/histogram/bucket-list'
 
-export interface HistogramDescription {
-  readonly histogram: FloatHistogram
-  /** The text says so; else the hint is not compared. */
-  readonly hasHint: boolean
-}
-
 const hints: Readonly<Record<string, ResetHint>> = {
   unknown: unknownReset,
   reset: counterReset,
@@ -16,27 +10,24 @@ const hints: Readonly<Record<string, ResetHint>> = {
 }
 
 /** `{{schema:1 sum:3 count:22 buckets:[5 10 7] offset:1}}`, the braces left out. Throws with what cannot be read. */
-export function parseHistogram(text: string): HistogramDescription {
+export function parseHistogram(text: string): FloatHistogram {
   const fields = new Map<string, string>()
   for (const [, name, value] of text.matchAll(/(\w+):(\[[^\]]*\]|\S+)/g)) fields.set(name!, value!)
   const rest = text.replaceAll(/(\w+):(\[[^\]]*\]|\S+)/g, '').trim()
   if (rest !== '') throw new Error(`cannot read histogram: want name:value, got ${rest}`)
   const number = (name: string) => readNumber(fields.get(name) ?? '0')
   const hint = fields.get('counter_reset_hint')
-  return {
-    histogram: new FloatHistogram({
-      schema: number('schema'),
-      zeroThreshold: number('z_bucket_w'),
-      zeroCount: number('z_bucket'),
-      count: number('count'),
-      sum: number('sum'),
-      positive: readBuckets(fields.get('buckets') ?? '[]', number('offset')),
-      negative: readBuckets(fields.get('n_buckets') ?? '[]', number('n_offset')),
-      customValues: readNumbers(fields.get('custom_values') ?? '[]'),
-      hint: hint === undefined ? unknownReset : hints[hint]!,
-    }),
-    hasHint: hint !== undefined,
-  }
+  return new FloatHistogram({
+    schema: number('schema'),
+    zeroThreshold: number('z_bucket_w'),
+    zeroCount: number('z_bucket'),
+    count: number('count'),
+    sum: number('sum'),
+    positive: readBuckets(fields.get('buckets') ?? '[]', number('offset')),
+    negative: readBuckets(fields.get('n_buckets') ?? '[]', number('n_offset')),
+    customValues: readNumbers(fields.get('custom_values') ?? '[]'),
+    hint: hint === undefined ? unknownReset : hints[hint]!,
+  })
 }
 
 function readNumbers(list: string): number[] {

@@ -20,7 +20,7 @@ describe('parseSeriesDescription', () => {
     const values = parseSeriesDescription(
       'm {{schema:1 sum:1 count:2 buckets:[1 1] offset:-1}}+{{schema:1 sum:1 count:3 buckets:[3]}}x1 1',
     ).values
-    const texts = values.map((value) => (typeof value === 'object' ? describeHistogram(value.histogram) : value))
+    const texts = values.map((value) => (typeof value === 'object' ? describeHistogram(value) : value))
     expect(texts).toEqual([
       '{{schema:1 count:2 sum:1 hint:0 buckets:[-1=1 0=1]}}',
       '{{schema:1 count:5 sum:2 hint:0 buckets:[-1=1 0=4]}}',

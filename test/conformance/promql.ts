@@ -70,7 +70,7 @@ function load(storage: MemoryStorage, { series, stepMs, withCustomBuckets }: Loa
     }
     values.forEach((value, i) => {
       const timeMs = i * stepMs
-      if (typeof value === 'object') stored.pushHistogram(timeMs, value.histogram)
+      if (typeof value === 'object') stored.pushHistogram(timeMs, value)
       else if (value === 'stale') stored.push(timeMs, STALE_LOW, STALE_HIGH)
       else if (value !== 'missing') {
         if (Number.isNaN(value)) stored.push(timeMs, NORMAL_NAN_LOW, NORMAL_NAN_HIGH)
@@ -264,7 +264,7 @@ function isWanted(got: number | FloatHistogram | undefined, wanted: SequenceValu
 
 function describeValue(value: SequenceValue | FloatHistogram | undefined): string {
   if (typeof value !== 'object') return String(value)
-  return describeHistogram('hasHint' in value ? value.histogram : value)
+  return describeHistogram(value)
 }
 
 function describe({ type, series, text }: QueryResult): string {

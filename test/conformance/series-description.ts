@@ -1,13 +1,13 @@
 import { Labels } from '@narthex/model/labels'
 import { parseDuration } from '@narthex/model/duration'
 import { parseGoFloat } from '@narthex/model/number'
+import type { FloatHistogram } from '@narthex/promql/histogram/float-histogram'
 import { addHistograms, subtractHistograms } from '@narthex/promql/histogram/combine-histograms'
 import { parseMetricSelector } from '@narthex/promql/parse/parse'
-import type { HistogramDescription } from './histogram-description.ts'
 import { parseHistogram } from './histogram-description.ts'
 
 /** One value of a sequence: a number, 'stale', 'missing' (`_`) or a histogram. */
-export type SequenceValue = number | 'stale' | 'missing' | HistogramDescription
+export type SequenceValue = number | 'stale' | 'missing' | FloatHistogram
 
 export interface SeriesDescription {
   readonly labels: Labels
@@ -107,17 +107,16 @@ function expandHistograms(item: string, values: SequenceValue[]): void {
   const parts = histogramItem.exec(item)
   if (parts === null) throw new Error(`cannot read sequence: want {{…}} with an increment in {{…}}, got ${item}`)
   const [, first, sign, increment, times] = parts
-  let { histogram } = parseHistogram(first!)
-  const { hasHint } = parseHistogram(first!)
-  const step = increment === undefined ? undefined : parseHistogram(increment).histogram
-  values.push({ histogram, hasHint })
+  let histogram = parseHistogram(first!)
+  const step = increment === undefined ? undefined : parseHistogram(increment)
+  values.push(histogram)
   for (let i = 0; i < Number(times ?? 0); i++) {
     if (step !== undefined) {
       const combination = sign === '-' ? subtractHistograms(histogram, step) : addHistograms(histogram, step)
       if (combination === undefined) throw new Error(`cannot read sequence: histograms of one kind only can be added, got ${item}`)
-      histogram = combination.histogram.withHint(histogram.hint)
+      histogram = combination.histogram
     }
-    values.push({ histogram, hasHint })
+    values.push(histogram)
   }
 }
 

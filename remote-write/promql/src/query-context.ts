@@ -37,6 +37,8 @@ export class QueryContext {
   readonly lookbackMs: number
   readonly delayedNameRemoval: boolean
   readonly useStartTimestamps: boolean
+  /** Series have labels that say what they are. */
+  readonly typeAndUnitLabels: boolean
   /** Metadata labels dropped together with the name. */
   readonly droppedLabels: readonly string[]
   /** The query as a whole: what step(), range(), start() and end() speak of. */
@@ -79,6 +81,7 @@ export class QueryContext {
     this.lookbackMs = query.lookbackMs
     this.delayedNameRemoval = query.delayedNameRemoval
     this.droppedLabels = query.typeAndUnitLabels ? ['__name__', '__type__', '__unit__'] : ['__name__']
+    this.typeAndUnitLabels = query.typeAndUnitLabels
     this.useStartTimestamps = query.useStartTimestamps
     this.startMs = query.startMs
     this.endMs = query.endMs

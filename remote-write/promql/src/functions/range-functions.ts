@@ -59,6 +59,13 @@ function checkFactors(factors: Float64Array, name: string, symbol: string): void
   }
 }
 
+/** As `describeNonCounter` by the type that a metric's labels name. */
+export function describeNonCounterType(name: string, type: string): string | undefined {
+  if (name === '' || type === 'counter' || type === 'histogram') return undefined
+  const wanted = '__type__ label is not set to "counter" or "histogram"'
+  return `metric might not be a counter, ${wanted}, got ${quoteText(type)}: ${quoteText(name)}`
+}
+
 /** The remark on rate() of a metric that does not look like a counter; undefined for one that does. */
 export function describeNonCounter(name: string): string | undefined {
   if (name === '' || /_(total|sum|count|bucket)$/.test(name)) return undefined

@@ -12,6 +12,13 @@ describe('trimHistogram', () => {
     expect(trimHistogram(one, 0.5, false)).toBe(one)
   })
 
+  it('keeps nothing below or above NaN', () => {
+    expect([trimHistogram(one, NaN, true), trimHistogram(one, NaN, false)].map(({ count, sum }) => [count, sum])).toEqual([
+      [0, 0],
+      [0, 0],
+    ])
+  })
+
   it('shares out the bucket that it cuts, and estimates the sum', () => {
     const below = trimHistogram(one, Math.SQRT2, true)
     expect([show(below.positive).split(' ')[0], below.count]).toEqual(['0=1', 2])

@@ -47,6 +47,8 @@ export function trimHistogram(histogram: FloatHistogram, value: number, keepsBel
 
 function trimBucket(bucket: Remainder, value: number, keepsBelow: boolean, isLinear: boolean): Remainder {
   const { count, upper } = bucket
+  // Nothing lies on either side of NaN.
+  if (Number.isNaN(value)) return { ...bucket, count: 0 }
   if (value === -Infinity || value === Infinity) return keepsBelow === value > 0 ? bucket : { ...bucket, count: 0 }
   let { lower } = bucket
   if (lower === -Infinity && upper !== Infinity && isLinear) {

@@ -2,7 +2,7 @@ import { mixedFunctions } from '../functions/mixed-functions.ts'
 import type { MixedFunction } from '../functions/mixed-window.ts'
 import { ofFloats } from '../functions/mixed-window.ts'
 import { presentOverTime } from '../functions/over-time.ts'
-import { describeNonCounter, rangeFunctions } from '../functions/range-functions.ts'
+import { describeNonCounter, describeNonCounterType, rangeFunctions } from '../functions/range-functions.ts'
 import { HistogramRemarks } from '../histogram/histogram-remarks.ts'
 import type { Span } from '../parse/ast.ts'
 import type { CallPlan, Plan, StepGrid } from '../plan/plan.ts'
@@ -63,7 +63,8 @@ export function buildRangeCall(context: QueryContext, plan: CallPlan, grid: Step
 
 function makeCounterRemark(context: QueryContext, span: Span): (series: SampleSeries) => void {
   return ({ labels }) => {
-    const remark = describeNonCounter(labels.get('__name__'))
+    const name = labels.get('__name__')
+    const remark = context.typeAndUnitLabels ? describeNonCounterType(name, labels.get('__type__')) : describeNonCounter(name)
     if (remark !== undefined) context.annotations.info(remark, span)
   }
 }
