@@ -1,4 +1,4 @@
-import { HistogramColumns } from '@narthex/model/histogram-columns'
+import type { HistogramColumns } from '@narthex/model/histogram-columns'
 import { Labels } from '@narthex/model/labels'
 import type { ResetHint } from '@narthex/model/reset-hint'
 import { counterReset, noReset, unknownReset } from '@narthex/model/reset-hint'
