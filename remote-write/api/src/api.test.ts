@@ -28,6 +28,7 @@ class FakeServer {
   reload: (() => Promise<void>) | undefined
   admin: AdminBackend | undefined
   keepsExemplars = false
+  federationErrors = 0
 
   constructor(corsOrigin = '.*') {
     const ask = (kind: string) => (query: object, signal: AbortSignal) => {
@@ -47,6 +48,7 @@ class FakeServer {
         labelNames: ask('labelNames'),
         labelValues: (name, query, signal) => ask('labelValues')({ name, ...query }, signal),
         exemplars: ask('exemplars'),
+        federate: ask('federate'),
         headStatistics: (limit, signal) => ask('headStatistics')({ limit }, signal),
       },
       remoteRead: {
@@ -55,6 +57,7 @@ class FakeServer {
         read: () => Promise.resolve(),
         onCount: () => {},
       },
+      federation: { onError: () => void this.federationErrors++ },
       state: {
         targets: (state, scrapePool) => ({ state, scrapePool }),
         scrapePools: () => ({ scrapePools: [] }),

@@ -2,14 +2,17 @@ import { createHash } from 'node:crypto'
 import { sendCompressed } from '@narthex/http/compress'
 import { addCors } from '@narthex/http/cors'
 import type { Matcher } from '@narthex/model/matcher'
+import type { Expression } from '@narthex/promql/parse/ast'
 import { extractSelectors } from '@narthex/promql/parse/extract-selectors'
 import { parseExpression, parseMetricSelector, type ParseOptions } from '@narthex/promql/parse/parse'
-import { printExpression } from '@narthex/promql/parse/print'
+import { prettifyExpression } from '@narthex/promql/parse/prettify'
+import { describeTree } from '@narthex/promql/parse/tree-json'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { registerAdmin } from './admin.ts'
 import type { ApiBackend, EncodedAnswer, RuleGroupsView, SeriesQuery } from './backend.ts'
 import { ApiError, encodeError, encodeSuccess } from './envelope.ts'
 import { earliestMs, invalidParameter, latestMs, Parameters, parseFlag, parseSpan } from './parameters.ts'
+import { registerFederation } from './federation.ts'
 import { registerRemoteRead } from './remote-read.ts'
 
 /** Undefined: 204. */
@@ -29,6 +32,8 @@ export function registerApi(server: FastifyInstance, backend: ApiBackend): void 
   void server.register((scope, _options, done) => {
     readForms(scope)
     registerLifecycle(scope, backend)
+    registerFederation(scope, backend)
+    registerProgram(scope, backend)
     void scope.register((api, _apiOptions, apiDone) => {
       addCors(api, backend.corsOrigin)
       registerRoutes(api, backend)
@@ -62,6 +67,7 @@ function registerRoutes(server: FastifyInstance, backend: ApiBackend): void {
     server.route({ method: ['GET', 'PATCH', 'DELETE'], url: path, handler: (_request, reply) => refuseMethod(reply, 'OPTIONS, POST, PUT') })
   }, backend)
   for (const [path, what] of notBuilt) both(path, () => notBuiltYet(what))
+  for (const path of ['/api/v1/read', '/api/v1/write']) server.get(path, (_request, reply) => refuseMethod(reply, 'OPTIONS, POST'))
   server.all('/api/v1/*', (request, reply) => {
     // What browsers ask before a request from another origin; the CORS headers are the answer.
     if (request.method === 'OPTIONS') return reply.code(204).send()
@@ -75,12 +81,10 @@ function refuseMethod(reply: FastifyReply, allowed: string): FastifyReply {
 
 // Endpoints of Prometheus that answer with one clear error until their part is built.
 const notBuilt: readonly [path: string, what: string][] = [
-  ['/api/v1/parse_query', 'the syntax tree of a query'],
   ['/api/v1/notifications', 'notifications'],
   ['/api/v1/scrape_pools/config', 'the configuration of a scrape pool'],
   ['/api/v1/status/tsdb/blocks', 'blocks'],
   ['/api/v1/otlp/v1/metrics', 'OTLP'],
-  ['/federate', 'federation'],
 ]
 
 function notBuiltYet(what: string): never {
@@ -116,10 +120,9 @@ function registerQueries(both: Register, get: Register, backend: ApiBackend): vo
     return backend.keepsExemplars ? backend.query.exemplars({ query, startMs, endMs }, signal) : encodeSuccess([])
   })
   both('/api/v1/format_query', (parameters) => {
-    const query = parameters.get('query')
-    if (query.length > earlyParseLengthMax) throw invalidParameter('query', `want at most ${earlyParseLengthMax} characters to format`)
-    return encodeSuccess(printExpression(parseQuery(query, backend.parse)))
+    return encodeSuccess(prettifyExpression(parseShortQuery(parameters, backend.parse)))
   })
+  both('/api/v1/parse_query', (parameters) => encodeSuccess(describeTree(parseShortQuery(parameters, backend.parse))))
   both('/api/v1/series', (parameters, signal) => {
     if (parameters.all('match[]').length === 0) throw new ApiError('bad_data', 'no match[] parameter provided')
     return backend.query.series(seriesQuery(parameters, true), signal)
@@ -203,6 +206,16 @@ function registerLifecycle(server: FastifyInstance, backend: ApiBackend): void {
   for (const path of ['/-/reload', '/-/quit']) server.get(path, (_request, reply) => text(reply, 405, 'Only POST or PUT requests allowed'))
 }
 
+/** What Prometheus says of its program beside the API. */
+function registerProgram(server: FastifyInstance, { state }: ApiBackend): void {
+  // With the type that Go finds for it.
+  server.get('/version', (_request, reply) => reply.type('text/plain; charset=utf-8').send(`${JSON.stringify(state.buildInformation())}\n`))
+  // Go's profiles; `promtool debug` asks for them.
+  const refusal = 'cannot profile: this server is no Go program and has no /debug/pprof\n'
+  for (const url of ['/debug/pprof', '/debug/pprof/*'])
+    server.get(url, (_request, reply) => reply.code(501).type('text/plain; charset=utf-8').send(refusal))
+}
+
 async function answer(backend: ApiBackend, request: FastifyRequest, reply: FastifyReply, handler: Handler): Promise<FastifyReply> {
   if (!backend.lifecycle.isReady()) {
     void reply.header('X-Prometheus-Stopping', String(backend.lifecycle.isStopping()))
@@ -268,6 +281,13 @@ function parseQuery(query: string, options: ParseOptions) {
   } catch (error) {
     throw invalidParameter('query', error instanceof Error ? error.message : String(error))
   }
+}
+
+/** For what is answered by this thread. */
+function parseShortQuery(parameters: Parameters, options: ParseOptions): Expression {
+  const query = parameters.get('query')
+  if (query.length > earlyParseLengthMax) throw invalidParameter('query', `want at most ${earlyParseLengthMax} characters`)
+  return parseQuery(query, options)
 }
 
 /** Prometheus' text about a wrong expression does not name the parameter here. */

@@ -50,6 +50,14 @@ export interface ExemplarQuery {
   readonly endMs: number
 }
 
+export interface FederationQuery {
+  /** Selectors, each already parsed once without error. */
+  readonly matchers: readonly string[]
+  readonly timeMs: number
+  /** False: names are escaped to what Prometheus 2 takes. */
+  readonly allowsUtf8: boolean
+}
+
 export interface QueryBackend {
   instant(query: InstantQuery, signal: AbortSignal): Promise<EncodedAnswer>
   range(query: RangeQuery, signal: AbortSignal): Promise<EncodedAnswer>
@@ -57,6 +65,8 @@ export interface QueryBackend {
   labelNames(query: SeriesQuery, signal: AbortSignal): Promise<EncodedAnswer>
   labelValues(name: string, query: SeriesQuery, signal: AbortSignal): Promise<EncodedAnswer>
   exemplars(query: ExemplarQuery, signal: AbortSignal): Promise<EncodedAnswer>
+  /** Exposition text. */
+  federate(query: FederationQuery, signal: AbortSignal): Promise<EncodedAnswer>
   /** The `data` of /api/v1/status/tsdb. */
   headStatistics(limit: number, signal: AbortSignal): Promise<EncodedAnswer>
 }
@@ -156,6 +166,7 @@ export interface ApiBackend {
   readonly query: QueryBackend
   readonly remoteRead: RemoteReadBackend
   readonly state: StateBackend
+  readonly federation: { onError(): void }
   /** Undefined when `--web.enable-admin-api` is off. */
   readonly admin: AdminBackend | undefined
   readonly lifecycle: LifecycleBackend

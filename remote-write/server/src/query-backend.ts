@@ -8,7 +8,7 @@ import { QueryFailure, type EncodedReply, type QueryPool } from './query-pool.ts
 import type { LastColumns, QueryRequest, VectorColumns } from './query-protocol.ts'
 
 /** The API's queries, answered by the pool; a failure of the engine becomes the API's error of the same kind. */
-export function createQueryBackend(pool: QueryPool, timeoutMs: number, memory: QueryMemory): QueryBackend {
+export function createQueryBackend(pool: QueryPool, timeoutMs: number, memory: QueryMemory, externalLabels: () => Labels): QueryBackend {
   const ask = async (request: QueryRequest, limitMs: number, signal: AbortSignal): Promise<EncodedAnswer> => {
     try {
       const reply = (await pool.run(request, limitMs, signal)) as EncodedReply
@@ -25,6 +25,7 @@ export function createQueryBackend(pool: QueryPool, timeoutMs: number, memory: Q
     labelNames: (query, signal) => ask({ kind: 'labelNames', ...query }, timeoutMs, signal),
     labelValues: (name, query, signal) => ask({ kind: 'labelValues', name, ...query }, timeoutMs, signal),
     exemplars: (query, signal) => ask({ kind: 'exemplars', ...query }, timeoutMs, signal),
+    federate: (query, signal) => ask({ kind: 'federate', ...query, externalLabels: externalLabels().pairs }, timeoutMs, signal),
     headStatistics: (limit, signal) => ask({ kind: 'headStatistics', limit }, timeoutMs, signal),
   }
 }

@@ -52,6 +52,15 @@ export type QueryRequest =
   | { readonly kind: 'headStatistics'; readonly limit: number }
   /** Of the series that the selectors of an expression take. */
   | { readonly kind: 'exemplars'; readonly query: string; readonly startMs: number; readonly endMs: number }
+  /** The newest samples of series as exposition text. */
+  | {
+      readonly kind: 'federate'
+      readonly matchers: readonly string[]
+      readonly timeMs: number
+      readonly allowsUtf8: boolean
+      /** name, value, … */
+      readonly externalLabels: readonly string[]
+    }
   /** Newest sample of each series that a selector matches; values as words. For the rules' restore. */
   | { readonly kind: 'lastSamples'; readonly selector: string; readonly startMs: number; readonly endMs: number }
 

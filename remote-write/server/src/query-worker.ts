@@ -5,10 +5,11 @@ import { encodeResult } from '@narthex/promql/encode-result'
 import { evaluateInstant, evaluateRange, type EngineOptions } from '@narthex/promql/engine'
 import { ParseError } from '@narthex/promql/parse/parse-error'
 import type { Expression } from '@narthex/promql/parse/ast'
-import { parseExpression, parseMetricSelector, type ParseOptions } from '@narthex/promql/parse/parse'
+import { parseAnySelector, parseExpression, parseMetricSelector, type ParseOptions } from '@narthex/promql/parse/parse'
 import type { AbortFlag } from '@narthex/promql/query-context'
 import { QueryError } from '@narthex/promql/query-error'
 import type { QueryResult } from '@narthex/promql/query-result'
+import { Labels } from '@narthex/model/labels'
 import type { Matcher } from '@narthex/model/matcher'
 import { BlockError } from '@narthex/tsdb/block/block-error'
 import type { HeadDescriptor } from '@narthex/tsdb/head/head-memory'
@@ -16,6 +17,7 @@ import { BlockGoneError } from '@narthex/tsdb/select/block-shelf'
 import { HeadReader } from '@narthex/tsdb/select/head-reader'
 import type { Queryable } from '@narthex/tsdb/select/queryable'
 import { answerExemplars } from './answer-exemplars.ts'
+import { answerFederation } from './answer-federation.ts'
 import { answerRemoteRead } from './answer-remote-read.ts'
 import { AnswerWriter } from './answer-writer.ts'
 import { PartSender } from './part-sender.ts'
@@ -109,6 +111,7 @@ function answer(call: QueryCall, { storage, engine, port, buffer, claim }: Threa
       return { id: call.id, isSent: true }
     }
     if (request.kind === 'exemplars') return { id: call.id, status: 200, body: findExemplars(call, request, engine, buffer, check) }
+    if (request.kind === 'federate') return { id: call.id, status: 200, body: federate(request, reader, engine, buffer) }
     const run = (wanted: EngineRequest) => withWarnings(evaluate(wanted, call.deadlineMs, signal, reader, engine), storage.warnings())
     if (request.kind === 'vector') return { id: call.id, vector: toColumns(run(request)) }
     if (request.kind === 'lastSamples') return { id: call.id, last: readLastSamples(request, reader) }
@@ -200,6 +203,16 @@ function takeBody(buffer: AnswerWriter): Uint8Array {
   return buffer.bytes.length > keptBytesMax ? body : body.slice()
 }
 
+type FederationRequest = Extract<QueryRequest, { kind: 'federate' }>
+
+function federate(request: FederationRequest, reader: Queryable, { lookbackMs = 0 }: EngineOptions, buffer: AnswerWriter): Uint8Array {
+  buffer.begin(0)
+  const { timeMs, allowsUtf8 } = request
+  const sets = request.matchers.map((selector) => parseMatchers(selector, parseAnySelector))
+  answerFederation({ sets, timeMs, lookbackMs, allowsUtf8, externalLabels: Labels.fromPairs(request.externalLabels) }, reader, buffer)
+  return takeBody(buffer)
+}
+
 type ExemplarRequest = Extract<QueryRequest, { kind: 'exemplars' }>
 
 function findExemplars(call: QueryCall, request: ExemplarRequest, engine: EngineOptions, buffer: AnswerWriter, check: () => void) {
@@ -260,9 +273,9 @@ function withWarnings(result: QueryResult, warnings: readonly string[]): QueryRe
   return warnings.length === 0 ? result : { ...result, warnings: [...result.warnings, ...warnings] }
 }
 
-function parseMatchers(selector: string): readonly Matcher[] {
+function parseMatchers(selector: string, parse = parseMetricSelector): readonly Matcher[] {
   try {
-    return parseMetricSelector(selector)
+    return parse(selector)
   } catch (error) {
     if (error instanceof ParseError) throw new QueryError('bad_data', error.message, { cause: error })
     throw error
@@ -295,7 +308,7 @@ function answerHeadStatistics({ limit }: { limit: number }, head: HeadReader): s
 
 function answerMetadata(request: MetadataRequest, reader: Queryable, storage: QueryStorage, buffer: AnswerWriter): Uint8Array {
   const { matchers, startMs, endMs, limit } = request
-  const sets = matchers.map(parseMatchers)
+  const sets = matchers.map((selector) => parseMatchers(selector))
   buffer.begin(0)
   if (request.kind === 'series') {
     writeList(buffer, listSeries(sets, reader, startMs, endMs, buffer), limit, () => storage.warnings())
@@ -321,22 +334,23 @@ function answerMetadata(request: MetadataRequest, reader: Queryable, storage: Qu
 /** A string and its place in a list or set, about. */
 const stringBytes = 32
 
-/** The label sets of the series that any of the selectors finds, each once. */
+/** The label sets of the series that any of the selectors finds, each once, in their order. */
 function* listSeries(sets: readonly (readonly Matcher[])[], reader: Queryable, startMs: number, endMs: number, buffer: AnswerWriter) {
-  const seen = new Set<string>()
+  const merged = new Map<string, Labels>()
   for (const set of sets) {
     const series = reader.select(set, startMs, endMs)
     while (series.next()) {
       const labels = series.labels()
-      if (sets.length > 1) {
-        const key = labels.key()
-        if (seen.has(key)) continue
-        seen.add(key)
-        buffer.hold(stringBytes + key.length)
+      if (sets.length === 1) {
+        yield labels.toRecord()
+        continue
       }
-      yield labels.toRecord()
+      const key = labels.key()
+      if (!merged.has(key)) buffer.hold(stringBytes + 4 * key.length)
+      merged.set(key, labels)
     }
   }
+  for (const labels of [...merged.values()].sort((a, b) => Labels.compare(a, b))) yield labels.toRecord()
 }
 
 /** The envelope with a list, of `limit` entries at most (0 = all of them). */

@@ -277,10 +277,17 @@ export class Server {
       'prometheus_api_remote_read_queries',
       'The current number of remote read queries being executed or waiting.',
     )
+    const federationErrors = registry
+      .counter('prometheus_web_federation_errors_total', 'Total number of errors that occurred while sending federation responses.')
+      .labels()
+    registry
+      .counter('prometheus_web_federation_warnings_total', 'Total number of warnings that occurred while sending federation responses.')
+      .labels()
     const backend: ApiBackend = {
-      query: createQueryBackend(this.pool, settings.queryTimeoutMs, this.#queryMemory),
+      query: createQueryBackend(this.pool, settings.queryTimeoutMs, this.#queryMemory, () => state.externalLabels()),
       remoteRead: createRemoteReadBackend(this.#readPool, settings.remoteRead, () => state.externalLabels(), reads.labels()),
       state,
+      federation: { onError: () => federationErrors.inc() },
       admin: settings.enableAdminApi ? this.store.admin : undefined,
       parse: toParseOptions(settings.features),
       keepsExemplars: keepsExemplars(settings),
