@@ -156,6 +156,7 @@ export function toServerSettings(
     queryTimeoutMs: values.queryTimeoutMs,
     queryConcurrency: values.queryConcurrency,
     querySamplesMax: values.queryMaxSamples,
+    slowQueryMs: values.slowQueryMs,
     remoteRead: {
       samplesMax: values.remoteReadSampleLimit,
       concurrencyMax: values.remoteReadConcurrency,

@@ -9,15 +9,16 @@ import { prettifyExpression } from '@narthex/promql/parse/prettify'
 import { describeTree } from '@narthex/promql/parse/tree-json'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { registerAdmin } from './admin.ts'
-import type { ApiBackend, EncodedAnswer, RuleGroupsView, SeriesQuery } from './backend.ts'
+import type { ApiBackend, EncodedAnswer, QueryClient, RuleGroupsView, SeriesQuery } from './backend.ts'
 import { ApiError, encodeError, encodeSuccess } from './envelope.ts'
 import { earliestMs, invalidParameter, latestMs, Parameters, parseFlag, parseSpan } from './parameters.ts'
 import { registerFederation } from './federation.ts'
+import { registerQueryBook } from './query-book.ts'
 import { registerRemoteRead } from './remote-read.ts'
 
 /** Undefined: 204. */
 type Answer = string | EncodedAnswer | undefined
-type Handler = (parameters: Parameters, signal: AbortSignal, path: Record<string, string>) => Answer | Promise<Answer>
+type Handler = (parameters: Parameters, signal: AbortSignal, path: Record<string, string>, client: QueryClient) => Answer | Promise<Answer>
 
 /** Points per series that one range query may return, as Prometheus' API limits it. */
 const pointsMax = 11_000
@@ -62,6 +63,7 @@ function registerRoutes(server: FastifyInstance, backend: ApiBackend): void {
   }
   registerQueries(both, get, backend)
   registerState(get, backend)
+  registerQueryBook(get, (path, handler) => server.post(path, (request, reply) => answer(backend, request, reply, handler)), backend)
   registerAdmin((path, handler) => {
     server.route({ method: ['POST', 'PUT'], url: path, handler: (request, reply) => answer(backend, request, reply, handler) })
     server.route({ method: ['GET', 'PATCH', 'DELETE'], url: path, handler: (_request, reply) => refuseMethod(reply, 'OPTIONS, POST, PUT') })
@@ -94,11 +96,11 @@ function notBuiltYet(what: string): never {
 type Register = (path: string, handler: Handler) => void
 
 function registerQueries(both: Register, get: Register, backend: ApiBackend): void {
-  both('/api/v1/query', (parameters, signal) => {
+  both('/api/v1/query', (parameters, signal, _path, client) => {
     const timeMs = parameters.timeMs('time', backend.now())
-    return backend.query.instant({ ...queryOptions(parameters, backend), timeMs }, signal)
+    return backend.query.instant({ ...queryOptions(parameters, backend), timeMs }, signal, client)
   })
-  both('/api/v1/query_range', (parameters, signal) => {
+  both('/api/v1/query_range', (parameters, signal, _path, client) => {
     const startMs = parameters.requiredTimeMs('start')
     const endMs = parameters.requiredTimeMs('end')
     if (endMs < startMs) throw invalidParameter('end', 'end timestamp must not be before start time')
@@ -109,29 +111,29 @@ function registerQueries(both: Register, get: Register, backend: ApiBackend): vo
       const advice = 'Try decreasing the query resolution (?step=XX)'
       throw new ApiError('bad_data', `exceeded maximum resolution of ${pointsMax.toLocaleString('en-US')} points per timeseries. ${advice}`)
     }
-    return backend.query.range({ ...queryOptions(parameters, backend), startMs, endMs, stepMs }, signal)
+    return backend.query.range({ ...queryOptions(parameters, backend), startMs, endMs, stepMs }, signal, client)
   })
-  both('/api/v1/query_exemplars', (parameters, signal) => {
+  both('/api/v1/query_exemplars', (parameters, signal, _path, client) => {
     const startMs = parameters.timeMs('start', earliestMs)
     const endMs = parameters.timeMs('end', latestMs)
     if (endMs < startMs) throw new ApiError('bad_data', 'end timestamp must not be before start timestamp')
     const query = parameters.get('query')
     if (query.length <= earlyParseLengthMax && !hasSelector(query, backend.parse)) return undefined
-    return backend.keepsExemplars ? backend.query.exemplars({ query, startMs, endMs }, signal) : encodeSuccess([])
+    return backend.keepsExemplars ? backend.query.exemplars({ query, startMs, endMs }, signal, client) : encodeSuccess([])
   })
   both('/api/v1/format_query', (parameters) => {
     return encodeSuccess(prettifyExpression(parseShortQuery(parameters, backend.parse)))
   })
   both('/api/v1/parse_query', (parameters) => encodeSuccess(describeTree(parseShortQuery(parameters, backend.parse))))
-  both('/api/v1/series', (parameters, signal) => {
+  both('/api/v1/series', (parameters, signal, _path, client) => {
     if (parameters.all('match[]').length === 0) throw new ApiError('bad_data', 'no match[] parameter provided')
-    return backend.query.series(seriesQuery(parameters, true), signal)
+    return backend.query.series(seriesQuery(parameters, true), signal, client)
   })
-  both('/api/v1/labels', (parameters, signal) => backend.query.labelNames(seriesQuery(parameters), signal))
-  get('/api/v1/label/:name/values', (parameters, signal, path) => {
+  both('/api/v1/labels', (parameters, signal, _path, client) => backend.query.labelNames(seriesQuery(parameters), signal, client))
+  get('/api/v1/label/:name/values', (parameters, signal, path, client) => {
     const name = unescapeLabelName(path['name'] ?? '')
     if (name === '') throw new ApiError('bad_data', `invalid label name: ${JSON.stringify(name)}`)
-    return backend.query.labelValues(name, seriesQuery(parameters), signal)
+    return backend.query.labelValues(name, seriesQuery(parameters), signal, client)
   })
 }
 
@@ -171,11 +173,11 @@ function registerState(get: Register, backend: ApiBackend): void {
   get('/api/v1/status/buildinfo', () => encodeSuccess(state.buildInformation()))
   get('/api/v1/status/walreplay', () => encodeSuccess(state.walReplay()))
   get('/api/v1/features', () => encodeSuccess(state.features()))
-  get('/api/v1/status/tsdb', (parameters, signal) => {
+  get('/api/v1/status/tsdb', (parameters, signal, _path, client) => {
     const limit = parameters.integer('limit', 10)
     if (limit === undefined || limit < 1) throw new ApiError('bad_data', 'limit must be a positive number')
     if (limit > 10_000) throw new ApiError('bad_data', 'limit must not exceed 10000')
-    return backend.query.headStatistics(limit, signal)
+    return backend.query.headStatistics(limit, signal, client)
   })
 }
 
@@ -228,7 +230,8 @@ async function answer(backend: ApiBackend, request: FastifyRequest, reply: Fasti
   }
   reply.raw.once('close', onClose)
   try {
-    const result = await handler(readParameters(request), abort.signal, request.params as Record<string, string>)
+    const client = { clientAddress: request.ip, method: request.method, path: request.url.split('?', 1)[0]! }
+    const result = await handler(readParameters(request), abort.signal, request.params as Record<string, string>, client)
     if (result === undefined) return await reply.code(204).send()
     if (typeof result !== 'string' && result.release !== undefined) {
       if (reply.raw.closed) result.release()

@@ -58,18 +58,38 @@ export interface FederationQuery {
   readonly allowsUtf8: boolean
 }
 
-export interface QueryBackend {
-  instant(query: InstantQuery, signal: AbortSignal): Promise<EncodedAnswer>
-  range(query: RangeQuery, signal: AbortSignal): Promise<EncodedAnswer>
-  series(query: SeriesQuery, signal: AbortSignal): Promise<EncodedAnswer>
-  labelNames(query: SeriesQuery, signal: AbortSignal): Promise<EncodedAnswer>
-  labelValues(name: string, query: SeriesQuery, signal: AbortSignal): Promise<EncodedAnswer>
-  exemplars(query: ExemplarQuery, signal: AbortSignal): Promise<EncodedAnswer>
-  /** Exposition text. */
-  federate(query: FederationQuery, signal: AbortSignal): Promise<EncodedAnswer>
-  /** The `data` of /api/v1/status/tsdb. */
-  headStatistics(limit: number, signal: AbortSignal): Promise<EncodedAnswer>
+/** Who asks, for the lists and logs of queries. */
+export interface QueryClient {
+  readonly clientAddress: string
+  readonly method: string
+  /** Without parameters. */
+  readonly path: string
 }
+
+export interface QueryBackend {
+  instant(query: InstantQuery, signal: AbortSignal, client?: QueryClient): Promise<EncodedAnswer>
+  range(query: RangeQuery, signal: AbortSignal, client?: QueryClient): Promise<EncodedAnswer>
+  series(query: SeriesQuery, signal: AbortSignal, client?: QueryClient): Promise<EncodedAnswer>
+  labelNames(query: SeriesQuery, signal: AbortSignal, client?: QueryClient): Promise<EncodedAnswer>
+  labelValues(name: string, query: SeriesQuery, signal: AbortSignal, client?: QueryClient): Promise<EncodedAnswer>
+  exemplars(query: ExemplarQuery, signal: AbortSignal, client?: QueryClient): Promise<EncodedAnswer>
+  /** Exposition text. */
+  federate(query: FederationQuery, signal: AbortSignal, client?: QueryClient): Promise<EncodedAnswer>
+  /** The `data` of /api/v1/status/tsdb. */
+  headStatistics(limit: number, signal: AbortSignal, client?: QueryClient): Promise<EncodedAnswer>
+}
+
+/** Queries that run, and what those before took. */
+export interface QueryBook {
+  /** Plain objects in the shape of the API. */
+  active(): readonly Record<string, unknown>[]
+  /** False if no query of this id runs or waits. */
+  cancel(id: number): boolean
+  top(order: TopOrder, limit: number): readonly unknown[]
+}
+
+export const topOrders = ['duration', 'average', 'count', 'samples', 'memory'] as const
+export type TopOrder = (typeof topOrders)[number]
 
 export interface RemoteReadQuery {
   /** Milliseconds, both ends included. */
@@ -164,6 +184,7 @@ export interface LifecycleBackend {
 
 export interface ApiBackend {
   readonly query: QueryBackend
+  readonly queries: QueryBook
   readonly remoteRead: RemoteReadBackend
   readonly state: StateBackend
   readonly federation: { onError(): void }

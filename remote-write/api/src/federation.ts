@@ -42,7 +42,11 @@ async function answer(request: FastifyRequest, reply: FastifyReply, backend: Api
   for (const selector of matchers) checkSelector(selector)
   const allowsUtf8 = /\bescaping\s*=\s*allow-utf-8\b/i.test(request.headers.accept ?? '')
   const timeMs = backend.now()
-  const { body, release } = await backend.query.federate({ matchers, timeMs, allowsUtf8 }, signal)
+  const { body, release } = await backend.query.federate({ matchers, timeMs, allowsUtf8 }, signal, {
+    clientAddress: request.ip,
+    method: request.method,
+    path: request.url.split('?', 1)[0]!,
+  })
   if (release !== undefined) {
     if (reply.raw.closed) release()
     else reply.raw.once('close', release)

@@ -80,6 +80,8 @@ export interface QueryCall {
   readonly request: QueryRequest
   /** Milliseconds of the clock by which the query must have ended. */
   readonly deadlineMs: number
+  /** How long it waited for the thread. */
+  readonly queuedMs: number
   /** One Int32: 1 = the caller no longer wants the answer. */
   readonly cancel: SharedArrayBuffer
   /** One Int32, if the answer may come in parts: bytes of them that are not taken yet. */
@@ -92,6 +94,21 @@ export interface QueryCall {
   readonly exemplars?: ExemplarSnapshot | undefined
 }
 
+/** How a query failed: the errorType of Prometheus' API. */
+export type QueryFailureKind = 'bad_data' | 'execution' | 'timeout' | 'canceled' | 'internal'
+
+/** What the evaluation of a query took. */
+export interface QueryMeasures {
+  /** Opening the storage. */
+  readonly preparationMs: number
+  readonly evaluationMs: number
+  readonly totalQueryableSamples: number
+  readonly samplesRead: number
+  readonly peakSamples: number
+  readonly peakBytes: number
+  readonly series: number
+}
+
 export type QueryReply = QueryPart | QueryEnd
 
 /** More of the answer follows. */
@@ -101,6 +118,8 @@ export interface QueryPart {
 }
 
 export type QueryEnd = QueryOutcome & {
+  /** Of a PromQL query that was evaluated. */
+  readonly measures?: QueryMeasures
   /** The thread holds so much memory now that it should end instead of taking another query. */
   readonly retires?: boolean
   /** Blocks, and damaged parts of blocks, that cannot be read, each told once by a thread; the answer is without them. */
@@ -116,7 +135,7 @@ export type QueryOutcome =
   | {
       readonly id: number
       /** `gone`: a block was listed that is there no more; the query is to be asked again with a list of now. */
-      readonly failure: { readonly kind: 'bad_data' | 'execution' | 'timeout' | 'canceled' | 'internal' | 'gone'; readonly message: string }
+      readonly failure: { readonly kind: QueryFailureKind | 'gone'; readonly message: string }
     }
 
 /** An instant vector (or a scalar: one entry without labels) as columns. */

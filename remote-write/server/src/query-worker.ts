@@ -22,11 +22,14 @@ import { answerRemoteRead } from './answer-remote-read.ts'
 import { AnswerWriter } from './answer-writer.ts'
 import { PartSender } from './part-sender.ts'
 import { QueryClaim } from './query-memory.ts'
+import { viewStatistics } from './query-observer.ts'
 import { QueryStorage } from './query-storage.ts'
 import { toParseOptions } from './feature-flags.ts'
 import type {
   LastColumns,
   QueryCall,
+  QueryEnd,
+  QueryMeasures,
   QueryOutcome,
   QueryReply,
   QueryRequest,
@@ -96,7 +99,8 @@ interface ThreadParts {
   readonly claim: QueryClaim
 }
 
-function answer(call: QueryCall, { storage, engine, port, buffer, claim }: ThreadParts): QueryOutcome {
+function answer(call: QueryCall, { storage, engine, port, buffer, claim }: ThreadParts): QueryEnd {
+  const begunMs = performance.now()
   const signal = watchCancel(call)
   const check = () => checkAlive(signal, call.deadlineMs)
   const reader = storage.open(call, check)
@@ -112,11 +116,18 @@ function answer(call: QueryCall, { storage, engine, port, buffer, claim }: Threa
     }
     if (request.kind === 'exemplars') return { id: call.id, status: 200, body: findExemplars(call, request, engine, buffer, check) }
     if (request.kind === 'federate') return { id: call.id, status: 200, body: federate(request, reader, engine, buffer) }
+    const preparationMs = performance.now() - begunMs
     const run = (wanted: EngineRequest) => withWarnings(evaluate(wanted, call.deadlineMs, signal, reader, engine), storage.warnings())
-    if (request.kind === 'vector') return { id: call.id, vector: toColumns(run(request)) }
+    if (request.kind === 'vector') {
+      const result = run(request)
+      return { id: call.id, vector: toColumns(result), measures: measure(result, preparationMs) }
+    }
     if (request.kind === 'lastSamples') return { id: call.id, last: readLastSamples(request, reader) }
     if (request.kind === 'instant' || request.kind === 'range') {
-      return { id: call.id, status: 200, body: encodeQueryAnswer(run(request), request, buffer) }
+      const result = run(request)
+      const measures = measure(result, preparationMs)
+      const statistics = request.stats === '' ? undefined : viewStatistics(measures, call.queuedMs)
+      return { id: call.id, status: 200, body: encodeQueryAnswer(result, request.limit, statistics, buffer), measures }
     }
     return { id: call.id, status: 200, body: answerMetadata(request, reader, storage, buffer) }
   } catch (error) {
@@ -185,11 +196,15 @@ function evaluate(request: EngineRequest, deadlineMs: number, signal: AbortFlag,
   return evaluateInstant(options, reader, request.query, request.timeMs)
 }
 
-function encodeQueryAnswer(whole: QueryResult, request: { limit: number; stats: string }, buffer: AnswerWriter): Uint8Array {
-  const result = limitSeries(whole, request.limit)
+function measure({ statistics }: QueryResult, preparationMs: number): QueryMeasures {
+  return { ...statistics, preparationMs }
+}
+
+function encodeQueryAnswer(whole: QueryResult, limit: number, statistics: unknown, buffer: AnswerWriter): Uint8Array {
+  const result = limitSeries(whole, limit)
   buffer.begin(whole.statistics.peakBytes)
   buffer.utf8('{"status":"success","data":')
-  encodeResult(result, buffer, request.stats === '' ? '' : `"stats":${JSON.stringify(viewStatistics(result.statistics))}`)
+  encodeResult(result, buffer, statistics === undefined ? '' : `"stats":${JSON.stringify(statistics)}`)
   const warnings = result === whole ? result.warnings : [...result.warnings, 'results truncated due to limit']
   if (warnings.length > 0) buffer.utf8(`,"warnings":${JSON.stringify(warnings)}`)
   if (result.infos.length > 0) buffer.utf8(`,"infos":${JSON.stringify(result.infos)}`)
@@ -236,25 +251,6 @@ function limitSeries(result: QueryResult, limit: number): QueryResult {
   const { series, type } = result
   if (limit === 0 || series.labels.length <= limit || (type !== 'vector' && type !== 'matrix')) return result
   return { ...result, series: { ...series, labels: series.labels.slice(0, limit) } }
-}
-
-function viewStatistics(statistics: QueryResult['statistics']) {
-  const evalTotalTime = statistics.evaluationMs / 1000
-  return {
-    timings: {
-      evalTotalTime,
-      resultSortTime: 0,
-      queryPreparationTime: 0,
-      innerEvalTime: evalTotalTime,
-      execQueueTime: 0,
-      execTotalTime: evalTotalTime,
-    },
-    samples: {
-      totalQueryableSamples: statistics.totalQueryableSamples,
-      samplesRead: statistics.samplesRead,
-      peakSamples: statistics.peakSamples,
-    },
-  }
 }
 
 function toColumns(result: QueryResult): VectorColumns {

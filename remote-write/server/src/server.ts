@@ -20,6 +20,8 @@ import { MemoryGuard } from './memory-guard.ts'
 import type { MemoryPlan } from './memory-plan.ts'
 import { registerPages } from './pages.ts'
 import { createQueryBackend, createLastSamplesQuery, createRuleQuery } from './query-backend.ts'
+import { createQueryBook } from './query-book.ts'
+import { QueryJournal } from './query-journal.ts'
 import { QueryMemory } from './query-memory.ts'
 import type { QueryPool } from './query-pool.ts'
 import { createQueryPool } from './query-threads.ts'
@@ -63,6 +65,8 @@ export interface ServerSettings {
   /** Queries at once (in threads) and waiting. */
   readonly queryConcurrency: number
   readonly querySamplesMax: number
+  /** Queries that take longer are logged; 0 = none. */
+  readonly slowQueryMs: number
   readonly remoteRead: RemoteReadSettings
   readonly features: readonly string[]
   /** Where users reach this server, without a slash at the end. */
@@ -115,6 +119,7 @@ export class Server {
   readonly pool: QueryPool
   readonly #readPool: QueryPool
   readonly #queryMemory: QueryMemory
+  readonly #journal: QueryJournal
   readonly #guard: MemoryGuard
   readonly #limits: LimitParts
   readonly #remoteWriter: RemoteWriter
@@ -140,7 +145,15 @@ export class Server {
     registerLimitMetrics(registry, this.#limits)
     store.head.pressure = () => this.#guard.refusal()
     const shared = { parts, store, plan, memory }
-    this.pool = createQueryPool({ ...shared, threads: Math.min(settings.queryConcurrency, plan.queryThreads), booted: bootedWorker })
+    const threads = Math.min(settings.queryConcurrency, plan.queryThreads)
+    const journal = (this.#journal = new QueryJournal({
+      registry,
+      log: log.with({ component: 'query' }),
+      slowMs: settings.slowQueryMs,
+      concurrencyMax: threads,
+      active: () => this.pool.active(),
+    }))
+    this.pool = createQueryPool({ ...shared, threads, booted: bootedWorker, onEnd: (ended) => journal.note(ended) })
     this.#readPool = createQueryPool({ ...shared, threads: Math.min(settings.remoteRead.concurrencyMax || Infinity, plan.readThreads) })
     this.receiver = new Receiver({
       appender: store.head,
@@ -179,6 +192,7 @@ export class Server {
     await this.#alerting.apply(config)
     this.#resizeExemplars(config.storage.maxExemplars)
     this.store.setOutOfOrderWindow(config.storage.outOfOrderTimeWindowMs)
+    this.#journal.queryLog.open(config.global.queryLogFile ?? '')
     this.state.setConfig(config)
   }
 
@@ -242,6 +256,7 @@ export class Server {
       await Promise.all([
         this.pool.close(),
         this.#readPool.close(),
+        this.#journal.queryLog.close(),
         this.#remoteWriter.stop(Math.min(graceMs / 2, this.#parts.settings.flushDeadlineMs)),
       ])
     } finally {
@@ -287,6 +302,7 @@ export class Server {
       query: createQueryBackend(this.pool, settings.queryTimeoutMs, this.#queryMemory, () => state.externalLabels()),
       remoteRead: createRemoteReadBackend(this.#readPool, settings.remoteRead, () => state.externalLabels(), reads.labels()),
       state,
+      queries: createQueryBook(this.pool, this.#journal),
       federation: { onError: () => federationErrors.inc() },
       admin: settings.enableAdminApi ? this.store.admin : undefined,
       parse: toParseOptions(settings.features),
