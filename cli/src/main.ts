@@ -8,6 +8,7 @@ import { runStatfsHelper } from '@narthex/exporter-node/statfs-helper'
 import { statfsHelperCommand } from './commands/node-exporter.ts'
 import { runQuery } from './commands/query.ts'
 import { runServer } from './commands/server.ts'
+import { runTest } from './commands/test-rules.ts'
 import { runTsdbProgram } from './commands/tsdb.ts'
 import { runUp } from './commands/up.ts'
 import { versionText } from './version.ts'
@@ -22,6 +23,7 @@ const commands: Readonly<Record<string, { help: string; run: Command }>> = {
   agent: { help: 'discovers, scrapes, keeps on disk and remote-writes', run: runAgent },
   exporter: { help: 'one exporter: node, mysql, redis, nginx', run: runExporter },
   check: { help: 'says what is wrong: config, rules, metrics; asks whether a server is ready, healthy', run: runCheck },
+  test: { help: 'runs unit tests of rules: rules', run: runTest },
   query: { help: 'asks a server: instant, range, series, labels', run: runQuery },
   tsdb: {
     help: 'looks into a data directory, makes blocks: list, analyze, dump, dump-openmetrics, create-blocks-from',
@@ -30,7 +32,7 @@ const commands: Readonly<Record<string, { help: string; run: Command }>> = {
 }
 
 // Commands of the design that are not there yet: a clear line instead of "unknown command".
-const notBuilt = ['pushgateway', 'alertmanager', 'test', 'compare']
+const notBuilt = ['pushgateway', 'alertmanager', 'compare']
 
 function usage(): string {
   const lines = Object.entries(commands).map(([name, { help }]) => `  ${name.padEnd(10)}${help}`)
