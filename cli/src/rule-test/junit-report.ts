@@ -68,5 +68,5 @@ function escape(text: string): string {
   // oxlint-disable-next-line no-control-regex -- these are what is looked for
   return text
     .replace(/[&<>"'\n\t\r]/g, (character) => entities[character]!)
-    .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, '\ufffd')
+    .replace(/[^\t\n\r -\ufffd]/g, '\ufffd')
 }

@@ -1,6 +1,6 @@
 import type { RuleGroupConfig } from '@narthex/config/rule-file'
 import type { RuleTest } from '@narthex/config/rule-test-file'
-import { Labels } from '@narthex/model/labels'
+import type { Labels } from '@narthex/model/labels'
 import { STALE_HIGH, STALE_LOW } from '@narthex/model/stale'
 import { evaluateInstant, type EngineOptions } from '@narthex/promql/engine'
 import type { QueryFunction } from '@narthex/rules/interfaces'
