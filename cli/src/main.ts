@@ -3,6 +3,7 @@ import { runMain, type MainContext } from '@narthex/service/lifecycle'
 import { PrintAndExit, UserError } from '@narthex/service/user-error'
 import { runAgent } from './commands/agent.ts'
 import { runCheck } from './commands/check.ts'
+import { runCompare } from './commands/compare.ts'
 import { runExporter } from './commands/exporter.ts'
 import { runStatfsHelper } from '@narthex/exporter-node/statfs-helper'
 import { statfsHelperCommand } from './commands/node-exporter.ts'
@@ -25,6 +26,7 @@ const commands: Readonly<Record<string, { help: string; run: Command }>> = {
   check: { help: 'says what is wrong: config, rules, metrics; asks whether a server is ready, healthy', run: runCheck },
   test: { help: 'runs unit tests of rules: rules', run: runTest },
   query: { help: 'asks a server: instant, range, series, labels', run: runQuery },
+  compare: { help: 'asks two servers the same queries and lists what differs', run: runCompare },
   tsdb: {
     help: 'looks into a data directory, makes blocks: list, analyze, dump, dump-openmetrics, create-blocks-from',
     run: runTsdbProgram,
@@ -32,7 +34,7 @@ const commands: Readonly<Record<string, { help: string; run: Command }>> = {
 }
 
 // Commands of the design that are not there yet: a clear line instead of "unknown command".
-const notBuilt = ['pushgateway', 'alertmanager', 'compare']
+const notBuilt = ['pushgateway', 'alertmanager']
 
 function usage(): string {
   const lines = Object.entries(commands).map(([name, { help }]) => `  ${name.padEnd(10)}${help}`)

@@ -66,7 +66,5 @@ const entities: Readonly<Record<string, string>> = {
 /** As Go's `xml.EscapeText`; characters that XML cannot hold are replaced. */
 function escape(text: string): string {
   // oxlint-disable-next-line no-control-regex -- these are what is looked for
-  return text
-    .replace(/[&<>"'\n\t\r]/g, (character) => entities[character]!)
-    .replace(/[^\t\n\r -\ufffd]/g, '\ufffd')
+  return text.replace(/[&<>"'\n\t\r]/g, (character) => entities[character]!).replace(/[^\t\n\r -\ufffd]/g, '\ufffd')
 }
