@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startNarthex, type NarthexProcess } from '../kit/narthex.ts'
+import { findFreePort, waitFor } from '../kit/process.ts'
 import { writeRequest, type WriteSeries } from '../kit/remote-write.ts'
 import { startPrometheus, type Service } from '../kit/services.ts'
 
@@ -8,14 +9,16 @@ import { startPrometheus, type Service } from '../kit/services.ts'
 const nowMs = Math.floor(Date.now() / 1000) * 1000
 const now = nowMs / 1000
 const config = 'global: {external_labels: {region: "e\\"u", abc: x}}\n'
-const idle = `${config}scrape_configs: [{job_name: self, static_configs: [{targets: ['127.0.0.1:1']}], scrape_interval: 1h}]\n`
+const scrape = (port: number) =>
+  `scrape_configs: [{job_name: self, static_configs: [{targets: ['127.0.0.1:1', '127.0.0.1:${port}', 'localhost:2', '10.1.2.3:3']}], scrape_interval: 1h}]\n`
 let ours: NarthexProcess
 let theirs: Service
 
 beforeAll(async () => {
+  const [port, otherPort] = await Promise.all([findFreePort(), findFreePort()])
   ;[ours, theirs] = await Promise.all([
-    startNarthex('server', { config: idle, args: ['--web.enable-lifecycle'] }),
-    startPrometheus({ config: idle, args: [] }),
+    startNarthex('server', { config: config + scrape(port), port }),
+    startPrometheus({ config: config + scrape(otherPort), port: otherPort }),
   ])
   const ramp = (count: number, factor: number) =>
     Array.from({ length: count }, (_, k) => [nowMs - (count - k) * 5_000 - 1, k * factor] as const)
@@ -147,6 +150,30 @@ describe('an answer is that of Prometheus', () => {
     await post('series', 'match[]=x')
     await post('labels?match[]=h_bucket', '')
     await post('format_query', 'query=x+%2B+1')
+  })
+})
+
+describe('targets', () => {
+  test('on this machine are shown with the address that others see', { timeout: 30_000 }, async () => {
+    interface Target {
+      readonly globalUrl: string
+      readonly scrapeUrl: string
+    }
+    const find = async ({ url, port }: { url: string; port: number }) => {
+      const { body } = await ask(url, '/api/v1/targets?state=active')
+      const { activeTargets } = (body as { data: { activeTargets: Target[] } }).data
+      return activeTargets.map(({ globalUrl }) => globalUrl.replace(`:${port}/`, ':OWN/')).sort()
+    }
+    // Prometheus takes over what it discovers every five seconds.
+    await waitFor('the targets', async () => (await find(theirs)).length === 4 && (await find(ours)).length === 4, { timeoutMs: 15_000 })
+    expect(await find(ours)).toEqual(await find(theirs))
+  })
+
+  test('have a configuration as YAML, by their pool', async () => {
+    const { body } = await ask(ours.url, '/api/v1/scrape_pools/config?scrapePool=self')
+    expect((body as { data: { yaml: string } }).data.yaml).toMatch(/^job_name: self\n(.*\n)*scrape_interval: 1h\n/)
+    const unknown = await ask(ours.url, '/api/v1/scrape_pools/config?scrapePool=x')
+    expect(unknown.body).toMatchObject({ errorType: 'bad_data', error: 'error retrieving scrape config: unknown scrape pool: "x"' })
   })
 })
 

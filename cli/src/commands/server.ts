@@ -102,7 +102,7 @@ export async function runServer(argv: readonly string[], context: MainContext): 
   context.onStop('requests', () => server.beginStop())
   const sink = new HeadSink(server.store.head, log.with({ component: 'scrape' }), undefined, server.besideSamples)
   const scraper = createScraper({ config, sink, log, registry, userAgent: `Prometheus/${compatibleVersion}` })
-  server.setScrapeView(createScrapeView(scraper))
+  server.setScrapeView(createScrapeView(scraper, { externalUrl: settings.externalUrl, port: ownPort(values.listenAddress) }))
   await server.apply(config)
   await server.applyRemoteWrite(config)
   await opening.serve()
@@ -182,6 +182,11 @@ export function toServerSettings(
     pageTitle: values.pageTitle,
     drainNotifications: values.drainNotifications,
   }
+}
+
+/** Of the first listener, for who looks from another machine. */
+export function ownPort(listenAddress: readonly string[]): string {
+  return String(parseListenAddress(listenAddress[0] ?? ':9090').port ?? 9090)
 }
 
 function checkCorsOrigin(origin: string): string {

@@ -70,6 +70,8 @@ class FakeServer {
           if (scrapePool === '') throw new Error('no scrapePool parameter provided')
           return { steps: [], labels }
         },
+        scrapePoolConfig: () => ({ yaml: '' }),
+        blocks: () => ({ blocks: [] }),
         targetMetadata: (matchTarget, metric, limit) => [{ matchTarget, metric, limit }],
         metadata: () => this.metadata,
         rules: (filter) => {

@@ -84,8 +84,12 @@ function refuseMethod(reply: FastifyReply, allowed: string): FastifyReply {
 // Endpoints of Prometheus that answer with one clear error until their part is built.
 const notBuilt: readonly [path: string, what: string][] = [
   ['/api/v1/notifications', 'notifications'],
-  ['/api/v1/scrape_pools/config', 'the configuration of a scrape pool'],
-  ['/api/v1/status/tsdb/blocks', 'blocks'],
+  ['/api/v1/notifications/live', 'notifications'],
+  ['/api/v1/status/self_metrics', 'own metrics as JSON'],
+  ['/api/v1/search/metric_names', 'the search'],
+  ['/api/v1/search/label_names', 'the search'],
+  ['/api/v1/search/label_values', 'the search'],
+  ['/api/v1/openapi.yaml', 'the description of the API'],
   ['/api/v1/otlp/v1/metrics', 'OTLP'],
 ]
 
@@ -150,12 +154,10 @@ function registerState(get: Register, backend: ApiBackend): void {
     return encodeSuccess(state.targetMetadata(matchTarget, parameters.get('metric'), metadataLimit(parameters, 'limit')))
   })
   get('/api/v1/targets/relabel_steps', (parameters) => {
-    try {
-      return encodeSuccess(state.relabelSteps(parameters.get('scrapePool'), parameters.get('labels')))
-    } catch (cause) {
-      throw new ApiError('bad_data', cause instanceof Error ? cause.message : String(cause))
-    }
+    return encodeSuccess(orBadData(() => state.relabelSteps(parameters.get('scrapePool'), parameters.get('labels'))))
   })
+  get('/api/v1/scrape_pools/config', (parameters) => encodeSuccess(orBadData(() => state.scrapePoolConfig(parameters.get('scrapePool')))))
+  get('/api/v1/status/tsdb/blocks', () => encodeSuccess(state.blocks()))
   get('/api/v1/scrape_pools', () => encodeSuccess(state.scrapePools()))
   get('/api/v1/rules', (parameters) => {
     const type = parameters.get('type').toLowerCase()
@@ -179,6 +181,15 @@ function registerState(get: Register, backend: ApiBackend): void {
     if (limit > 10_000) throw new ApiError('bad_data', 'limit must not exceed 10000')
     return backend.query.headStatistics(limit, signal, client)
   })
+}
+
+/** Of what throws texts for whoever asked. */
+function orBadData<T>(view: () => T): T {
+  try {
+    return view()
+  } catch (cause) {
+    throw new ApiError('bad_data', cause instanceof Error ? cause.message : String(cause))
+  }
 }
 
 function registerLifecycle(server: FastifyInstance, backend: ApiBackend): void {

@@ -135,6 +135,10 @@ export interface StateBackend {
   scrapePools(): unknown
   /** `labels` is a JSON object. Throws an error whose text is for whoever asked. */
   relabelSteps(scrapePool: string, labels: string): unknown
+  /** Throws an error whose text is for whoever asked. */
+  scrapePoolConfig(scrapePool: string): unknown
+  /** What is in the meta.json of each block. */
+  blocks(): unknown
   targetMetadata(matchTarget: string, metric: string, limit: number): unknown
   metadata(): ReadonlyMap<string, readonly MetadataEntry[]>
   rules(filter: RuleFilter): RuleGroupsView
