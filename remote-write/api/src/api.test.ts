@@ -49,6 +49,11 @@ class FakeServer {
         labelValues: (name, query, signal) => ask('labelValues')({ name, ...query }, signal),
         exemplars: ask('exemplars'),
         federate: ask('federate'),
+        export: (query, onPart) => {
+          this.calls.push(['export', { ...query }])
+          onPart(Buffer.from('line\n'), () => {})
+          return Promise.resolve()
+        },
         headStatistics: (limit, signal) => ask('headStatistics')({ limit }, signal),
       },
       remoteRead: {

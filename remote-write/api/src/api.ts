@@ -12,6 +12,7 @@ import { registerAdmin } from './admin.ts'
 import type { ApiBackend, EncodedAnswer, QueryClient, RuleGroupsView, SeriesQuery } from './backend.ts'
 import { ApiError, encodeError, encodeSuccess } from './envelope.ts'
 import { earliestMs, invalidParameter, latestMs, Parameters, parseFlag, parseSpan } from './parameters.ts'
+import { registerExport } from './export.ts'
 import { registerFederation } from './federation.ts'
 import { registerQueryBook } from './query-book.ts'
 import { registerRemoteRead } from './remote-read.ts'
@@ -68,6 +69,7 @@ function registerRoutes(server: FastifyInstance, backend: ApiBackend): void {
     server.route({ method: ['POST', 'PUT'], url: path, handler: (request, reply) => answer(backend, request, reply, handler) })
     server.route({ method: ['GET', 'PATCH', 'DELETE'], url: path, handler: (_request, reply) => refuseMethod(reply, 'OPTIONS, POST, PUT') })
   }, backend)
+  registerExport(server, backend, { readParameters, checkSelector: (selector) => checkSelector(selector, true) })
   for (const [path, what] of notBuilt) both(path, () => notBuiltYet(what))
   for (const path of ['/api/v1/read', '/api/v1/write']) server.get(path, (_request, reply) => refuseMethod(reply, 'OPTIONS, POST'))
   server.all('/api/v1/*', (request, reply) => {

@@ -50,6 +50,27 @@ export interface ExemplarQuery {
   readonly endMs: number
 }
 
+export type ExportColumn =
+  | { readonly kind: 'label'; readonly name: string }
+  | { readonly kind: 'value' }
+  | { readonly kind: 'time'; readonly unit: 'unix_s' | 'unix_ms' | 'unix_ns' | 'rfc3339' }
+
+export type ExportFormat =
+  /** `rowsMax`: samples in a line. */
+  { readonly kind: 'json'; readonly rowsMax: number } | { readonly kind: 'csv'; readonly columns: readonly ExportColumn[] }
+
+export interface ExportQuery {
+  /** Selectors, each already parsed once without error. */
+  readonly matchers: readonly string[]
+  /** Both included. */
+  readonly startMs: number
+  readonly endMs: number
+  readonly format: ExportFormat
+}
+
+/** Takes a piece of an answer; `onTaken` is to be called when there is room for another. */
+export type PartSink = (bytes: Uint8Array, onTaken: () => void) => void
+
 export interface FederationQuery {
   /** Selectors, each already parsed once without error. */
   readonly matchers: readonly string[]
@@ -73,6 +94,8 @@ export interface QueryBackend {
   labelNames(query: SeriesQuery, signal: AbortSignal, client?: QueryClient): Promise<EncodedAnswer>
   labelValues(name: string, query: SeriesQuery, signal: AbortSignal, client?: QueryClient): Promise<EncodedAnswer>
   exemplars(query: ExemplarQuery, signal: AbortSignal, client?: QueryClient): Promise<EncodedAnswer>
+  /** Raw samples as lines, piece by piece. Resolves behind the last one. */
+  export(query: ExportQuery, onPart: PartSink, signal: AbortSignal, client?: QueryClient): Promise<void>
   /** Exposition text. */
   federate(query: FederationQuery, signal: AbortSignal, client?: QueryClient): Promise<EncodedAnswer>
   /** The `data` of /api/v1/status/tsdb. */

@@ -7,8 +7,20 @@ import type { QueryMemory } from './query-memory.ts'
 import { QueryFailure, type EncodedReply, type QueryPool } from './query-pool.ts'
 import type { LastColumns, QueryRequest, VectorColumns } from './query-protocol.ts'
 
+/** An export that is not whole by then is given up. */
+const exportMsMax = 60 * 60_000
+
+export interface QueryBackendParts {
+  readonly pool: QueryPool
+  /** For answers that clients may take slowly. */
+  readonly readPool: QueryPool
+  readonly timeoutMs: number
+  readonly memory: QueryMemory
+  externalLabels(): Labels
+}
+
 /** The API's queries, answered by the pool; a failure of the engine becomes the API's error of the same kind. */
-export function createQueryBackend(pool: QueryPool, timeoutMs: number, memory: QueryMemory, externalLabels: () => Labels): QueryBackend {
+export function createQueryBackend({ pool, readPool, timeoutMs, memory, externalLabels }: QueryBackendParts): QueryBackend {
   const ask = async (request: QueryRequest, limitMs: number, signal: AbortSignal, client?: QueryClient): Promise<EncodedAnswer> => {
     try {
       const reply = (await pool.run(request, limitMs, signal, undefined, client && { kind: 'http', ...client })) as EncodedReply
@@ -27,6 +39,14 @@ export function createQueryBackend(pool: QueryPool, timeoutMs: number, memory: Q
     exemplars: (query, signal, client) => ask({ kind: 'exemplars', ...query }, timeoutMs, signal, client),
     federate: (query, signal, client) =>
       ask({ kind: 'federate', ...query, externalLabels: externalLabels().pairs }, timeoutMs, signal, client),
+    async export(query, onPart, signal, client) {
+      try {
+        await readPool.run({ kind: 'export', ...query }, exportMsMax, signal, onPart, client && { kind: 'http', ...client })
+      } catch (error) {
+        if (error instanceof QueryFailure) throw new ApiError(error.kind, error.message, { cause: error })
+        throw error
+      }
+    },
     headStatistics: (limit, signal, client) => ask({ kind: 'headStatistics', limit }, timeoutMs, signal, client),
   }
 }

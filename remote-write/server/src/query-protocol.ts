@@ -1,4 +1,4 @@
-import type { RemoteReadQuery } from '@narthex/api/backend'
+import type { ExportFormat, RemoteReadQuery } from '@narthex/api/backend'
 import type { DeletedIntervals } from '@narthex/tsdb/head/deleted-intervals'
 import type { ExemplarSnapshot } from '@narthex/tsdb/exemplars/exemplar-snapshot'
 import type { ShelvedBlock } from '@narthex/tsdb/select/block-shelf'
@@ -52,6 +52,14 @@ export type QueryRequest =
   | { readonly kind: 'headStatistics'; readonly limit: number }
   /** Of the series that the selectors of an expression take. */
   | { readonly kind: 'exemplars'; readonly query: string; readonly startMs: number; readonly endMs: number }
+  /** Raw samples as lines; the answer comes in parts. */
+  | {
+      readonly kind: 'export'
+      readonly matchers: readonly string[]
+      readonly startMs: number
+      readonly endMs: number
+      readonly format: ExportFormat
+    }
   /** The newest samples of series as exposition text. */
   | {
       readonly kind: 'federate'

@@ -17,6 +17,7 @@ import { BlockGoneError } from '@narthex/tsdb/select/block-shelf'
 import { HeadReader } from '@narthex/tsdb/select/head-reader'
 import type { Queryable } from '@narthex/tsdb/select/queryable'
 import { answerExemplars } from './answer-exemplars.ts'
+import { answerExport } from './answer-export.ts'
 import { answerFederation } from './answer-federation.ts'
 import { answerRemoteRead } from './answer-remote-read.ts'
 import { AnswerWriter } from './answer-writer.ts'
@@ -108,6 +109,12 @@ function answer(call: QueryCall, { storage, engine, port, buffer, claim }: Threa
     const { request } = call
     if (request.kind === 'headStatistics')
       return { id: call.id, status: 200, body: encoder.encode(answerHeadStatistics(request, storage.head)) }
+    if (request.kind === 'export') {
+      const sender = new PartSender(port, call, check)
+      const sink = { check, send: (part: Uint8Array<ArrayBuffer>) => sender.send(part) }
+      answerExport({ ...request, sets: request.matchers.map((selector) => parseMatchers(selector)) }, reader, sink)
+      return { id: call.id, isSent: true }
+    }
     if (request.kind === 'remoteRead') {
       const sender = new PartSender(port, call, check)
       const sink = { check, send: (part: Uint8Array<ArrayBuffer>) => sender.send(part), cover: (bytes: number) => claim.cover(bytes) }

@@ -5,6 +5,7 @@ import type { PrometheusConfig } from '@narthex/config/prometheus-config'
 import { FamilyWriter } from '@narthex/exposition/family-writer'
 import { sendCompressed } from '@narthex/http/compress'
 import type { HttpServer } from '@narthex/http/server'
+import { addImportRoutes } from '@narthex/receive/import-route'
 import { Receiver } from '@narthex/receive/receive'
 import type { RouteAdder } from '@narthex/receive/route'
 import type { Logger } from '@narthex/service/logger'
@@ -285,6 +286,11 @@ export class Server {
     if (!this.pool.relieve(reason)) this.#readPool.relieve(reason)
   }
 
+  #refuseImport(): string | undefined {
+    if (!this.#ready || this.#stopping) return 'Service Unavailable'
+    return this.store.disk.refusal()
+  }
+
   #registerRoutes(): void {
     const { http, settings, log, registry } = this.#parts
     const { state } = this
@@ -299,7 +305,13 @@ export class Server {
       .counter('prometheus_web_federation_warnings_total', 'Total number of warnings that occurred while sending federation responses.')
       .labels()
     const backend: ApiBackend = {
-      query: createQueryBackend(this.pool, settings.queryTimeoutMs, this.#queryMemory, () => state.externalLabels()),
+      query: createQueryBackend({
+        pool: this.pool,
+        readPool: this.#readPool,
+        timeoutMs: settings.queryTimeoutMs,
+        memory: this.#queryMemory,
+        externalLabels: () => state.externalLabels(),
+      }),
       remoteRead: createRemoteReadBackend(this.#readPool, settings.remoteRead, () => state.externalLabels(), reads.labels()),
       state,
       queries: createQueryBook(this.pool, this.#journal),
@@ -324,9 +336,16 @@ export class Server {
       )
       if (settings.receiverRefusal === undefined) {
         this.addWriteRoute(app)
+        addImportRoutes(app, {
+          appender: this.store.head,
+          registry,
+          now: () => Date.now(),
+          refusal: () => this.#refuseImport(),
+        })
       } else {
         const refusal = `${settings.receiverRefusal}\n`
-        app.post('/api/v1/write', (_request, reply) => reply.code(404).type('text/plain; charset=utf-8').send(refusal))
+        for (const path of ['write', 'import', 'import/csv'])
+          app.post(`/api/v1/${path}`, (_request, reply) => reply.code(404).type('text/plain; charset=utf-8').send(refusal))
       }
       app.get('/api/v1/narthex/notifications', (_request, reply) => {
         return reply.type('application/json').send(JSON.stringify({ status: 'success', data: this.#alerting.recentNotifications() }))
