@@ -3,11 +3,13 @@ import { runMain, type MainContext } from '@narthex/service/lifecycle'
 import { PrintAndExit, UserError } from '@narthex/service/user-error'
 import { runAgent } from './commands/agent.ts'
 import { runCheck } from './commands/check.ts'
+import { runCompare } from './commands/compare.ts'
 import { runExporter } from './commands/exporter.ts'
 import { runStatfsHelper } from '@narthex/exporter-node/statfs-helper'
 import { statfsHelperCommand } from './commands/node-exporter.ts'
 import { runQuery } from './commands/query.ts'
 import { runServer } from './commands/server.ts'
+import { runTest } from './commands/test-rules.ts'
 import { runTsdbProgram } from './commands/tsdb.ts'
 import { runUp } from './commands/up.ts'
 import { versionText } from './version.ts'
@@ -22,7 +24,9 @@ const commands: Readonly<Record<string, { help: string; run: Command }>> = {
   agent: { help: 'discovers, scrapes, keeps on disk and remote-writes', run: runAgent },
   exporter: { help: 'one exporter: node, mysql, redis, nginx', run: runExporter },
   check: { help: 'says what is wrong: config, rules, metrics; asks whether a server is ready, healthy', run: runCheck },
+  test: { help: 'runs unit tests of rules: rules', run: runTest },
   query: { help: 'asks a server: instant, range, series, labels', run: runQuery },
+  compare: { help: 'asks two servers the same queries and lists what differs', run: runCompare },
   tsdb: {
     help: 'looks into a data directory, makes blocks: list, analyze, dump, dump-openmetrics, create-blocks-from',
     run: runTsdbProgram,
@@ -30,7 +34,7 @@ const commands: Readonly<Record<string, { help: string; run: Command }>> = {
 }
 
 // Commands of the design that are not there yet: a clear line instead of "unknown command".
-const notBuilt = ['pushgateway', 'alertmanager', 'test', 'compare']
+const notBuilt = ['pushgateway', 'alertmanager']
 
 function usage(): string {
   const lines = Object.entries(commands).map(([name, { help }]) => `  ${name.padEnd(10)}${help}`)

@@ -1,6 +1,8 @@
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { readAnswer, type Answer, type Refusal } from '@narthex/cli/compare/answer'
+import { compareAnswers } from '@narthex/cli/compare/compare-answers'
 import { Labels } from '@narthex/model/labels'
 import { evaluateRange } from '@narthex/promql/engine'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -93,67 +95,29 @@ function addHistogram(
   })
 }
 
-type Answer = Map<string, Map<number, number>>
-
-async function askPrometheus(query: string): Promise<Answer | string> {
+async function askPrometheus(query: string): Promise<Answer | Refusal> {
   const body = new URLSearchParams({ query, start: String(startMs / 1000), end: String(endMs / 1000), step: String(stepMs / 1000) })
   const response = await fetch(`${url}/api/v1/query_range`, { method: 'POST', body })
-  const answer = (await response.json()) as {
-    status: string
-    error?: string
-    data: { result: { metric: Record<string, string>; values: [number, string][] }[] }
-  }
-  if (answer.status !== 'success') return answer.error ?? 'no reason'
-  const read = (text: string) => (text === '+Inf' ? Infinity : text === '-Inf' ? -Infinity : Number(text))
-  return new Map(
-    answer.data.result.map(({ metric, values }) => [
-      Labels.from(metric).key(),
-      new Map(values.map(([time, value]) => [Math.round(time * 1000), read(value)])),
-    ]),
-  )
+  const answer = (await response.json()) as { status: string; error?: string; data: unknown }
+  return answer.status === 'success' ? readAnswer(answer.data) : { error: answer.error ?? 'no reason' }
 }
 
-function askNarthex(query: string): Answer | string {
+function askNarthex(query: string): Answer | Refusal {
   try {
     const { series } = evaluateRange({}, storage, query, startMs, endMs, stepMs)
-    return new Map(
-      series.labels.map((labels, i) => {
-        const points = new Map<number, number>()
-        for (let j = series.offsets[i]!; j < series.offsets[i + 1]!; j++) points.set(series.times[j]!, series.values[j]!)
-        return [labels.key(), points]
-      }),
-    )
+    const answered = series.labels.map((labels, i) => {
+      const values = new Map<number, number>()
+      for (let j = series.offsets[i]!; j < series.offsets[i + 1]!; j++) values.set(series.times[j]!, series.values[j]!)
+      return [labels.key(), { labels, values }] as const
+    })
+    return { series: new Map(answered) }
   } catch (error) {
-    return error instanceof Error ? error.message : String(error)
+    return { error: error instanceof Error ? error.message : String(error) }
   }
-}
-
-/** What differs, or undefined. */
-function compareAnswers(ours: Answer | string, theirs: Answer | string): string | undefined {
-  if (typeof ours === 'string' || typeof theirs === 'string') {
-    return typeof ours === typeof theirs ? undefined : `want ${describeAnswer(theirs)}, got ${describeAnswer(ours)}`
-  }
-  for (const [key, points] of theirs) {
-    const own = ours.get(key)
-    if (own === undefined) return `missing series ${JSON.stringify(key)}`
-    for (const [time, value] of points) {
-      const got = own.get(time)
-      if (got === undefined || !isClose(got, value)) return `series ${JSON.stringify(key)} at ${time}: want ${value}, got ${got}`
-    }
-    if (own.size !== points.size) return `series ${JSON.stringify(key)}: want ${points.size} values, got ${own.size}`
-  }
-  return ours.size === theirs.size ? undefined : `want ${theirs.size} series, got ${ours.size}`
-}
-
-function describeAnswer(answer: Answer | string): string {
-  return typeof answer === 'string' ? `error: ${answer}` : `${answer.size} series`
 }
 
 /** 2.42 adds up without compensation: differences that cancel out keep the rounding of their terms. */
-function isClose(a: number, b: number): boolean {
-  if (a === b || (Number.isNaN(a) && Number.isNaN(b))) return true
-  return Math.abs(a - b) <= 1e-6 * Math.max(Math.abs(a), Math.abs(b)) + 1e-9
-}
+const tolerance = { relativeTolerance: 1e-6, absoluteTolerance: 1e-9, toldMax: 3 }
 
 describe('a generated query', () => {
   it(`is answered as Prometheus answers it (seed ${seed}, ${queryCount} queries)`, { timeout: 120_000 }, async () => {
@@ -163,9 +127,9 @@ describe('a generated query', () => {
     for (let i = 0; i < queryCount; i++) {
       const query = generateQuery(random)
       const theirs = await askPrometheus(query)
-      if (typeof theirs !== 'string' && theirs.size > 0) answered++
-      const problem = compareAnswers(askNarthex(query), theirs)
-      if (problem !== undefined) problems.push(`${query}\n    ${problem}`)
+      if ('series' in theirs && theirs.series.size > 0) answered++
+      const differences = compareAnswers(theirs, askNarthex(query), tolerance)
+      if (differences.length > 0) problems.push([query, ...differences].join('\n    '))
     }
     expect(problems.slice(0, 10).join('\n'), `${problems.length} of ${queryCount} queries differ`).toBe('')
     // A generator whose queries mostly come out empty would prove nothing.

@@ -48,6 +48,7 @@ export async function openInProcessServer(queryConcurrency: number, directory?: 
       queryTimeoutMs: 60_000,
       queryConcurrency,
       querySamplesMax: 50_000_000,
+      slowQueryMs: 0,
       remoteRead: { samplesMax: 50_000_000, concurrencyMax: 10, frameBytesMax: 1_048_576 },
       features: [],
       externalUrl: 'http://127.0.0.1',

@@ -67,6 +67,8 @@ export interface PrometheusOptions {
   config: string
   args?: readonly string[]
   agent?: boolean
+  /** Default: a free one. */
+  port?: number
   /** A data directory that is there; default: an empty one. */
   data?: string
   /** Further files for the data directory's parent: name → text. */
@@ -78,6 +80,7 @@ export function startPrometheus(options: PrometheusOptions): Promise<Service> {
   return startService({
     name: options.agent ? 'prometheus-agent' : 'prometheus',
     binary: 'prometheus',
+    ...(options.port === undefined ? {} : { port: options.port }),
     args: (port, directory) => {
       writeFileSync(join(directory, 'prometheus.yml'), options.config)
       for (const [name, text] of Object.entries(options.files ?? {})) writeFileSync(join(directory, name), text)

@@ -1,15 +1,20 @@
-import { createHttpClient } from '@narthex/http/client'
 import { flag } from '@narthex/service/flag-spec'
 import { parseFlags } from '@narthex/service/flags'
-import { UserError } from '@narthex/service/user-error'
+import { PrintAndExit, UserError } from '@narthex/service/user-error'
+import { ApiClient } from '../api-client.ts'
+import { describeLabelSet, describeResult, encodeGo, encodeResult, type QueryData } from '../query-output.ts'
 import { versionText } from '../version.ts'
 
 // narthex query instant|range|series|labels SERVER …: prints what the server answers, in promtool's form.
 
-const answerBytesMax = 256 * 1024 * 1024
-
 const common = {
   output: flag.choice('format', 'Output format of the query.', ['promql', 'json'], 'promql', { short: 'o' }),
+  headers: flag.list('header', 'Extra header to send to the server, as NAME=VALUE; can be repeated.'),
+}
+
+const window = {
+  start: flag.text('start', 'Start time (RFC3339 or Unix timestamp).', ''),
+  end: flag.text('end', 'End time (RFC3339 or Unix timestamp).', ''),
 }
 
 const kinds = {
@@ -28,70 +33,58 @@ const kinds = {
   },
   series: {
     arguments: ['server'],
-    flags: {
-      ...common,
-      match: flag.list('match', 'Series selector. Can be specified multiple times.'),
-      start: flag.text('start', 'Start time (RFC3339 or Unix timestamp).', ''),
-      end: flag.text('end', 'End time (RFC3339 or Unix timestamp).', ''),
-    },
+    flags: { ...common, match: flag.list('match', 'Series selector. Can be specified multiple times.', { required: true }), ...window },
   },
   labels: {
     arguments: ['server', 'name'],
-    flags: {
-      ...common,
-      match: flag.list('match', 'Series selector. Can be specified multiple times.'),
-      start: flag.text('start', 'Start time (RFC3339 or Unix timestamp).', ''),
-      end: flag.text('end', 'End time (RFC3339 or Unix timestamp).', ''),
-    },
+    flags: { ...common, match: flag.list('match', 'Series selector. Can be specified multiple times.'), ...window },
   },
 } as const
 
-interface ApiAnswer {
-  readonly status?: unknown
-  readonly error?: unknown
-  readonly errorType?: unknown
-  readonly data?: unknown
-}
+type Kind = keyof typeof kinds
+type Options = Readonly<Record<string, string | number | readonly string[] | undefined>>
 
 export async function runQuery(argv: readonly string[]): Promise<void> {
   const [kind, ...rest] = argv
   if (kind === undefined || !Object.hasOwn(kinds, kind)) {
     throw new UserError(`narthex query: want one of ${Object.keys(kinds).join(', ')}, got ${kind ?? 'nothing'}`)
   }
-  const described = kinds[kind as keyof typeof kinds]
+  const described = kinds[kind as Kind]
   const { values, arguments: positional } = parseFlags(
     {
       name: `narthex query ${kind}`,
       help: 'Asks a Prometheus-compatible server.',
       version: versionText('narthex query'),
-      flags: described.flags as Record<string, ReturnType<typeof flag.text>>,
+      flags: described.flags as unknown as Record<string, ReturnType<typeof flag.text>>,
       arguments: described.arguments.map((name) => ({ name, help: name })),
     },
     rest,
   )
-  const options = values as unknown as Readonly<Record<string, string | number | readonly string[] | undefined>>
+  const options = values as unknown as Options
   const [server = '', second = ''] = positional
-  const { path, parameters } = buildRequest(kind, second, options)
-  const data = await ask(server, path, parameters)
-  console.log(options['output'] === 'json' ? JSON.stringify(data) : formatData(data))
+  const { path, parameters } = buildRequest(kind as Kind, second, options)
+  const data = await ask(server, options, path, parameters)
+  const text = formatData(data, options['output'] === 'json')
+  // As promtool, which prints an empty vector as an empty line and an empty list as none.
+  const isEmptyList = Array.isArray(data) && data.length === 0 && options['output'] !== 'json'
+  throw new PrintAndExit(isEmptyList ? '' : `${text}\n`)
 }
 
-type Options = Readonly<Record<string, string | number | readonly string[] | undefined>>
-
-function buildRequest(kind: string, second: string, options: Options): { path: string; parameters: URLSearchParams } {
+function buildRequest(kind: Kind, second: string, options: Options): { path: string; parameters: URLSearchParams } {
   const parameters = new URLSearchParams()
-  const add = (name: string, value: string | number | readonly string[] | undefined) => {
+  const add = (name: string, value: Options[string]) => {
     for (const one of Array.isArray(value) ? value : [value]) if (one !== undefined && one !== '') parameters.append(name, String(one))
   }
+  const time = (name: string, what: string, preset?: number) => readTime(options[name], what, preset)
   if (kind === 'instant') {
     add('query', second)
-    add('time', options['time'])
+    add('time', time('time', 'evaluation', Date.now() / 1000))
     return { path: 'api/v1/query', parameters }
   }
   if (kind === 'range') {
-    const end = toSeconds(options['end'], Date.now() / 1000)
-    const start = toSeconds(options['start'], end - 300)
-    if (end < start) throw new UserError(`narthex query: start time is after the end time`)
+    const end = time('end', 'end', Date.now() / 1000)!
+    const start = time('start', 'start', end - 300)!
+    if (start >= end) throw new UserError('start time is not before end time')
     const stepSeconds = typeof options['step'] === 'number' ? options['step'] / 1000 : Math.max(Math.floor((end - start) / 250), 1)
     add('query', second)
     add('start', start)
@@ -100,106 +93,55 @@ function buildRequest(kind: string, second: string, options: Options): { path: s
     return { path: 'api/v1/query_range', parameters }
   }
   add('match[]', options['match'])
-  add('start', options['start'])
-  add('end', options['end'])
+  add('start', time('start', 'start'))
+  add('end', time('end', 'end'))
   return { path: kind === 'series' ? 'api/v1/series' : `api/v1/label/${encodeURIComponent(second)}/values`, parameters }
 }
 
-function toSeconds(text: Options[string], preset: number): number {
+/** Seconds; the preset for ''. */
+function readTime(text: Options[string], what: string, preset?: number): number | undefined {
   if (typeof text !== 'string' || text === '') return preset
-  const seconds = /^[\d.]+$/.test(text) ? Number(text) : Date.parse(text) / 1000
-  if (Number.isNaN(seconds))
-    throw new UserError(`narthex query: cannot parse time ${JSON.stringify(text)}: want RFC3339 or a Unix timestamp`)
+  const isNumber = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text)
+  const seconds = isNumber ? Number(text) : /^\d{4}-\d\d-\d\dT/.test(text) ? Date.parse(text) / 1000 : NaN
+  if (Number.isNaN(seconds)) throw new UserError(`error parsing ${what} time: cannot parse ${JSON.stringify(text)} to a valid timestamp`)
   return seconds
 }
 
-async function ask(server: string, path: string, parameters: URLSearchParams): Promise<unknown> {
-  let url: URL
+async function ask(server: string, options: Options, path: string, parameters: URLSearchParams): Promise<unknown> {
+  const client = openClient(server, readHeaders(options['headers']))
   try {
-    const base = /^https?:\/\//.test(server) ? server : `http://${server}`
-    url = new URL(path, base.endsWith('/') ? base : `${base}/`)
+    const answer = await client.ask(path, parameters, path.startsWith('api/v1/label/') ? 'GET' : 'POST')
+    if (answer.status === 'error') throw new UserError(`query error: ${answer.errorType}: ${answer.error}`)
+    if (path.startsWith('api/v1/label/')) for (const warning of answer.warnings) process.stderr.write(`query warning: ${warning}\n`)
+    return answer.data
   } catch (cause) {
-    throw new UserError(`narthex query: cannot parse server address ${JSON.stringify(server)}`, 1, { cause })
-  }
-  const client = createHttpClient(undefined, { userAgent: 'narthex-query' })
-  let text: string
-  try {
-    const headers = { 'content-type': 'application/x-www-form-urlencoded' }
-    const isPost = path.startsWith('api/v1/query')
-    if (!isPost) url.search = parameters.toString()
-    const answer = await client.request({
-      url,
-      method: isPost ? 'POST' : 'GET',
-      ...(isPost ? { headers, body: parameters.toString() } : {}),
-      timeoutMs: 130_000,
-      bodyBytesMax: answerBytesMax,
-    })
-    text = Buffer.from(answer.body).toString('utf8')
-  } catch (cause) {
-    throw new UserError(`narthex query: cannot ask ${url.origin}: ${(cause as Error).message}`, 1, { cause })
+    if (cause instanceof UserError) throw cause
+    throw new UserError(`query error: ${cause instanceof Error ? cause.message : String(cause)}`, 1, { cause })
   } finally {
     await client.close()
   }
-  let answer: ApiAnswer
+}
+
+function openClient(server: string, headers: Readonly<Record<string, string>>): ApiClient {
   try {
-    answer = JSON.parse(text) as ApiAnswer
-  } catch {
-    throw new UserError(`narthex query: ${url.origin} answered no JSON: ${text.slice(0, 200)}`)
+    return new ApiClient(server, 'narthex-query', headers)
+  } catch (cause) {
+    throw new UserError(`narthex query: cannot parse server address ${JSON.stringify(server)}`, 1, { cause })
   }
-  if (answer.status !== 'success') throw new UserError(`query error: ${String(answer.errorType)}: ${String(answer.error)}`)
-  return answer.data
 }
 
-interface QueryData {
-  readonly resultType: string
-  readonly result: readonly unknown[]
-}
-
-/** As promtool prints a value: `name{…} => value @[time]`. */
-function formatData(data: unknown): string {
-  if (Array.isArray(data)) return data.map((entry: unknown) => (typeof entry === 'string' ? entry : formatLabels(entry))).join('\n')
-  const { resultType, result } = data as QueryData
-  if (resultType === 'scalar' || resultType === 'string') {
-    const [time, value] = result as [number, string]
-    return `${resultType}: ${value} @[${time}]`
+function readHeaders(given: Options[string]): Record<string, string> {
+  const headers: Record<string, string> = {}
+  for (const text of Array.isArray(given) ? (given as readonly string[]) : []) {
+    const [, name, value] = /^([^=:\s]+)[=:](.*)$/s.exec(text) ?? []
+    if (name === undefined) throw new UserError(`narthex query: cannot read --header=${text}: want NAME=VALUE`)
+    headers[name] = value!
   }
-  return (result as SeriesData[])
-    .map(({ metric, value, histogram, values = [], histograms = [] }) => {
-      if (histogram) return `${formatLabels(metric)} => ${formatHistogram(histogram[1])} @[${histogram[0]}]`
-      if (value) return `${formatLabels(metric)} => ${value[1]} @[${value[0]}]`
-      const floats = values.map(([time, text]) => `${text} @[${time}]`)
-      const others = histograms.map(([time, one]) => `${formatHistogram(one)} @[${time}]`)
-      return `${formatLabels(metric)} =>\n${[...floats, ...others].join('\n')}`
-    })
-    .join('\n')
+  return headers
 }
 
-interface HistogramData {
-  readonly count: string
-  readonly sum: string
-  readonly buckets?: readonly (readonly [ends: number, lower: string, upper: string, count: string])[]
-}
-
-interface SeriesData {
-  readonly metric: unknown
-  readonly value?: readonly [time: number, value: string]
-  readonly histogram?: readonly [time: number, value: HistogramData]
-  readonly values?: readonly (readonly [time: number, value: string])[]
-  readonly histograms?: readonly (readonly [time: number, value: HistogramData])[]
-}
-
-/** As promtool prints it: `Count: 3.000000, Sum: 1.500000, Buckets: [(1,2]:3]`. */
-export function formatHistogram({ count, sum, buckets = [] }: HistogramData): string {
-  const texts = buckets.map(([ends, lower, upper, observations]) => {
-    const opening = ends === 1 || ends === 3 ? '[' : '('
-    return `${opening}${lower},${upper}${ends === 0 || ends === 3 ? ']' : ')'}:${observations}`
-  })
-  const fixed = (text: string) => (Number.isNaN(Number(text)) ? text : Number(text).toFixed(6))
-  return `Count: ${fixed(count)}, Sum: ${fixed(sum)}, Buckets: [${texts.join(' ')}]`
-}
-
-function formatLabels(metric: unknown): string {
-  const { __name__: name = '', ...labels } = metric as Record<string, string>
-  const pairs = Object.entries(labels).map(([label, value]) => `${label}=${JSON.stringify(value)}`)
-  return pairs.length === 0 && name !== '' ? name : `${name}{${pairs.join(', ')}}`
+function formatData(data: unknown, isJson: boolean): string {
+  if (!Array.isArray(data)) return isJson ? encodeResult(data as QueryData) : describeResult(data as QueryData)
+  if (isJson) return encodeGo(data)
+  return data.map((entry: unknown) => (typeof entry === 'string' ? entry : describeLabelSet(entry as Record<string, string>))).join('\n')
 }

@@ -194,6 +194,9 @@ export const serverFlags = {
   lookbackMs: flag.durationMs('query.lookback-delta', 'How far back the newest sample of a series may lie.', '5m', { group: query }),
   queryTimeoutMs: flag.durationMs('query.timeout', 'Longest time a query may take.', '2m', { group: query }),
   queryConcurrency: flag.integer('query.max-concurrency', 'Most queries at once; more wait.', 20, { group: query }),
+  slowQueryMs: flag.durationMs('query.log-slower-than', 'Queries that take longer are written to the log; 0 = none.', '10s', {
+    group: query,
+  }),
   queryMaxSamples: flag.integer('query.max-samples', 'Most samples a query may load into memory.', 50_000_000, { group: query }),
   features: flag.list('enable-feature', 'Feature flags to enable, as in Prometheus; comma separated or repeated.'),
   alertmanagerConfigFile: flag.text(

@@ -102,7 +102,7 @@ export async function runServer(argv: readonly string[], context: MainContext): 
   context.onStop('requests', () => server.beginStop())
   const sink = new HeadSink(server.store.head, log.with({ component: 'scrape' }), undefined, server.besideSamples)
   const scraper = createScraper({ config, sink, log, registry, userAgent: `Prometheus/${compatibleVersion}` })
-  server.setScrapeView(createScrapeView(scraper))
+  server.setScrapeView(createScrapeView(scraper, { externalUrl: settings.externalUrl, port: ownPort(values.listenAddress) }))
   await server.apply(config)
   await server.applyRemoteWrite(config)
   await opening.serve()
@@ -156,6 +156,7 @@ export function toServerSettings(
     queryTimeoutMs: values.queryTimeoutMs,
     queryConcurrency: values.queryConcurrency,
     querySamplesMax: values.queryMaxSamples,
+    slowQueryMs: values.slowQueryMs,
     remoteRead: {
       samplesMax: values.remoteReadSampleLimit,
       concurrencyMax: values.remoteReadConcurrency,
@@ -181,6 +182,11 @@ export function toServerSettings(
     pageTitle: values.pageTitle,
     drainNotifications: values.drainNotifications,
   }
+}
+
+/** Of the first listener, for who looks from another machine. */
+export function ownPort(listenAddress: readonly string[]): string {
+  return String(parseListenAddress(listenAddress[0] ?? ':9090').port ?? 9090)
 }
 
 function checkCorsOrigin(origin: string): string {

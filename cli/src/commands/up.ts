@@ -33,7 +33,7 @@ import { findOwnAddress } from './agent.ts'
 import { agentSource, mountAgent, mountEmbeddedExporters } from './agent-routes.ts'
 import { buildNodeExporter } from './node-exporter.ts'
 import { mountExporter } from './serve-exporter.ts'
-import { guessExternalUrl, httpGraceMs, toServerSettings, warnOfFlags, watchConfig } from './server.ts'
+import { guessExternalUrl, httpGraceMs, ownPort, toServerSettings, warnOfFlags, watchConfig } from './server.ts'
 import { serverFlags } from './server-flags.ts'
 
 // narthex up: server, agent and node exporter of this machine in one process, one listener, loopback by default. Samples
@@ -150,7 +150,12 @@ export async function runUp(argv: readonly string[], context: MainContext): Prom
     mountEmbeddedExporters(app, () => running.embedded)
     done()
   })
-  server.setScrapeView(createScrapeView(agentSource(() => running.agent)))
+  server.setScrapeView(
+    createScrapeView(
+      agentSource(() => running.agent),
+      { externalUrl: settings.externalUrl, port: ownPort(values.listenAddress) },
+    ),
+  )
   const parse = (config: PrometheusConfig | undefined, listening: string) => config ?? parseBuiltinConfig(listening, routePrefix)
   await server.apply(parse(given, address))
   const url = `${urls[0]!}${routePrefix}`

@@ -49,7 +49,7 @@ const rawGlobal = object<RawGlobal>('config.plain', {
   scrapeProtocols: optional('scrape_protocols', protocolNames),
   evaluationIntervalMs: field('evaluation_interval', durationMs, 0),
   ruleQueryOffsetMs: field('rule_query_offset', durationMs, 0),
-  queryLogFile: field('query_log_file', filePath, '', { notYet: true }),
+  queryLogFile: field('query_log_file', filePath, ''),
   scrapeFailureLogFile: field('scrape_failure_log_file', filePath, ''),
   externalLabels: field('external_labels', labelSet, Labels.empty),
   limits: inline(scrapeLimits),

@@ -1,3 +1,4 @@
+import { printYaml } from './yaml-print.ts'
 import type { RelabelRule } from '@narthex/relabel/relabel'
 import { boolean, durationMs, filePath, float, list, map, sizeBytes, string, text, unsigned } from './codec.ts'
 import { checkStaticTargets, discoveries, type DiscoveryConfig } from './discovery-config.ts'
@@ -216,6 +217,11 @@ export function completeScrapeConfig(raw: RawScrapeConfig, defaults: ScrapeDefau
     metricNameValidationScheme: validation,
     metricNameEscapingScheme: wanted,
   })
+}
+
+/** One job as YAML with all defaults, secrets covered. */
+export function printScrapeConfig(config: ScrapeConfig): string {
+  return printYaml(rawScrapeConfig.encode(toRawScrapeConfig(config)))
 }
 
 /** The form that `rawScrapeConfig` prints. */

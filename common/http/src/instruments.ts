@@ -3,6 +3,10 @@ import type { FastifyInstance } from 'fastify'
 /** Where requests are counted. `handler` is the route as registered without the prefix: `/api/v1/query`. */
 export interface HttpInstruments {
   observe(handler: string, method: string, status: number, durationSeconds: number, responseBytes: number): void
+  /** A connection was accepted. */
+  opened?(): void
+  /** A connection has ended. */
+  closed?(): void
 }
 
 /** Reports every answered request whose route exists; others are not counted, as in Prometheus. */

@@ -3,6 +3,7 @@ import { fastify, type FastifyError, type FastifyInstance, type FastifyPluginCal
 import { readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
+import type { Socket } from 'node:net'
 import { addBasicAuth, createAuthGate, createPasswordCheck, type PasswordCheck, type PasswordVerifier } from './basic-auth.ts'
 import type { BodyRoute } from './body-route.ts'
 import { DirectAnswers } from './direct/direct-answer.ts'
@@ -148,6 +149,7 @@ function buildServer(options: HttpServerOptions): HttpServer {
         server.keepAliveTimeout = readTimeoutMs
         server.headersTimeout = headersTimeoutMs
         server.maxConnections = options.connectionsMax ?? 512
+        countConnections(server, options.instruments)
         servers.push(server)
         await listenOn(server, address)
         // A connection that could not be accepted (no file descriptor left) is no reason to end.
@@ -304,4 +306,12 @@ async function closeServers(servers: readonly Server[], fronts: readonly DirectF
 
 function refuseSchemas(): never {
   throw new Error('cannot check a request or an answer by a schema: routes check what they are given themselves')
+}
+
+function countConnections(server: Server | TlsServer, instruments: HttpInstruments | undefined): void {
+  if (instruments === undefined) return
+  server.on('connection', (socket: Socket) => {
+    instruments.opened?.()
+    socket.once('close', () => instruments.closed?.())
+  })
 }

@@ -3,12 +3,14 @@ import type { CounterCell, HistogramCell, Registry } from './metrics.ts'
 /** Fits `HttpInstruments` of the server kit. */
 export interface HttpRequestMetrics {
   observe(handler: string, method: string, status: number, durationSeconds: number, responseBytes: number): void
+  opened?(): void
+  closed?(): void
 }
 
 const durationBuckets = [0.1, 0.2, 0.4, 1, 3, 8, 20, 60, 120]
 const sizeBuckets = [100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000]
 
-/** Prometheus' three families about its own requests. */
+/** Prometheus' families about its own requests and connections. */
 export function prometheusHttpMetrics(registry: Registry): HttpRequestMetrics {
   const requests = registry.counter('prometheus_http_requests_total', 'Counter of HTTP requests.', ['handler', 'code'])
   const durations = registry.histogram(
@@ -23,6 +25,17 @@ export function prometheusHttpMetrics(registry: Registry): HttpRequestMetrics {
     ['handler'],
     sizeBuckets,
   )
+  const listener = ['listener_name']
+  const accepted = registry
+    .counter('net_conntrack_listener_conn_accepted_total', 'Total number of connections opened to the listener of a given name.', listener)
+    .labels('http')
+  const closed = registry
+    .counter(
+      'net_conntrack_listener_conn_closed_total',
+      'Total number of connections closed that were made to the listener of a given name.',
+      listener,
+    )
+    .labels('http')
   // Looked up once for each route, of which there are some dozens.
   const byHandler = new Map<string, HandlerCells>()
   const cellsOf = (handler: string): HandlerCells => {
@@ -33,6 +46,8 @@ export function prometheusHttpMetrics(registry: Registry): HttpRequestMetrics {
     return cells
   }
   return {
+    opened: () => accepted.inc(),
+    closed: () => closed.inc(),
     observe(handler, _method, status, durationSeconds, responseBytes) {
       const cells = cellsOf(handler)
       let count = cells.requests.get(status)

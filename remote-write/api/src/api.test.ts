@@ -28,6 +28,7 @@ class FakeServer {
   reload: (() => Promise<void>) | undefined
   admin: AdminBackend | undefined
   keepsExemplars = false
+  federationErrors = 0
 
   constructor(corsOrigin = '.*') {
     const ask = (kind: string) => (query: object, signal: AbortSignal) => {
@@ -47,6 +48,12 @@ class FakeServer {
         labelNames: ask('labelNames'),
         labelValues: (name, query, signal) => ask('labelValues')({ name, ...query }, signal),
         exemplars: ask('exemplars'),
+        federate: ask('federate'),
+        export: (query, onPart) => {
+          this.calls.push(['export', { ...query }])
+          onPart(Buffer.from('line\n'), () => {})
+          return Promise.resolve()
+        },
         headStatistics: (limit, signal) => ask('headStatistics')({ limit }, signal),
       },
       remoteRead: {
@@ -55,6 +62,12 @@ class FakeServer {
         read: () => Promise.resolve(),
         onCount: () => {},
       },
+      queries: {
+        active: () => [{ id: 7 }],
+        cancel: (id) => id === 7,
+        top: (order, limit) => [{ order, limit }],
+      },
+      federation: { onError: () => void this.federationErrors++ },
       state: {
         targets: (state, scrapePool) => ({ state, scrapePool }),
         scrapePools: () => ({ scrapePools: [] }),
@@ -62,6 +75,8 @@ class FakeServer {
           if (scrapePool === '') throw new Error('no scrapePool parameter provided')
           return { steps: [], labels }
         },
+        scrapePoolConfig: () => ({ yaml: '' }),
+        blocks: () => ({ blocks: [] }),
         targetMetadata: (matchTarget, metric, limit) => [{ matchTarget, metric, limit }],
         metadata: () => this.metadata,
         rules: (filter) => {
@@ -341,6 +356,26 @@ describe('state', () => {
       '406 not_acceptable: cannot answer: OTLP is not built yet',
     )
     expect(await server.errorOf('/api/v1/nothing')).toBe('404 not_found: no such API endpoint')
+  })
+})
+
+describe('the book of queries', () => {
+  it('lists those that run and ends one by its number', async () => {
+    const server = new FakeServer()
+    const success = (data: unknown) => ({ status: 200, body: { status: 'success', data } })
+    expect(await server.ask('/api/v1/status/active_queries')).toMatchObject(success({ queries: [{ id: 7 }] }))
+    const cancel = (id: string) => server.ask(`/api/v1/status/active_queries/${id}/cancel`, { method: 'POST' })
+    expect(await cancel('7')).toMatchObject(success({ id: 7 }))
+    expect(await cancel('8')).toMatchObject({ status: 404, body: { error: 'cannot cancel query 8: no such query runs or waits' } })
+    expect(await cancel('x')).toMatchObject({ status: 400, body: { errorType: 'bad_data' } })
+  })
+
+  it('lists the greatest by an order, 20 unless told otherwise and 1,000 at most', async () => {
+    const server = new FakeServer()
+    const top = (parameters: string) => server.ask(`/api/v1/status/top_queries${parameters}`)
+    expect(await top('')).toMatchObject({ body: { data: { order: 'duration', queries: [{ limit: 20 }] } } })
+    expect(await top('?order=memory&limit=1000')).toMatchObject({ body: { data: { order: 'memory', queries: [{ limit: 1000 }] } } })
+    expect([(await top('?limit=1001')).status, (await top('?limit=0')).status, (await top('?order=x')).status]).toEqual([400, 400, 400])
   })
 })
 

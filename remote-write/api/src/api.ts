@@ -2,19 +2,24 @@ import { createHash } from 'node:crypto'
 import { sendCompressed } from '@narthex/http/compress'
 import { addCors } from '@narthex/http/cors'
 import type { Matcher } from '@narthex/model/matcher'
+import type { Expression } from '@narthex/promql/parse/ast'
 import { extractSelectors } from '@narthex/promql/parse/extract-selectors'
 import { parseExpression, parseMetricSelector, type ParseOptions } from '@narthex/promql/parse/parse'
-import { printExpression } from '@narthex/promql/parse/print'
+import { prettifyExpression } from '@narthex/promql/parse/prettify'
+import { describeTree } from '@narthex/promql/parse/tree-json'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { registerAdmin } from './admin.ts'
-import type { ApiBackend, EncodedAnswer, RuleGroupsView, SeriesQuery } from './backend.ts'
+import type { ApiBackend, EncodedAnswer, QueryClient, RuleGroupsView, SeriesQuery } from './backend.ts'
 import { ApiError, encodeError, encodeSuccess } from './envelope.ts'
 import { earliestMs, invalidParameter, latestMs, Parameters, parseFlag, parseSpan } from './parameters.ts'
+import { registerExport } from './export.ts'
+import { registerFederation } from './federation.ts'
+import { registerQueryBook } from './query-book.ts'
 import { registerRemoteRead } from './remote-read.ts'
 
 /** Undefined: 204. */
 type Answer = string | EncodedAnswer | undefined
-type Handler = (parameters: Parameters, signal: AbortSignal, path: Record<string, string>) => Answer | Promise<Answer>
+type Handler = (parameters: Parameters, signal: AbortSignal, path: Record<string, string>, client: QueryClient) => Answer | Promise<Answer>
 
 /** Points per series that one range query may return, as Prometheus' API limits it. */
 const pointsMax = 11_000
@@ -29,6 +34,8 @@ export function registerApi(server: FastifyInstance, backend: ApiBackend): void 
   void server.register((scope, _options, done) => {
     readForms(scope)
     registerLifecycle(scope, backend)
+    registerFederation(scope, backend)
+    registerProgram(scope, backend)
     void scope.register((api, _apiOptions, apiDone) => {
       addCors(api, backend.corsOrigin)
       registerRoutes(api, backend)
@@ -57,11 +64,14 @@ function registerRoutes(server: FastifyInstance, backend: ApiBackend): void {
   }
   registerQueries(both, get, backend)
   registerState(get, backend)
+  registerQueryBook(get, (path, handler) => server.post(path, (request, reply) => answer(backend, request, reply, handler)), backend)
   registerAdmin((path, handler) => {
     server.route({ method: ['POST', 'PUT'], url: path, handler: (request, reply) => answer(backend, request, reply, handler) })
     server.route({ method: ['GET', 'PATCH', 'DELETE'], url: path, handler: (_request, reply) => refuseMethod(reply, 'OPTIONS, POST, PUT') })
   }, backend)
+  registerExport(server, backend, { readParameters, checkSelector: (selector) => checkSelector(selector, true) })
   for (const [path, what] of notBuilt) both(path, () => notBuiltYet(what))
+  for (const path of ['/api/v1/read', '/api/v1/write']) server.get(path, (_request, reply) => refuseMethod(reply, 'OPTIONS, POST'))
   server.all('/api/v1/*', (request, reply) => {
     // What browsers ask before a request from another origin; the CORS headers are the answer.
     if (request.method === 'OPTIONS') return reply.code(204).send()
@@ -75,12 +85,14 @@ function refuseMethod(reply: FastifyReply, allowed: string): FastifyReply {
 
 // Endpoints of Prometheus that answer with one clear error until their part is built.
 const notBuilt: readonly [path: string, what: string][] = [
-  ['/api/v1/parse_query', 'the syntax tree of a query'],
   ['/api/v1/notifications', 'notifications'],
-  ['/api/v1/scrape_pools/config', 'the configuration of a scrape pool'],
-  ['/api/v1/status/tsdb/blocks', 'blocks'],
+  ['/api/v1/notifications/live', 'notifications'],
+  ['/api/v1/status/self_metrics', 'own metrics as JSON'],
+  ['/api/v1/search/metric_names', 'the search'],
+  ['/api/v1/search/label_names', 'the search'],
+  ['/api/v1/search/label_values', 'the search'],
+  ['/api/v1/openapi.yaml', 'the description of the API'],
   ['/api/v1/otlp/v1/metrics', 'OTLP'],
-  ['/federate', 'federation'],
 ]
 
 function notBuiltYet(what: string): never {
@@ -90,11 +102,11 @@ function notBuiltYet(what: string): never {
 type Register = (path: string, handler: Handler) => void
 
 function registerQueries(both: Register, get: Register, backend: ApiBackend): void {
-  both('/api/v1/query', (parameters, signal) => {
+  both('/api/v1/query', (parameters, signal, _path, client) => {
     const timeMs = parameters.timeMs('time', backend.now())
-    return backend.query.instant({ ...queryOptions(parameters, backend), timeMs }, signal)
+    return backend.query.instant({ ...queryOptions(parameters, backend), timeMs }, signal, client)
   })
-  both('/api/v1/query_range', (parameters, signal) => {
+  both('/api/v1/query_range', (parameters, signal, _path, client) => {
     const startMs = parameters.requiredTimeMs('start')
     const endMs = parameters.requiredTimeMs('end')
     if (endMs < startMs) throw invalidParameter('end', 'end timestamp must not be before start time')
@@ -105,30 +117,29 @@ function registerQueries(both: Register, get: Register, backend: ApiBackend): vo
       const advice = 'Try decreasing the query resolution (?step=XX)'
       throw new ApiError('bad_data', `exceeded maximum resolution of ${pointsMax.toLocaleString('en-US')} points per timeseries. ${advice}`)
     }
-    return backend.query.range({ ...queryOptions(parameters, backend), startMs, endMs, stepMs }, signal)
+    return backend.query.range({ ...queryOptions(parameters, backend), startMs, endMs, stepMs }, signal, client)
   })
-  both('/api/v1/query_exemplars', (parameters, signal) => {
+  both('/api/v1/query_exemplars', (parameters, signal, _path, client) => {
     const startMs = parameters.timeMs('start', earliestMs)
     const endMs = parameters.timeMs('end', latestMs)
     if (endMs < startMs) throw new ApiError('bad_data', 'end timestamp must not be before start timestamp')
     const query = parameters.get('query')
     if (query.length <= earlyParseLengthMax && !hasSelector(query, backend.parse)) return undefined
-    return backend.keepsExemplars ? backend.query.exemplars({ query, startMs, endMs }, signal) : encodeSuccess([])
+    return backend.keepsExemplars ? backend.query.exemplars({ query, startMs, endMs }, signal, client) : encodeSuccess([])
   })
   both('/api/v1/format_query', (parameters) => {
-    const query = parameters.get('query')
-    if (query.length > earlyParseLengthMax) throw invalidParameter('query', `want at most ${earlyParseLengthMax} characters to format`)
-    return encodeSuccess(printExpression(parseQuery(query, backend.parse)))
+    return encodeSuccess(prettifyExpression(parseShortQuery(parameters, backend.parse)))
   })
-  both('/api/v1/series', (parameters, signal) => {
+  both('/api/v1/parse_query', (parameters) => encodeSuccess(describeTree(parseShortQuery(parameters, backend.parse))))
+  both('/api/v1/series', (parameters, signal, _path, client) => {
     if (parameters.all('match[]').length === 0) throw new ApiError('bad_data', 'no match[] parameter provided')
-    return backend.query.series(seriesQuery(parameters, true), signal)
+    return backend.query.series(seriesQuery(parameters, true), signal, client)
   })
-  both('/api/v1/labels', (parameters, signal) => backend.query.labelNames(seriesQuery(parameters), signal))
-  get('/api/v1/label/:name/values', (parameters, signal, path) => {
+  both('/api/v1/labels', (parameters, signal, _path, client) => backend.query.labelNames(seriesQuery(parameters), signal, client))
+  get('/api/v1/label/:name/values', (parameters, signal, path, client) => {
     const name = unescapeLabelName(path['name'] ?? '')
     if (name === '') throw new ApiError('bad_data', `invalid label name: ${JSON.stringify(name)}`)
-    return backend.query.labelValues(name, seriesQuery(parameters), signal)
+    return backend.query.labelValues(name, seriesQuery(parameters), signal, client)
   })
 }
 
@@ -145,12 +156,10 @@ function registerState(get: Register, backend: ApiBackend): void {
     return encodeSuccess(state.targetMetadata(matchTarget, parameters.get('metric'), metadataLimit(parameters, 'limit')))
   })
   get('/api/v1/targets/relabel_steps', (parameters) => {
-    try {
-      return encodeSuccess(state.relabelSteps(parameters.get('scrapePool'), parameters.get('labels')))
-    } catch (cause) {
-      throw new ApiError('bad_data', cause instanceof Error ? cause.message : String(cause))
-    }
+    return encodeSuccess(orBadData(() => state.relabelSteps(parameters.get('scrapePool'), parameters.get('labels'))))
   })
+  get('/api/v1/scrape_pools/config', (parameters) => encodeSuccess(orBadData(() => state.scrapePoolConfig(parameters.get('scrapePool')))))
+  get('/api/v1/status/tsdb/blocks', () => encodeSuccess(state.blocks()))
   get('/api/v1/scrape_pools', () => encodeSuccess(state.scrapePools()))
   get('/api/v1/rules', (parameters) => {
     const type = parameters.get('type').toLowerCase()
@@ -168,12 +177,21 @@ function registerState(get: Register, backend: ApiBackend): void {
   get('/api/v1/status/buildinfo', () => encodeSuccess(state.buildInformation()))
   get('/api/v1/status/walreplay', () => encodeSuccess(state.walReplay()))
   get('/api/v1/features', () => encodeSuccess(state.features()))
-  get('/api/v1/status/tsdb', (parameters, signal) => {
+  get('/api/v1/status/tsdb', (parameters, signal, _path, client) => {
     const limit = parameters.integer('limit', 10)
     if (limit === undefined || limit < 1) throw new ApiError('bad_data', 'limit must be a positive number')
     if (limit > 10_000) throw new ApiError('bad_data', 'limit must not exceed 10000')
-    return backend.query.headStatistics(limit, signal)
+    return backend.query.headStatistics(limit, signal, client)
   })
+}
+
+/** Of what throws texts for whoever asked. */
+function orBadData<T>(view: () => T): T {
+  try {
+    return view()
+  } catch (cause) {
+    throw new ApiError('bad_data', cause instanceof Error ? cause.message : String(cause))
+  }
 }
 
 function registerLifecycle(server: FastifyInstance, backend: ApiBackend): void {
@@ -203,6 +221,16 @@ function registerLifecycle(server: FastifyInstance, backend: ApiBackend): void {
   for (const path of ['/-/reload', '/-/quit']) server.get(path, (_request, reply) => text(reply, 405, 'Only POST or PUT requests allowed'))
 }
 
+/** What Prometheus says of its program beside the API. */
+function registerProgram(server: FastifyInstance, { state }: ApiBackend): void {
+  // With the type that Go finds for it.
+  server.get('/version', (_request, reply) => reply.type('text/plain; charset=utf-8').send(`${JSON.stringify(state.buildInformation())}\n`))
+  // Go's profiles; `promtool debug` asks for them.
+  const refusal = 'cannot profile: this server is no Go program and has no /debug/pprof\n'
+  for (const url of ['/debug/pprof', '/debug/pprof/*'])
+    server.get(url, (_request, reply) => reply.code(501).type('text/plain; charset=utf-8').send(refusal))
+}
+
 async function answer(backend: ApiBackend, request: FastifyRequest, reply: FastifyReply, handler: Handler): Promise<FastifyReply> {
   if (!backend.lifecycle.isReady()) {
     void reply.header('X-Prometheus-Stopping', String(backend.lifecycle.isStopping()))
@@ -215,7 +243,8 @@ async function answer(backend: ApiBackend, request: FastifyRequest, reply: Fasti
   }
   reply.raw.once('close', onClose)
   try {
-    const result = await handler(readParameters(request), abort.signal, request.params as Record<string, string>)
+    const client = { clientAddress: request.ip, method: request.method, path: request.url.split('?', 1)[0]! }
+    const result = await handler(readParameters(request), abort.signal, request.params as Record<string, string>, client)
     if (result === undefined) return await reply.code(204).send()
     if (typeof result !== 'string' && result.release !== undefined) {
       if (reply.raw.closed) result.release()
@@ -268,6 +297,13 @@ function parseQuery(query: string, options: ParseOptions) {
   } catch (error) {
     throw invalidParameter('query', error instanceof Error ? error.message : String(error))
   }
+}
+
+/** For what is answered by this thread. */
+function parseShortQuery(parameters: Parameters, options: ParseOptions): Expression {
+  const query = parameters.get('query')
+  if (query.length > earlyParseLengthMax) throw invalidParameter('query', `want at most ${earlyParseLengthMax} characters`)
+  return parseQuery(query, options)
 }
 
 /** Prometheus' text about a wrong expression does not name the parameter here. */

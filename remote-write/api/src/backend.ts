@@ -50,16 +50,69 @@ export interface ExemplarQuery {
   readonly endMs: number
 }
 
-export interface QueryBackend {
-  instant(query: InstantQuery, signal: AbortSignal): Promise<EncodedAnswer>
-  range(query: RangeQuery, signal: AbortSignal): Promise<EncodedAnswer>
-  series(query: SeriesQuery, signal: AbortSignal): Promise<EncodedAnswer>
-  labelNames(query: SeriesQuery, signal: AbortSignal): Promise<EncodedAnswer>
-  labelValues(name: string, query: SeriesQuery, signal: AbortSignal): Promise<EncodedAnswer>
-  exemplars(query: ExemplarQuery, signal: AbortSignal): Promise<EncodedAnswer>
-  /** The `data` of /api/v1/status/tsdb. */
-  headStatistics(limit: number, signal: AbortSignal): Promise<EncodedAnswer>
+export type ExportColumn =
+  | { readonly kind: 'label'; readonly name: string }
+  | { readonly kind: 'value' }
+  | { readonly kind: 'time'; readonly unit: 'unix_s' | 'unix_ms' | 'unix_ns' | 'rfc3339' }
+
+export type ExportFormat =
+  /** `rowsMax`: samples in a line. */
+  { readonly kind: 'json'; readonly rowsMax: number } | { readonly kind: 'csv'; readonly columns: readonly ExportColumn[] }
+
+export interface ExportQuery {
+  /** Selectors, each already parsed once without error. */
+  readonly matchers: readonly string[]
+  /** Both included. */
+  readonly startMs: number
+  readonly endMs: number
+  readonly format: ExportFormat
 }
+
+/** Takes a piece of an answer; `onTaken` is to be called when there is room for another. */
+export type PartSink = (bytes: Uint8Array, onTaken: () => void) => void
+
+export interface FederationQuery {
+  /** Selectors, each already parsed once without error. */
+  readonly matchers: readonly string[]
+  readonly timeMs: number
+  /** False: names are escaped to what Prometheus 2 takes. */
+  readonly allowsUtf8: boolean
+}
+
+/** Who asks, for the lists and logs of queries. */
+export interface QueryClient {
+  readonly clientAddress: string
+  readonly method: string
+  /** Without parameters. */
+  readonly path: string
+}
+
+export interface QueryBackend {
+  instant(query: InstantQuery, signal: AbortSignal, client?: QueryClient): Promise<EncodedAnswer>
+  range(query: RangeQuery, signal: AbortSignal, client?: QueryClient): Promise<EncodedAnswer>
+  series(query: SeriesQuery, signal: AbortSignal, client?: QueryClient): Promise<EncodedAnswer>
+  labelNames(query: SeriesQuery, signal: AbortSignal, client?: QueryClient): Promise<EncodedAnswer>
+  labelValues(name: string, query: SeriesQuery, signal: AbortSignal, client?: QueryClient): Promise<EncodedAnswer>
+  exemplars(query: ExemplarQuery, signal: AbortSignal, client?: QueryClient): Promise<EncodedAnswer>
+  /** Raw samples as lines, piece by piece. Resolves behind the last one. */
+  export(query: ExportQuery, onPart: PartSink, signal: AbortSignal, client?: QueryClient): Promise<void>
+  /** Exposition text. */
+  federate(query: FederationQuery, signal: AbortSignal, client?: QueryClient): Promise<EncodedAnswer>
+  /** The `data` of /api/v1/status/tsdb. */
+  headStatistics(limit: number, signal: AbortSignal, client?: QueryClient): Promise<EncodedAnswer>
+}
+
+/** Queries that run, and what those before took. */
+export interface QueryBook {
+  /** Plain objects in the shape of the API. */
+  active(): readonly Record<string, unknown>[]
+  /** False if no query of this id runs or waits. */
+  cancel(id: number): boolean
+  top(order: TopOrder, limit: number): readonly unknown[]
+}
+
+export const topOrders = ['duration', 'average', 'count', 'samples', 'memory'] as const
+export type TopOrder = (typeof topOrders)[number]
 
 export interface RemoteReadQuery {
   /** Milliseconds, both ends included. */
@@ -105,6 +158,10 @@ export interface StateBackend {
   scrapePools(): unknown
   /** `labels` is a JSON object. Throws an error whose text is for whoever asked. */
   relabelSteps(scrapePool: string, labels: string): unknown
+  /** Throws an error whose text is for whoever asked. */
+  scrapePoolConfig(scrapePool: string): unknown
+  /** What is in the meta.json of each block. */
+  blocks(): unknown
   targetMetadata(matchTarget: string, metric: string, limit: number): unknown
   metadata(): ReadonlyMap<string, readonly MetadataEntry[]>
   rules(filter: RuleFilter): RuleGroupsView
@@ -154,8 +211,10 @@ export interface LifecycleBackend {
 
 export interface ApiBackend {
   readonly query: QueryBackend
+  readonly queries: QueryBook
   readonly remoteRead: RemoteReadBackend
   readonly state: StateBackend
+  readonly federation: { onError(): void }
   /** Undefined when `--web.enable-admin-api` is off. */
   readonly admin: AdminBackend | undefined
   readonly lifecycle: LifecycleBackend

@@ -12,8 +12,16 @@ export interface VectorResult {
   readonly warnings: readonly string[]
 }
 
-/** Runs an instant query in the query worker. Rejects with the engine's error text; an aborted signal rejects with an AbortError. */
-export type QueryFunction = (expression: string, timeMs: number, signal?: AbortSignal) => Promise<VectorResult>
+/**
+ * Runs an instant query in the query worker; `group` is whose rule asks. Rejects with the engine's error text; an aborted signal rejects with an
+ * AbortError.
+ */
+export type QueryFunction = (
+  expression: string,
+  timeMs: number,
+  signal?: AbortSignal,
+  group?: { readonly file: string; readonly name: string },
+) => Promise<VectorResult>
 
 /**
  * What the head said to one sample. `refused` and every unknown failure carry their reason in `SampleAppender.refusal()`.

@@ -167,7 +167,7 @@ export class RuleGroup {
 
   async #runRule(rule: Rule, timeMs: number, signal: AbortSignal | undefined): Promise<RuleSample[]> {
     const { query, sendAlerts, resendDelayMs } = this.#options
-    const result = await query(rule.query, timeMs - this.queryOffsetMs, signal)
+    const result = await query(rule.query, timeMs - this.queryOffsetMs, signal, { file: this.file, name: this.name })
     if (rule.type === 'recording') return rule.evaluate(result, this.limit)
     const samples = await rule.evaluate(result, timeMs, this.limit, signal)
     const due = rule.takeAlertsToSend(timeMs, resendDelayMs, this.intervalMs)

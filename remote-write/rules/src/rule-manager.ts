@@ -78,7 +78,7 @@ export class RuleManager {
   constructor(options: RuleManagerOptions) {
     this.#options = options
     this.#metrics = createRuleMetrics(options.registry)
-    this.#expandTemplate = createTemplateExpander(options.query)
+    this.#expandTemplate = countExpansions(createTemplateExpander(options.query), this.#metrics)
   }
 
   /**
@@ -226,6 +226,18 @@ export class RuleManager {
   #send(expression: string, alerts: readonly ActiveAlert[], externalUrl: string): void {
     const generatorURL = generatorUrl(externalUrl, expression)
     this.#options.sender.send(alerts.map((alert) => makePayload(alert, generatorURL)))
+  }
+}
+
+function countExpansions(expand: ExpandTemplate, { templateExpansions, templateFailures }: RuleMetrics): ExpandTemplate {
+  return async (name, text, data, signal) => {
+    templateExpansions.inc()
+    try {
+      return await expand(name, text, data, signal)
+    } catch (error) {
+      templateFailures.inc()
+      throw error
+    }
   }
 }
 

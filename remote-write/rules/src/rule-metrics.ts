@@ -1,4 +1,4 @@
-import type { Counter, Gauge, Registry, Summary } from '@narthex/service/metrics'
+import type { Counter, CounterCell, Gauge, Registry, Summary } from '@narthex/service/metrics'
 
 const quantiles = [0.5, 0.9, 0.99]
 const groupQuantiles = [0.01, 0.05, 0.5, 0.9, 0.99]
@@ -18,10 +18,18 @@ export interface RuleMetrics {
   readonly lastSamples: Gauge
   readonly lastEvaluationTime: Gauge
   readonly rules: Gauge
+  readonly templateExpansions: CounterCell
+  readonly templateFailures: CounterCell
 }
 
 export function createRuleMetrics(registry: Registry): RuleMetrics {
   return {
+    templateExpansions: registry
+      .counter('prometheus_template_text_expansions_total', 'The total number of template text expansions.')
+      .labels(),
+    templateFailures: registry
+      .counter('prometheus_template_text_expansion_failures_total', 'The total number of template text expansion failures.')
+      .labels(),
     evaluationDuration: registry.summary(
       'prometheus_rule_evaluation_duration_seconds',
       'How long one rule takes to evaluate.',

@@ -1,4 +1,4 @@
-import type { EncodedAnswer, QueryBackend } from '@narthex/api/backend'
+import type { EncodedAnswer, QueryBackend, QueryClient } from '@narthex/api/backend'
 import { ApiError } from '@narthex/api/envelope'
 import { Labels } from '@narthex/model/labels'
 import type { Matcher } from '@narthex/model/matcher'
@@ -7,11 +7,23 @@ import type { QueryMemory } from './query-memory.ts'
 import { QueryFailure, type EncodedReply, type QueryPool } from './query-pool.ts'
 import type { LastColumns, QueryRequest, VectorColumns } from './query-protocol.ts'
 
+/** An export that is not whole by then is given up. */
+const exportMsMax = 60 * 60_000
+
+export interface QueryBackendParts {
+  readonly pool: QueryPool
+  /** For answers that clients may take slowly. */
+  readonly readPool: QueryPool
+  readonly timeoutMs: number
+  readonly memory: QueryMemory
+  externalLabels(): Labels
+}
+
 /** The API's queries, answered by the pool; a failure of the engine becomes the API's error of the same kind. */
-export function createQueryBackend(pool: QueryPool, timeoutMs: number, memory: QueryMemory): QueryBackend {
-  const ask = async (request: QueryRequest, limitMs: number, signal: AbortSignal): Promise<EncodedAnswer> => {
+export function createQueryBackend({ pool, readPool, timeoutMs, memory, externalLabels }: QueryBackendParts): QueryBackend {
+  const ask = async (request: QueryRequest, limitMs: number, signal: AbortSignal, client?: QueryClient): Promise<EncodedAnswer> => {
     try {
-      const reply = (await pool.run(request, limitMs, signal)) as EncodedReply
+      const reply = (await pool.run(request, limitMs, signal, undefined, client && { kind: 'http', ...client })) as EncodedReply
       return { ...reply, release: memory.holdAnswer(reply.body.buffer.byteLength) }
     } catch (error) {
       if (error instanceof QueryFailure) throw new ApiError(error.kind, error.message, { cause: error })
@@ -19,20 +31,31 @@ export function createQueryBackend(pool: QueryPool, timeoutMs: number, memory: Q
     }
   }
   return {
-    instant: ({ timeoutMs: limitMs, ...query }, signal) => ask({ kind: 'instant', ...query }, limitMs, signal),
-    range: ({ timeoutMs: limitMs, ...query }, signal) => ask({ kind: 'range', ...query }, limitMs, signal),
-    series: (query, signal) => ask({ kind: 'series', ...query }, timeoutMs, signal),
-    labelNames: (query, signal) => ask({ kind: 'labelNames', ...query }, timeoutMs, signal),
-    labelValues: (name, query, signal) => ask({ kind: 'labelValues', name, ...query }, timeoutMs, signal),
-    exemplars: (query, signal) => ask({ kind: 'exemplars', ...query }, timeoutMs, signal),
-    headStatistics: (limit, signal) => ask({ kind: 'headStatistics', limit }, timeoutMs, signal),
+    instant: ({ timeoutMs: limitMs, ...query }, signal, client) => ask({ kind: 'instant', ...query }, limitMs, signal, client),
+    range: ({ timeoutMs: limitMs, ...query }, signal, client) => ask({ kind: 'range', ...query }, limitMs, signal, client),
+    series: (query, signal, client) => ask({ kind: 'series', ...query }, timeoutMs, signal, client),
+    labelNames: (query, signal, client) => ask({ kind: 'labelNames', ...query }, timeoutMs, signal, client),
+    labelValues: (name, query, signal, client) => ask({ kind: 'labelValues', name, ...query }, timeoutMs, signal, client),
+    exemplars: (query, signal, client) => ask({ kind: 'exemplars', ...query }, timeoutMs, signal, client),
+    federate: (query, signal, client) =>
+      ask({ kind: 'federate', ...query, externalLabels: externalLabels().pairs }, timeoutMs, signal, client),
+    async export(query, onPart, signal, client) {
+      try {
+        await readPool.run({ kind: 'export', ...query }, exportMsMax, signal, onPart, client && { kind: 'http', ...client })
+      } catch (error) {
+        if (error instanceof QueryFailure) throw new ApiError(error.kind, error.message, { cause: error })
+        throw error
+      }
+    },
+    headStatistics: (limit, signal, client) => ask({ kind: 'headStatistics', limit }, timeoutMs, signal, client),
   }
 }
 
 /** Instant queries of rules and templates. */
 export function createRuleQuery(pool: QueryPool, timeoutMs: number): QueryFunction {
-  return async (expression, timeMs, signal) => {
-    const columns = (await pool.run({ kind: 'vector', query: expression, timeMs }, timeoutMs, signal)) as VectorColumns
+  return async (expression, timeMs, signal, group) => {
+    const origin = { kind: 'rules', group } as const
+    const columns = (await pool.run({ kind: 'vector', query: expression, timeMs }, timeoutMs, signal, undefined, origin)) as VectorColumns
     const labels = columns.labels.map((pairs) => Labels.fromPairs(pairs))
     const { values, histograms, warnings } = columns
     if (columns.type === 'scalar') return { labels: [], values, scalar: values[0] ?? NaN, warnings }

@@ -495,3 +495,65 @@ describe('a pool that closes', () => {
     expect(vi.getTimerCount()).toBe(0)
   })
 })
+
+describe('queries of several clients', () => {
+  const from = (clientAddress: string) => ({ kind: 'http', clientAddress, method: 'GET', path: '/' }) as const
+  const query = (name: string): QueryRequest => ({ kind: 'vector', query: name, timeMs: 0 })
+  const asked = ({ request: taken }: QueryCall) => ('limit' in taken ? String(taken.limit) : 'query' in taken ? taken.query : '')
+
+  beforeEach(() => void vi.useFakeTimers())
+  afterEach(() => void vi.useRealTimers())
+
+  test('take turns, and those of rules come first', async () => {
+    const { pool, workers } = createPool({ workersMax: 2, queueMax: 10 })
+    const run = (limit: number, client: string) =>
+      pool.run({ kind: 'headStatistics', limit }, 1000, undefined, undefined, from(client)).catch(() => {})
+    for (const limit of [1, 2, 3, 4]) void run(limit, 'a')
+    void run(5, 'b')
+    void pool.run(query('rule'), 1000, undefined, undefined, { kind: 'rules', group: undefined }).catch(() => {})
+    workers[0]!.reply()
+    await settle()
+    expect(asked(workers[0]!.call)).toBe('rule')
+    workers[0]!.reply()
+    await settle()
+    // One of a is running still.
+    expect(asked(workers[0]!.call)).toBe('5')
+    workers[0]!.reply()
+    await settle()
+    expect(asked(workers[0]!.call)).toBe('3')
+  })
+
+  test('are listed with who asks, and told of when they end', async () => {
+    const ended: unknown[] = []
+    const { pool, workers } = createPool({ onEnd: ({ queuedMs, totalMs, failure }) => ended.push([queuedMs, totalMs, failure?.kind]) })
+    const first = pool.run(request, 1000, undefined, undefined, from('a'))
+    const second = pool.run(request, 1000, undefined, undefined, from('b'))
+    expect(pool.active().map(({ id, origin, startedMs }) => [id, origin, startedMs !== undefined])).toEqual([
+      [1, from('a'), true],
+      [2, from('b'), false],
+    ])
+    await vi.advanceTimersByTimeAsync(100)
+    workers[0]!.reply()
+    await first
+    await vi.advanceTimersByTimeAsync(50)
+    workers[0]!.reply({ failure: { kind: 'execution', message: 'too much' } })
+    await expect(second).rejects.toThrow('too much')
+    expect(ended).toEqual([
+      [0, 100, undefined],
+      [100, 150, 'execution'],
+    ])
+    expect(pool.active()).toEqual([])
+  })
+
+  test('can be cancelled by their number, waiting or running', async () => {
+    const { pool, workers } = createPool()
+    const running = pool.run(request, 10_000)
+    const waiting = pool.run(request, 10_000)
+    const failures = Promise.allSettled([running, waiting])
+    expect([pool.cancel(2), pool.cancel(1), pool.cancel(3)]).toEqual([true, true, false])
+    expect(workers[0]!.isCanceled).toBe(true)
+    await vi.advanceTimersByTimeAsync(600)
+    const reasons = (await failures).map((result) => (result.status === 'rejected' ? (result.reason as { kind: string }).kind : ''))
+    expect(reasons).toEqual(['canceled', 'canceled'])
+  })
+})

@@ -3,7 +3,17 @@ import type { DeletedIntervals } from '@narthex/tsdb/head/deleted-intervals'
 import type { ExemplarSnapshot } from '@narthex/tsdb/exemplars/exemplar-snapshot'
 import type { ShelvedBlock } from '@narthex/tsdb/select/block-shelf'
 import { noteTaken } from './part-sender.ts'
-import type { LastColumns, QueryCall, QueryEnd, QueryReply, QueryRequest, VectorColumns } from './query-protocol.ts'
+import type { ActiveQuery, EndedQuery, QueryOrigin } from './query-observer.ts'
+import type {
+  LastColumns,
+  QueryCall,
+  QueryEnd,
+  QueryFailureKind,
+  QueryMeasures,
+  QueryReply,
+  QueryRequest,
+  VectorColumns,
+} from './query-protocol.ts'
 
 // Nobody waits for a cancelled query, so its thread is worth less than the time it would still take.
 const cancelGraceMsMax = 500
@@ -15,7 +25,7 @@ const toldMax = 10_000
 /** A query that did not give a result; `kind` is the errorType of Prometheus' API. */
 export class QueryFailure extends Error {
   override name = 'QueryFailure'
-  readonly kind: 'bad_data' | 'execution' | 'timeout' | 'canceled' | 'internal'
+  readonly kind: QueryFailureKind
 
   constructor(kind: QueryFailure['kind'], message: string) {
     super(message)
@@ -42,6 +52,8 @@ export interface QueryPoolOptions {
   listDeletions?(): DeletedIntervals | undefined
   /** The exemplars that are kept now. */
   copyExemplars?(): ExemplarSnapshot | undefined
+  /** Told of each query that was taken, when it has ended. */
+  onEnd?(ended: EndedQuery): void
   log: { warn(message: string, fields?: Record<string, unknown>): void }
 }
 
@@ -52,6 +64,9 @@ export type PoolReply = EncodedReply | VectorColumns | LastColumns | undefined
 export type PartHandler = (part: Uint8Array, onTaken: () => void) => void
 
 interface Job {
+  readonly origin: QueryOrigin | undefined
+  readonly askedMs: number
+  startedMs: number | undefined
   call: QueryCall
   /** How often it was given to a thread. */
   attempts: number
@@ -78,7 +93,8 @@ interface Slot {
 }
 
 /**
- * Runs queries in worker threads over the shared head, first come, first served. A worker that dies fails the query it
+ * Runs queries in worker threads over the shared head: those of rules first, then those of the client that has the fewest running, each client's in
+ * their order. A worker that dies fails the query it
  * was on and nothing else; the next query starts a new one. Bounds: `workersMax` threads, `queueMax` waiting queries.
  */
 export class QueryPool {
@@ -97,7 +113,7 @@ export class QueryPool {
   }
 
   /** Resolves with what the worker answered, after its parts; rejects with a QueryFailure. */
-  run(request: QueryRequest, timeoutMs: number, signal?: AbortSignal, onPart?: PartHandler): Promise<PoolReply> {
+  run(request: QueryRequest, timeoutMs: number, signal?: AbortSignal, onPart?: PartHandler, origin?: QueryOrigin): Promise<PoolReply> {
     return new Promise((resolve, reject) => {
       if (this.#closed) return reject(new QueryFailure('canceled', stoppingText))
       if (signal?.aborted) return reject(new QueryFailure('canceled', 'query was canceled in query queue'))
@@ -108,14 +124,32 @@ export class QueryPool {
       }
       const cancel = new SharedArrayBuffer(4)
       const flow = onPart === undefined ? {} : { flow: new SharedArrayBuffer(4) }
-      const call: QueryCall = { id: this.#nextId++, request, deadlineMs: Date.now() + timeoutMs, cancel, ...flow, blocks: [] }
+      const askedMs = Date.now()
+      const call: QueryCall = { id: this.#nextId++, request, deadlineMs: askedMs + timeoutMs, queuedMs: 0, cancel, ...flow, blocks: [] }
       const onAbort = () => this.#cancel(job)
-      const job: Job = { call, attempts: 0, signal, onPart, resolve, reject, onAbort, isCanceled: false, slot: undefined, timer: undefined }
+      const job: Job = {
+        ...{ call, origin, askedMs, startedMs: undefined, attempts: 0, signal, onPart, resolve, reject, onAbort },
+        ...{ isCanceled: false, slot: undefined, timer: undefined },
+      }
       signal?.addEventListener('abort', onAbort, { once: true })
       job.timer = setTimeout(() => this.#expire(job), timeoutMs)
       this.#waiting.push(job)
       this.#dispatch()
     })
+  }
+
+  /** Those that run, then those that wait. */
+  active(): ActiveQuery[] {
+    const running = [...this.#slots].flatMap(({ job, heldBytes }) => (job === undefined ? [] : [viewActive(job, heldBytes())]))
+    return [...running, ...this.#waiting.map((job) => viewActive(job, 0))]
+  }
+
+  /** Ends a query as if its client had gone away; false if there is none of this id. */
+  cancel(id: number): boolean {
+    const jobs = [...this.#waiting, ...[...this.#slots].map((slot) => slot.job)]
+    const job = jobs.find((candidate) => candidate?.call.id === id)
+    if (job !== undefined) this.#cancel(job)
+    return job !== undefined
   }
 
   /** Resolves when the queries that a worker has now have ended, or were given to another one with what it may read then. */
@@ -178,18 +212,40 @@ export class QueryPool {
     while (this.#waiting.length > 0 && !this.#closed) {
       const slot = this.#findIdle() ?? this.#startSlot()
       if (!slot) return
-      const job = this.#waiting.shift()!
+      const job = this.#takeNext()
       clearTimeout(slot.idleTimer)
       clearTimeout(job.timer)
       job.timer = setTimeout(() => this.#expire(job), Math.max(0, job.call.deadlineMs - Date.now()) + this.#options.graceMs)
       slot.job = job
       job.slot = slot
       job.attempts++
-      job.call = { ...job.call, blocks: this.#options.listBlocks(), deletions: this.#options.listDeletions?.() }
+      job.startedMs ??= Date.now()
+      job.call = {
+        ...job.call,
+        queuedMs: job.startedMs - job.askedMs,
+        blocks: this.#options.listBlocks(),
+        deletions: this.#options.listDeletions?.(),
+      }
       // Not before: one for each query that waits would be much.
       if (job.call.request.kind === 'exemplars') job.call = { ...job.call, exemplars: this.#options.copyExemplars?.() }
       slot.worker.postMessage(job.call)
     }
+  }
+
+  /** Nobody's many queries keep those of others waiting. */
+  #takeNext(): Job {
+    const running = new Map<string, number>()
+    for (const { job } of this.#slots) if (job !== undefined) running.set(clientOf(job), (running.get(clientOf(job)) ?? 0) + 1)
+    let next = 0
+    let fewest = Infinity
+    for (const [position, job] of this.#waiting.entries()) {
+      // A second attempt has waited long enough.
+      const count = isOfRules(job.call.request) || job.attempts > 0 ? -1 : (running.get(clientOf(job)) ?? 0)
+      if (count >= fewest) continue
+      fewest = count
+      next = position
+    }
+    return this.#waiting.splice(next, 1)[0]!
   }
 
   #findIdle(): Slot | undefined {
@@ -253,10 +309,10 @@ export class QueryPool {
   }
 
   #finish(job: Job, reply: QueryEnd): void {
-    this.#settle(job)
+    this.#settle(job, 'failure' in reply ? asFailure(reply.failure) : undefined, reply.measures)
     if ('failure' in reply) {
-      const { kind, message } = reply.failure
-      job.reject(new QueryFailure(kind === 'gone' ? 'execution' : kind, message))
+      const { kind, message } = asFailure(reply.failure)
+      job.reject(new QueryFailure(kind, message))
     } else if ('vector' in reply) job.resolve(reply.vector)
     else if ('last' in reply) job.resolve(reply.last)
     else if ('isSent' in reply) job.resolve(undefined)
@@ -324,7 +380,7 @@ export class QueryPool {
   }
 
   #fail(job: Job, kind: QueryFailure['kind'], message: string): void {
-    this.#settle(job)
+    this.#settle(job, { kind, message })
     job.reject(new QueryFailure(kind, message))
   }
 
@@ -336,16 +392,32 @@ export class QueryPool {
     }
   }
 
-  #settle(job: Job): void {
+  #settle(job: Job, failure: EndedQuery['failure'], measures?: QueryMeasures): void {
     this.#noteEnd(job)
     clearTimeout(job.timer)
     job.signal?.removeEventListener('abort', job.onAbort)
+    const totalMs = Date.now() - job.askedMs
+    const queuedMs = job.startedMs === undefined ? totalMs : job.startedMs - job.askedMs
+    const { origin, askedMs } = job
+    this.#options.onEnd?.({ request: job.call.request, origin, askedMs, queuedMs, totalMs, measures, failure })
   }
 }
 
 /** A query that holds less is not worth ending. */
 const relievedBytesMin = 8 * 1024 * 1024
 const outOfMemoryText = 'the query needs more memory for its labels and lists than a query thread may have'
+
+function viewActive({ call, origin, askedMs, startedMs }: Job, heldBytes: number): ActiveQuery {
+  return { id: call.id, request: call.request, origin, askedMs, startedMs, heldBytes }
+}
+
+function clientOf({ origin }: Job): string {
+  return origin?.kind === 'http' ? origin.clientAddress : ''
+}
+
+function asFailure({ kind, message }: { readonly kind: QueryFailureKind | 'gone'; readonly message: string }) {
+  return { kind: kind === 'gone' ? ('execution' as const) : kind, message }
+}
 
 function isOfRules({ kind }: QueryRequest): boolean {
   return kind === 'vector' || kind === 'lastSamples'

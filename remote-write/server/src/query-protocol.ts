@@ -1,5 +1,5 @@
 import type { NativeHistogram } from '@narthex/model/native-histogram'
-import type { RemoteReadQuery } from '@narthex/api/backend'
+import type { ExportFormat, RemoteReadQuery } from '@narthex/api/backend'
 import type { DeletedIntervals } from '@narthex/tsdb/head/deleted-intervals'
 import type { ExemplarSnapshot } from '@narthex/tsdb/exemplars/exemplar-snapshot'
 import type { ShelvedBlock } from '@narthex/tsdb/select/block-shelf'
@@ -53,6 +53,23 @@ export type QueryRequest =
   | { readonly kind: 'headStatistics'; readonly limit: number }
   /** Of the series that the selectors of an expression take. */
   | { readonly kind: 'exemplars'; readonly query: string; readonly startMs: number; readonly endMs: number }
+  /** Raw samples as lines; the answer comes in parts. */
+  | {
+      readonly kind: 'export'
+      readonly matchers: readonly string[]
+      readonly startMs: number
+      readonly endMs: number
+      readonly format: ExportFormat
+    }
+  /** The newest samples of series as exposition text. */
+  | {
+      readonly kind: 'federate'
+      readonly matchers: readonly string[]
+      readonly timeMs: number
+      readonly allowsUtf8: boolean
+      /** name, value, … */
+      readonly externalLabels: readonly string[]
+    }
   /** Newest sample of each series that a selector matches; values as words. For the rules' restore. */
   | { readonly kind: 'lastSamples'; readonly selector: string; readonly startMs: number; readonly endMs: number }
 
@@ -72,6 +89,8 @@ export interface QueryCall {
   readonly request: QueryRequest
   /** Milliseconds of the clock by which the query must have ended. */
   readonly deadlineMs: number
+  /** How long it waited for the thread. */
+  readonly queuedMs: number
   /** One Int32: 1 = the caller no longer wants the answer. */
   readonly cancel: SharedArrayBuffer
   /** One Int32, if the answer may come in parts: bytes of them that are not taken yet. */
@@ -84,6 +103,21 @@ export interface QueryCall {
   readonly exemplars?: ExemplarSnapshot | undefined
 }
 
+/** How a query failed: the errorType of Prometheus' API. */
+export type QueryFailureKind = 'bad_data' | 'execution' | 'timeout' | 'canceled' | 'internal'
+
+/** What the evaluation of a query took. */
+export interface QueryMeasures {
+  /** Opening the storage. */
+  readonly preparationMs: number
+  readonly evaluationMs: number
+  readonly totalQueryableSamples: number
+  readonly samplesRead: number
+  readonly peakSamples: number
+  readonly peakBytes: number
+  readonly series: number
+}
+
 export type QueryReply = QueryPart | QueryEnd
 
 /** More of the answer follows. */
@@ -93,6 +127,8 @@ export interface QueryPart {
 }
 
 export type QueryEnd = QueryOutcome & {
+  /** Of a PromQL query that was evaluated. */
+  readonly measures?: QueryMeasures
   /** The thread holds so much memory now that it should end instead of taking another query. */
   readonly retires?: boolean
   /** Blocks, and damaged parts of blocks, that cannot be read, each told once by a thread; the answer is without them. */
@@ -108,7 +144,7 @@ export type QueryOutcome =
   | {
       readonly id: number
       /** `gone`: a block was listed that is there no more; the query is to be asked again with a list of now. */
-      readonly failure: { readonly kind: 'bad_data' | 'execution' | 'timeout' | 'canceled' | 'internal' | 'gone'; readonly message: string }
+      readonly failure: { readonly kind: QueryFailureKind | 'gone'; readonly message: string }
     }
 
 /** An instant vector (or a scalar: one entry without labels) as columns. */

@@ -4,6 +4,7 @@ import { spawnWorker } from '@narthex/service/worker'
 import type { Store } from '@narthex/tsdb/store'
 import type { MemoryPlan } from './memory-plan.ts'
 import type { QueryMemory } from './query-memory.ts'
+import type { EndedQuery } from './query-observer.ts'
 import { QueryPool } from './query-pool.ts'
 import type { QueryWorkerData } from './query-protocol.ts'
 import type { ServerSettings } from './server.ts'
@@ -29,6 +30,7 @@ export interface QueryThreadOptions {
   readonly plan: MemoryPlan
   readonly memory: QueryMemory
   readonly threads: number
+  readonly onEnd?: (ended: EndedQuery) => void
   /** A thread by `bootQueryWorker`, which is the first one. */
   readonly booted?: Worker | undefined
 }
@@ -49,7 +51,7 @@ export function bootQueryWorker(plan: MemoryPlan): Worker {
 }
 
 /** A pool of threads over the head and the blocks, each within its share of the memory. */
-export function createQueryPool({ parts, store, plan, memory, threads, booted }: QueryThreadOptions): QueryPool {
+export function createQueryPool({ parts, store, plan, memory, threads, onEnd, booted }: QueryThreadOptions): QueryPool {
   const { settings, log } = parts
   const cacheBytesMax = Math.floor(plan.cacheBytes / (plan.queryThreads + plan.readThreads))
   let spare = booted
@@ -90,6 +92,7 @@ export function createQueryPool({ parts, store, plan, memory, threads, booted }:
     queueMax,
     graceMs: workerGraceMs,
     idleMs: idleWorkerMs,
+    ...(onEnd === undefined ? {} : { onEnd }),
     log,
   })
 }

@@ -5,11 +5,12 @@ import { encodeResult } from '@narthex/promql/encode-result'
 import { evaluateInstant, evaluateRange, type EngineOptions } from '@narthex/promql/engine'
 import { ParseError } from '@narthex/promql/parse/parse-error'
 import type { Expression } from '@narthex/promql/parse/ast'
-import { parseExpression, parseMetricSelector, type ParseOptions } from '@narthex/promql/parse/parse'
+import { parseAnySelector, parseExpression, parseMetricSelector, type ParseOptions } from '@narthex/promql/parse/parse'
 import type { AbortFlag } from '@narthex/promql/query-context'
 import { QueryError } from '@narthex/promql/query-error'
 import { nativeOfHistogram } from '@narthex/promql/histogram/native-of-histogram'
 import type { QueryResult } from '@narthex/promql/query-result'
+import { Labels } from '@narthex/model/labels'
 import type { Matcher } from '@narthex/model/matcher'
 import { BlockError } from '@narthex/tsdb/block/block-error'
 import type { HeadDescriptor } from '@narthex/tsdb/head/head-memory'
@@ -17,15 +18,20 @@ import { BlockGoneError } from '@narthex/tsdb/select/block-shelf'
 import { HeadReader } from '@narthex/tsdb/select/head-reader'
 import type { Queryable } from '@narthex/tsdb/select/queryable'
 import { answerExemplars } from './answer-exemplars.ts'
+import { answerExport } from './answer-export.ts'
+import { answerFederation } from './answer-federation.ts'
 import { answerRemoteRead } from './answer-remote-read.ts'
 import { AnswerWriter } from './answer-writer.ts'
 import { PartSender } from './part-sender.ts'
 import { QueryClaim } from './query-memory.ts'
+import { viewStatistics } from './query-observer.ts'
 import { QueryStorage } from './query-storage.ts'
 import { startTimestampsFeature, toParseOptions } from './feature-flags.ts'
 import type {
   LastColumns,
   QueryCall,
+  QueryEnd,
+  QueryMeasures,
   QueryOutcome,
   QueryReply,
   QueryRequest,
@@ -95,7 +101,8 @@ interface ThreadParts {
   readonly claim: QueryClaim
 }
 
-function answer(call: QueryCall, { storage, engine, port, buffer, claim }: ThreadParts): QueryOutcome {
+function answer(call: QueryCall, { storage, engine, port, buffer, claim }: ThreadParts): QueryEnd {
+  const begunMs = performance.now()
   const signal = watchCancel(call)
   const check = () => checkAlive(signal, call.deadlineMs)
   const reader = storage.open(call, check)
@@ -103,6 +110,12 @@ function answer(call: QueryCall, { storage, engine, port, buffer, claim }: Threa
     const { request } = call
     if (request.kind === 'headStatistics')
       return { id: call.id, status: 200, body: encoder.encode(answerHeadStatistics(request, storage.head)) }
+    if (request.kind === 'export') {
+      const sender = new PartSender(port, call, check)
+      const sink = { check, send: (part: Uint8Array<ArrayBuffer>) => sender.send(part) }
+      answerExport({ ...request, sets: request.matchers.map((selector) => parseMatchers(selector)) }, reader, sink)
+      return { id: call.id, isSent: true }
+    }
     if (request.kind === 'remoteRead') {
       const sender = new PartSender(port, call, check)
       const sink = { check, send: (part: Uint8Array<ArrayBuffer>) => sender.send(part), cover: (bytes: number) => claim.cover(bytes) }
@@ -110,11 +123,19 @@ function answer(call: QueryCall, { storage, engine, port, buffer, claim }: Threa
       return { id: call.id, isSent: true }
     }
     if (request.kind === 'exemplars') return { id: call.id, status: 200, body: findExemplars(call, request, engine, buffer, check) }
+    if (request.kind === 'federate') return { id: call.id, status: 200, body: federate(request, reader, engine, buffer) }
+    const preparationMs = performance.now() - begunMs
     const run = (wanted: EngineRequest) => withWarnings(evaluate(wanted, call.deadlineMs, signal, reader, engine), storage.warnings())
-    if (request.kind === 'vector') return { id: call.id, vector: toColumns(run(request)) }
+    if (request.kind === 'vector') {
+      const result = run(request)
+      return { id: call.id, vector: toColumns(result), measures: measure(result, preparationMs) }
+    }
     if (request.kind === 'lastSamples') return { id: call.id, last: readLastSamples(request, reader) }
     if (request.kind === 'instant' || request.kind === 'range') {
-      return { id: call.id, status: 200, body: encodeQueryAnswer(run(request), request, buffer) }
+      const result = run(request)
+      const measures = measure(result, preparationMs)
+      const statistics = request.stats === '' ? undefined : viewStatistics(measures, call.queuedMs)
+      return { id: call.id, status: 200, body: encodeQueryAnswer(result, request.limit, statistics, buffer), measures }
     }
     return { id: call.id, status: 200, body: answerMetadata(request, reader, storage, buffer) }
   } catch (error) {
@@ -184,11 +205,15 @@ function evaluate(request: EngineRequest, deadlineMs: number, signal: AbortFlag,
   return evaluateInstant(options, reader, request.query, request.timeMs)
 }
 
-function encodeQueryAnswer(whole: QueryResult, request: { limit: number; stats: string }, buffer: AnswerWriter): Uint8Array {
-  const result = limitSeries(whole, request.limit)
+function measure({ statistics }: QueryResult, preparationMs: number): QueryMeasures {
+  return { ...statistics, preparationMs }
+}
+
+function encodeQueryAnswer(whole: QueryResult, limit: number, statistics: unknown, buffer: AnswerWriter): Uint8Array {
+  const result = limitSeries(whole, limit)
   buffer.begin(whole.statistics.peakBytes)
   buffer.utf8('{"status":"success","data":')
-  encodeResult(result, buffer, request.stats === '' ? '' : `"stats":${JSON.stringify(viewStatistics(result.statistics))}`)
+  encodeResult(result, buffer, statistics === undefined ? '' : `"stats":${JSON.stringify(statistics)}`)
   const warnings = result === whole ? result.warnings : [...result.warnings, 'results truncated due to limit']
   if (warnings.length > 0) buffer.utf8(`,"warnings":${JSON.stringify(warnings)}`)
   if (result.infos.length > 0) buffer.utf8(`,"infos":${JSON.stringify(result.infos)}`)
@@ -200,6 +225,16 @@ function encodeQueryAnswer(whole: QueryResult, request: { limit: number; stats: 
 function takeBody(buffer: AnswerWriter): Uint8Array {
   const body = buffer.view()
   return buffer.bytes.length > keptBytesMax ? body : body.slice()
+}
+
+type FederationRequest = Extract<QueryRequest, { kind: 'federate' }>
+
+function federate(request: FederationRequest, reader: Queryable, { lookbackMs = 0 }: EngineOptions, buffer: AnswerWriter): Uint8Array {
+  buffer.begin(0)
+  const { timeMs, allowsUtf8 } = request
+  const sets = request.matchers.map((selector) => parseMatchers(selector, parseAnySelector))
+  answerFederation({ sets, timeMs, lookbackMs, allowsUtf8, externalLabels: Labels.fromPairs(request.externalLabels) }, reader, buffer)
+  return takeBody(buffer)
 }
 
 type ExemplarRequest = Extract<QueryRequest, { kind: 'exemplars' }>
@@ -227,25 +262,6 @@ function limitSeries(result: QueryResult, limit: number): QueryResult {
   return { ...result, series: { ...series, labels: series.labels.slice(0, limit) } }
 }
 
-function viewStatistics(statistics: QueryResult['statistics']) {
-  const evalTotalTime = statistics.evaluationMs / 1000
-  return {
-    timings: {
-      evalTotalTime,
-      resultSortTime: 0,
-      queryPreparationTime: 0,
-      innerEvalTime: evalTotalTime,
-      execQueueTime: 0,
-      execTotalTime: evalTotalTime,
-    },
-    samples: {
-      totalQueryableSamples: statistics.totalQueryableSamples,
-      samplesRead: statistics.samplesRead,
-      peakSamples: statistics.peakSamples,
-    },
-  }
-}
-
 function toColumns(result: QueryResult): VectorColumns {
   if (result.type !== 'vector' && result.type !== 'scalar') {
     throw new QueryError('execution', `rule result is not a vector or scalar`)
@@ -263,9 +279,9 @@ function withWarnings(result: QueryResult, warnings: readonly string[]): QueryRe
   return warnings.length === 0 ? result : { ...result, warnings: [...result.warnings, ...warnings] }
 }
 
-function parseMatchers(selector: string): readonly Matcher[] {
+function parseMatchers(selector: string, parse = parseMetricSelector): readonly Matcher[] {
   try {
-    return parseMetricSelector(selector)
+    return parse(selector)
   } catch (error) {
     if (error instanceof ParseError) throw new QueryError('bad_data', error.message, { cause: error })
     throw error
@@ -298,7 +314,7 @@ function answerHeadStatistics({ limit }: { limit: number }, head: HeadReader): s
 
 function answerMetadata(request: MetadataRequest, reader: Queryable, storage: QueryStorage, buffer: AnswerWriter): Uint8Array {
   const { matchers, startMs, endMs, limit } = request
-  const sets = matchers.map(parseMatchers)
+  const sets = matchers.map((selector) => parseMatchers(selector))
   buffer.begin(0)
   if (request.kind === 'series') {
     writeList(buffer, listSeries(sets, reader, startMs, endMs, buffer), limit, () => storage.warnings())
@@ -324,22 +340,23 @@ function answerMetadata(request: MetadataRequest, reader: Queryable, storage: Qu
 /** A string and its place in a list or set, about. */
 const stringBytes = 32
 
-/** The label sets of the series that any of the selectors finds, each once. */
+/** The label sets of the series that any of the selectors finds, each once, in their order. */
 function* listSeries(sets: readonly (readonly Matcher[])[], reader: Queryable, startMs: number, endMs: number, buffer: AnswerWriter) {
-  const seen = new Set<string>()
+  const merged = new Map<string, Labels>()
   for (const set of sets) {
     const series = reader.select(set, startMs, endMs)
     while (series.next()) {
       const labels = series.labels()
-      if (sets.length > 1) {
-        const key = labels.key()
-        if (seen.has(key)) continue
-        seen.add(key)
-        buffer.hold(stringBytes + key.length)
+      if (sets.length === 1) {
+        yield labels.toRecord()
+        continue
       }
-      yield labels.toRecord()
+      const key = labels.key()
+      if (!merged.has(key)) buffer.hold(stringBytes + 4 * key.length)
+      merged.set(key, labels)
     }
   }
+  for (const labels of [...merged.values()].sort((a, b) => Labels.compare(a, b))) yield labels.toRecord()
 }
 
 /** The envelope with a list, of `limit` entries at most (0 = all of them). */

@@ -15,6 +15,8 @@ export interface ScrapeView {
   scrapePools(): unknown
   /** What each relabel rule of a job makes of these labels, a JSON object. Throws `RelabelRequestError`. */
   relabelSteps(scrapePool: string, labelsText: string): unknown
+  /** The job as YAML. Throws `RelabelRequestError`. */
+  scrapePoolConfig(scrapePool: string): unknown
   targetMetadata(matchTarget: string, metric: string, limit: number): unknown
   /** Metadata by family, as the targets said it. */
   metadata(): ReadonlyMap<string, readonly MetadataEntry[]>
@@ -63,6 +65,15 @@ export class ServerState implements StateBackend {
 
   relabelSteps(scrapePool: string, labelsText: string): unknown {
     return this.#scrape?.relabelSteps(scrapePool, labelsText) ?? { steps: [] }
+  }
+
+  scrapePoolConfig(scrapePool: string): unknown {
+    if (this.#scrape === undefined) throw new Error(`error retrieving scrape config: unknown scrape pool: ${JSON.stringify(scrapePool)}`)
+    return this.#scrape.scrapePoolConfig(scrapePool)
+  }
+
+  blocks(): unknown {
+    return { blocks: this.#parts.store.blocks.blocks.map(({ meta }) => meta) }
   }
 
   targetMetadata(matchTarget: string, metric: string, limit: number): unknown {

@@ -5,6 +5,7 @@ import type { PrometheusConfig } from '@narthex/config/prometheus-config'
 import { FamilyWriter } from '@narthex/exposition/family-writer'
 import { sendCompressed } from '@narthex/http/compress'
 import type { HttpServer } from '@narthex/http/server'
+import { addImportRoutes } from '@narthex/receive/import-route'
 import { Receiver } from '@narthex/receive/receive'
 import type { RouteAdder } from '@narthex/receive/route'
 import type { Logger } from '@narthex/service/logger'
@@ -20,6 +21,8 @@ import { MemoryGuard } from './memory-guard.ts'
 import type { MemoryPlan } from './memory-plan.ts'
 import { registerPages } from './pages.ts'
 import { createQueryBackend, createLastSamplesQuery, createRuleQuery } from './query-backend.ts'
+import { createQueryBook } from './query-book.ts'
+import { QueryJournal } from './query-journal.ts'
 import { QueryMemory } from './query-memory.ts'
 import type { QueryPool } from './query-pool.ts'
 import { createQueryPool } from './query-threads.ts'
@@ -63,6 +66,8 @@ export interface ServerSettings {
   /** Queries at once (in threads) and waiting. */
   readonly queryConcurrency: number
   readonly querySamplesMax: number
+  /** Queries that take longer are logged; 0 = none. */
+  readonly slowQueryMs: number
   readonly remoteRead: RemoteReadSettings
   readonly features: readonly string[]
   /** Where users reach this server, without a slash at the end. */
@@ -115,6 +120,7 @@ export class Server {
   readonly pool: QueryPool
   readonly #readPool: QueryPool
   readonly #queryMemory: QueryMemory
+  readonly #journal: QueryJournal
   readonly #guard: MemoryGuard
   readonly #limits: LimitParts
   readonly #remoteWriter: RemoteWriter
@@ -140,7 +146,15 @@ export class Server {
     registerLimitMetrics(registry, this.#limits)
     store.head.pressure = () => this.#guard.refusal()
     const shared = { parts, store, plan, memory }
-    this.pool = createQueryPool({ ...shared, threads: Math.min(settings.queryConcurrency, plan.queryThreads), booted: bootedWorker })
+    const threads = Math.min(settings.queryConcurrency, plan.queryThreads)
+    const journal = (this.#journal = new QueryJournal({
+      registry,
+      log: log.with({ component: 'query' }),
+      slowMs: settings.slowQueryMs,
+      concurrencyMax: threads,
+      active: () => this.pool.active(),
+    }))
+    this.pool = createQueryPool({ ...shared, threads, booted: bootedWorker, onEnd: (ended) => journal.note(ended) })
     this.#readPool = createQueryPool({ ...shared, threads: Math.min(settings.remoteRead.concurrencyMax || Infinity, plan.readThreads) })
     this.receiver = new Receiver({
       appender: store.head,
@@ -179,6 +193,7 @@ export class Server {
     await this.#alerting.apply(config)
     this.#resizeExemplars(config.storage.maxExemplars)
     this.store.setOutOfOrderWindow(config.storage.outOfOrderTimeWindowMs)
+    this.#journal.queryLog.open(config.global.queryLogFile ?? '')
     this.state.setConfig(config)
   }
 
@@ -242,6 +257,7 @@ export class Server {
       await Promise.all([
         this.pool.close(),
         this.#readPool.close(),
+        this.#journal.queryLog.close(),
         this.#remoteWriter.stop(Math.min(graceMs / 2, this.#parts.settings.flushDeadlineMs)),
       ])
     } finally {
@@ -270,6 +286,11 @@ export class Server {
     if (!this.pool.relieve(reason)) this.#readPool.relieve(reason)
   }
 
+  #refuseImport(): string | undefined {
+    if (!this.#ready || this.#stopping) return 'Service Unavailable'
+    return this.store.disk.refusal()
+  }
+
   #registerRoutes(): void {
     const { http, settings, log, registry } = this.#parts
     const { state } = this
@@ -277,10 +298,24 @@ export class Server {
       'prometheus_api_remote_read_queries',
       'The current number of remote read queries being executed or waiting.',
     )
+    const federationErrors = registry
+      .counter('prometheus_web_federation_errors_total', 'Total number of errors that occurred while sending federation responses.')
+      .labels()
+    registry
+      .counter('prometheus_web_federation_warnings_total', 'Total number of warnings that occurred while sending federation responses.')
+      .labels()
     const backend: ApiBackend = {
-      query: createQueryBackend(this.pool, settings.queryTimeoutMs, this.#queryMemory),
+      query: createQueryBackend({
+        pool: this.pool,
+        readPool: this.#readPool,
+        timeoutMs: settings.queryTimeoutMs,
+        memory: this.#queryMemory,
+        externalLabels: () => state.externalLabels(),
+      }),
       remoteRead: createRemoteReadBackend(this.#readPool, settings.remoteRead, () => state.externalLabels(), reads.labels()),
       state,
+      queries: createQueryBook(this.pool, this.#journal),
+      federation: { onError: () => federationErrors.inc() },
       admin: settings.enableAdminApi ? this.store.admin : undefined,
       parse: toParseOptions(settings.features),
       keepsExemplars: keepsExemplars(settings),
@@ -301,9 +336,16 @@ export class Server {
       )
       if (settings.receiverRefusal === undefined) {
         this.addWriteRoute(app)
+        addImportRoutes(app, {
+          appender: this.store.head,
+          registry,
+          now: () => Date.now(),
+          refusal: () => this.#refuseImport(),
+        })
       } else {
         const refusal = `${settings.receiverRefusal}\n`
-        app.post('/api/v1/write', (_request, reply) => reply.code(404).type('text/plain; charset=utf-8').send(refusal))
+        for (const path of ['write', 'import', 'import/csv'])
+          app.post(`/api/v1/${path}`, (_request, reply) => reply.code(404).type('text/plain; charset=utf-8').send(refusal))
       }
       app.get('/api/v1/narthex/notifications', (_request, reply) => {
         return reply.type('application/json').send(JSON.stringify({ status: 'success', data: this.#alerting.recentNotifications() }))

@@ -1,6 +1,6 @@
 import type { MetadataEntry } from '@narthex/api/backend'
 import type { ActiveTargetStatus, TargetMetadata, TargetsStatus } from '@narthex/agent/scrape/scrape-manager'
-import type { ScrapeConfig } from '@narthex/config/scrape-config'
+import { printScrapeConfig, type ScrapeConfig } from '@narthex/config/scrape-config'
 import { formatDuration } from '@narthex/model/duration'
 import { Labels } from '@narthex/model/labels'
 import type { Matcher } from '@narthex/model/matcher'
@@ -27,8 +27,15 @@ const labelsTextMax = 256 * 1024
 // Go's zero time: never scraped.
 const neverText = '0001-01-01T00:00:00Z'
 
-/** The Targets API's JSON shapes over a scrape stage. */
-export function createScrapeView(source: ScrapeSource): ScrapeView {
+/** How others reach this machine. */
+export interface OwnAddress {
+  readonly externalUrl: string
+  /** On which this process listens. */
+  readonly port: string
+}
+
+/** The Targets API's JSON shapes over a scrape stage. Without an address of its own targets on this machine are shown as they are. */
+export function createScrapeView(source: ScrapeSource, own?: OwnAddress): ScrapeView {
   return {
     targets(state, scrapePool) {
       const { active, dropped, droppedCounts, otherShardCounts } = source.targets()
@@ -36,7 +43,9 @@ export function createScrapeView(source: ScrapeSource): ScrapeView {
       const shown = ['', 'any', 'active'].includes(state) ? active.filter(isWanted) : []
       const left = ['', 'any', 'dropped'].includes(state) ? dropped.filter(isWanted) : []
       return {
-        activeTargets: shown.map(viewActive).sort((a, b) => (a.scrapePool === b.scrapePool ? 0 : a.scrapePool < b.scrapePool ? -1 : 1)),
+        activeTargets: shown
+          .map((target) => viewActive(target, own))
+          .sort((a, b) => (a.scrapePool === b.scrapePool ? 0 : a.scrapePool < b.scrapePool ? -1 : 1)),
         droppedTargets: left.map((target) => ({ discoveredLabels: target.discoveredLabels.toRecord(), scrapePool: target.scrapePool })),
         droppedTargetCounts: droppedCounts,
         // Ours, and only where there are some.
@@ -48,11 +57,12 @@ export function createScrapeView(source: ScrapeSource): ScrapeView {
       if (scrapePool === '') throw new RelabelRequestError('no scrapePool parameter provided')
       if (labelsText === '') throw new RelabelRequestError('no labels parameter provided')
       const labels = readLabels(labelsText)
-      const rules = source.jobConfig(scrapePool)?.relabelConfigs
-      if (rules === undefined) {
-        throw new RelabelRequestError(`error retrieving scrape config: unknown scrape pool: ${JSON.stringify(scrapePool)}`)
-      }
+      const rules = findJob(source, scrapePool).relabelConfigs
       return { steps: rules.map((rule, index) => viewStep(rule, applyRelabel(rules.slice(0, index + 1), labels))) }
+    },
+    scrapePoolConfig(scrapePool) {
+      if (scrapePool === '') throw new RelabelRequestError('no scrapePool parameter provided')
+      return { yaml: printScrapeConfig(findJob(source, scrapePool)) }
     },
     targetMetadata(matchTarget, metric, limit) {
       const matchers: readonly Matcher[] = matchTarget === '' ? [] : parseMetricSelector(matchTarget)
@@ -80,6 +90,12 @@ export function createScrapeView(source: ScrapeSource): ScrapeView {
       return merged
     },
   }
+}
+
+function findJob(source: ScrapeSource, scrapePool: string): ScrapeConfig {
+  const config = source.jobConfig(scrapePool)
+  if (config !== undefined) return config
+  throw new RelabelRequestError(`error retrieving scrape config: unknown scrape pool: ${JSON.stringify(scrapePool)}`)
 }
 
 /** `output` is empty once a rule dropped the target. */
@@ -113,13 +129,28 @@ function readLabels(text: string): Labels {
   }
 }
 
-function viewActive(target: ActiveTargetStatus) {
+const loopbackNames = ['127.0.0.1', 'localhost', '[::1]']
+
+/**
+ * The address of a target for somebody on another machine, as Prometheus guesses it: of this process its external URL, of others on this machine the
+ * host of that.
+ */
+function toGlobalUrl(scrapeUrl: string, own: OwnAddress | undefined): string {
+  if (own === undefined || !URL.canParse(scrapeUrl) || !URL.canParse(own.externalUrl)) return scrapeUrl
+  const url = new URL(scrapeUrl)
+  if (url.port === '' || !loopbackNames.includes(url.hostname)) return scrapeUrl
+  const external = new URL(own.externalUrl)
+  const place = url.port === own.port ? `${external.protocol}//${external.host}` : `${url.protocol}//${external.hostname}:${url.port}`
+  return place + scrapeUrl.slice(scrapeUrl.indexOf(url.host) + url.host.length)
+}
+
+function viewActive(target: ActiveTargetStatus, own: OwnAddress | undefined) {
   return {
     discoveredLabels: target.discoveredLabels.toRecord(),
     labels: target.labels.toRecord(),
     scrapePool: target.scrapePool,
     scrapeUrl: target.scrapeUrl,
-    globalUrl: target.scrapeUrl,
+    globalUrl: toGlobalUrl(target.scrapeUrl, own),
     lastError: target.lastError,
     lastScrape: target.lastScrapeMs === 0 ? neverText : new Date(target.lastScrapeMs).toISOString(),
     lastScrapeDuration: target.lastScrapeDurationSeconds,

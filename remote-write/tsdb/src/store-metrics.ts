@@ -103,6 +103,7 @@ export function registerStoreMetrics(registry: Registry, state: StoreState): Sum
   counter('prometheus_tsdb_wal_writes_failed_total', 'Total number of write log writes that failed.', () => wal.writesFailed)
 
   registerBlockMetrics(state, gauge, counter)
+  registerCompactionDurations(registry, state.compactor)
   const cleanups = registry
     .histogram('prometheus_tsdb_tombstone_cleanup_seconds', 'The time taken to recompact blocks to remove tombstones.')
     .labels()
@@ -155,6 +156,32 @@ function registerBlockMetrics({ blocks, compactor }: StoreState, gauge: Register
   )
   counter('prometheus_tsdb_compactions_failed_total', 'Total number of compactions that failed for the partition.', () => counts.failed)
   counter('prometheus_tsdb_head_truncations_total', 'Total number of head truncations attempted.', () => counts.truncations)
+  counter('prometheus_tsdb_vertical_compactions_total', 'Total number of compactions done on overlapping blocks.', () => counts.overlaps)
+  // Compactions are never switched off.
+  counter('prometheus_tsdb_compactions_skipped_total', 'Total number of skipped compactions due to disabled auto compaction.', () => 0)
+  gauge('prometheus_tsdb_compaction_populating_block', 'Set to 1 when a block is currently being written to the disk.', () =>
+    compactor.isWriting ? 1 : 0,
+  )
+  counter('prometheus_tsdb_head_truncations_failed_total', 'Total number of head truncations that failed.', () => counts.truncationsFailed)
+  // The log is cut down by a checkpoint, and what is older deleted with it.
+  counter('prometheus_tsdb_wal_truncations_total', 'Total number of write log truncations attempted.', () => counts.checkpoints)
+  counter(
+    'prometheus_tsdb_wal_truncations_failed_total',
+    'Total number of write log truncations that failed.',
+    () => counts.checkpointsFailed,
+  )
+  counter('prometheus_tsdb_checkpoint_deletions_total', 'Total number of checkpoint deletions attempted.', () => counts.checkpoints)
+  counter(
+    'prometheus_tsdb_checkpoint_deletions_failed_total',
+    'Total number of checkpoint deletions that failed.',
+    () => counts.checkpointsFailed,
+  )
+  counter('prometheus_tsdb_reloads_total', 'Number of times the database reloaded block data from disk.', () => blocks.reloads.count)
+  counter(
+    'prometheus_tsdb_reloads_failures_total',
+    'Number of times the database failed to reloadBlocks block data from disk.',
+    () => blocks.reloads.failures,
+  )
   counter('prometheus_tsdb_checkpoint_creations_total', 'Total number of checkpoint creations attempted.', () => counts.checkpoints)
   counter(
     'prometheus_tsdb_checkpoint_creations_failed_total',
@@ -171,6 +198,21 @@ function registerBlockMetrics({ blocks, compactor }: StoreState, gauge: Register
     'The number of times that blocks were deleted because the maximum number of bytes was exceeded.',
     () => counts.sizeRetentions,
   )
+}
+
+const blockSeconds = Array.from({ length: 14 }, (_, i) => 2 ** i)
+
+function registerCompactionDurations(registry: Registry, compactor: Compactor): void {
+  const blocks = registry.histogram('prometheus_tsdb_compaction_duration_seconds', 'Duration of compaction runs', [], blockSeconds).labels()
+  const collection = registry
+    .summary('prometheus_tsdb_head_gc_duration_seconds', 'Runtime of garbage collection in the head block.')
+    .labels()
+  const truncation = registry.summary('prometheus_tsdb_wal_truncate_duration_seconds', 'Duration of WAL truncation.').labels()
+  compactor.durations = {
+    onBlock: (seconds) => blocks.observe(seconds),
+    onTruncation: (seconds) => collection.observe(seconds),
+    onCheckpoint: (seconds) => truncation.observe(seconds),
+  }
 }
 
 function registerDiskMetrics(disk: DiskGuard, gauge: Register, counter: Register): void {

@@ -2,7 +2,6 @@ import type { Matcher } from '@narthex/model/matcher'
 import type { Expression, VectorSelector } from './ast.ts'
 import { checkExpression } from './check.ts'
 import { Parser } from './parser.ts'
-import { ParseError } from './parse-error.ts'
 
 /** Which parts of the language are switched on; the names follow Prometheus' feature flags. */
 export interface ParseOptions {
@@ -34,11 +33,5 @@ export function parseAnySelector(text: string): readonly Matcher[] {
 }
 
 function parseSelector(text: string): VectorSelector {
-  const expression = new Parser(text, {}).parseWhole()
-  if (expression.kind !== 'vectorSelector')
-    throw new ParseError('unexpected expression, expected a series selector', text, expression.start)
-  const { offsetMs, offsetExpression, atMs, atPreprocessor } = expression
-  if (offsetMs !== 0 || offsetExpression !== undefined) throw new ParseError('unexpected <offset>', text, expression.start)
-  if (atMs !== undefined || atPreprocessor !== undefined) throw new ParseError('unexpected <op:@>', text, expression.start)
-  return expression
+  return new Parser(text, {}).parseSelectorAlone()
 }

@@ -65,6 +65,16 @@ export class Parser {
     return expression
   }
 
+  /** A name, matchers or both, and nothing behind them: what Prometheus' grammar begins with for a `match[]`. */
+  parseSelectorAlone(): VectorSelector {
+    const token = this.#tokens.next()
+    if (token.type !== '{' && !mayNameMetric(token.type)) throw this.#tokens.unexpected(token)
+    const selector = token.type === '{' ? this.#selector('', readMatchers(this.#tokens), token.start) : this.#namedSelector(token)
+    const rest = this.#tokens.peek()
+    if (rest.type !== 'eof') throw this.#tokens.unexpected(rest)
+    return selector
+  }
+
   #expression(precedenceMin: number): Expression {
     this.#checkDepth(++this.#openDepth)
     let left = this.#operand()
@@ -149,6 +159,10 @@ export class Parser {
     if (aggregations.has(token.type)) {
       if (following.type === '(' || following.type === 'by' || following.type === 'without') return this.#aggregation(token)
     } else if (following.type === '(' && (token.type === 'identifier' || functionKeywords.has(token.type))) return this.#call(token)
+    return this.#namedSelector(token)
+  }
+
+  #namedSelector(token: Token): VectorSelector {
     return this.#selector(token.text, this.#tokens.accept('{') === undefined ? [] : readMatchers(this.#tokens), token.start)
   }
 

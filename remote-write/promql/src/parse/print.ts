@@ -72,7 +72,8 @@ export function printSelector({ name, matchers }: VectorSelector): string {
     conditions.push(matcher.toString())
   }
   const head = isPlainName ? name : ''
-  return conditions.length === 0 ? head : `${head}{${conditions.join(',')}}`
+  // In the order of their texts, as Prometheus shows them wherever it shows an expression.
+  return conditions.length === 0 ? head : `${head}{${conditions.sort().join(',')}}`
 }
 
 function printMatrix({ vector, rangeMs, rangeExpression }: MatrixSelector): string {
@@ -86,10 +87,15 @@ function printExtension(vector: VectorSelector): string {
 }
 
 function printSubquery(subquery: Subquery): string {
+  return printExpression(subquery.expression) + printSubquerySuffix(subquery)
+}
+
+/** `[5m:1m] offset 1h` */
+export function printSubquerySuffix(subquery: Subquery): string {
   const range = subquery.rangeExpression === undefined ? formatDuration(subquery.rangeMs) : printDuration(subquery.rangeExpression)
   let step = subquery.stepMs === 0 ? '' : formatDuration(subquery.stepMs)
   if (subquery.stepExpression !== undefined) step = printDuration(subquery.stepExpression)
-  return `${printExpression(subquery.expression)}[${range}:${step}]${printShift(subquery)}`
+  return `[${range}:${step}]${printShift(subquery)}`
 }
 
 /** ` @ 10.000 offset 5m`, with a leading blank, or nothing. */

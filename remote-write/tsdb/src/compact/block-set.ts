@@ -34,6 +34,8 @@ export interface BrokenBlock {
 export class BlockSet {
   readonly directory: string
   #blocks: readonly LoadedBlock[] = []
+  /** How often the blocks that there are were read or changed, and how often that failed. */
+  readonly reloads = { count: 0, failures: 0 }
   /** Directories that a crash left, and blocks that others replace. */
   #leftovers: string[] = []
 
@@ -47,6 +49,7 @@ export class BlockSet {
    */
   static load(directory: string, rangeMs: number, onBroken: (block: BrokenBlock) => void): BlockSet {
     const set = new BlockSet(directory)
+    set.reloads.count++
     const found: LoadedBlock[] = []
     for (const entry of readdirSync(directory, { withFileTypes: true })) {
       if (!entry.isDirectory()) continue
@@ -58,6 +61,7 @@ export class BlockSet {
           const meta = readMetaWithTrueRange(path, rangeMs, (reason) => onBroken({ directory: path, reason, isUsed: true }))
           found.push({ meta, bytes: directoryBytes(path), deletions: 0 })
         } catch (error) {
+          set.reloads.failures++
           onBroken({ directory: path, reason: error instanceof Error ? error.message : String(error) })
         }
       }
@@ -96,9 +100,15 @@ export class BlockSet {
   /** A block that was written stands where its meta says; those of `replaced` are no longer used from now on, and then deleted. */
   async add(meta: BlockMeta | undefined, replaced: readonly string[]): Promise<void> {
     const kept = this.#blocks.filter((block) => !replaced.includes(block.meta.ulid))
-    if (meta !== undefined) kept.push({ meta, bytes: directoryBytes(join(this.directory, meta.ulid)), deletions: 0 })
-    this.#setBlocks(kept)
-    for (const ulid of replaced) await removeBlock(join(this.directory, ulid))
+    this.reloads.count++
+    try {
+      if (meta !== undefined) kept.push({ meta, bytes: directoryBytes(join(this.directory, meta.ulid)), deletions: 0 })
+      this.#setBlocks(kept)
+      for (const ulid of replaced) await removeBlock(join(this.directory, ulid))
+    } catch (error) {
+      this.reloads.failures++
+      throw error
+    }
   }
 
   /** Notes in their meta.json that the blocks cannot be compacted: it is not tried again. */

@@ -57,12 +57,25 @@ export interface CompactionCounts {
   merges: number
   /** Cuts and merges that failed, and runs that ended for another reason. */
   failed: number
+  /** Merges of blocks whose times overlap. */
+  overlaps: number
   truncations: number
+  truncationsFailed: number
   checkpoints: number
   checkpointsFailed: number
   /** Times that blocks were deleted. */
   timeRetentions: number
   sizeRetentions: number
+}
+
+/** Hears how long things took, in seconds. */
+export interface CompactionDurations {
+  /** Writing a block of the head or of other blocks. */
+  onBlock(seconds: number): void
+  /** Letting go of what is in blocks. */
+  onTruncation(seconds: number): void
+  /** Making a checkpoint. */
+  onCheckpoint(seconds: number): void
 }
 
 /**
@@ -76,12 +89,17 @@ export class Compactor {
     cuts: 0,
     merges: 0,
     failed: 0,
+    overlaps: 0,
     truncations: 0,
+    truncationsFailed: 0,
     checkpoints: 0,
     checkpointsFailed: 0,
     timeRetentions: 0,
     sizeRetentions: 0,
   }
+  /** Set by whoever keeps figures. */
+  durations: CompactionDurations | undefined
+  #isWriting = false
   readonly #options: CompactorOptions
   readonly #ranges: readonly number[]
   #running: Promise<void> | undefined
@@ -108,6 +126,11 @@ export class Compactor {
         this.#tell('Block of late samples written', meta)
       },
     })
+  }
+
+  /** Whether a block is being written. */
+  get isWriting(): boolean {
+    return this.#isWriting
   }
 
   get retention(): Retention {
@@ -241,8 +264,19 @@ export class Compactor {
   }
 
   async #dropFromHead(beforeMs: number, isLateCut: boolean): Promise<void> {
-    const { head } = this.#options
     this.counts.truncations++
+    const begunMs = performance.now()
+    try {
+      await this.#drop(beforeMs, isLateCut)
+    } catch (error) {
+      this.counts.truncationsFailed++
+      throw error
+    }
+    this.durations?.onTruncation((performance.now() - begunMs) / 1000)
+  }
+
+  async #drop(beforeMs: number, isLateCut: boolean): Promise<void> {
+    const { head } = this.#options
     // Dropping chunks first files all that wait for it, at once.
     await this.#fileChunks()
     for (let next = 1; next !== 0;) {
@@ -278,6 +312,7 @@ export class Compactor {
     if (answer === undefined) return false
     await blocks.add(answer.meta, ulids)
     this.counts.merges++
+    if (overlaps(plan)) this.counts.overlaps++
     if (answer.meta !== undefined) this.#tell('Blocks compacted', answer.meta)
     return true
   }
@@ -299,7 +334,9 @@ export class Compactor {
     const request = beginCheckpoint(minTimeMs)
     if (request === undefined) return
     this.counts.checkpoints++
+    const begunMs = performance.now()
     const answer = await thread.run({ kind: 'checkpoint', request })
+    this.durations?.onCheckpoint((performance.now() - begunMs) / 1000)
     if (answer.kind === 'failed') {
       if (this.#isStopping) return
       this.counts.checkpointsFailed++
@@ -313,7 +350,10 @@ export class Compactor {
 
   /** Undefined after a failure, which is logged; blocks that are damaged are not tried again. */
   async #write(task: CompactionTask, ulids: readonly string[] = []): Promise<{ readonly meta: BlockMeta | undefined } | undefined> {
-    const answer = await this.#options.thread.run(task)
+    const begunMs = performance.now()
+    this.#isWriting = true
+    const answer = await this.#options.thread.run(task).finally(() => (this.#isWriting = false))
+    this.durations?.onBlock((performance.now() - begunMs) / 1000)
     if (answer.kind === 'done') return answer
     if (answer.kind !== 'failed') throw new Error(`cannot ${task.kind}: the thread did something else`)
     // A thread that was ended for a stop has not failed.
@@ -357,6 +397,16 @@ export class Compactor {
 const closingText = 'the storage is being closed'
 
 function ignore(): void {}
+
+/** Whether two of the blocks, which are in the order of their times, have a time in common. */
+function overlaps(plan: readonly PlannedBlock[]): boolean {
+  let end = -Infinity
+  for (const { minTimeMs, maxTimeMs } of plan) {
+    if (minTimeMs < end) return true
+    end = Math.max(end, maxTimeMs)
+  }
+  return false
+}
 
 function toPlanned({ ulid, minTime, maxTime, stats, compaction }: BlockMeta): PlannedBlock {
   const hints = compaction.hints ?? []

@@ -1,0 +1,59 @@
+import { createHttpClient, type HttpClient } from '@narthex/http/client'
+
+/** Longest answer that is read. */
+const answerBytesMax = 1024 * 1024 * 1024
+/** More than a server's own limit. */
+const timeoutMs = 5 * 60_000
+
+/** What a server said to one request. */
+export type ApiAnswer =
+  | { readonly status: 'success'; readonly data: unknown; readonly warnings: readonly string[] }
+  | { readonly status: 'error'; readonly errorType: string; readonly error: string }
+
+/** The HTTP API of a Prometheus-compatible server, as its client tools ask it. */
+export class ApiClient {
+  readonly #base: URL
+  readonly #client: HttpClient
+  readonly #headers: Readonly<Record<string, string>>
+
+  /** Throws a TypeError for what is no address; `http://` may be left out. */
+  constructor(server: string, userAgent: string, headers: Readonly<Record<string, string>> = {}) {
+    const address = /^https?:\/\//.test(server) ? server : `http://${server}`
+    this.#base = new URL(address.endsWith('/') ? address : `${address}/`)
+    this.#client = createHttpClient(undefined, { userAgent })
+    this.#headers = headers
+  }
+
+  /** POST for what may have long parameters, else GET. Rejects with one line if the server cannot be asked or answers no JSON. */
+  async ask(path: string, parameters: URLSearchParams, method: 'GET' | 'POST' = 'POST'): Promise<ApiAnswer> {
+    const url = new URL(path, this.#base)
+    if (method === 'GET') url.search = parameters.toString()
+    const answer = await this.#client.request({
+      url,
+      method,
+      headers: { ...this.#headers, ...(method === 'POST' ? { 'content-type': 'application/x-www-form-urlencoded' } : {}) },
+      ...(method === 'POST' ? { body: parameters.toString() } : {}),
+      timeoutMs,
+      bodyBytesMax: answerBytesMax,
+    })
+    return readAnswer(Buffer.from(answer.body).toString('utf8'), answer.status)
+  }
+
+  close(): Promise<void> {
+    return this.#client.close()
+  }
+}
+
+function readAnswer(text: string, status: number): ApiAnswer {
+  let content: unknown
+  try {
+    content = JSON.parse(text)
+  } catch (cause) {
+    throw new Error(`want an answer in JSON, got status ${status} and ${JSON.stringify(text.slice(0, 200))}`, { cause })
+  }
+  const answer = (typeof content === 'object' && content !== null ? content : {}) as Readonly<Record<string, unknown>>
+  if (answer['status'] === 'error') return { status: 'error', errorType: String(answer['errorType']), error: String(answer['error']) }
+  if (answer['status'] !== 'success') throw new Error(`want an answer with a status, got ${JSON.stringify(text.slice(0, 200))}`)
+  const { data, warnings } = answer
+  return { status: 'success', data, warnings: Array.isArray(warnings) ? warnings.map(String) : [] }
+}

@@ -1,0 +1,178 @@
+import { spawnSync } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, describe, expect, test } from 'vitest'
+import { launcher } from '@narthex/test/kit/narthex'
+import { findProgram } from '@narthex/test/kit/packages'
+import { makeTemporaryDirectory } from '@narthex/test/kit/process'
+
+// `narthex test rules` beside promtool on the same files: the same exit code, the same lines.
+
+const temporary = makeTemporaryDirectory('narthex-test-rules-')
+afterAll(() => temporary.remove())
+
+const rules = `groups:
+- name: second
+  rules:
+  - record: job:double
+    expr: 2 * job:total
+- name: first
+  interval: 30s
+  labels: {}
+  rules:
+  - record: job:total
+    expr: sum by (job) (requests)
+    labels: {kind: "sum"}
+  - alert: Down
+    expr: up == 0
+    for: 2m
+    labels: {severity: "{{ if gt $value 0.0 }}low{{ else }}page{{ end }}"}
+    annotations:
+      summary: "{{ $labels.instance }} of {{ $labels.job }} is down"
+      external: '{{ $externalLabels.cluster }} {{ $externalURL }} {{ query "up" | len }}'
+  - alert: Always
+    expr: vector(1)
+`.replace('  labels: {}\n', '')
+
+let count = 0
+
+/** Writes the rules and a file of tests, and runs a program on it. */
+function runBoth(tests: string, ruleText: string = rules) {
+  const directory = `case${count++}`
+  spawnSync('mkdir', ['-p', join(temporary.path, directory)])
+  const write = (name: string, text: string) => writeFileSync(join(temporary.path, directory, name), text)
+  write('rules.yml', ruleText)
+  write('test.yml', tests)
+  const run = (program: string, args: readonly string[]) => {
+    const { status, stdout, stderr } = spawnSync(program, [...args, 'test', 'rules', `${directory}/test.yml`], {
+      cwd: temporary.path,
+      encoding: 'utf8',
+    })
+    return { status, stdout, stderr }
+  }
+  return { ours: run(launcher, []), theirs: run(findProgram('promtool')!, []) }
+}
+
+const head = 'rule_files: [rules.yml]\nevaluation_interval: 1m\n'
+const series = `
+  - interval: 1m
+    input_series:
+    - {series: 'up{job="a", instance="x"}', values: '1 0x4 _ _x2 1 stale'}
+    - {series: 'up{job="b", instance="y"}', values: '0-0x20'}
+    - {series: 'requests{job="a"}', values: '0+10x5 100-2.5x3 1e3 NaN Inf -Inf'}
+    - {series: '{__name__="requests", job="b", path="/"}', values: '-1+1x20'}
+`
+
+const passing = `${head}group_eval_order: [first, second]
+tests:${series}
+    external_labels: {cluster: eu}
+    external_url: http://here
+    alert_rule_test:
+    - eval_time: 3m
+      alertname: Down
+      exp_alerts:
+      - exp_labels: {job: b, instance: y, severity: page}
+        exp_annotations: {summary: y of b is down, external: eu http://here 2}
+      - exp_labels: {job: a, instance: x, severity: page}
+        exp_annotations: {summary: x of a is down, external: eu http://here 2}
+    - {eval_time: 1m, alertname: Down}
+    - {eval_time: 90s, alertname: Always, exp_alerts: [{}]}
+    promql_expr_test:
+    - {expr: 'job:total', eval_time: 2m, exp_samples: [{labels: 'job:total{job="a", kind="sum"}', value: 20}, {labels: 'job:total{job="b",kind="sum"}', value: 1}]}
+    - {expr: 'job:double{job="a"}', eval_time: 4m, exp_samples: [{labels: '{__name__="job:double", job="a", kind="sum"}', value: 80}]}
+    - {expr: 'requests{job="a"}', eval_time: 8m, exp_samples: [{labels: 'requests{job="a"}', value: 95}]}
+    - {expr: 'count_over_time(up{job="a"}[21m])', eval_time: 20m, exp_samples: [{labels: '{job="a", instance="x"}', value: 7}]}
+    - {expr: 'up{job="a"}', eval_time: 10m}
+    - {expr: '1 + 1', eval_time: 0s, exp_samples: [{value: 2}]}
+    - {expr: 'ALERTS{alertname="Down", alertstate="firing", job="b"}', eval_time: 5m, exp_samples: [{labels: 'ALERTS{alertname="Down", alertstate="firing", instance="y", job="b", severity="page"}', value: 1}]}
+`
+
+const failing = `${head}tests:${series}
+    name: what fails
+    alert_rule_test:
+    - {eval_time: 3m, alertname: Down, exp_alerts: [{exp_labels: {job: b}}]}
+    - {eval_time: 0m, alertname: Down, exp_alerts: [{exp_labels: {job: b}, exp_annotations: {summary: 'a "quoted" one'}}]}
+    - {eval_time: 3m, alertname: Always}
+    - {eval_time: 3m, alertname: Unknown, exp_alerts: [{}]}
+    promql_expr_test:
+    - {expr: 'sum(requests)', eval_time: 2m, exp_samples: [{labels: '{}', value: 1}]}
+    - {expr: 'requests', eval_time: 1h30m}
+    - {expr: 'requests{job="b"}', eval_time: 1m, exp_samples: [{labels: 'requests', value: 1e-9}]}
+    - {expr: 'sum(', eval_time: 2m}
+    - {expr: 'requests[5m]', eval_time: 2m}
+    - {expr: 'requests{job="a"}', eval_time: 10m, exp_samples: [{labels: 'requests{job="a"}', value: NaN}]}
+    - {expr: 'requests{job="a"}', eval_time: 11m, exp_samples: [{labels: 'requests{job="a"}', value: -.inf}]}
+`
+
+describe('test rules has the verdict and the lines of promtool for', () => {
+  const cases: readonly { what: string; tests: string; ruleText?: string }[] = [
+    { what: 'tests that pass', tests: passing },
+    { what: 'tests that fail', tests: failing },
+    { what: 'a file without tests', tests: head },
+    { what: 'an alert test without a name', tests: `${head}tests: [{name: n, alert_rule_test: [{eval_time: 1m}]}]` },
+    { what: 'an unknown key', tests: `${head}testz: []` },
+    { what: 'an unknown key deep inside', tests: `${head}tests: [{promql_expr_test: [{expr: up, eval_time: 1m, exp_sample: []}]}]` },
+    { what: 'a wrong type', tests: `${head}tests: {}` },
+    { what: 'a group that is named twice', tests: `${head}group_eval_order: [first, second, first]` },
+    { what: 'rules that are not there', tests: head.replace('rules.yml', 'nothing*.yml') },
+    {
+      what: 'a rule that fails',
+      tests: `${head}tests: [{promql_expr_test: [{expr: up, eval_time: 1m}]}]`,
+      ruleText:
+        'groups: [{name: g, rules: [{record: a, expr: "vector(1) + on() (vector(1) or label_replace(vector(1), \\"a\\", \\"b\\", \\"\\", \\"\\"))"}]}]',
+    },
+  ]
+
+  test.each(cases)('$what', ({ tests, ruleText }) => {
+    const { ours, theirs } = runBoth(tests, ruleText)
+    expect(ours).toEqual(theirs)
+  })
+
+  test('a file that is no YAML, in words of its own', () => {
+    const { ours, theirs } = runBoth('rule_files: [')
+    expect([ours.status, ours.stdout]).toEqual([theirs.status, theirs.stdout])
+    expect(ours.stderr).toMatch(/^ {2}FAILED:\nyaml: line 1: /)
+  })
+
+  test('series that cannot be read, in words of its own', () => {
+    for (const values of ['1 two', '1+1', '1x', 'stale2']) {
+      const { ours, theirs } = runBoth(`${head}tests: [{input_series: [{series: up, values: '${values}'}]}]`)
+      expect([ours.status, ours.stdout], values).toEqual([theirs.status, theirs.stdout])
+      expect(ours.stderr).toMatch(/^ {2}FAILED:\ncannot read series "up .*": cannot read value /)
+    }
+  })
+})
+
+describe('what newer promtools have', () => {
+  const run = (...args: readonly string[]) => spawnSync(launcher, ['test', 'rules', ...args], { cwd: temporary.path, encoding: 'utf8' })
+  const twoTests = `${head}tests:
+- {name: good, promql_expr_test: [{expr: '0.1 + 0.2', eval_time: 0s, exp_samples: [{value: 0.30000000000000004}]}]}
+- {name: bad & worse, promql_expr_test: [{expr: '0.1 + 0.2', eval_time: 0s, exp_samples: [{value: 0.3}]}]}
+`
+
+  test('runs the tests that --run names, and writes what happened with --junit', () => {
+    writeFileSync(join(temporary.path, 'rules.yml'), rules)
+    writeFileSync(join(temporary.path, 'two.yml'), twoTests)
+    expect(run('--run=^go', 'two.yml').stdout).toBe('Unit Testing:  two.yml\n  SUCCESS\n\n')
+    expect(run('--junit=out.xml', 'two.yml').status).toBe(1)
+    const xml = readFileSync(join(temporary.path, 'out.xml'), 'utf8').replace(/timestamp="[^"]*"/, 'timestamp="T"')
+    expect(xml).toBe(
+      '<testsuites><testsuite name="two.yml" tests="2" failures="1" errors="0" skipped="0" timestamp="T"><testcase name="good"></testcase>' +
+        '<testcase name="bad &amp; worse"><failure>    expr: &#34;0.1 + 0.2&#34;, time: 0s,&#xA;        exp: {} 3E-01&#xA;        got: {} 3.0000000000000004E-01</failure>' +
+        '</testcase></testsuite></testsuites>',
+    )
+  })
+
+  test('takes a neighbour for the same with fuzzy_compare, and begins at start_timestamp', () => {
+    writeFileSync(join(temporary.path, 'fuzzy.yml'), `${twoTests}fuzzy_compare: true\n`)
+    expect(run('fuzzy.yml').status).toBe(0)
+    const start = `${head}tests: [{start_timestamp: 2026-01-05T00:00:00Z, input_series: [{series: a, values: 7}], promql_expr_test: [{expr: timestamp(a), eval_time: 0s, exp_samples: [{value: 1767571200}]}]}]\n`
+    writeFileSync(join(temporary.path, 'start.yml'), start)
+    expect(run('start.yml').stderr).toBe('')
+  })
+
+  test('shows with --diff the lines that differ', () => {
+    writeFileSync(join(temporary.path, 'two.yml'), twoTests)
+    expect(run('--diff', 'two.yml').stderr).toContain('\n            - {} 3E-01\n            + {} 3.0000000000000004E-01')
+  })
+})

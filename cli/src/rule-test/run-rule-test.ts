@@ -1,0 +1,157 @@
+import type { RuleGroupConfig } from '@narthex/config/rule-file'
+import type { RuleTest } from '@narthex/config/rule-test-file'
+import type { Labels } from '@narthex/model/labels'
+import { STALE_HIGH, STALE_LOW } from '@narthex/model/stale'
+import { evaluateInstant, type EngineOptions } from '@narthex/promql/engine'
+import type { QueryFunction } from '@narthex/rules/interfaces'
+import type { RuleGroup } from '@narthex/rules/rule-group'
+import { RuleManager } from '@narthex/rules/rule-manager'
+import { systemClock } from '@narthex/service/clock'
+import type { Logger } from '@narthex/service/logger'
+import { Registry } from '@narthex/service/metrics'
+import { formatDuration } from '@narthex/model/duration'
+import { checkAlerts, checkExpression, type CheckOptions } from './check-expectations.ts'
+import { MemoryStorage } from './memory-storage.ts'
+import { parseMetric, parseSequence, type NotedValue } from './series-notation.ts'
+
+export interface RuleTestOptions extends CheckOptions {
+  readonly groups: readonly RuleGroupConfig[]
+  readonly evaluationIntervalMs: number
+  /** Place of a group among others, by its name; those without one come first. */
+  readonly groupOrder: ReadonlyMap<string, number>
+  readonly engine: EngineOptions
+}
+
+interface LoadedSeries {
+  readonly labels: Labels
+  readonly values: readonly NotedValue[]
+  next: number
+}
+
+// promtool's.
+const samplesMax = 10_000
+
+/**
+ * Runs one test as promtool does: from the start on, every evaluation interval, the samples up to then are there, all groups are evaluated, and
+ * alerts whose time has come are compared; expressions are compared at the end. Gives what went wrong, in promtool's texts.
+ */
+export async function runRuleTest(test: RuleTest, options: RuleTestOptions): Promise<string[]> {
+  const { evaluationIntervalMs } = options
+  const unnamed = test.alertTests.find(({ alertname }) => alertname === '')
+  if (unnamed !== undefined) {
+    const where = test.name === '' ? '' : ` (in TestGroup ${test.name})`
+    const time = formatDuration(unnamed.evalTimeMs)
+    return [`an item under alert_rule_test misses required attribute alertname at eval_time ${time}${where}`]
+  }
+  const loaded: LoadedSeries[] = []
+  for (const { series, values } of test.series) {
+    try {
+      loaded.push({ labels: parseMetric(series), values: parseSequence(values), next: 0 })
+    } catch (error) {
+      return [`cannot read series ${JSON.stringify(`${series} ${values}`)}: ${messageOf(error)}`]
+    }
+  }
+  const storage = new MemoryStorage()
+  const engine: EngineOptions = { ...options.engine, samplesMax, subqueryStepMs: evaluationIntervalMs }
+  const groups = await buildGroups(test, options, storage, engine)
+  const stepMs = test.intervalMs || evaluationIntervalMs
+  const failures: string[] = []
+  const times = [...test.alertTests, ...test.expressionTests].map(({ evalTimeMs }) => evalTimeMs)
+  const lastMs = Math.max(0, ...times)
+  for (let atMs = 0; atMs <= lastMs; atMs += evaluationIntervalMs) {
+    for (const series of loaded) appendUntil(series, storage, test.startMs, stepMs, atMs)
+    const broken = await evaluateGroups(groups, test.startMs + atMs)
+    if (broken.length > 0) return [...failures, ...broken]
+    const due = test.alertTests.filter(({ evalTimeMs }) => atMs <= evalTimeMs && evalTimeMs < atMs + evaluationIntervalMs)
+    for (const expected of due.toSorted((a, b) => a.evalTimeMs - b.evalTimeMs)) {
+      failures.push(...checkAlerts(expected, groups, test.name, options))
+    }
+  }
+  for (const expected of test.expressionTests) {
+    failures.push(...checkExpression(expected, () => evaluate(engine, storage, expected.expr, test.startMs + expected.evalTimeMs), options))
+  }
+  return failures
+}
+
+function evaluate(engine: EngineOptions, storage: MemoryStorage, expression: string, timeMs: number) {
+  const result = evaluateInstant(engine, storage, expression, timeMs)
+  if (result.type !== 'vector' && result.type !== 'scalar') throw new Error('rule result is not a vector or scalar')
+  return result
+}
+
+async function buildGroups(test: RuleTest, options: RuleTestOptions, storage: MemoryStorage, engine: EngineOptions): Promise<RuleGroup[]> {
+  const query: QueryFunction = (expression, timeMs) => {
+    const { type, series, warnings } = evaluate(engine, storage, expression, timeMs)
+    const { labels, values } = series
+    return Promise.resolve(type === 'scalar' ? { labels: [], values, scalar: values[0]!, warnings } : { labels, values, warnings })
+  }
+  const manager = new RuleManager({
+    query,
+    beginAppend: () => ({
+      append: (labels, timeMs, lowWord, highWord) => storage.append(labels, timeMs, lowWord, highWord),
+      // No series of a test has histograms (series-notation.ts), so no result is one.
+      appendHistogram: () => 'refused',
+      refusal: () => 'native histograms in tests of rules are not built yet',
+      commit: () => {},
+    }),
+    selectLastSamples: () => Promise.resolve([]),
+    sender: { send: () => {} },
+    ...(engine.parse === undefined ? {} : { parseOptions: engine.parse }),
+    clock: systemClock,
+    log: silentLogger,
+    registry: new Registry(),
+  })
+  await manager.update({
+    groups: options.groups,
+    evaluationIntervalMs: test.intervalMs || options.evaluationIntervalMs,
+    queryOffsetMs: 0,
+    externalLabels: test.externalLabels,
+    externalUrl: test.externalUrl,
+  })
+  const groups = manager.groups()
+  // There is no time before the test from which the clocks of alerts would have to be restored.
+  for (const group of groups) for (const rule of group.alertingRules()) rule.restored = true
+  const placeOf = ({ name }: RuleGroup) => options.groupOrder.get(name) ?? 0
+  return groups.sort((a, b) => placeOf(a) - placeOf(b))
+}
+
+async function evaluateGroups(groups: readonly RuleGroup[], timeMs: number): Promise<string[]> {
+  const broken: string[] = []
+  for (const group of groups) {
+    await group.evaluate(timeMs)
+    for (const { rule, lastError } of group.entries) {
+      if (lastError !== '') broken.push(`    rule: ${rule.name}, time: ${formatGoDuration(timeMs)}, err: ${lastError}`)
+    }
+  }
+  return broken
+}
+
+function appendUntil(series: LoadedSeries, storage: MemoryStorage, startMs: number, stepMs: number, untilMs: number): void {
+  for (; series.next < series.values.length && series.next * stepMs <= untilMs; series.next++) {
+    const value = series.values[series.next]
+    const timeMs = startMs + series.next * stepMs
+    if (value === 'stale') storage.append(series.labels, timeMs, STALE_LOW, STALE_HIGH)
+    else if (value !== undefined) {
+      float[0] = value
+      storage.append(series.labels, timeMs, words[0]!, words[1]!)
+    }
+  }
+}
+
+const float = new Float64Array(1)
+const words = new Uint32Array(float.buffer)
+
+/** Go's `time.Duration.String()` of whole milliseconds from a second on: `1h0m5s`, `1.5s`. */
+function formatGoDuration(ms: number): string {
+  if (ms === 0) return '0s'
+  if (ms < 1000) return `${ms}ms`
+  const hours = Math.floor(ms / 3_600_000)
+  const minutes = Math.floor((ms % 3_600_000) / 60_000)
+  return `${hours > 0 ? `${hours}h` : ''}${ms >= 60_000 ? `${minutes}m` : ''}${(ms % 60_000) / 1000}s`
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+const silentLogger: Logger = { debug() {}, info() {}, warn() {}, error() {}, with: () => silentLogger }

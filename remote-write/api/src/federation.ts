@@ -1,0 +1,63 @@
+import { sendCompressed } from '@narthex/http/compress'
+import { parseAnySelector } from '@narthex/promql/parse/parse'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { ApiBackend } from './backend.ts'
+import { ApiError } from './envelope.ts'
+
+// Go's `http.Error`.
+const errorType = 'text/plain; charset=utf-8'
+const textType = 'text/plain; version=0.0.4; charset=utf-8'
+
+/** Adds `GET /federate`: the newest samples of the selected series, as exposition text. Errors are plain text here. */
+export function registerFederation(server: FastifyInstance, backend: ApiBackend): void {
+  server.get('/federate', async (request, reply) => {
+    if (!backend.lifecycle.isReady()) {
+      void reply.header('X-Prometheus-Stopping', String(backend.lifecycle.isStopping()))
+      return reply.code(503).type(errorType).send('Service Unavailable')
+    }
+    const abort = new AbortController()
+    const onClose = (): void => {
+      if (!reply.raw.writableFinished) abort.abort()
+    }
+    reply.raw.once('close', onClose)
+    try {
+      return await answer(request, reply, backend, abort.signal)
+    } catch (error) {
+      backend.federation.onError()
+      if (!(error instanceof ApiError)) backend.reportBug(error)
+      const status = error instanceof ApiError && error.kind === 'bad_data' ? 400 : 500
+      return reply
+        .code(status)
+        .type(errorType)
+        .send(`${error instanceof Error ? error.message : String(error)}\n`)
+    } finally {
+      reply.raw.off('close', onClose)
+    }
+  })
+}
+
+async function answer(request: FastifyRequest, reply: FastifyReply, backend: ApiBackend, signal: AbortSignal): Promise<FastifyReply> {
+  const queryStart = request.url.indexOf('?')
+  const matchers = queryStart < 0 ? [] : new URLSearchParams(request.url.slice(queryStart + 1)).getAll('match[]')
+  for (const selector of matchers) checkSelector(selector)
+  const allowsUtf8 = /\bescaping\s*=\s*allow-utf-8\b/i.test(request.headers.accept ?? '')
+  const timeMs = backend.now()
+  const { body, release } = await backend.query.federate({ matchers, timeMs, allowsUtf8 }, signal, {
+    clientAddress: request.ip,
+    method: request.method,
+    path: request.url.split('?', 1)[0]!,
+  })
+  if (release !== undefined) {
+    if (reply.raw.closed) release()
+    else reply.raw.once('close', release)
+  }
+  return await sendCompressed(request, reply, allowsUtf8 ? `${textType}; escaping=allow-utf-8` : textType, body)
+}
+
+function checkSelector(selector: string): void {
+  try {
+    parseAnySelector(selector)
+  } catch (error) {
+    throw new ApiError('bad_data', error instanceof Error ? error.message : String(error))
+  }
+}
