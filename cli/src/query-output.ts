@@ -1,44 +1,24 @@
+import { stringifyAsGo } from '@narthex/model/go-json'
 import { Labels } from '@narthex/model/labels'
 import { formatFloatG, formatFloatPlain, parseGoFloat } from '@narthex/model/number'
 
+import type { AnswerData, HistogramPoint, Point, SeriesShape } from './answer-shape.ts'
+
 // Answers as promtool prints them.
 
-type Point = readonly [time: number, value: string]
-type HistogramPoint = readonly [time: number, histogram: Histogram]
-
-interface Histogram {
-  readonly count: string
-  readonly sum: string
-  /** Boundaries, lower, upper, count. */
-  readonly buckets?: readonly (readonly [number, string, string, string])[]
-}
-
-interface Series {
-  readonly metric: Readonly<Record<string, string>>
-  readonly value?: Point
-  readonly histogram?: HistogramPoint
-  readonly values?: readonly Point[]
-  readonly histograms?: readonly HistogramPoint[]
-}
-
-export interface QueryData {
-  readonly resultType: string
-  readonly result: unknown
-}
-
 /** `name{a="b"} => value @[time]`, a line a sample; no line for an empty vector. */
-export function describeResult({ resultType, result }: QueryData): string {
+export function describeResult({ resultType, result }: AnswerData): string {
   if (resultType === 'string') return `string: ${(result as Point)[1]} @[${(result as Point)[0]}]`
   if (resultType === 'scalar') return `scalar: ${describePoint(result as Point)}`
-  return (result as readonly Series[]).map(describeSeries).join('\n')
+  return (result as readonly SeriesShape[]).map(describeSeries).join('\n')
 }
 
 /** The result alone, with numbers that have no exponent and HTML's characters escaped, as Go encodes it. */
-export function encodeResult({ resultType, result }: QueryData): string {
-  if (resultType === 'string') return encodeGo(result)
-  if (resultType === 'scalar') return encodeGo(plainPoint(result as Point))
-  return encodeGo(
-    (result as readonly Series[]).map((series) => ({
+export function encodeResult({ resultType, result }: AnswerData): string {
+  if (resultType === 'string') return stringifyAsGo(result)
+  if (resultType === 'scalar') return stringifyAsGo(plainPoint(result as Point))
+  return stringifyAsGo(
+    (result as readonly SeriesShape[]).map((series) => ({
       ...series,
       ...(series.value === undefined ? {} : { value: plainPoint(series.value) }),
       ...(series.values === undefined ? {} : { values: series.values.map(plainPoint) }),
@@ -51,18 +31,7 @@ export function describeLabelSet(record: Readonly<Record<string, string>>): stri
   return Labels.from(record).toString()
 }
 
-export function encodeGo(value: unknown): string {
-  const escapes: Readonly<Record<string, string>> = {
-    '<': '\\u003c',
-    '>': '\\u003e',
-    '&': '\\u0026',
-    '\u2028': '\\u2028',
-    '\u2029': '\\u2029',
-  }
-  return JSON.stringify(value).replace(/[<>&\u2028\u2029]/g, (character) => escapes[character]!)
-}
-
-function describeSeries({ metric, value, histogram, values, histograms }: Series): string {
+function describeSeries({ metric, value, histogram, values, histograms }: SeriesShape): string {
   const name = Labels.from(metric).metricString()
   if (value !== undefined) return `${name} => ${describePoint(value)}`
   if (histogram !== undefined) return `${name} => ${describeHistogramPoint(histogram)}`

@@ -1,8 +1,10 @@
+import { stringifyAsGo } from '@narthex/model/go-json'
 import { flag } from '@narthex/service/flag-spec'
 import { parseFlags } from '@narthex/service/flags'
 import { PrintAndExit, UserError } from '@narthex/service/user-error'
 import { ApiClient } from '../api-client.ts'
-import { describeLabelSet, describeResult, encodeGo, encodeResult, type QueryData } from '../query-output.ts'
+import type { AnswerData } from '../answer-shape.ts'
+import { describeLabelSet, describeResult, encodeResult } from '../query-output.ts'
 import { versionText } from '../version.ts'
 
 // narthex query instant|range|series|labels SERVER …: prints what the server answers, in promtool's form.
@@ -141,7 +143,7 @@ function readHeaders(given: Options[string]): Record<string, string> {
 }
 
 function formatData(data: unknown, isJson: boolean): string {
-  if (!Array.isArray(data)) return isJson ? encodeResult(data as QueryData) : describeResult(data as QueryData)
-  if (isJson) return encodeGo(data)
+  if (!Array.isArray(data)) return isJson ? encodeResult(data as AnswerData) : describeResult(data as AnswerData)
+  if (isJson) return stringifyAsGo(data)
   return data.map((entry: unknown) => (typeof entry === 'string' ? entry : describeLabelSet(entry as Record<string, string>))).join('\n')
 }

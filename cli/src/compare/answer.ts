@@ -1,5 +1,6 @@
 import { Labels } from '@narthex/model/labels'
 import { parseGoFloat } from '@narthex/model/number'
+import type { AnswerData, HistogramShape, Point, SeriesShape } from '../answer-shape.ts'
 
 /** A native histogram as the API shows it; buckets by their boundaries. */
 export interface AnsweredHistogram {
@@ -23,25 +24,13 @@ export interface Refusal {
   readonly error: string
 }
 
-type RawHistogram = { readonly count: string; readonly sum: string; readonly buckets?: readonly (readonly unknown[])[] }
-type RawPoint = readonly [number, string]
-type RawHistogramPoint = readonly [number, RawHistogram]
-interface RawSeries {
-  readonly metric: Readonly<Record<string, string>>
-  readonly value?: RawPoint
-  readonly histogram?: RawHistogramPoint
-  readonly values?: readonly RawPoint[]
-  readonly histograms?: readonly RawHistogramPoint[]
-}
-
 /** Reads the `data` of an answer to a query. Texts have no values to compare and give an empty answer. */
 export function readAnswer(data: unknown): Answer {
-  const { resultType, result } = data as { readonly resultType: string; readonly result: unknown }
+  const { resultType, result } = data as AnswerData
   if (resultType === 'string') return { series: new Map() }
-  if (resultType === 'scalar')
-    return { series: new Map([['', { labels: Labels.empty, values: new Map([readPoint(result as RawPoint)]) }]]) }
+  if (resultType === 'scalar') return { series: new Map([['', { labels: Labels.empty, values: new Map([readPoint(result as Point)]) }]]) }
   const series = new Map<string, AnsweredSeries>()
-  for (const raw of result as readonly RawSeries[]) {
+  for (const raw of result as readonly SeriesShape[]) {
     const labels = Labels.from(raw.metric)
     const points = [...(raw.values ?? []), ...(raw.value === undefined ? [] : [raw.value])]
     const histograms = [...(raw.histograms ?? []), ...(raw.histogram === undefined ? [] : [raw.histogram])]
@@ -52,13 +41,13 @@ export function readAnswer(data: unknown): Answer {
   return { series }
 }
 
-function readPoint([time, text]: RawPoint): [number, number] {
+function readPoint([time, text]: Point): [number, number] {
   return [Math.round(time * 1000), readValue(text)]
 }
 
-function readHistogram({ count, sum, buckets = [] }: RawHistogram): AnsweredHistogram {
+function readHistogram({ count, sum, buckets = [] }: HistogramShape): AnsweredHistogram {
   const counts = buckets.map(([boundaries, lower, upper, inside]) => {
-    return [`${String(boundaries)} ${readValue(String(lower))} ${readValue(String(upper))}`, readValue(String(inside))] as const
+    return [`${boundaries} ${readValue(lower)} ${readValue(upper)}`, readValue(inside)] as const
   })
   return { count: readValue(count), sum: readValue(sum), buckets: new Map(counts) }
 }

@@ -9,6 +9,7 @@ import { prettifyExpression } from '@narthex/promql/parse/prettify'
 import { describeTree } from '@narthex/promql/parse/tree-json'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { registerAdmin } from './admin.ts'
+import { abortOnClose } from './abort-on-close.ts'
 import type { ApiBackend, EncodedAnswer, QueryClient, RuleGroupsView, SeriesQuery } from './backend.ts'
 import { ApiError, encodeError, encodeSuccess } from './envelope.ts'
 import { earliestMs, invalidParameter, latestMs, Parameters, parseFlag, parseSpan } from './parameters.ts'
@@ -237,11 +238,7 @@ async function answer(backend: ApiBackend, request: FastifyRequest, reply: Fasti
     return reply.code(503).type('text/plain; charset=utf-8').send('Service Unavailable')
   }
   // A client that goes away cancels its query.
-  const abort = new AbortController()
-  const onClose = () => {
-    if (!reply.raw.writableFinished) abort.abort()
-  }
-  reply.raw.once('close', onClose)
+  const abort = abortOnClose(reply)
   try {
     const client = { clientAddress: request.ip, method: request.method, path: request.url.split('?', 1)[0]! }
     const result = await handler(readParameters(request), abort.signal, request.params as Record<string, string>, client)
@@ -256,7 +253,7 @@ async function answer(backend: ApiBackend, request: FastifyRequest, reply: Fasti
     backend.reportBug(error)
     return send(request, reply, 500, encodeError('internal', error instanceof Error ? error.message : String(error)))
   } finally {
-    reply.raw.off('close', onClose)
+    abort.end()
   }
 }
 

@@ -2,6 +2,7 @@ import { Readable } from 'node:stream'
 import { createGzip, createZstdCompress } from 'node:zlib'
 import { chooseEncoding } from '@narthex/http/compress'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { abortOnClose } from './abort-on-close.ts'
 import type { ApiBackend, ExportColumn, ExportFormat, ExportQuery } from './backend.ts'
 import { ApiError, encodeError } from './envelope.ts'
 import { earliestMs, invalidParameter, latestMs, type Parameters } from './parameters.ts'
@@ -54,11 +55,7 @@ function readQuery(parameters: Parameters, format: ExportFormat, { checkSelector
 }
 
 async function stream(request: FastifyRequest, reply: FastifyReply, backend: ApiBackend, query: ExportQuery): Promise<FastifyReply> {
-  const abort = new AbortController()
-  const onClose = (): void => {
-    if (!reply.raw.writableFinished) abort.abort()
-  }
-  reply.raw.once('close', onClose)
+  const abort = abortOnClose(reply)
   try {
     const parts = new PartQueue()
     const client = { clientAddress: request.ip, method: request.method, path: request.url.split('?', 1)[0]! }
@@ -83,7 +80,7 @@ async function stream(request: FastifyRequest, reply: FastifyReply, backend: Api
     await running
     return reply
   } finally {
-    reply.raw.off('close', onClose)
+    abort.end()
   }
 }
 

@@ -1,6 +1,7 @@
 import { sendCompressed } from '@narthex/http/compress'
 import { parseAnySelector } from '@narthex/promql/parse/parse'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { abortOnClose } from './abort-on-close.ts'
 import type { ApiBackend } from './backend.ts'
 import { ApiError } from './envelope.ts'
 
@@ -15,11 +16,7 @@ export function registerFederation(server: FastifyInstance, backend: ApiBackend)
       void reply.header('X-Prometheus-Stopping', String(backend.lifecycle.isStopping()))
       return reply.code(503).type(errorType).send('Service Unavailable')
     }
-    const abort = new AbortController()
-    const onClose = (): void => {
-      if (!reply.raw.writableFinished) abort.abort()
-    }
-    reply.raw.once('close', onClose)
+    const abort = abortOnClose(reply)
     try {
       return await answer(request, reply, backend, abort.signal)
     } catch (error) {
@@ -31,7 +28,7 @@ export function registerFederation(server: FastifyInstance, backend: ApiBackend)
         .type(errorType)
         .send(`${error instanceof Error ? error.message : String(error)}\n`)
     } finally {
-      reply.raw.off('close', onClose)
+      abort.end()
     }
   })
 }

@@ -7,6 +7,7 @@ import { chunksResponse, readReadRequest, samplesResponse } from '@narthex/wire/
 import type { ReadMatcher, ReadQuery } from '@narthex/wire/remote-read-request'
 import { SnappyError, uncompress } from '@narthex/wire/snappy'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { abortOnClose } from './abort-on-close.ts'
 import type { ApiBackend, RemoteReadQuery } from './backend.ts'
 import { ConcurrencyGate } from './concurrency-gate.ts'
 import { ApiError } from './envelope.ts'
@@ -60,11 +61,7 @@ export function registerRemoteRead(api: FastifyInstance, backend: ApiBackend): v
       void reply.header('X-Prometheus-Stopping', String(backend.lifecycle.isStopping()))
       return reply.code(503).type(textType).send('Service Unavailable')
     }
-    const abort = new AbortController()
-    const onClose = (): void => {
-      if (!reply.raw.writableFinished) abort.abort(new ApiError('canceled', 'the client went away'))
-    }
-    reply.raw.once('close', onClose)
+    const abort = abortOnClose(reply, () => new ApiError('canceled', 'the client went away'))
     let hasEntered = false
     try {
       const entering = gate.enter(abort.signal)
@@ -77,7 +74,7 @@ export function registerRemoteRead(api: FastifyInstance, backend: ApiBackend): v
     } finally {
       if (hasEntered) gate.leave()
       tell()
-      reply.raw.off('close', onClose)
+      abort.end()
     }
   }
 

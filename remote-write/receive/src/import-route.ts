@@ -76,15 +76,22 @@ async function take(request: FastifyRequest, reply: FastifyReply, importer: Line
 /** Takes the lines of each piece that comes and commits them before it waits for the next: others append meanwhile. */
 async function readLines(body: Readable, importer: LineImporter): Promise<void> {
   const decoder = new StringDecoder('utf8')
-  let rest = ''
+  // A line may come in many pieces: each is looked through once.
+  let pieces: string[] = []
+  let length = 0
   for await (const chunk of body) {
-    const text = rest + decoder.write(chunk as Buffer)
-    const lines = text.split('\n')
-    rest = lines.pop()!
-    if (rest.length > lineLengthMax) throw new ImportLineError(`want lines of at most ${lineLengthMax} characters: give each fewer samples`)
-    takeLines(lines, importer)
+    const text = decoder.write(chunk as Buffer)
+    const end = text.lastIndexOf('\n')
+    if (end >= 0) {
+      takeLines(`${pieces.join('')}${text.slice(0, end)}`.split('\n'), importer)
+      pieces = []
+      length = 0
+    }
+    pieces.push(text.slice(end + 1))
+    length += text.length - end - 1
+    if (length > lineLengthMax) throw new ImportLineError(`want lines of at most ${lineLengthMax} characters: give each fewer samples`)
   }
-  takeLines([rest + decoder.end()], importer)
+  takeLines([pieces.join('') + decoder.end()], importer)
 }
 
 function takeLines(lines: readonly string[], importer: LineImporter): void {

@@ -79,6 +79,7 @@ function writeJson(labels: Labels, columns: SampleColumns, rowsMax: number, writ
     for (let i = from; i < to; i++) {
       if (i > from) writer.u8(comma)
       writer.utf8(String(columns.times[i]!))
+      if (i % samplesPerCheck === 0) flush(partBytes)
     }
     writer.utf8(']}\n')
     flush(partBytes)
@@ -86,14 +87,6 @@ function writeJson(labels: Labels, columns: SampleColumns, rowsMax: number, writ
 }
 
 const comma = 44
-const number = new Float64Array(1)
-const words = new Uint32Array(number.buffer)
-
-function valueAt(columns: SampleColumns, i: number): number {
-  words[0] = columns.words[2 * i]!
-  words[1] = columns.words[2 * i + 1]!
-  return number[0]!
-}
 
 function isStaleAt(columns: SampleColumns, i: number): boolean {
   return isStaleWords(columns.words[2 * i]!, columns.words[2 * i + 1]!)
@@ -102,7 +95,7 @@ function isStaleAt(columns: SampleColumns, i: number): boolean {
 /** A number of JSON; null for NaN, texts for what JSON has no number for. */
 function describeValue(columns: SampleColumns, i: number): string {
   if (isStaleAt(columns, i)) return '"stale"'
-  const value = valueAt(columns, i)
+  const value = columns.values[i]!
   if (Number.isNaN(value)) return 'null'
   if (!Number.isFinite(value)) return value > 0 ? '"Infinity"' : '"-Infinity"'
   return formatFloat(value)
@@ -112,7 +105,7 @@ function writeCsv(labels: Labels, columns: SampleColumns, format: ExportFormat &
   const fields = format.columns.map((column) => (column.kind === 'label' ? quoteField(labels.get(column.name)) : ''))
   for (let i = 0; i < columns.length; i++) {
     format.columns.forEach((column, at) => {
-      if (column.kind === 'value') fields[at] = isStaleAt(columns, i) ? 'stale' : formatFloat(valueAt(columns, i))
+      if (column.kind === 'value') fields[at] = isStaleAt(columns, i) ? 'stale' : formatFloat(columns.values[i]!)
       if (column.kind === 'time') fields[at] = describeTime(columns.times[i]!, column.unit)
     })
     writer.utf8(fields.join(','))

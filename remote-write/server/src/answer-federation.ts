@@ -53,8 +53,6 @@ function collectNewest({ sets, timeMs, lookbackMs }: Federation, reader: Queryab
   const found: Newest[] = []
   const seen = new Set<string>()
   const columns = new SampleColumns()
-  const number = new Float64Array(1)
-  const words = new Uint32Array(number.buffer)
   for (const matchers of sets) {
     // As in Prometheus `{}` selects nothing.
     if (matchers.length === 0) continue
@@ -71,8 +69,7 @@ function collectNewest({ sets, timeMs, lookbackMs }: Federation, reader: Queryab
       if (name === '' || seen.has(key)) continue
       seen.add(key)
       writer.hold(key.length * 4 + lineBytes)
-      words.set(columns.words.subarray(2 * last, 2 * last + 2))
-      found.push({ name, labels, timeMs: columns.times[last]!, value: number[0]! })
+      found.push({ name, labels, timeMs: columns.times[last]!, value: columns.values[last]! })
     }
   }
   return found

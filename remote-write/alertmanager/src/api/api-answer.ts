@@ -1,4 +1,4 @@
-import { stringifyAsGo } from '../go-json.ts'
+import { stringifyAsGo } from '@narthex/model/go-json'
 
 /** An answer without a framework. */
 export interface ApiAnswer {

@@ -4,7 +4,7 @@ import type { WebhookConfig } from '../../config-shape.ts'
 import { makeTemplateData } from '../../notify/template-data.ts'
 import { NotifyError } from '../../notify/integration.ts'
 import { readFile } from 'node:fs/promises'
-import { stringifyAsGo } from '../../go-json.ts'
+import { stringifyAsGo } from '@narthex/model/go-json'
 
 /** Most characters of a receiver's answer that go into an error text. */
 const answerLengthMax = 1024
