@@ -28,6 +28,8 @@ export async function takeStepsInTurns<Result>(steps: Steps<Result>, signal: Abo
       step = steps.next()
       if (step.done === true) return step.value
     } while (step.value === undefined && performance.now() < turnEnd)
-    await (step.value ?? new Promise((resolve) => setImmediate(resolve)))
+    if (step.value !== undefined) await step.value
+    // What was waited for may be a message of a thread, and all that lie there are handed out before anything else is looked at: so always.
+    await new Promise((resolve) => setImmediate(resolve))
   }
 }
