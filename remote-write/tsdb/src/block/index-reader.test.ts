@@ -73,6 +73,42 @@ describe('an index', () => {
   })
 })
 
+describe('a list of all series, read one after the other', () => {
+  // Two pieces of 64 KiB and a little.
+  const many = Array.from({ length: 33_000 }, (_, i): TestSeries => ({ labels: ['i', String(i).padStart(5, '0')], chunks: [[[1000, i]]] }))
+
+  it('has the references of the whole list, over pieces of the file', async () => {
+    directory = await writeBlock(parent, many)
+    const block = open()
+    expect(walk(block)).toEqual([...block.index.allSeries()])
+    block.close()
+  })
+
+  it('is refused at its end if a reference of it is another one, and at once where they do not ascend', async () => {
+    directory = await writeBlock(parent, many)
+    const block = open()
+    const path = join(directory, 'index')
+    const bytes = readFileSync(path)
+    const start = block.index.sections.postings + 8
+    const last = start + 4 * (many.length - 1)
+    block.close()
+    const changed = Buffer.from(bytes)
+    changed.writeUInt32BE(bytes.readUInt32BE(last) + 1, last)
+    writeFileSync(path, changed)
+    expect(() => walk(open())).toThrow(/want checksum \d+, got \d+/)
+    bytes.copy(bytes, start + 4, start, start + 4)
+    writeFileSync(path, bytes)
+    expect(() => walk(open())).toThrow(/index at offset \d+: postings: want more than \d+, got \d+/)
+  })
+})
+
+function walk(block: BlockReader): number[] {
+  const references = block.index.eachSeries()
+  const found: number[] = []
+  for (let reference = references.next(); reference >= 0; reference = references.next()) found.push(reference)
+  return found
+}
+
 function setVersion(version: number): void {
   const path = join(directory, 'index')
   const bytes = readFileSync(path)

@@ -19,6 +19,7 @@ import type { PostingsTable } from './postings-table.ts'
 import { itemBytesMax } from './section-scanner.ts'
 import { decodeSeriesEntry } from './series-entry.ts'
 import type { BlockSeries } from './series-entry.ts'
+import { SeriesReferences } from './series-references.ts'
 import { SymbolTable } from './symbol-table.ts'
 
 const lengthBytesMax = 10
@@ -76,9 +77,12 @@ export class IndexReader {
 
   /** References of all series, ascending: also the order of their labels. */
   allSeries(): Uint32Array {
-    const offset = this.table.find(empty, empty)
-    if (offset === undefined) throw BlockError.damage(this.file.path, this.sections.postingsTable, 'want a list of all series, got none')
-    return this.postings(offset)
+    return this.postings(this.#allSeriesOffset())
+  }
+
+  /** The same one after the other. */
+  eachSeries(): SeriesReferences {
+    return this.#at(this.#allSeriesOffset(), (offset) => new SeriesReferences(this.file, offset))
   }
 
   /** The list at this offset, ┌ length u32 ┬ count u32 ┬ references u32… ┬ crc32c ┐: ascending, the caller's own. */
@@ -132,6 +136,12 @@ export class IndexReader {
     decodeSeriesEntry(new ByteReader(bytes, start, entryEnd), into)
     if (this.version !== 1) return
     for (let i = 0; i < into.labelCount * 2; i++) into.labels[i] = this.symbols.ordinalOf(into.labels[i]!)
+  }
+
+  #allSeriesOffset(): number {
+    const offset = this.table.find(empty, empty)
+    if (offset === undefined) throw BlockError.damage(this.file.path, this.sections.postingsTable, 'want a list of all series, got none')
+    return offset
   }
 
   #checkList(offset: number, bytes: Uint8Array): void {

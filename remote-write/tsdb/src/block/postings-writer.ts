@@ -26,7 +26,9 @@ export class PostingsWriter {
   /** Numbers of the pairs in the order of the table, and the offsets of their lists. */
   readonly #sorted: Uint32Array
   readonly #offsets: Float64Array
-  readonly #entry = new ByteWriter(4096)
+  readonly #entry = new ByteWriter(entryBytesKept + 4096)
+  /** CRC-32C of the list that is being written, without what is still in the entry. */
+  #listSum = 0
   #allOffset = 0
   #seriesStart = 0
   #seriesEnd = 0
@@ -103,10 +105,10 @@ export class PostingsWriter {
   }
 
   #writeAllSeries(): number {
-    const references = new Uint32Array(this.#seriesCount)
-    let length = 0
-    this.#forEachSeries((reference) => (references[length++] = reference))
-    return this.#writeList(references)
+    const offset = this.#beginList(this.#seriesCount)
+    this.#forEachSeries((reference) => this.#addToList(reference))
+    this.#endList()
+    return offset
   }
 
   /** Makes the lists of these pairs, `total` references in all, from the series in the file. */
@@ -133,17 +135,41 @@ export class PostingsWriter {
   }
 
   #writeList(references: Uint32Array): number {
+    const offset = this.#beginList(references.length)
+    for (let i = 0; i < references.length; i++) this.#addToList(references[i]!)
+    this.#endList()
+    return offset
+  }
+
+  /** Begins a list of `count` references, of which memory holds 64 KiB at a time. */
+  #beginList(count: number): number {
     const file = this.#file
     file.pad(postingsAlignment)
     const offset = file.position
-    if (4 + 4 * references.length > sectionBytesMax) throw this.#refuse(`want fewer than ${references.length} postings in a list`)
+    if (4 + 4 * count > sectionBytesMax) throw this.#refuse(`want fewer than ${count} postings in a list`)
     const entry = this.#begin()
-    entry.u32be(4 + 4 * references.length)
-    entry.u32be(references.length)
-    for (let i = 0; i < references.length; i++) entry.u32be(references[i]!)
-    entry.u32be(crc32c(entry.bytes, 4, entry.length))
-    file.write(entry.view())
+    entry.u32be(4 + 4 * count)
+    this.#flushEntry()
+    entry.u32be(count)
+    this.#listSum = 0
     return offset
+  }
+
+  #addToList(reference: number): void {
+    this.#entry.u32be(reference)
+    if (this.#entry.length >= entryBytesKept) this.#flushSummed()
+  }
+
+  #endList(): void {
+    this.#flushSummed()
+    this.#entry.u32be(this.#listSum)
+    this.#flushEntry()
+  }
+
+  #flushSummed(): void {
+    const { bytes, length } = this.#entry
+    this.#listSum = crc32c(bytes, 0, length, this.#listSum)
+    this.#flushEntry()
   }
 
   #forEachSeries(onSeries: (reference: number, reader: ByteReader) => void): void {

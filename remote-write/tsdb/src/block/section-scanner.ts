@@ -1,7 +1,7 @@
 import { crc32c } from '@narthex/bytes/crc32c'
 import { BlockError } from './block-error.ts'
 
-const bufferBytes = 1024 * 1024
+const bufferBytesUsual = 1024 * 1024
 /** A single item (a symbol, a series entry) longer than this is taken for damage. */
 export const itemBytesMax = 64 * 1024 * 1024
 const uvarintBytesMax = 10
@@ -13,10 +13,11 @@ export interface ScannedFile {
   readInto(into: Uint8Array, offset: number): void
 }
 
-/** Reads `[start, end)` of a file in order, in steps of 1 MiB, past the page cache. */
+/** Reads `[start, end)` of a file in order, in steps of 1 MiB or what is given, past the page cache. */
 export class SectionScanner {
   readonly #file: ScannedFile
   readonly #end: number
+  readonly #bufferBytes: number
   #buffer = new Uint8Array(0)
   // ┌ read by the caller ┬ #at … #length: still to be read ┐; the buffer's first byte is at #start of the file
   #start: number
@@ -25,11 +26,12 @@ export class SectionScanner {
   #summed: number
   #crc = 0
 
-  constructor(file: ScannedFile, start: number, end: number) {
+  constructor(file: ScannedFile, start: number, end: number, bufferBytes = bufferBytesUsual) {
     this.#file = file
     this.#start = start
     this.#summed = start
     this.#end = end
+    this.#bufferBytes = bufferBytes
     if (end < start) throw BlockError.damage(file.path, start, `want a section, got one of ${end - start} bytes`)
   }
 
@@ -93,7 +95,7 @@ export class SectionScanner {
     this.#sum()
     const rest = this.#buffer.subarray(this.#at, this.#length)
     const start = this.offset
-    const wanted = Math.min(Math.max(count, bufferBytes), this.#end - start)
+    const wanted = Math.min(Math.max(count, this.#bufferBytes), this.#end - start)
     if (this.#buffer.length < wanted) {
       const larger = new Uint8Array(wanted)
       larger.set(rest)

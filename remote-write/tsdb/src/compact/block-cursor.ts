@@ -1,4 +1,5 @@
 import type { BlockReader } from '../block/block-reader.ts'
+import type { SeriesReferences } from '../block/series-references.ts'
 import { BlockSeries } from '../block/series-entry.ts'
 
 /** Stands on one series of a block after the other, in the order of their labels. */
@@ -8,23 +9,22 @@ export class BlockCursor {
   /** Of the series: ordinals in the merged list of symbols, name and value by turns. */
   labels = new Uint32Array(32)
   labelLength = 0
-  readonly #references: Uint32Array
+  readonly #references: SeriesReferences
   readonly #ordinals: Uint32Array
-  #at = 0
+  #isAtEnd = false
 
   constructor(block: BlockReader, ordinals: Uint32Array) {
     this.block = block
     this.#ordinals = ordinals
-    this.#references = block.index.allSeries()
+    this.#references = block.index.eachSeries()
     this.#read()
   }
 
   get isAtEnd(): boolean {
-    return this.#at === this.#references.length
+    return this.#isAtEnd
   }
 
   advance(): void {
-    this.#at++
     this.#read()
   }
 
@@ -37,9 +37,11 @@ export class BlockCursor {
   }
 
   #read(): void {
-    if (this.isAtEnd) return
+    const reference = this.#references.next()
+    this.#isAtEnd = reference < 0
+    if (this.#isAtEnd) return
     const { series } = this
-    this.block.readSeries(this.#references[this.#at]!, series)
+    this.block.readSeries(reference, series)
     this.labelLength = series.labelCount * 2
     if (this.labels.length < this.labelLength) this.labels = new Uint32Array(this.labelLength * 2)
     for (let i = 0; i < this.labelLength; i++) this.labels[i] = this.#ordinals[series.labels[i]!]!

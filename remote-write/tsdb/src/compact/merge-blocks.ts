@@ -21,7 +21,7 @@ export interface MergeRequest {
 /**
  * Writes one block of several, without what their tombstones delete, and syncs it; they stay. Undefined, and nothing is written, if no sample is
  * left. Of samples with the same time that of the block named first stays. Throws a BlockError for a block that is damaged. Memory: 4 bytes for each
- * symbol and series of the blocks, one series' chunks, and the new block's index.
+ * symbol of the blocks, one series' chunks, and what an IndexWriter holds.
  */
 export async function mergeBlocks(
   { directory, blocks, ulid, cleans = false }: MergeRequest,

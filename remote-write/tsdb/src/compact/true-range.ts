@@ -35,7 +35,8 @@ function readRange(directory: string): { first: number; last: number } {
     const series = new BlockSeries()
     let first = Infinity
     let last = -Infinity
-    for (const reference of index.allSeries()) {
+    const references = index.eachSeries()
+    for (let reference = references.next(); reference >= 0; reference = references.next()) {
       index.readSeries(reference, series)
       const { chunkCount, minTimes, maxTimes } = series
       if (chunkCount === 0) continue
