@@ -2,7 +2,10 @@ import type { Worker } from 'node:worker_threads'
 import { spawnWorker } from '@narthex/service/worker'
 import type { CompactionAnswer, CompactionTask } from './compaction-protocol.ts'
 
-/** A thread for the tasks of one compaction: it starts with the first and is ended by `end`, as an idle one would hold 10 MB. */
+/**
+ * A thread for the tasks of one compaction. It starts with the first and is ended by `end`, as an idle one would hold 10 MB; also behind each large
+ * task, as what that leaves to be collected would lie beside what the next one needs.
+ */
 export class CompactionThread {
   #worker: Worker | undefined
 
@@ -14,7 +17,8 @@ export class CompactionThread {
         worker.off('message', settle)
         worker.off('error', onError)
         worker.off('exit', onExit)
-        resolve(answer)
+        if (isLarge(task)) void this.end().finally(() => resolve(answer))
+        else resolve(answer)
       }
       const fail = (reason: string): void => {
         this.#worker = undefined
@@ -34,6 +38,11 @@ export class CompactionThread {
     this.#worker = undefined
     await worker?.terminate()
   }
+}
+
+/** Whether it reads or writes as much as there are series. */
+function isLarge({ kind }: CompactionTask): boolean {
+  return kind === 'cut' || kind === 'merge' || kind === 'checkpoint'
 }
 
 // It makes few objects; a nursery of V8's own size would only spread them over 30 MB.
