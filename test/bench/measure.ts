@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { cpus, totalmem } from 'node:os'
 import { join } from 'node:path'
 
@@ -62,6 +62,15 @@ export function watchPeakMemory(rootPid: number): { stop(): number } {
       return peak
     },
   }
+}
+
+/** Lets the kernel's high-water mark of a process begin anew; the function gives what it has grown by since. */
+export function startMemoryMark(pid: number): () => number {
+  writeFileSync(`/proc/${pid}/clear_refs`, '5')
+  const read = (field: string): number =>
+    Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024
+  const before = read('VmRSS')
+  return () => read('VmHWM') - before
 }
 
 export function directoryBytes(directory: string): number {

@@ -6,11 +6,16 @@ export interface RemoteWriteLoadOptions {
   /** Between two steps; default 15 s. */
   readonly stepMs?: number
   readonly protocol?: WriteProtocol
+  /** Default: `seriesLabels`. */
+  readonly labelsOf?: (series: number) => SeriesLabels
 }
+
+/** Sorted by name. */
+export type SeriesLabels = [name: string, value: string][]
 
 /**
  * A stream of remote-write requests: the same series in every round, each one step later. 70 % counters that grow by
- * 0…49, 30 % gauges. Ten labels a series, as a Kubernetes scrape has them. The same seed gives the same bytes.
+ * 0…49, 30 % gauges. Ten labels a series, as a Kubernetes scrape has them, if not told otherwise. The same seed gives the same bytes.
  */
 export class RemoteWriteLoad implements WriteLoad {
   readonly requestCount: number
@@ -24,7 +29,7 @@ export class RemoteWriteLoad implements WriteLoad {
   #timeMs: number
 
   constructor(seriesCount: number, samplesPerRequest: number, startMs: number, options: RemoteWriteLoadOptions = {}) {
-    const { stepMs = 15_000, protocol = 1 } = options
+    const { stepMs = 15_000, protocol = 1, labelsOf = seriesLabels } = options
     this.#samplesPerRequest = samplesPerRequest
     this.#stepMs = stepMs
     this.requestCount = Math.ceil(seriesCount / samplesPerRequest)
@@ -33,7 +38,7 @@ export class RemoteWriteLoad implements WriteLoad {
     this.#series = new EncodedSeries(seriesCount)
     this.#writer = new MessageWriter(protocol)
     for (let i = 0; i < seriesCount; i++) {
-      if (protocol === 1) this.#series.setLabels(i, seriesLabels(i))
+      if (protocol === 1) this.#series.setLabels(i, labelsOf(i))
       this.#values[i] = this.#random.next() % 100_000
     }
     if (protocol === 1) return
@@ -43,7 +48,7 @@ export class RemoteWriteLoad implements WriteLoad {
         encodeSymbols(
           this.#series,
           first,
-          Array.from({ length }, (_, i) => seriesLabels(first + i)),
+          Array.from({ length }, (_, i) => labelsOf(first + i)),
         ),
       )
     }
@@ -81,7 +86,7 @@ export function moveValues(values: Float64Array, random: Xorshift): void {
 export const metricsPerPod = 200
 
 /** Labels of series `i`, sorted by name: 200 metrics on each pod, of which there are 500 in 100,000 series. */
-export function seriesLabels(i: number): [name: string, value: string][] {
+export function seriesLabels(i: number): SeriesLabels {
   const metric = i % metricsPerPod
   const pod = Math.floor(i / metricsPerPod)
   const hash = (Math.imul(pod + 1, 2654435761) >>> 0).toString(36).padStart(7, '0')

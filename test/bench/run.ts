@@ -11,6 +11,7 @@ import { benchDiscovery } from './discovery.ts'
 import { benchManyTargets } from './many-targets.ts'
 import { benchMillion } from './million.ts'
 import { benchParse } from './parse.ts'
+import { benchQuery } from './query.ts'
 import { benchScrape } from './scrape.ts'
 
 // npm run bench [-- NAME [ARG ...]]: lists the benches, or runs one. Exit 1 if a bound of the bench is missed.
@@ -26,6 +27,7 @@ const benches: Readonly<Record<string, { what: string; run: (args: readonly stri
   'server-scrape': { what: 'scrape to storage: our server, Prometheus, VictoriaMetrics', run: benchServerScrape },
   rate: { what: 'highest sustained rate of remote write: our server, VictoriaMetrics', run: benchRate },
   'append-delay': { what: 'append delay while blocks are cut and merged and dashboards refresh: our server', run: benchAppendDelay },
+  query: { what: 'range queries over 5,000 series × 6 hours: our server, Prometheus, VictoriaMetrics', run: benchQuery },
   parse: { what: 'exposition text into samples, one core', run: benchParse },
   discovery: { what: '10,000 discovered targets of which 1,000 change', run: benchDiscovery },
   scrape: { what: 'scrape to remote write: our agent, Prometheus agent, vmagent', run: benchScrape },

@@ -132,6 +132,13 @@ export class BenchServer {
     await this.#running.exited
   }
 
+  /** Ends the program as a user would, starts it again and waits until it is ready. */
+  async restart(): Promise<void> {
+    await this.#running.stop(20_000)
+    this.launch()
+    await this.waitUntilReady()
+  }
+
   /** Starts the program again where it was; does not wait for it. */
   launch(): void {
     this.#running = this.#spawn()

@@ -22,7 +22,7 @@ export interface ChunkList {
 
 /**
  * Writes an index of version 2 in one pass: symbols, then series in the order of their labels, then `finish`. Memory holds the symbols,
- * 12 bytes for every distinct label pair (and its place in a table), and a quarter of the postings (4 to 64 MiB, or the longest list): the lists are
+ * 12 bytes for every distinct label pair (and its place in a table), and an eighth of the postings (4 to 64 MiB, or the longest list): the lists are
  * made by reading the series again.
  */
 export class IndexWriter {

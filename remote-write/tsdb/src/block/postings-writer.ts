@@ -12,11 +12,11 @@ const notNow = 2 ** 32 - 1
 const entryBytesKept = 64 * 1024
 /** Of references put together at a time, 4 MiB; what a large block has more is made in so many readings of its series. */
 const atOnceMin = 1024 * 1024
-const readingsUsual = 4
+const readingsUsual = 8
 
 /**
  * Writes the lists of postings and their table behind the series of an index. The lists are made by reading the series again, as many lists at a
- * time as have a quarter of the references together, but not below 1 Mi of them nor above `atOnceMax`.
+ * time as have an eighth of the references together, but not below 1 Mi of them nor above `atOnceMax`.
  */
 export class PostingsWriter {
   readonly #file: OutputFile

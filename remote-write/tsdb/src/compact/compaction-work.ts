@@ -9,7 +9,8 @@ import { writeHeadBlock } from './head-block.ts'
 import { findLateRanges } from './late-ranges.ts'
 import { mergeBlocks } from './merge-blocks.ts'
 
-const cacheBytesMax = 4 * 1024 * 1024
+/** A merge reads each file of its blocks from one end to the other. */
+const cacheBytesMax = 2 * 1024 * 1024
 
 /** Does one task in the thread that calls it; never rejects: what goes wrong is the answer. */
 export async function doCompaction(task: CompactionTask): Promise<CompactionAnswer> {
