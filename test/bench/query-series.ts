@@ -15,11 +15,15 @@ const metrics = [
 ]
 const codes = ['200', '404', '500', '503']
 
-/** Labels of series `i`, sorted by name: ten metrics of each instance, which has one code of its own. */
+/**
+ * Labels of series `i`, sorted by name: ten metrics of each instance, which has one code of its own. Those of a metric have its app: they differ in
+ * more than the name, so that rate() takes them together.
+ */
 export function queriedLabels(i: number): SeriesLabels {
   const instance = Math.floor(i / metrics.length)
   return [
     ['__name__', metrics[i % metrics.length]!],
+    ['app', `app-${i % metrics.length}`],
     ['code', codes[instance % codes.length]!],
     ['instance', `host-${instance}.example.internal:9100`],
     ['job', `service-${instance % 20}`],
