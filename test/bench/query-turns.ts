@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
-import { readAnswer } from '../../cli/src/compare/answer.ts'
-import { compareAnswers } from '../../cli/src/compare/compare-answers.ts'
+import { readAnswer } from '@narthex/cli/compare/answer'
+import { compareAnswers } from '@narthex/cli/compare/compare-answers'
 import { startMemoryMark } from './measure.ts'
 import type { BenchServer } from './server-contenders.ts'
 import { ratio, type ContenderKey } from './storage-bench.ts'

@@ -111,6 +111,11 @@ export class BlockReader {
     return this.chunks.read(reference)
   }
 
+  /** As `chunk`, but its bytes are valid until the next read. */
+  viewChunk(reference: number): ChunkData {
+    return this.chunks.view(reference)
+  }
+
   /** Walks all of the block and gives what is wrong with it, at most 100 things; see `verifyBlock`. */
   verify(): BlockError[] {
     return verifyBlock(this)

@@ -63,18 +63,38 @@ export class ChunkFiles {
 
   /** The chunk of this reference, the caller's own bytes; their checksum was right. */
   read(reference: number): ChunkData {
+    const { encoding, data } = this.view(reference)
+    return { encoding, data: copyBytes(data, 0, data.length) }
+  }
+
+  /** As `read`, but the bytes are valid until the next read of any file of the same cache. */
+  view(reference: number): ChunkData {
     const file = this.#file(Math.floor(reference / chunkFileSpan))
     const offset = reference % chunkFileSpan
     try {
       if (offset < chunkFileHeaderBytes) throw BlockError.damage(file.path, offset, `want a chunk at ${chunkFileHeaderBytes} or later`)
       const page = file.viewRest(offset, lengthBytesMax)
-      const head = new ByteReader(page)
-      const length = head.uvarint()
+      const first = page[0]
+      const second = page[1]
+      let start: number
+      let length: number
+      // Most chunks have a length of one or two bytes.
+      if (first !== undefined && first < 0x80) {
+        length = first
+        start = 1
+      } else if (first !== undefined && second !== undefined && second < 0x80) {
+        length = (first & 0x7f) | (second << 7)
+        start = 2
+      } else {
+        const head = new ByteReader(page)
+        length = head.uvarint()
+        start = head.offset
+      }
       if (length < 1 || length > chunkBytesMax) {
         throw BlockError.damage(file.path, offset, `want a chunk of 1 to ${chunkBytesMax} bytes, got ${length}`)
       }
-      const end = head.offset + encodingBytes + length + crcBytes
-      return readChunk(file.path, offset, end <= page.length ? page : file.view(offset, end), head.offset, end)
+      const end = start + encodingBytes + length + crcBytes
+      return viewChunk(file.path, offset, end <= page.length ? page : file.view(offset, end), start, end)
     } catch (cause) {
       throw asBlockError(file.path, offset, cause)
     }
@@ -88,14 +108,14 @@ export class ChunkFiles {
 }
 
 /** From ┌ encoding ┬ data ┬ crc32c ┐ in `bytes[start, end)`. */
-function readChunk(path: string, offset: number, bytes: Uint8Array, start: number, end: number): ChunkData {
+function viewChunk(path: string, offset: number, bytes: Uint8Array, start: number, end: number): ChunkData {
   const dataEnd = end - crcBytes
   const stored = readU32(bytes, dataEnd)
   const sum = crc32c(bytes, start, dataEnd)
   if (sum !== stored) throw BlockError.damage(path, offset, `chunk: want checksum ${stored}, got ${sum}`)
   const encoding = bytes[start]!
   if (!isKnownEncoding(encoding)) throw BlockError.damage(path, offset, `chunk: want encoding 1 to 6, got ${encoding}`)
-  return { encoding, data: copyBytes(bytes, start + encodingBytes, dataEnd) }
+  return { encoding, data: bytes.subarray(start + encodingBytes, dataEnd) }
 }
 
 function checkHeader(file: BlockFile): void {

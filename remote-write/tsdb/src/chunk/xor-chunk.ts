@@ -2,6 +2,7 @@ import type { SampleColumns } from '@narthex/model/sample-columns'
 import { wordMask, wordShift, wordsPerWindow } from '../head/shared-arena.ts'
 import type { SharedArena } from '../head/shared-arena.ts'
 import { chunkKindMask, chunkMask, firstDataField, linkField, pieceWords } from './open-chunk.ts'
+import { xorChunkModule } from './xor-chunk-module.ts'
 import { ChunkError, XorDecoder } from './xor-decoder.ts'
 
 export const sampleCountBytes = 2
@@ -25,6 +26,7 @@ export function decodeXorChunk(
     throw new ChunkError(`cannot read chunk: want at least ${sampleCountBytes} bytes, got ${bytes.length}`)
   const count = Math.min(samples, (bytes[0]! << 8) | bytes[1]!)
   const dataBytes = bytes.length - sampleCountBytes
+  if (xorChunkModule().decodeBytes(bytes, sampleCountBytes, count, minTimeMs, maxTimeMs, into)) return
   if (dataBytes > wordsPerWindow * 4) throw new ChunkError(`cannot read chunk: want at most ${wordsPerWindow * 4} bytes, got ${dataBytes}`)
   readWords(bytes, sampleCountBytes, dataBytes)
   const { length } = into

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { pageBytes, PageCache } from '../block/page-cache.ts'
 import type { CachedFile } from '../block/page-cache.ts'
 import type { StoredPlace } from '../chunk/open-chunk.ts'
-import { chunkEntryBytes, entryStartBytes, readChunkEntry } from './chunk-entry.ts'
+import { viewChunkData } from './chunk-entry.ts'
 import type { HeadChunk } from './chunk-entry.ts'
 import { HeadChunkError, headChunkFileName } from './head-chunk-format.ts'
 
@@ -32,13 +32,9 @@ export class HeadChunkReader {
    * The chunk at this place; `data` is valid until the next read. Throws `HeadChunkError` if there is none, or a damaged one, and
    * the system's error if the file is gone (`ENOENT`).
    */
-  read({ file, offset, bytes }: StoredPlace): HeadChunk {
+  read({ file, offset, bytes }: StoredPlace): Pick<HeadChunk, 'encoding' | 'data'> {
     const opened = this.#files.get(file) ?? this.#open(file)
-    const { path } = opened
-    const view = this.#view(opened, offset, bytes)
-    const count = chunkEntryBytes(path, offset, view, 0, Math.min(bytes, entryStartBytes))
-    if (count !== bytes) throw new HeadChunkError(path, offset, `want a chunk of ${bytes} bytes, got ${count}`)
-    return readChunkEntry(path, file, offset, view, 0, bytes)
+    return viewChunkData(opened.path, offset, this.#view(opened, offset, bytes))
   }
 
   /** Files of lower numbers are not asked for any more. */

@@ -9,7 +9,7 @@ import * as tableField from '../head/shared-table.ts'
 import * as symbolField from '../head/symbols.ts'
 
 /** Goes up when what the bytes of a state mean changes and no constant of the layout does. */
-export const stateVersion = 2
+export const stateVersion = 3
 
 const modules = { chunkField, controlWord, pairField, lateField, payloadField, record, arena, tableField, symbolField }
 

@@ -1,7 +1,7 @@
 import { LabelHasher } from '@narthex/wire/label-hasher'
+import { PrefixTables, type PrefixTable } from './prefix-tables.ts'
 
-const subTables = 64
-const firstSlotsLog = 8
+const slotsMin = 1024
 // An entry is ┌ hash · three words ┬ reference ┐.
 const entryWords = 4
 const entriesPerSegmentShift = 16
@@ -24,11 +24,9 @@ const entriesPerSegment = 1 << entriesPerSegmentShift
 export class WireAliases {
   readonly #entriesMax: number
   #segments: Uint32Array[] = []
-  /** Entry numbers from 1 on, 0 = empty; sub-table by the top bits of the hash's first word, slot by its low bits. */
-  readonly #tables: Uint32Array[] = []
-  readonly #counts = new Uint32Array(subTables)
+  /** Entry numbers from 1 on, 0 = empty, by the hash's first word. */
+  #tables = new PrefixTables(1, slotsMin)
   #entries = 0
-  #slots = 0
   #expected = 1
   /** Entries without a reference that the running `forget` met. */
   #forgotten = 0
@@ -47,7 +45,7 @@ export class WireAliases {
   }
 
   get usedBytes(): number {
-    return this.#slots * 4 + this.#segments.length * entriesPerSegment * entryWords * 4
+    return this.#tables.slots * 4 + this.#segments.length * entriesPerSegment * entryWords * 4
   }
 
   /** The reference of the series that these bytes meant before; 0 if they are not known. */
@@ -84,9 +82,8 @@ export class WireAliases {
     }
     const words = this.#words
     const first = words[0]!
-    const sub = first >>> 26
-    let table = this.#tables[sub]!
-    if ((this.#counts[sub]! + 1) * 3 > table.length * 2) table = this.#enlarge(sub, table)
+    let table = this.#tables.at(first)
+    for (; (table.count + 1) * 3 > table.words.length * 2; table = this.#tables.at(first)) this.#tables.makeRoom(first, this.#move)
     const entry = ++this.#entries
     const index = entry >>> entriesPerSegmentShift
     if (index === this.#segments.length) this.#segments.push(new Uint32Array(entriesPerSegment * entryWords))
@@ -97,7 +94,6 @@ export class WireAliases {
     segment[at + 2] = words[2]!
     segment[at + 3] = ref
     insert(table, first, entry)
-    this.#counts[sub]!++
     this.#expected = entry + 1
   }
 
@@ -135,7 +131,7 @@ export class WireAliases {
     const first = words[0]!
     const second = words[1]!
     const third = words[2]!
-    const table = this.#tables[first >>> 26]!
+    const table = this.#tables.at(first).words
     const mask = table.length - 1
     for (let slot = first & mask; ; slot = (slot + 1) & mask) {
       const entry = table[slot]!
@@ -150,31 +146,25 @@ export class WireAliases {
   }
 
   #empty(): void {
-    for (let sub = 0; sub < subTables; sub++) this.#tables[sub] = new Uint32Array(1 << firstSlotsLog)
-    this.#counts.fill(0)
+    this.#tables = new PrefixTables(1, slotsMin)
     this.#entries = 0
-    this.#slots = subTables << firstSlotsLog
     this.#segments = [new Uint32Array(entriesPerSegment * entryWords)]
     this.#expected = 1
   }
 
-  #enlarge(sub: number, table: Uint32Array): Uint32Array {
-    const larger = new Uint32Array(table.length * 2)
-    for (let i = 0; i < table.length; i++) {
-      const entry = table[i]!
-      if (entry === 0) continue
-      const segment = this.#segments[entry >>> entriesPerSegmentShift]!
-      insert(larger, segment[(entry & (entriesPerSegment - 1)) * entryWords]!, entry)
-    }
-    this.#slots += table.length
-    this.#tables[sub] = larger
-    return larger
+  readonly #move = (from: Uint32Array, at: number, find: (hash: number) => PrefixTable): void => {
+    const entry = from[at]!
+    if (entry === 0) return
+    const first = this.#segments[entry >>> entriesPerSegmentShift]![(entry & (entriesPerSegment - 1)) * entryWords]!
+    insert(find(first), first, entry)
   }
 }
 
-function insert(table: Uint32Array, first: number, entry: number): void {
-  const mask = table.length - 1
+function insert(table: PrefixTable, first: number, entry: number): void {
+  const { words } = table
+  const mask = words.length - 1
   let slot = first & mask
-  while (table[slot] !== 0) slot = (slot + 1) & mask
-  table[slot] = entry
+  while (words[slot] !== 0) slot = (slot + 1) & mask
+  words[slot] = entry
+  table.count++
 }

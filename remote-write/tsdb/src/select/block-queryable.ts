@@ -118,7 +118,7 @@ class BlockSeriesSet implements SeriesSet {
       if (series.minTimes[i]! > this.#maxTimeMs) break
       const whole = into.length
       try {
-        const { encoding, data } = this.#block.chunk(series.chunks[i]!)
+        const { encoding, data } = this.#block.viewChunk(series.chunks[i]!)
         if (isHistogramEncoding(encoding)) this.#mayHaveHistograms = true
         else decodeChunk(encoding, data, columns, this.#minTimeMs, this.#maxTimeMs)
       } catch (error) {

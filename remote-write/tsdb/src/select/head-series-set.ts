@@ -18,6 +18,7 @@ import {
 } from '../chunk/open-chunk.ts'
 import { encodeXorChunk } from '../chunk/xor-encoder.ts'
 import { copyChunk, sampleCountBytes } from '../chunk/xor-chunk.ts'
+import { xorChunkModule } from '../chunk/xor-chunk-module.ts'
 import { XorDecoder } from '../chunk/xor-decoder.ts'
 import type { HeadMemory } from '../head/head-memory.ts'
 import { wordMask, wordShift } from '../head/shared-arena.ts'
@@ -77,7 +78,13 @@ export class PinnedChunks {
     const chunk = this.#found[2 * i]!
     const samples = this.#found[2 * i + 1]!
     if ((chunk & storedFlag) !== 0) this.#stored.readFloats(chunk, samples, minTimeMs, maxTimeMs, into)
-    else this.#decoder.decode(chunk + firstDataField, samples, minTimeMs, maxTimeMs, into)
+    else this.#readOpen(chunk + firstDataField, samples, minTimeMs, maxTimeMs, into)
+  }
+
+  #readOpen(first: number, samples: number, minTimeMs: number, maxTimeMs: number, into: SampleColumns): void {
+    const { chunks } = this.#memory
+    if (xorChunkModule().decodePieces(chunks, first, pieceWords, samples, minTimeMs, maxTimeMs, into)) return
+    this.#decoder.decode(first, samples, minTimeMs, maxTimeMs, into)
   }
 
   /** Whether a found chunk has histograms. */
@@ -134,8 +141,11 @@ export class PinnedChunks {
   copyFound(i: number, into: SampleColumns): Uint8Array {
     const chunk = this.#found[2 * i]!
     const samples = this.#found[2 * i + 1]!
-    this.readFound(i, -Infinity, Infinity, into)
-    if ((chunk & storedFlag) !== 0) return encodeXorChunk(into, into.length - samples, into.length)
+    if ((chunk & storedFlag) !== 0) {
+      this.readFound(i, -Infinity, Infinity, into)
+      return encodeXorChunk(into, into.length - samples, into.length)
+    }
+    this.#decoder.decode(chunk + firstDataField, samples, -Infinity, Infinity, into)
     // Where the bits end is known only to who read them.
     const { chunks } = this.#memory
     const { tail, bitsOfTail } = this.#decoder

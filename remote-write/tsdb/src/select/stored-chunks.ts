@@ -61,7 +61,7 @@ export class StoredChunks {
     this.#reader?.close()
   }
 
-  #read(chunk: number): HeadChunk {
+  #read(chunk: number): Pick<HeadChunk, 'encoding' | 'data'> {
     this.#reader ??= new HeadChunkReader(this.#memory.chunksDirectory, this.#cacheBytesMax)
     const words = this.#memory.chunks.window(chunk >>> wordShift)
     const at = chunk & chunkMask
