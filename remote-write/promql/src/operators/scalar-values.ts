@@ -10,8 +10,21 @@ export function evaluateScalar(
   context: QueryContext,
   plan: Plan,
   grid: StepGrid,
-  buildVector: (context: QueryContext, plan: Plan, grid: StepGrid) => VectorOperator,
+  buildVector: BuildVector,
 ): Float64Array<ArrayBuffer> {
+  const { profile } = context
+  if (profile === undefined) return compute(context, plan, grid, buildVector)
+  profile.enter(plan, grid.steps)
+  try {
+    return compute(context, plan, grid, buildVector)
+  } finally {
+    profile.leave()
+  }
+}
+
+type BuildVector = (context: QueryContext, plan: Plan, grid: StepGrid) => VectorOperator
+
+function compute(context: QueryContext, plan: Plan, grid: StepGrid, buildVector: BuildVector): Float64Array<ArrayBuffer> {
   const evaluate = (inner: Plan) => evaluateScalar(context, inner, grid, buildVector)
   const values = new Float64Array(grid.steps)
   switch (plan.kind) {

@@ -82,7 +82,7 @@ describe('a selection in any order', () => {
     const reader = fill(Array.from({ length: 300 }, (_, i) => ({ __name__: 'up', i: String((i * 7919) % 300) })))
     const list = (anyOrder: boolean): string[] => {
       const found: string[] = []
-      for (const set = reader.select([new Matcher('=', '__name__', 'up')], -Infinity, Infinity, anyOrder); set.next();) {
+      for (const set = reader.select([new Matcher('=', '__name__', 'up')], -Infinity, Infinity, { anyOrder }); set.next();) {
         const columns = new SampleColumns()
         set.samples(columns)
         found.push(`${set.labels().toString()} ${columns.length}`)

@@ -38,16 +38,20 @@ export class LabelReader {
   labels(ref: number, keeps: boolean): Labels {
     const known = this.#labelSets.get(ref)
     if (known !== undefined) return known
-    const flat: string[] = []
-    this.forEachPair(ref, (pair) => {
-      flat.push(this.#text(this.#pairs.name(pair)), this.#text(this.#pairs.value(pair)))
-    })
-    const labels = Labels.fromPairs(flat)
+    const pairs: number[] = []
+    this.forEachPair(ref, (pair) => pairs.push(pair))
+    const labels = this.labelsOf(pairs)
     if (!keeps) return labels
     // Emptied rather than aged: the next queries fill it with what they use.
     if (this.#labelSets.size >= labelSetsMax) this.#labelSets.clear()
     this.#labelSets.set(ref, labels)
     return labels
+  }
+
+  labelsOf(pairs: readonly number[]): Labels {
+    const flat: string[] = []
+    for (const pair of pairs) flat.push(this.#text(this.#pairs.name(pair)), this.#text(this.#pairs.value(pair)))
+    return Labels.fromPairs(flat)
   }
 
   forEachPair(ref: number, visit: (pair: number) => void): void {
