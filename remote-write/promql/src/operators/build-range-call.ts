@@ -5,7 +5,7 @@ import { presentOverTime } from '../functions/over-time.ts'
 import { describeNonCounter, describeNonCounterType, rangeFunctions } from '../functions/range-functions.ts'
 import { HistogramRemarks } from '../histogram/histogram-remarks.ts'
 import type { Span } from '../parse/ast.ts'
-import type { CallPlan, Plan, StepGrid, WindowPlan } from '../plan/plan.ts'
+import type { CallPlan, Plan, StepGrid } from '../plan/plan.ts'
 import type { QueryContext } from '../query-context.ts'
 import { notBuiltYet, QueryError } from '../query-error.ts'
 import { ExtendedRangeOperator } from './extended-range.ts'
@@ -30,17 +30,12 @@ export function buildSource(context: QueryContext, plan: Plan, grid: StepGrid, b
 
 function buildUnmeasured(context: QueryContext, plan: Plan, grid: StepGrid, builder: Builder): SampleSource {
   if (plan.kind === 'window') {
-    const build = () => buildWindow(context, plan, grid)
-    return plan.shared === undefined ? build() : context.shared.source(plan, grid, build)
+    if (plan.mode === 'plain') return new WindowSource(context, plan, grid)
+    return new WindowSource(context, plan, grid, context.lookbackMs, plan.mode === 'smoothed' ? context.lookbackMs : 0)
   }
   if (plan.kind !== 'subquery') throw notBuiltYet(`${plan.kind} as a range vector is`)
   const inner = subqueryGrid(plan, grid)
   return inner === undefined ? emptySource : new SubquerySource(builder.vector(plan.input, inner), inner)
-}
-
-function buildWindow(context: QueryContext, plan: WindowPlan, grid: StepGrid): SampleSource {
-  if (plan.mode === 'plain') return new WindowSource(context, plan, grid)
-  return new WindowSource(context, plan, grid, context.lookbackMs, plan.mode === 'smoothed' ? context.lookbackMs : 0)
 }
 
 /** rate(), sum_over_time(), … : any function that gives one value per window. */

@@ -3,57 +3,29 @@ import type { Span } from '../parse/ast.ts'
 import { partsOf } from '../plan/map-plan.ts'
 import type { Plan, StepGrid } from '../plan/plan.ts'
 import type { QueryContext } from '../query-context.ts'
-import type { SampleSeries, SampleSource, StepSeries, VectorOperator } from './operator.ts'
+import type { StepSeries, VectorOperator } from './operator.ts'
 import { stepSeriesBytes } from './operator.ts'
 
 /** Bytes that all parts of a query keep together. A part with more is evaluated again wherever it stands, in a stream. */
-export const keptBytesMax = 64 * 1024 * 1024
-
-interface Operator<Series> {
-  next(): Series | undefined
-  readonly distinctWithoutName: boolean
-}
-
-/** How series of a kind are kept. */
-interface Keeping<Series> {
-  copy(series: Series): Series
-  bytes(series: Series): number
-  /** Whoever gets a series may change it. */
-  readonly areChanged: boolean
-}
+export const keptBytesMax = 32 * 1024 * 1024
 
 /** Parts that a query has several times: who comes first evaluates it and keeps its series, the others get these. */
 export class SharedParts {
   readonly #context: QueryContext
-  readonly #recordings = new Map<string, Recording<StepSeries> | Recording<SampleSeries>>()
+  readonly #recordings = new Map<string, Recording>()
   #bytes = 0
 
   constructor(context: QueryContext) {
     this.#context = context
   }
 
-  /** `build` makes the operator of the part itself. */
+  /** The operator of one place at which a part stands; `build` makes that of the part itself. */
   vector(plan: Plan, grid: StepGrid, build: () => VectorOperator): VectorOperator {
-    return this.#share(plan, grid, build, keepingSteps)
-  }
-
-  /** As `vector`, of the samples of a range selector. */
-  source(plan: Plan, grid: StepGrid, build: () => SampleSource): SampleSource {
-    return this.#share(plan, grid, build, keepingSamples)
-  }
-
-  #share<Series extends StepSeries | SampleSeries>(
-    plan: Plan,
-    { startMs, stepMs, steps }: StepGrid,
-    build: () => Operator<Series>,
-    keeping: Keeping<Series>,
-  ): Operator<Series> {
-    const key = `${plan.shared!.number} ${startMs} ${stepMs} ${steps}`
-    // One number is of one kind of plan.
-    let recording = this.#recordings.get(key) as Recording<Series> | undefined
+    const key = `${plan.shared!.number} ${grid.startMs} ${grid.stepMs} ${grid.steps}`
+    let recording = this.#recordings.get(key)
     if (recording === undefined) {
-      recording = new Recording(this.#context, this, plan, build, keeping)
-      this.#recordings.set(key, recording as unknown as Recording<StepSeries> | Recording<SampleSeries>)
+      recording = new Recording(this.#context, this, plan, build)
+      this.#recordings.set(key, recording)
     }
     return new SharedOperator(this.#context, recording, plan, build)
   }
@@ -82,41 +54,39 @@ export class SharedParts {
  */
 type State = 'fresh' | 'recording' | 'whole' | 'given up'
 
-class Recording<Series> {
+class Recording {
   state: State = 'fresh'
   readonly plan: Plan
-  readonly source: Operator<Series>
+  readonly source: VectorOperator
   readonly remarks = new RecordedRemarks()
   readonly #context: QueryContext
   readonly #parts: SharedParts
-  readonly #keeping: Keeping<Series>
-  #kept: (Series | undefined)[] = []
+  #kept: (StepSeries | undefined)[] = []
   #bytes = 0
   #readers = 0
   #replaysLeft: number
   #samplesLooked = 0
 
-  constructor(context: QueryContext, parts: SharedParts, plan: Plan, build: () => Operator<Series>, keeping: Keeping<Series>) {
+  constructor(context: QueryContext, parts: SharedParts, plan: Plan, build: () => VectorOperator) {
     this.#context = context
     this.#parts = parts
     this.plan = plan
-    this.#keeping = keeping
     this.#replaysLeft = plan.shared!.uses - 1
     this.source = this.#observe(build)
   }
 
   /** The next series of the first reader. */
-  record(): Series | undefined {
+  record(): StepSeries | undefined {
     const series = this.#observe(() => this.source.next())
     if (this.state !== 'recording') return series
     if (series === undefined) {
       this.state = 'whole'
       return undefined
     }
-    const bytes = this.#keeping.bytes(series)
+    const bytes = bytesOf(series)
     if (this.#parts.keep(bytes)) {
       this.#bytes += bytes
-      this.#kept.push(this.#keeping.copy(series))
+      this.#kept.push(copyOf(series))
     } else this.giveUp()
     return series
   }
@@ -127,7 +97,7 @@ class Recording<Series> {
   }
 
   /** The series of a further reader, by its place; behind the last one it counts what it spared. */
-  replay(at: number): Series | undefined {
+  replay(at: number): StepSeries | undefined {
     const series = this.#kept[at]
     if (series === undefined) {
       this.#readers--
@@ -136,11 +106,11 @@ class Recording<Series> {
       if (this.#isLastReplay) this.#drop()
       return undefined
     }
-    if (!this.#isLastReplay) return this.#keeping.areChanged ? this.#keeping.copy(series) : series
+    if (!this.#isLastReplay) return copyOf(series)
     // Should yet another one come, it is not whole any more.
     this.state = 'given up'
     this.#kept[at] = undefined
-    const bytes = this.#keeping.bytes(series)
+    const bytes = bytesOf(series)
     this.#bytes -= bytes
     this.#parts.release(bytes)
     return series
@@ -178,17 +148,17 @@ class Recording<Series> {
 }
 
 /** One of the places at which a shared part stands. */
-class SharedOperator<Series> implements Operator<Series> {
+class SharedOperator implements VectorOperator {
   readonly distinctWithoutName: boolean
   readonly #context: QueryContext
-  readonly #recording: Recording<Series>
+  readonly #recording: Recording
   readonly #plan: Plan
-  readonly #build: () => Operator<Series>
-  #mode: 'record' | 'replay' | Operator<Series> | undefined
+  readonly #build: () => VectorOperator
+  #mode: 'record' | 'replay' | VectorOperator | undefined
   #at = 0
   #isAtEnd = false
 
-  constructor(context: QueryContext, recording: Recording<Series>, plan: Plan, build: () => Operator<Series>) {
+  constructor(context: QueryContext, recording: Recording, plan: Plan, build: () => VectorOperator) {
     this.#context = context
     this.#recording = recording
     this.#plan = plan
@@ -196,7 +166,7 @@ class SharedOperator<Series> implements Operator<Series> {
     this.distinctWithoutName = recording.source.distinctWithoutName
   }
 
-  next(): Series | undefined {
+  next(): StepSeries | undefined {
     // Some ask again behind the last one.
     if (this.#isAtEnd) return undefined
     const series = this.#advance()
@@ -204,14 +174,14 @@ class SharedOperator<Series> implements Operator<Series> {
     return series
   }
 
-  #advance(): Series | undefined {
+  #advance(): StepSeries | undefined {
     this.#mode ??= this.#begin()
     if (this.#mode === 'record') return this.#recording.record()
     if (this.#mode === 'replay') return this.#recording.replay(this.#at++)
     return this.#mode.next()
   }
 
-  #begin(): 'record' | 'replay' | Operator<Series> {
+  #begin(): 'record' | 'replay' | VectorOperator {
     const recording = this.#recording
     if (recording.state === 'fresh') {
       recording.state = 'recording'
@@ -236,24 +206,11 @@ function pairPlaces(from: Plan, to: Plan, places: Map<Span, Span>): void {
   partsOf(from).forEach((part, i) => pairPlaces(part, twins[i]!, places))
 }
 
-const keepingSteps: Keeping<StepSeries> = {
-  areChanged: true,
-  copy: ({ labels, dropName, values, present, histograms }) => ({
-    labels,
-    dropName,
-    values: values.slice(),
-    present: present.slice(),
-    histograms: histograms?.slice(),
-  }),
-  bytes: ({ values, histograms }) => stepSeriesBytes(values.length) + (histograms === undefined ? 0 : histograms.length * 8),
+/** Whoever gets a series may change it. */
+function copyOf({ labels, dropName, values, present, histograms }: StepSeries): StepSeries {
+  return { labels, dropName, values: values.slice(), present: present.slice(), histograms: histograms?.slice() }
 }
 
-/** Objects of a SampleSeries and its arrays. */
-const objectBytes = 400
-
-const keepingSamples: Keeping<SampleSeries> = {
-  areChanged: false,
-  copy: (series) => ({ ...series, times: series.times.slice(0, series.length), values: series.values.slice(0, series.length) }),
-  bytes: ({ length, histograms }) =>
-    length * 24 + objectBytes + (histograms === undefined ? 0 : histograms.samples * 16 + histograms.values.length * objectBytes),
+function bytesOf({ values, histograms }: StepSeries): number {
+  return stepSeriesBytes(values.length) + (histograms === undefined ? 0 : histograms.length * 8)
 }

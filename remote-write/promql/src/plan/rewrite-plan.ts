@@ -16,5 +16,5 @@ export interface RewriteScope {
  * order of series and their labels matter depends on which parts are shared.
  */
 export function rewritePlan(plan: Plan, { isRange }: RewriteScope): Plan {
-  return projectLabels(relaxOrder(shareParts(markInvariant(mergeMatchers(plan))), isRange))
+  return projectLabels(relaxOrder(shareParts(markInvariant(mergeMatchers(plan)), isRange), isRange))
 }

@@ -38,9 +38,11 @@ export class LabelReader {
   labels(ref: number, keeps: boolean): Labels {
     const known = this.#labelSets.get(ref)
     if (known !== undefined) return known
-    const pairs: number[] = []
-    this.forEachPair(ref, (pair) => pairs.push(pair))
-    const labels = this.labelsOf(pairs)
+    const flat: string[] = []
+    this.forEachPair(ref, (pair) => {
+      flat.push(this.#text(this.#pairs.name(pair)), this.#text(this.#pairs.value(pair)))
+    })
+    const labels = Labels.fromPairs(flat)
     if (!keeps) return labels
     // Emptied rather than aged: the next queries fill it with what they use.
     if (this.#labelSets.size >= labelSetsMax) this.#labelSets.clear()
