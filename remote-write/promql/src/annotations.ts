@@ -11,6 +11,10 @@ export class RecordedRemarks {
   readonly #seen = new Set<string>()
   readonly remarks: { readonly kind: Kind; readonly message: string; readonly span: Span }[] = []
 
+  get isEmpty(): boolean {
+    return this.remarks.length === 0
+  }
+
   add(kind: Kind, message: string, span: Span): void {
     const key = `${kind} ${span.start} ${message}`
     if (this.remarks.length >= keptMax || this.#seen.has(key)) return

@@ -176,7 +176,12 @@ class SharedOperator implements VectorOperator {
 
   #advance(): StepSeries | undefined {
     this.#mode ??= this.#begin()
-    if (this.#mode === 'record') return this.#recording.record()
+    if (this.#mode === 'record') {
+      const series = this.#recording.record()
+      // The part was built for the place that was built first, which need not be the one that reads first.
+      if (series === undefined) this.#replayRemarks()
+      return series
+    }
     if (this.#mode === 'replay') return this.#recording.replay(this.#at++)
     return this.#mode.next()
   }
@@ -192,10 +197,17 @@ class SharedOperator implements VectorOperator {
       return this.#build()
     }
     recording.beginReplay()
-    const places = new Map<Span, Span>()
-    if (recording.remarks.remarks.length > 0) pairPlaces(recording.plan, this.#plan, places)
-    this.#context.annotations.replay(recording.remarks, (span) => places.get(span) ?? span)
+    this.#replayRemarks()
     return 'replay'
+  }
+
+  /** Also about the place that they were made about: a part around it may be recorded, too, which was not when they were made. */
+  #replayRemarks(): void {
+    const { plan, remarks } = this.#recording
+    if (remarks.isEmpty) return
+    const places = new Map<Span, Span>()
+    pairPlaces(plan, this.#plan, places)
+    this.#context.annotations.replay(remarks, (span) => places.get(span) ?? span)
   }
 }
 

@@ -56,7 +56,9 @@ class Explainer {
     if (plan.shared !== undefined) {
       const { number, uses } = plan.shared
       this.#sharedSeen.add(number)
-      rewrites.push(isRepeated ? `common subexpression ${number}: see above` : `common subexpression ${number}: evaluated once for ${uses} uses`)
+      rewrites.push(
+        isRepeated ? `common subexpression ${number}: see above` : `common subexpression ${number}: evaluated once for ${uses} uses`,
+      )
     }
     // A selector in a window is what the window itself shows.
     const parts = isRepeated || plan.kind === 'window' ? [] : partsOf(plan)
