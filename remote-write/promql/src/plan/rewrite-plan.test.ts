@@ -133,7 +133,10 @@ function run(plan: Plan, text: string, isRange: boolean): Outcome | string {
 }
 
 // Evaluated first outside of the shared part that it also stands in.
-const nestedInShared: [string][] = [['clamp_min(((a) + (rate(a[5m]))) + ((a) + (rate(a[5m]))), scalar(rate(a[5m])))'], ['(rate(a[3m])) and (rate(a[3m]))']]
+const nestedInShared: [string][] = [
+  ['clamp_min(((a) + (rate(a[5m]))) + ((a) + (rate(a[5m]))), scalar(rate(a[5m])))'],
+  ['(rate(a[3m])) and (rate(a[3m]))'],
+]
 
 describe('a plan that is rewritten', () => {
   it.each([true, false])('gives the same series, remarks, errors and samples looked at as one that is not (range: %j)', (isRange) => {
