@@ -85,3 +85,52 @@ describe('a query prints what promtool prints', () => {
     expect(child).toMatch(/^0 collecting: .*\/metrics/)
   })
 })
+
+describe('a query that is explained', () => {
+  const explain = async (url: string, ...args: string[]) => run(launcher, [args[0]!, ...args.slice(2), url, args[1]!])
+
+  test('shows its plan as a tree, and nothing else', async () => {
+    expect(await explain(ours.url, 'instant', 'sum by (job) (rate(x{job!="",job=~".+"}[1m]))', '--explain')).toEqual({
+      code: 0,
+      err: '',
+      out: [
+        'aggregation sum by (job)',
+        '  function rate()',
+        '    range selector x{job!="",job=~".+"}[1m]',
+        '      · matchers merged: x{job=~".+"}',
+        '      · labels only job, __name__, __type__, __unit__',
+        '',
+      ].join('\n'),
+    })
+  })
+
+  test('shows what each part took', async () => {
+    const { out } = await explain(ours.url, 'range', 'sum(x)', ...range, '--step=10s', '--explain=analyze')
+    expect(out.split('\n')[0]).toMatch(/^aggregation sum — [\d.]+ ms \(own [\d.]+ ms\), 3 steps, 1 series, \d samples, \d+ bytes$/)
+    expect(out.split('\n')[1]).toMatch(/^ {2}selector x — .*, 2 series, \d samples, \d+ samples read, \d+ bytes$/)
+  })
+
+  test('shows the same as JSON, beside its result in the API', async () => {
+    const { out } = await explain(ours.url, 'instant', 'x', at, '--explain', '--format=json')
+    expect(JSON.parse(out)).toEqual({ operator: 'selector', detail: 'x', rewrites: [], children: [] })
+    const ask = async (parameters: string): Promise<unknown> =>
+      await (await fetch(`${ours.url}/api/v1/query?query=x&time=${now}${parameters}`)).json()
+    const plain = (await ask('')) as { data: object }
+    expect(await ask('&explain=plan')).toEqual({ status: 'success', data: { explain: JSON.parse(out) as unknown } })
+    expect(await ask('&explain=analyze')).toEqual({
+      status: 'success',
+      data: {
+        ...plain.data,
+        explain: { ...(JSON.parse(out) as object), measures: expect.objectContaining({ steps: 1, series: 2, samples: 2 }) as unknown },
+      },
+    })
+  })
+
+  test('is told in one line where that is unknown', async () => {
+    const { code, err } = await explain(theirs.url, 'instant', 'x', '--explain')
+    expect([code, err]).toEqual([
+      1,
+      expect.stringMatching(/^[^\n]*the server answers --explain with the result alone: it cannot explain queries\n$/),
+    ])
+  })
+})

@@ -3,7 +3,8 @@ import { flag } from '@narthex/service/flag-spec'
 import { parseFlags } from '@narthex/service/flags'
 import { PrintAndExit, UserError } from '@narthex/service/user-error'
 import { ApiClient } from '../api-client.ts'
-import type { AnswerData } from '../answer-shape.ts'
+import type { AnswerData, ExplainedShape } from '../answer-shape.ts'
+import { printExplanation } from '../explain-output.ts'
 import { describeLabelSet, describeResult, encodeResult } from '../query-output.ts'
 import { versionText } from '../version.ts'
 
@@ -14,6 +15,13 @@ const common = {
   headers: flag.list('header', 'Extra header to send to the server, as NAME=VALUE; can be repeated.'),
 }
 
+const explain = {
+  explain: flag.optionalChoice('explain', 'Print how the server would evaluate the query, or evaluate it and print what each part took.', [
+    'plan',
+    'analyze',
+  ]),
+}
+
 const window = {
   start: flag.text('start', 'Start time (RFC3339 or Unix timestamp).', ''),
   end: flag.text('end', 'End time (RFC3339 or Unix timestamp).', ''),
@@ -22,12 +30,13 @@ const window = {
 const kinds = {
   instant: {
     arguments: ['server', 'expr'],
-    flags: { ...common, time: flag.text('time', 'Query evaluation time (RFC3339 or Unix timestamp).', '') },
+    flags: { ...common, ...explain, time: flag.text('time', 'Query evaluation time (RFC3339 or Unix timestamp).', '') },
   },
   range: {
     arguments: ['server', 'expr'],
     flags: {
       ...common,
+      ...explain,
       start: flag.text('start', 'Query range start time (RFC3339 or Unix timestamp). Default: five minutes before the end.', ''),
       end: flag.text('end', 'Query range end time (RFC3339 or Unix timestamp). Default: now.', ''),
       step: flag.optionalDurationMs('step', 'Query step size (duration). Default: a 250th of the range.'),
@@ -66,6 +75,7 @@ export async function runQuery(argv: readonly string[]): Promise<void> {
   const [server = '', second = ''] = positional
   const { path, parameters } = buildRequest(kind as Kind, second, options)
   const data = await ask(server, options, path, parameters)
+  if (options['explain'] !== undefined) throw new PrintAndExit(describeExplanation(data, options['output'] === 'json'))
   const text = formatData(data, options['output'] === 'json')
   // As promtool, which prints an empty vector as an empty line and an empty list as none.
   const isEmptyList = Array.isArray(data) && data.length === 0 && options['output'] !== 'json'
@@ -80,6 +90,7 @@ function buildRequest(kind: Kind, second: string, options: Options): { path: str
   const time = (name: string, what: string, preset?: number) => readTime(options[name], what, preset)
   if (kind === 'instant') {
     add('query', second)
+    add('explain', options['explain'])
     add('time', time('time', 'evaluation', Date.now() / 1000))
     return { path: 'api/v1/query', parameters }
   }
@@ -89,6 +100,7 @@ function buildRequest(kind: Kind, second: string, options: Options): { path: str
     if (start >= end) throw new UserError('start time is not before end time')
     const stepSeconds = typeof options['step'] === 'number' ? options['step'] / 1000 : Math.max(Math.floor((end - start) / 250), 1)
     add('query', second)
+    add('explain', options['explain'])
     add('start', start)
     add('end', end)
     add('step', stepSeconds)
@@ -140,6 +152,14 @@ function readHeaders(given: Options[string]): Record<string, string> {
     headers[name] = value!
   }
   return headers
+}
+
+/** Of a server that knows nothing of it: one line instead of its result. */
+function describeExplanation(data: unknown, isJson: boolean): string {
+  const { explain: tree } = (data ?? {}) as { readonly explain?: ExplainedShape }
+  if (tree === undefined)
+    throw new UserError('narthex query: the server answers --explain with the result alone: it cannot explain queries')
+  return `${isJson ? JSON.stringify(tree) : printExplanation(tree)}\n`
 }
 
 function formatData(data: unknown, isJson: boolean): string {

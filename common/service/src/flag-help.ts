@@ -33,6 +33,7 @@ export function renderHelp(program: Program<FlagSpecs>): string {
 
 function usageOf(described: Flag<unknown>): string {
   const lead = described.short === undefined ? '      --' : `  -${described.short}, --`
+  if (described.isBoolean && described.placeholder !== undefined) return `${lead}${described.name}[=${described.placeholder}]`
   if (described.isBoolean) return `${lead}[no-]${described.name}`
   const preset = described.defaultTexts[0]
   const value =

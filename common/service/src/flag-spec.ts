@@ -82,6 +82,20 @@ export const flag = {
     options: FlagOptions = {},
   ): Flag<Choice> => preset_(scalar(name, help, { ...options, default: preset }, (text) => parseChoice(text, choices))),
 
+  /** May stand alone, and is the first choice then; undefined when not given. */
+  optionalChoice: <const Choice extends string>(
+    name: string,
+    help: string,
+    choices: readonly [Choice, ...Choice[]],
+    options: FlagOptions = {},
+  ): Flag<Choice | undefined> => ({
+    ...common(name, help, { placeholder: choices.join('|'), ...options }),
+    isBoolean: true,
+    defaultTexts: [],
+    parse: (text) => (text === 'true' ? choices[0] : text === 'false' ? undefined : parseChoice(text, choices)),
+    finish: (values) => values.at(-1) as Choice | undefined,
+  }),
+
   custom: <Value>(
     name: string,
     help: string,

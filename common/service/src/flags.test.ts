@@ -85,6 +85,22 @@ describe('flags', () => {
     expect(given.has('config.file') && !given.has('redis.addr')).toBe(true)
   })
 
+  it('of which a value can be left out stand for their first one', () => {
+    const explain = flag.optionalChoice('explain', 'Explain the query.', ['plan', 'analyze'])
+    const described = { name: 'narthex query', help: 'Asks.', version: '1', flags: { explain }, arguments: [{ name: 'expr', help: '' }] }
+    const read = (...argv: string[]) => {
+      const { values, arguments: rest } = parseFlags(described, argv, {})
+      return [values.explain, ...rest]
+    }
+    expect(read('up')).toEqual([undefined, 'up'])
+    expect(read('--explain', 'up')).toEqual(['plan', 'up'])
+    expect(read('--explain=analyze', 'up')).toEqual(['analyze', 'up'])
+    expect(() => read('--explain=all', 'up')).toThrow("enum value must be one of plan,analyze, got 'all'")
+    expect(() => parseFlags(described, ['--help'], {})).toThrow(
+      expect.objectContaining({ text: expect.stringContaining('--explain[=plan|analyze]') as string }),
+    )
+  })
+
   it('keep a value that looks like a number, a negative one, or is empty', () => {
     expect(parse('--config.file=007').values.configFile).toBe('007')
     expect(parse('--query.max-concurrency=-1').values.concurrency).toBe(-1)

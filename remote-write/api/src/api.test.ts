@@ -142,9 +142,19 @@ describe('queries', () => {
     await server.ask('/api/v1/query?query=up&time=5&timeout=10s&limit=3&stats=all&lookback_delta=2m')
     await server.ask('/api/v1/query?query=down', { method: 'POST', headers: form, payload: 'query=up&timeout=1h&lookback_delta=0' })
     expect(server.calls).toEqual([
-      ['instant', { query: 'up', timeMs: 5_000, timeoutMs: 10_000, limit: 3, stats: 'all', lookbackMs: 120_000 }],
-      ['instant', { query: 'up', timeMs: nowMs, timeoutMs: 120_000, limit: 0, stats: '', lookbackMs: undefined }],
+      ['instant', { query: 'up', timeMs: 5_000, timeoutMs: 10_000, limit: 3, stats: 'all', explain: '', lookbackMs: 120_000 }],
+      ['instant', { query: 'up', timeMs: nowMs, timeoutMs: 120_000, limit: 0, stats: '', explain: '', lookbackMs: undefined }],
     ])
+  })
+
+  it('are explained, or analyzed, if they say so', async () => {
+    const server = new FakeServer()
+    await server.ask('/api/v1/query?query=up&explain=plan')
+    await server.ask('/api/v1/query_range?query=up&start=0&end=1&step=1&explain=analyze')
+    expect(server.calls.map(([, query]) => (query as { explain: string }).explain)).toEqual(['plan', 'analyze'])
+    expect(await server.errorOf('/api/v1/query?query=up&explain=true')).toBe(
+      '400 bad_data: invalid parameter "explain": want plan or analyze, got "true"',
+    )
   })
 
   it('read a form whose content type names a charset, and leave bodies of other types alone', async () => {

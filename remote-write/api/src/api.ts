@@ -10,7 +10,7 @@ import { describeTree } from '@narthex/promql/parse/tree-json'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { registerAdmin } from './admin.ts'
 import { abortOnClose } from './abort-on-close.ts'
-import type { ApiBackend, EncodedAnswer, QueryClient, RuleGroupsView, SeriesQuery } from './backend.ts'
+import type { ApiBackend, EncodedAnswer, Explain, QueryClient, RuleGroupsView, SeriesQuery } from './backend.ts'
 import { ApiError, encodeError, encodeSuccess } from './envelope.ts'
 import { earliestMs, invalidParameter, latestMs, Parameters, parseFlag, parseSpan } from './parameters.ts'
 import { registerExport } from './export.ts'
@@ -275,7 +275,14 @@ function queryOptions(parameters: Parameters, backend: ApiBackend) {
   if (query.length <= earlyParseLengthMax) parseQuery(query, backend.parse)
   const asked = parameters.durationMs('timeout')
   const timeoutMs = asked === undefined ? backend.limits.timeoutMs : Math.min(asked, backend.limits.timeoutMs)
-  return { query, timeoutMs, lookbackMs: readLookback(parameters), limit: parameters.limit(), stats: parameters.get('stats') }
+  const [limit, stats, explain] = [parameters.limit(), parameters.get('stats'), readExplain(parameters)]
+  return { query, timeoutMs, lookbackMs: readLookback(parameters), limit, stats, explain }
+}
+
+function readExplain(parameters: Parameters): Explain {
+  const text = parameters.get('explain')
+  if (text === '' || text === 'plan' || text === 'analyze') return text
+  throw invalidParameter('explain', `want plan or analyze, got ${JSON.stringify(text)}`)
 }
 
 /** Undefined stands for the server's own; so does what is not positive, as in Prometheus. */

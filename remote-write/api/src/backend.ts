@@ -22,7 +22,11 @@ interface QueryOptions {
   readonly limit: number
   /** `''` = none, `'all'` = per step too. */
   readonly stats: string
+  readonly explain: Explain
 }
+
+/** `plan`: how the query would be evaluated, instead of its result. `analyze`: its result, and what each part took. */
+export type Explain = '' | 'plan' | 'analyze'
 
 export interface InstantQuery extends QueryOptions {
   readonly timeMs: number

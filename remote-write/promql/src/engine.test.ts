@@ -44,17 +44,18 @@ describe('the order of selected series', () => {
     ['avg without (job) (up)', false],
     ['sum by (job) (up)', false],
     ['topk(1, up)', false],
-    ['quantile(0.5, up)', false],
-    ['sum(up + 1)', false],
+    ['quantile(0.5, up)', true],
+    ['sum(up + 1)', true],
+    ['up + 1', false],
     ['up', false],
     ['rate(up[2m])', false],
   ])('matters, or not: %s', (query, anyOrder) => {
     const storage = listSeries(minute, { 'up{job="a"}': [1, 2, 3], 'up{job="b"}': [10, undefined, 30] })
     const asked: (boolean | undefined)[] = []
     const spy: Queryable = {
-      select(matchers, minTimeMs, maxTimeMs, order) {
-        asked.push(order)
-        return storage.select(matchers, minTimeMs, maxTimeMs, order)
+      select(matchers, minTimeMs, maxTimeMs, hints) {
+        asked.push(hints?.anyOrder)
+        return storage.select(matchers, minTimeMs, maxTimeMs, hints)
       },
       labelNames: (...args) => storage.labelNames(...args),
       labelValues: (...args) => storage.labelValues(...args),

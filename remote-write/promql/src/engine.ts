@@ -1,5 +1,5 @@
 import { Labels } from '@narthex/model/labels'
-import type { Expression } from './parse/ast.ts'
+import type { Expression, ValueType } from './parse/ast.ts'
 import { typeOf } from './parse/ast.ts'
 import type { ParseOptions } from './parse/parse.ts'
 import { parseExpression } from './parse/parse.ts'
@@ -7,7 +7,10 @@ import { ParseError } from './parse/parse-error.ts'
 import { buildVector } from './operators/build.ts'
 import { collectResult, collectSamples } from './operators/collect.ts'
 import { evaluateScalar } from './operators/scalar-values.ts'
+import type { ExplainedPart } from './plan/explain-plan.ts'
+import { explainPlan } from './plan/explain-plan.ts'
 import { makePlan } from './plan/make-plan.ts'
+import { rewritePlan } from './plan/rewrite-plan.ts'
 import type { Plan, StepGrid } from './plan/plan.ts'
 import type { AbortFlag } from './query-context.ts'
 import { QueryContext } from './query-context.ts'
@@ -39,6 +42,8 @@ export interface EngineOptions {
   readonly useStartTimestamps?: boolean
   /** Warnings and infos returned of each kind. Default: 10, as Prometheus' API shows. */
   readonly annotationsMax?: number
+  /** The result says what each part of the plan took. Default: off, and then nothing is measured. */
+  readonly analyze?: boolean
   /** A clock in ms; only differences count. */
   readonly now?: () => number
 }
@@ -67,10 +72,30 @@ export function evaluateRange(
   stepMs: number,
   text = '',
 ): QueryResult {
+  return evaluate(options, queryable, query, text, gridOfRange(startMs, endMs, stepMs), endMs)
+}
+
+/** The plan of an instant query, of which nothing is evaluated. Throws as evaluateInstant. */
+export function explainInstant(options: EngineOptions, query: string, timeMs: number): ExplainedPart {
+  return explain(options, query, { startMs: timeMs, stepMs: 0, steps: 1 }, timeMs)
+}
+
+/** The plan of a range query, of which nothing is evaluated. Throws as evaluateInstant. */
+export function explainRange(options: EngineOptions, query: string, startMs: number, endMs: number, stepMs: number): ExplainedPart {
+  return explain(options, query, gridOfRange(startMs, endMs, stepMs), endMs)
+}
+
+function explain(options: EngineOptions, query: string, grid: StepGrid, endMs: number): ExplainedPart {
+  const expression = parse(query, options.parse)
+  checkType(expression, grid.stepMs > 0)
+  return explainPlan(planQuery(options, expression, query, grid, endMs), grid.steps)
+}
+
+function gridOfRange(startMs: number, endMs: number, stepMs: number): StepGrid {
   if (!(stepMs > 0) || endMs < startMs) {
     throw new QueryError('bad_data', `cannot evaluate range: want a positive step and end ≥ start, got ${startMs}..${endMs} step ${stepMs}`)
   }
-  return evaluate(options, queryable, query, text, { startMs, stepMs, steps: Math.floor((endMs - startMs) / stepMs) + 1 }, endMs)
+  return { startMs, stepMs, steps: Math.floor((endMs - startMs) / stepMs) + 1 }
 }
 
 function evaluate(
@@ -85,13 +110,9 @@ function evaluate(
   const begunMs = now()
   const text = typeof query === 'string' ? query : writtenText
   const expression = typeof query === 'string' ? parse(query, options.parse) : query
-  const isRange = grid.stepMs > 0
-  const type = typeOf(expression)
-  if (isRange && type !== 'scalar' && type !== 'vector') {
-    const got = type === 'matrix' ? 'range vector' : type
-    throw new QueryError('bad_data', `invalid expression type "${got}" for range query, must be Scalar or instant Vector`)
-  }
   const { startMs, stepMs } = grid
+  const isRange = stepMs > 0
+  const type = checkType(expression, isRange)
   const context = new QueryContext(
     text,
     queryable,
@@ -111,9 +132,10 @@ function evaluate(
       startMs,
       endMs,
       stepMs,
+      isProfiled: options.analyze === true,
     },
   )
-  const plan = makePlan(expression, { text, startMs, endMs, stepMs, subqueryStepMs: options.subqueryStepMs ?? 60_000 })
+  const plan = planQuery(options, expression, text, grid, endMs)
   const series = evaluatePlan(context, plan, grid)
   context.statistics.evaluationMs = now() - begunMs
   context.statistics.series = series.labels.length
@@ -124,7 +146,20 @@ function evaluate(
     timeMs: startMs,
     ...context.annotations.render(options.annotationsMax ?? 10),
     statistics: context.statistics,
+    ...(context.profile && { explanation: explainPlan(plan, grid.steps, context.profile) }),
   }
+}
+
+function planQuery(options: EngineOptions, expression: Expression, text: string, { startMs, stepMs }: StepGrid, endMs: number): Plan {
+  const made = makePlan(expression, { text, startMs, endMs, stepMs, subqueryStepMs: options.subqueryStepMs ?? 60_000 })
+  return rewritePlan(made, { isRange: stepMs > 0 })
+}
+
+function checkType(expression: Expression, isRange: boolean): ValueType {
+  const type = typeOf(expression)
+  if (!isRange || type === 'scalar' || type === 'vector') return type
+  const got = type === 'matrix' ? 'range vector' : type
+  throw new QueryError('bad_data', `invalid expression type "${got}" for range query, must be Scalar or instant Vector`)
 }
 
 function parse(text: string, options: ParseOptions | undefined): Expression {

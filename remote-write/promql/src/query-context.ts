@@ -1,4 +1,6 @@
 import { Annotations } from './annotations.ts'
+import { SharedParts } from './operators/shared-parts.ts'
+import { QueryProfile } from './query-profile.ts'
 import { QueryError } from './query-error.ts'
 import type { Queryable } from './storage.ts'
 
@@ -53,6 +55,10 @@ export class QueryContext {
     series: 0,
     evaluationMs: 0,
   }
+  /** What equal parts of the query keep for each other. */
+  readonly shared: SharedParts = new SharedParts(this)
+  /** What each part of the plan takes, if that is asked. */
+  readonly profile: QueryProfile | undefined
   readonly #limits: QueryLimits
   readonly #deadlineMs: number
   #samplesHeld = 0
@@ -72,8 +78,10 @@ export class QueryContext {
       startMs: number
       endMs: number
       stepMs: number
+      isProfiled: boolean
     },
   ) {
+    this.profile = query.isProfiled ? new QueryProfile(limits.now, this.statistics) : undefined
     this.queryable = queryable
     this.annotations = new Annotations(text)
     this.#limits = limits
@@ -101,26 +109,47 @@ export class QueryContext {
     }
   }
 
-  /** Takes samples and bytes from the budget; ends the query if that is more than it may hold. */
+  /** Takes samples and bytes from the budget; ends the query if that is more than it may hold, even without what can be done without. */
   hold(samples: number, bytes: number): void {
     this.#samplesHeld += samples
-    this.#bytesHeld += bytes
-    const { statistics } = this
-    if (this.#samplesHeld > statistics.peakSamples) statistics.peakSamples = this.#samplesHeld
-    if (this.#bytesHeld > statistics.peakBytes) statistics.peakBytes = this.#bytesHeld
+    if (this.#samplesHeld > this.statistics.peakSamples) this.statistics.peakSamples = this.#samplesHeld
     if (this.#samplesHeld > this.#limits.samplesMax) throw new QueryError('execution', tooManyText)
-    if (this.#bytesHeld > this.#limits.bytesMax) {
-      throw new QueryError('execution', `${tooManyText}: one query may hold ${this.#limits.bytesMax} bytes`)
+    this.#bytesHeld += bytes
+    const refusal = this.#refusal()
+    if (refusal !== undefined) {
+      this.shared.giveBack()
+      const stillRefused = this.#refusal()
+      if (stillRefused !== undefined) throw new QueryError('execution', `${tooManyText}: ${stillRefused}`)
     }
-    if (this.#bytesHeld <= this.#bytesCovered) return
+    if (this.#bytesHeld > this.statistics.peakBytes) this.statistics.peakBytes = this.#bytesHeld
+    this.profile?.hold(bytes)
+  }
+
+  /** Takes bytes that the query can do without; false if it may not hold so many. */
+  tryHold(bytes: number): boolean {
+    this.#bytesHeld += bytes
+    if (this.#refusal() === undefined) {
+      if (this.#bytesHeld > this.statistics.peakBytes) this.statistics.peakBytes = this.#bytesHeld
+      this.profile?.hold(bytes)
+      return true
+    }
+    this.#bytesHeld -= bytes
+    return false
+  }
+
+  /** Why the query may not hold as many bytes as it does. */
+  #refusal(): string | undefined {
+    if (this.#bytesHeld <= this.#bytesCovered) return undefined
+    if (this.#bytesHeld > this.#limits.bytesMax) return `one query may hold ${this.#limits.bytesMax} bytes`
     const refusal = this.#limits.cover?.(this.#bytesHeld)
-    if (refusal !== undefined) throw new QueryError('execution', `${tooManyText}: ${refusal}`)
-    this.#bytesCovered = this.#bytesHeld
+    if (refusal === undefined) this.#bytesCovered = this.#bytesHeld
+    return refusal
   }
 
   release(samples: number, bytes: number): void {
     this.#samplesHeld -= samples
     this.#bytesHeld -= bytes
+    this.profile?.hold(-bytes)
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Labels } from '@narthex/model/labels'
 import type { FloatHistogram } from './histogram/float-histogram.ts'
+import type { ExplainedPart } from './plan/explain-plan.ts'
 import type { QueryStatistics } from './query-context.ts'
 
 /**
@@ -27,4 +28,6 @@ export interface QueryResult {
   readonly warnings: readonly string[]
   readonly infos: readonly string[]
   readonly statistics: QueryStatistics
+  /** The plan and what its parts took, if that was asked. */
+  readonly explanation?: ExplainedPart
 }

@@ -6,12 +6,20 @@ import type { SampleColumns } from '@narthex/model/sample-columns'
 /** What the engine reads from. The server fits the shared head (and later blocks) to it; tests bring a store in memory. */
 export interface Queryable {
   /**
-   * Series matching all matchers that may have samples in min ≤ t ≤ max (ms, both inclusive), each label set once, in the order of their labels; with
-   * `anyOrder` in whatever order is the cheapest.
+   * Series matching all matchers that may have samples in min ≤ t ≤ max (ms, both inclusive), each label set once, in the order of their labels. What
+   * `hints` allow is up to the storage.
    */
-  select(matchers: readonly Matcher[], minTimeMs: number, maxTimeMs: number, anyOrder?: boolean): SeriesSet
+  select(matchers: readonly Matcher[], minTimeMs: number, maxTimeMs: number, hints?: SelectHints): SeriesSet
   labelNames(matchers: readonly Matcher[], minTimeMs: number, maxTimeMs: number): string[]
   labelValues(name: string, matchers: readonly Matcher[], minTimeMs: number, maxTimeMs: number): string[]
+}
+
+/** What the query does not need of a selection. */
+export interface SelectHints {
+  /** The order of the series. */
+  readonly anyOrder?: boolean
+  /** Labels but these; `labels()` may leave out others, and then give the same for several series. */
+  readonly labels?: readonly string[] | undefined
 }
 
 /** A forward cursor over series: `next()` first, then `labels()` and `samples()` of the series it stands on. */

@@ -1,5 +1,5 @@
 import type { NativeHistogram } from '@narthex/model/native-histogram'
-import type { ExportFormat, RemoteReadQuery } from '@narthex/api/backend'
+import type { Explain, ExportFormat, RemoteReadQuery } from '@narthex/api/backend'
 import type { DeletedIntervals } from '@narthex/tsdb/head/deleted-intervals'
 import type { ExemplarSnapshot } from '@narthex/tsdb/exemplars/exemplar-snapshot'
 import type { ShelvedBlock } from '@narthex/tsdb/select/block-shelf'
@@ -15,6 +15,7 @@ export type QueryRequest =
       readonly lookbackMs: number | undefined
       readonly limit: number
       readonly stats: string
+      readonly explain?: Explain
     }
   | {
       readonly kind: 'range'
@@ -25,6 +26,7 @@ export type QueryRequest =
       readonly lookbackMs: number | undefined
       readonly limit: number
       readonly stats: string
+      readonly explain?: Explain
     }
   /** For rules and templates: values come back as columns instead of JSON. */
   | { readonly kind: 'vector'; readonly query: string; readonly timeMs: number }

@@ -2,10 +2,11 @@ import { parentPort, type MessagePort } from 'node:worker_threads'
 import { setPriority } from 'node:os'
 import { SampleColumns } from '@narthex/model/sample-columns'
 import { encodeResult } from '@narthex/promql/encode-result'
-import { evaluateInstant, evaluateRange, type EngineOptions } from '@narthex/promql/engine'
+import { evaluateInstant, evaluateRange, explainInstant, explainRange, type EngineOptions } from '@narthex/promql/engine'
 import { ParseError } from '@narthex/promql/parse/parse-error'
 import type { Expression } from '@narthex/promql/parse/ast'
 import { parseAnySelector, parseExpression, parseMetricSelector, type ParseOptions } from '@narthex/promql/parse/parse'
+import type { ExplainedPart } from '@narthex/promql/plan/explain-plan'
 import type { AbortFlag } from '@narthex/promql/query-context'
 import { QueryError } from '@narthex/promql/query-error'
 import { nativeOfHistogram } from '@narthex/promql/histogram/native-of-histogram'
@@ -132,6 +133,8 @@ function answer(call: QueryCall, { storage, engine, port, buffer, claim }: Threa
     }
     if (request.kind === 'lastSamples') return { id: call.id, last: readLastSamples(request, reader) }
     if (request.kind === 'instant' || request.kind === 'range') {
+      if (request.explain === 'plan')
+        return { id: call.id, status: 200, body: encoder.encode(envelope({ explain: explain(request, engine) }, [])) }
       const result = run(request)
       const measures = measure(result, preparationMs)
       const statistics = request.stats === '' ? undefined : viewStatistics(measures, call.queuedMs)
@@ -200,9 +203,15 @@ function evaluate(request: EngineRequest, deadlineMs: number, signal: AbortFlag,
     timeoutMs: Math.max(0, deadlineMs - Date.now()),
     signal,
     ...(lookbackMs === undefined ? {} : { lookbackMs }),
+    ...(request.kind !== 'vector' && request.explain === 'analyze' ? { analyze: true } : {}),
   }
   if (request.kind === 'range') return evaluateRange(options, reader, request.query, request.startMs, request.endMs, request.stepMs)
   return evaluateInstant(options, reader, request.query, request.timeMs)
+}
+
+function explain(request: Extract<QueryRequest, { kind: 'instant' | 'range' }>, engine: EngineOptions): ExplainedPart {
+  if (request.kind === 'range') return explainRange(engine, request.query, request.startMs, request.endMs, request.stepMs)
+  return explainInstant(engine, request.query, request.timeMs)
 }
 
 function measure({ statistics }: QueryResult, preparationMs: number): QueryMeasures {
@@ -213,7 +222,8 @@ function encodeQueryAnswer(whole: QueryResult, limit: number, statistics: unknow
   const result = limitSeries(whole, limit)
   buffer.begin(whole.statistics.peakBytes)
   buffer.utf8('{"status":"success","data":')
-  encodeResult(result, buffer, statistics === undefined ? '' : `"stats":${JSON.stringify(statistics)}`)
+  const extra = { stats: statistics, explain: whole.explanation }
+  encodeResult(result, buffer, JSON.stringify(extra).slice(1, -1))
   const warnings = result === whole ? result.warnings : [...result.warnings, 'results truncated due to limit']
   if (warnings.length > 0) buffer.utf8(`,"warnings":${JSON.stringify(warnings)}`)
   if (result.infos.length > 0) buffer.utf8(`,"infos":${JSON.stringify(result.infos)}`)

@@ -27,6 +27,21 @@ export type QueryData =
   | { readonly resultType: 'scalar'; readonly result: readonly [time: number, value: string] }
   | { readonly resultType: 'string'; readonly result: readonly [time: number, value: string] }
 
+/** A part of the plan of a query that was analyzed. */
+export interface ExplainedPart {
+  readonly operator: string
+  readonly detail: string
+  readonly rewrites: readonly string[]
+  readonly measures?: {
+    readonly seconds: number
+    readonly ownSeconds: number
+    readonly series: number
+    readonly samples: number
+    readonly bytes: number
+  }
+  readonly children: readonly ExplainedPart[]
+}
+
 export interface Answer<Data> {
   readonly data: Data
   readonly warnings: readonly string[]
@@ -58,6 +73,18 @@ export function queryInstant(query: string, timeSeconds?: number, signal?: Abort
 
 export function queryRange(query: string, start: number, end: number, step: number, signal?: AbortSignal): Promise<Answer<QueryData>> {
   return getJson('api/v1/query_range', { query, start: String(start), end: String(end), step: String(step) }, signal)
+}
+
+/** As `queryRange`, with what each part of the plan took. */
+export function analyzeRange(
+  query: string,
+  start: number,
+  end: number,
+  step: number,
+  signal?: AbortSignal,
+): Promise<Answer<QueryData & { readonly explain: ExplainedPart }>> {
+  const times = { start: String(start), end: String(end), step: String(step) }
+  return getJson('api/v1/query_range', { query, ...times, explain: 'analyze' }, signal)
 }
 
 /** `{count:3, sum:1.5, [-0.001,0.001]:1, (1,2]:2}` */

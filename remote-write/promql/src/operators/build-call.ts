@@ -3,7 +3,7 @@ import { elementwiseFunctions } from '../functions/elementwise.ts'
 import { rangeFunctions } from '../functions/range-functions.ts'
 import type { FloatHistogram } from '../histogram/float-histogram.ts'
 import { varianceOfHistogram } from '../histogram/histogram-statistics.ts'
-import type { CallPlan, StepGrid } from '../plan/plan.ts'
+import type { CallPlan, SelectorPlan, StepGrid } from '../plan/plan.ts'
 import { timeOfStep } from '../plan/plan.ts'
 import type { QueryContext } from '../query-context.ts'
 import { notBuiltYet, QueryError } from '../query-error.ts'
@@ -17,8 +17,10 @@ import { buildLabelJoin, buildLabelReplace } from './label-functions.ts'
 import type { MixedSeries } from './map-values.ts'
 import { MapValuesOperator } from './map-values.ts'
 import { dropNames } from './names.ts'
+import { measureVector } from './measured.ts'
 import type { VectorOperator } from './operator.ts'
 import { buildSort } from './sort.ts'
+import type { SelectorContent } from './vector-selector.ts'
 import { VectorSelectorOperator } from './vector-selector.ts'
 
 /** Builds the operators of a function that gives an instant vector. */
@@ -103,7 +105,7 @@ const histogramFunctions: ReadonlyMap<string, (histogram: FloatHistogram) => num
 /** Of a selector the time of its sample, of anything else the time of the step. */
 function buildTimestamp(context: QueryContext, plan: CallPlan, grid: StepGrid, builder: Builder): VectorOperator {
   const argument = plan.args[0]!
-  if (argument.kind === 'selector') return dropNames(context, new VectorSelectorOperator(context, argument, grid, 'timestamp'))
+  if (argument.kind === 'selector') return dropNames(context, buildSelector(context, argument, grid, 'timestamp'))
   const times = Float64Array.from({ length: grid.steps }, (_, step) => timeOfStep(grid, step) / 1000)
   const applyMixed = (series: MixedSeries) => {
     series.values.set(times)
@@ -119,7 +121,11 @@ function buildStartTimestamp(context: QueryContext, plan: CallPlan, grid: StepGr
   }
   const argument = plan.args[0]!
   if (argument.kind !== 'selector' || argument.smoothed) return emptyVector
-  return dropNames(context, new VectorSelectorOperator(context, argument, grid, 'start timestamp'))
+  return dropNames(context, buildSelector(context, argument, grid, 'start timestamp'))
+}
+
+function buildSelector(context: QueryContext, plan: SelectorPlan, grid: StepGrid, content: SelectorContent): VectorOperator {
+  return measureVector(context, plan, grid, () => new VectorSelectorOperator(context, plan, grid, content))
 }
 
 const emptyVector: VectorOperator = { distinctWithoutName: true, next: () => undefined }

@@ -10,6 +10,7 @@ import type { QueryContext } from '../query-context.ts'
 import { notBuiltYet, QueryError } from '../query-error.ts'
 import { ExtendedRangeOperator } from './extended-range.ts'
 import { dropNames } from './names.ts'
+import { measureSource } from './measured.ts'
 import type { SampleSeries, SampleSource, VectorOperator } from './operator.ts'
 import { RangeFunctionOperator } from './range-function.ts'
 import { warnOfQuantiles } from './quantile-warning.ts'
@@ -24,6 +25,10 @@ export interface Builder {
 
 /** The samples behind a range vector argument. */
 export function buildSource(context: QueryContext, plan: Plan, grid: StepGrid, builder: Builder): SampleSource {
+  return measureSource(context, plan, grid, () => buildUnmeasured(context, plan, grid, builder))
+}
+
+function buildUnmeasured(context: QueryContext, plan: Plan, grid: StepGrid, builder: Builder): SampleSource {
   if (plan.kind === 'window') {
     if (plan.mode === 'plain') return new WindowSource(context, plan, grid)
     return new WindowSource(context, plan, grid, context.lookbackMs, plan.mode === 'smoothed' ? context.lookbackMs : 0)

@@ -12,6 +12,7 @@ import type { MixedSeries } from './map-values.ts'
 import { MapValuesOperator } from './map-values.ts'
 import { MatchVectorsOperator } from './match-vectors.ts'
 import { dropNames } from './names.ts'
+import { measureVector } from './measured.ts'
 import type { VectorOperator } from './operator.ts'
 import { warnOfQuantiles } from './quantile-warning.ts'
 import { evaluateScalar } from './scalar-values.ts'
@@ -26,6 +27,14 @@ export function buildVector(context: QueryContext, plan: Plan, grid: StepGrid): 
   if (plan.invariant && grid.steps > 1) {
     return new BroadcastOperator(buildVector(context, plan, { ...grid, steps: 1 }), grid.steps)
   }
+  return measureVector(context, plan, grid, () => {
+    if (plan.shared === undefined) return buildOwn(context, plan, grid)
+    return context.shared.vector(plan, grid, () => buildOwn(context, plan, grid))
+  })
+}
+
+/** Whether or not others share it. */
+function buildOwn(context: QueryContext, plan: Plan, grid: StepGrid): VectorOperator {
   const builder: Builder = {
     vector: (inner, innerGrid) => buildVector(context, inner, innerGrid),
     scalar: (inner, innerGrid) => evaluateScalar(context, inner, innerGrid, buildVector),

@@ -1,6 +1,7 @@
 import { Labels } from '@narthex/model/labels'
 import { Matcher } from '@narthex/model/matcher'
 import type { CallPlan, Plan, SelectorPlan, Shift, StepGrid } from '../plan/plan.ts'
+import { wholeScan } from '../plan/plan.ts'
 import type { QueryContext } from '../query-context.ts'
 import { QueryError } from '../query-error.ts'
 import { duplicateLabelsError } from './merge-labels.ts'
@@ -31,10 +32,11 @@ export class InfoOperator implements VectorOperator {
     const written = second?.kind === 'selector' ? second.matchers : []
     this.#nameMatchers = completeNameMatchers(written.filter(({ name }) => name === '__name__'))
     this.#dataMatchers = written.filter(({ name }) => name !== '__name__')
+    const matchers = [...this.#nameMatchers, ...this.#dataMatchers]
     this.#selector = {
       kind: 'selector',
-      anyOrder: false,
-      matchers: [...this.#nameMatchers, ...this.#dataMatchers],
+      matchers,
+      scan: wholeScan(matchers),
       name: '',
       shift: shiftOf(plan.args[0]!) ?? { offsetMs: 0, atMs: undefined },
       smoothed: false,

@@ -6,12 +6,20 @@ import { notBuiltYet } from '../query-error.ts'
 import type { VectorOperator } from './operator.ts'
 
 /** A scalar expression's value at every step; `buildVector` makes the operators of the vectors inside it. */
-export function evaluateScalar(
-  context: QueryContext,
-  plan: Plan,
-  grid: StepGrid,
-  buildVector: (context: QueryContext, plan: Plan, grid: StepGrid) => VectorOperator,
-): Float64Array<ArrayBuffer> {
+export function evaluateScalar(context: QueryContext, plan: Plan, grid: StepGrid, buildVector: BuildVector): Float64Array<ArrayBuffer> {
+  const { profile } = context
+  if (profile === undefined) return compute(context, plan, grid, buildVector)
+  profile.enter(plan, grid.steps)
+  try {
+    return compute(context, plan, grid, buildVector)
+  } finally {
+    profile.leave()
+  }
+}
+
+type BuildVector = (context: QueryContext, plan: Plan, grid: StepGrid) => VectorOperator
+
+function compute(context: QueryContext, plan: Plan, grid: StepGrid, buildVector: BuildVector): Float64Array<ArrayBuffer> {
   const evaluate = (inner: Plan) => evaluateScalar(context, inner, grid, buildVector)
   const values = new Float64Array(grid.steps)
   switch (plan.kind) {

@@ -8,6 +8,7 @@ import type { QueryContext } from '../query-context.ts'
 import { QueryError } from '../query-error.ts'
 import type { SeriesSet } from '../storage.ts'
 import { readHistograms } from './read-histograms.ts'
+import { openScan } from './open-scan.ts'
 import { readStartTimes, startTimesOf } from './read-start-times.ts'
 import type { StepSeries, VectorOperator } from './operator.ts'
 
@@ -36,7 +37,7 @@ export class VectorSelectorOperator implements VectorOperator {
     this.#content = content
     this.distinctWithoutName = plan.name !== ''
     const { firstMs, lastMs } = shiftedBounds(grid, plan.shift)
-    this.#set = context.queryable.select(plan.matchers, firstMs - context.lookbackMs + 1, lastMs, plan.anyOrder)
+    this.#set = openScan(context.queryable, plan.scan, firstMs - context.lookbackMs + 1, lastMs)
     this.#series = {
       labels: undefined!,
       dropName: false,

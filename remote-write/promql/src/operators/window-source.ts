@@ -8,6 +8,7 @@ import type { QueryContext } from '../query-context.ts'
 import type { SeriesSet } from '../storage.ts'
 import type { HistogramSeries, SampleSeries, SampleSource } from './operator.ts'
 import { makeHistogramSeries } from './operator.ts'
+import { openScan } from './open-scan.ts'
 import { readHistograms } from './read-histograms.ts'
 import { readStartTimes, startTimesOf } from './read-start-times.ts'
 import { shiftedBounds } from './vector-selector.ts'
@@ -26,8 +27,7 @@ export class WindowSource implements SampleSource {
     this.#context = context
     this.distinctWithoutName = plan.selector.name !== ''
     const { firstMs, lastMs } = shiftedBounds(grid, plan.selector.shift)
-    const { matchers, anyOrder } = plan.selector
-    this.#set = context.queryable.select(matchers, firstMs - plan.rangeMs - beforeMs + 1, lastMs + afterMs, anyOrder)
+    this.#set = openScan(context.queryable, plan.selector.scan, firstMs - plan.rangeMs - beforeMs + 1, lastMs + afterMs)
     const { times, values } = this.#columns
     this.#series = { labels: undefined!, dropName: false, times, values, length: 0, startTimes: undefined, histograms: undefined }
   }

@@ -31,7 +31,7 @@ export function printExpression(expression: Expression): string {
 }
 
 /** `sum by (job) `, or `sum` alone. */
-export function printAggregationHead({ operator, grouping, without }: Aggregation): string {
+export function printAggregationHead({ operator, grouping, without }: Pick<Aggregation, 'operator' | 'grouping' | 'without'>): string {
   if (without) return `${operator} without (${printLabels(grouping)}) `
   return grouping.length > 0 ? `${operator} by (${printLabels(grouping)}) ` : operator
 }
@@ -41,8 +41,12 @@ function printAggregationBody({ parameter, expression }: Aggregation): string {
   return `(${head}${printExpression(expression)})`
 }
 
+interface OperatorParts extends Pick<Binary, 'operator' | 'returnBool'> {
+  readonly matching?: Binary['matching'] | undefined
+}
+
 /** `== bool on (job) group_left ()`: the operator with all its modifiers. */
-export function printOperator({ operator, returnBool, matching }: Binary): string {
+export function printOperator({ operator, returnBool, matching }: OperatorParts): string {
   let text: string = operator
   if (returnBool) text += ' bool'
   if (matching === undefined) return text
@@ -63,7 +67,7 @@ function printLabels(names: readonly string[]): string {
 }
 
 /** Name and matchers, without offset and @. */
-export function printSelector({ name, matchers }: VectorSelector): string {
+export function printSelector({ name, matchers }: Pick<VectorSelector, 'name' | 'matchers'>): string {
   const conditions: string[] = []
   const isPlainName = isValidLegacyMetricName(name)
   if (name !== '' && !isPlainName) conditions.push(quoteText(name))

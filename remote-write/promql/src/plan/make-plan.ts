@@ -3,7 +3,8 @@ import type { DurationExpression, Expression, TimeShift, VectorSelector } from '
 import { typeOf } from '../parse/ast.ts'
 import { DurationError, evaluateDuration } from '../parse/duration-value.ts'
 import { formatPosition } from '../parse/parse-error.ts'
-import type { CallPlan, Plan, SelectorPlan, Shift } from './plan.ts'
+import type { Plan, SelectorPlan, Shift } from './plan.ts'
+import { wholeScan } from './plan.ts'
 
 export interface PlanScope {
   readonly text: string
@@ -14,50 +15,26 @@ export interface PlanScope {
   readonly subqueryStepMs: number
 }
 
-// Functions whose result depends on the time of the step although their arguments do not.
-const timeDependent: ReadonlySet<string> = new Set([
-  'day_of_month',
-  'day_of_week',
-  'day_of_year',
-  'days_in_month',
-  'end',
-  'hour',
-  'minute',
-  'month',
-  'predict_linear',
-  'range',
-  'start',
-  'step',
-  'time',
-  'timestamp',
-  'year',
-])
-
-/** Aggregations that give the same for series in any order, but for the last bits of a sum; Prometheus' own order is that of its index. */
-const orderless = new Set(['sum', 'avg', 'count', 'min', 'max', 'group', 'stddev', 'stdvar'])
-
-/**
- * Settles durations, `@`, defaults and step-invariance of a checked expression. Throws QueryError for durations that come out wrong. `anyOrder`: what
- * takes the result does not mind the order of its series.
- */
-export function makePlan(expression: Expression, scope: PlanScope, anyOrder = false): Plan {
+/** Settles durations, `@` and defaults of a checked expression, and nothing else. Throws QueryError for durations that come out wrong. */
+export function makePlan(expression: Expression, scope: PlanScope): Plan {
   const { start, end } = expression
   const span = { start, end }
+  const invariant = false
   switch (expression.kind) {
     case 'number':
-      return { kind: 'number', value: expression.value, span, type: 'scalar', invariant: true }
+      return { kind: 'number', value: expression.value, span, type: 'scalar', invariant }
     case 'string':
-      return { kind: 'text', value: expression.value, span, type: 'string', invariant: true }
+      return { kind: 'text', value: expression.value, span, type: 'string', invariant }
     case 'paren':
-      return makePlan(expression.expression, scope, anyOrder)
+      return makePlan(expression.expression, scope)
     case 'vectorSelector':
-      return planSelector(expression, scope, anyOrder)
+      return planSelector(expression, scope)
     case 'matrixSelector': {
       const { vector } = expression
-      const selector = planSelector(vector, scope, anyOrder)
+      const selector = planSelector(vector, scope)
       const mode = vector.anchored ? 'anchored' : vector.smoothed ? 'smoothed' : 'plain'
       const rangeMs = settle(expression.rangeExpression, expression.rangeMs, scope, true)
-      return { kind: 'window', selector, rangeMs, mode, span, type: 'matrix', invariant: selector.invariant }
+      return { kind: 'window', selector, rangeMs, mode, span, type: 'matrix', invariant }
     }
     case 'subquery': {
       const shift = planShift(expression, scope)
@@ -65,46 +42,40 @@ export function makePlan(expression: Expression, scope: PlanScope, anyOrder = fa
       const written = settle(expression.stepExpression, expression.stepMs, scope, expression.stepExpression !== undefined)
       const stepMs = written === 0 ? scope.subqueryStepMs : written
       const input = makePlan(expression.expression, scope)
-      return { kind: 'subquery', input, rangeMs, stepMs, shift, span, type: 'matrix', invariant: shift.atMs !== undefined }
+      return { kind: 'subquery', input, rangeMs, stepMs, shift, span, type: 'matrix', invariant }
     }
     case 'unary': {
-      const input = makePlan(expression.expression, scope, anyOrder)
+      const input = makePlan(expression.expression, scope)
       if (expression.operator === '+') return input
-      return { kind: 'negation', input, span, type: input.type, invariant: input.invariant }
+      return { kind: 'negation', input, span, type: input.type, invariant }
     }
     case 'call': {
       const { name, returns } = expression.function
-      const args = expression.args.map((argument) => makePlan(argument, scope, anyOrder && name !== 'info'))
-      const invariant = !timeDependent.has(name) && args.every((argument) => argument.invariant)
-      const call: CallPlan = { kind: 'call', name, args, span, type: returns, invariant }
-      return call
+      const args = expression.args.map((argument) => makePlan(argument, scope))
+      return { kind: 'call', name, args, span, type: returns, invariant }
     }
     case 'aggregation': {
       const { operator, grouping, without } = expression
-      // Groups come in the order in which they are met.
-      const isOneGroup = grouping.length === 0 && !without
-      const input = makePlan(expression.expression, scope, orderless.has(operator) && (isOneGroup || anyOrder))
+      const input = makePlan(expression.expression, scope)
       const parameter = expression.parameter === undefined ? undefined : makePlan(expression.parameter, scope)
-      const invariant = input.invariant && (parameter === undefined || parameter.invariant)
       return { kind: 'aggregation', operator, input, parameter, grouping, without, span, type: 'vector', invariant }
     }
     case 'binary': {
       const left = makePlan(expression.left, scope)
       const right = makePlan(expression.right, scope)
       const { operator, returnBool, matching } = expression
-      const invariant = left.invariant && right.invariant
       return { kind: 'binary', operator, left, right, returnBool, matching, span, type: typeOf(expression), invariant }
     }
   }
 }
 
-function planSelector(selector: VectorSelector, scope: PlanScope, anyOrder: boolean): SelectorPlan {
+function planSelector(selector: VectorSelector, scope: PlanScope): SelectorPlan {
   const { start, end, matchers, smoothed } = selector
   const shift = planShift(selector, scope)
   const fixed = matchers.find(({ name, type }) => name === '__name__' && type === '=')
   const name = selector.name === '' ? (fixed?.value ?? '') : selector.name
   const span = { start, end }
-  return { kind: 'selector', matchers, name, shift, smoothed, anyOrder, span, type: 'vector', invariant: shift.atMs !== undefined }
+  return { kind: 'selector', matchers, name, shift, smoothed, scan: wholeScan(matchers), span, type: 'vector', invariant: false }
 }
 
 function planShift(shift: TimeShift, scope: PlanScope): Shift {

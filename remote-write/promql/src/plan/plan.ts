@@ -17,11 +17,20 @@ export function timeOfStep(grid: StepGrid, step: number): number {
 interface PlanBase {
   readonly span: Span
   readonly type: ValueType
-  /** Evaluated at one step and spread over the others. */
+  /** The same at every step: evaluated at one and spread over the others. */
   readonly invariant: boolean
+  /** Set where the query has the same part more than once. */
+  readonly shared?: Sharing
 }
 
-/** An expression with all durations, times and defaults settled; nothing in it depends on the text any more. */
+/** Parts of one number are equal but for their places in the text: the first that is evaluated keeps its series for the others. */
+export interface Sharing {
+  readonly number: number
+  /** How many parts there are. */
+  readonly uses: number
+}
+
+/** An expression with all durations, times and defaults settled. The text matters for the places in it that remarks name, and for nothing else. */
 export type Plan = NumberPlan | TextPlan | SelectorPlan | WindowPlan | SubqueryPlan | CallPlan | AggregationPlan | BinaryPlan | NegationPlan
 
 export interface NumberPlan extends PlanBase {
@@ -42,13 +51,28 @@ export interface Shift {
 
 export interface SelectorPlan extends PlanBase {
   readonly kind: 'selector'
+  /** As written. */
   readonly matchers: readonly Matcher[]
   /** '' if the name is not fixed. */
   readonly name: string
   readonly shift: Shift
   readonly smoothed: boolean
-  /** Nothing that is made of its series depends on their order. */
+  readonly scan: Scan
+}
+
+/** What the storage is asked for. */
+export interface Scan {
+  /** undefined: no series can match them all, so it is not asked. */
+  readonly matchers: readonly Matcher[] | undefined
+  /** Nothing that is made of the series depends on their order. */
   readonly anyOrder: boolean
+  /** The labels that anything looks at; undefined: all of them. */
+  readonly labels: readonly string[] | undefined
+}
+
+/** Everything, in the order of labels. */
+export function wholeScan(matchers: readonly Matcher[]): Scan {
+  return { matchers, anyOrder: false, labels: undefined }
 }
 
 export interface WindowPlan extends PlanBase {

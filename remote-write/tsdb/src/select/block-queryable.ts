@@ -45,21 +45,21 @@ export class BlockQueryable implements Queryable {
   }
 
   select(matchers: readonly Matcher[], minTimeMs: number, maxTimeMs: number): SeriesSet {
-    const selected = this.#overlaps(minTimeMs, maxTimeMs) ? this.#block.select(matchers, this.#check) : new Uint32Array(0)
+    const selected = this.overlaps(minTimeMs, maxTimeMs) ? this.#block.select(matchers, this.#check) : new Uint32Array(0)
     // Without its symbols no series can be read: that is told here, once.
     if (selected.length > 0) this.#block.index.symbols.check(0)
     return new BlockSeriesSet(this.#block, selected, minTimeMs, maxTimeMs, this.#check, this.#onDamage)
   }
 
   labelNames(matchers: readonly Matcher[], minTimeMs: number, maxTimeMs: number): string[] {
-    return this.#overlaps(minTimeMs, maxTimeMs) ? this.#block.labelNames(matchers, this.#check) : []
+    return this.overlaps(minTimeMs, maxTimeMs) ? this.#block.labelNames(matchers, this.#check) : []
   }
 
   labelValues(name: string, matchers: readonly Matcher[], minTimeMs: number, maxTimeMs: number): string[] {
-    return this.#overlaps(minTimeMs, maxTimeMs) ? this.#block.labelValues(name, matchers, this.#check) : []
+    return this.overlaps(minTimeMs, maxTimeMs) ? this.#block.labelValues(name, matchers, this.#check) : []
   }
 
-  #overlaps(minTimeMs: number, maxTimeMs: number): boolean {
+  overlaps(minTimeMs: number, maxTimeMs: number): boolean {
     return this.#range.minTimeMs <= maxTimeMs && minTimeMs < this.#range.maxTimeMs
   }
 }

@@ -77,12 +77,41 @@ describe('select', () => {
   })
 })
 
+describe('a selection of some labels', () => {
+  const sets = Array.from({ length: 60 }, (_, i) => ({
+    __name__: 'up',
+    i: String(i),
+    pod: `p${i % 5}`,
+    ...(i % 3 === 0 ? {} : { zone: `z${i % 2}` }),
+  }))
+  const list = (labels: readonly string[]) => {
+    const found: Labels[] = []
+    for (const set = fill(sets).select([new Matcher('=', '__name__', 'up')], -Infinity, Infinity, { anyOrder: true, labels }); set.next();)
+      found.push(set.labels())
+    return found
+  }
+
+  it.each([[[]], [['pod']], [['pod', 'zone']], [['__name__', 'pod', 'zone']], [['i', 'missing']]])('gives these alone: %j', (names) => {
+    const wanted = sets.map((set) =>
+      Labels.from(set as Record<string, string>)
+        .keep(...names)
+        .toString(),
+    )
+    expect(list(names).map(String).sort()).toEqual(wanted.sort())
+  })
+
+  it('gives series that agree in them the same object', () => {
+    expect(new Set(list(['pod'])).size).toBe(5)
+    expect(new Set(list(['__name__', 'pod', 'zone'])).size).toBe(15)
+  })
+})
+
 describe('a selection in any order', () => {
   it('has the same series, each with its samples', () => {
     const reader = fill(Array.from({ length: 300 }, (_, i) => ({ __name__: 'up', i: String((i * 7919) % 300) })))
     const list = (anyOrder: boolean): string[] => {
       const found: string[] = []
-      for (const set = reader.select([new Matcher('=', '__name__', 'up')], -Infinity, Infinity, anyOrder); set.next();) {
+      for (const set = reader.select([new Matcher('=', '__name__', 'up')], -Infinity, Infinity, { anyOrder }); set.next();) {
         const columns = new SampleColumns()
         set.samples(columns)
         found.push(`${set.labels().toString()} ${columns.length}`)

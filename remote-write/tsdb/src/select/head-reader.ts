@@ -18,7 +18,8 @@ import { LabelReader } from './label-reader.ts'
 import { movePin, Pinner } from './pins.ts'
 import type { Pins } from './pins.ts'
 import { PostingsReader } from './postings.ts'
-import type { Queryable, SeriesSet } from './queryable.ts'
+import { ProjectedLabels } from './projected-labels.ts'
+import type { Queryable, SelectHints, SeriesSet } from './queryable.ts'
 
 const seriesPerCheck = 4096
 
@@ -55,13 +56,19 @@ export class HeadReader implements Queryable {
   }
 
   /** All of the head as it is at one commit. */
-  select(matchers: readonly Matcher[], minTimeMs: number, maxTimeMs: number, anyOrder = false): SeriesSet {
+  select(matchers: readonly Matcher[], minTimeMs: number, maxTimeMs: number, { anyOrder = false, labels }: SelectHints = {}): SeriesSet {
     this.#hold()
     const pins = this.#pinner.pin(this.#postings.select(matchers, this.#pinner.seriesCount()))
     const count = this.#keepThoseWithSamples(pins, minTimeMs, maxTimeMs)
     const source = { labels: this.#labels, pairs: this.#pairs, symbols: this.#symbols, check: this.#check }
     const order = anyOrder ? Uint32Array.from({ length: count }, (_, i) => i) : orderByLabels(pins.refs, count, source)
-    return new HeadSeriesSet(pins, order, this.#labels, this.#chunks, minTimeMs, maxTimeMs, this.deletions, this.#late)
+    const reader = labels === undefined ? this.#labels : this.#projectedLabels(labels)
+    return new HeadSeriesSet(pins, order, reader, this.#chunks, minTimeMs, maxTimeMs, this.deletions, this.#late)
+  }
+
+  #projectedLabels(names: readonly string[]): ProjectedLabels {
+    const symbols = names.map((name) => this.#postings.findSymbol(name)).filter((symbol) => symbol !== 0)
+    return new ProjectedLabels(this.#labels, this.#pairs, symbols)
   }
 
   /** References of what `select` selects, ascending, and for each a time that it has nothing after. */
@@ -102,7 +109,7 @@ export class HeadReader implements Queryable {
   }
 
   labelNames(matchers: readonly Matcher[], minTimeMs: number, maxTimeMs: number): string[] {
-    if (!this.#overlaps(minTimeMs, maxTimeMs)) return []
+    if (!this.overlaps(minTimeMs, maxTimeMs)) return []
     this.#hold()
     const seriesCount = this.#pinner.seriesCount()
     if (seriesCount === 0) return []
@@ -120,7 +127,7 @@ export class HeadReader implements Queryable {
   }
 
   labelValues(name: string, matchers: readonly Matcher[], minTimeMs: number, maxTimeMs: number): string[] {
-    if (!this.#overlaps(minTimeMs, maxTimeMs)) return []
+    if (!this.overlaps(minTimeMs, maxTimeMs)) return []
     this.#hold()
     const seriesCount = this.#pinner.seriesCount()
     const record = this.#postings.findName(name)
@@ -139,6 +146,11 @@ export class HeadReader implements Queryable {
       for (const value of found) values.push(this.#symbols.text(value))
     }
     return values.sort(compareBytewise)
+  }
+
+  overlaps(minTimeMs: number, maxTimeMs: number): boolean {
+    const { minTime, maxTime, lateMinTime, lateMaxTime } = this.#memory
+    return (minTime <= maxTimeMs && maxTime >= minTimeMs) || (lateMinTime <= maxTimeMs && lateMaxTime >= minTimeMs)
   }
 
   /** What /api/v1/status/tsdb shows; `limit` entries in each list. */
@@ -172,11 +184,6 @@ export class HeadReader implements Queryable {
     this.#pinner.hold()
     this.#labels.refresh()
     this.#chunks.refresh()
-  }
-
-  #overlaps(minTimeMs: number, maxTimeMs: number): boolean {
-    const { minTime, maxTime, lateMinTime, lateMaxTime } = this.#memory
-    return (minTime <= maxTimeMs && maxTime >= minTimeMs) || (lateMinTime <= maxTimeMs && lateMaxTime >= minTimeMs)
   }
 
   #hasValue(nameRecord: number, seriesCount: number): boolean {

@@ -28,7 +28,7 @@ import type { DeletedIntervals } from '../head/deleted-intervals.ts'
 import { dropDeletedHistograms, encodeMixedChunks } from './histogram-samples.ts'
 import { labelSetsMax } from './label-reader.ts'
 import type { LateReader } from './late-reader.ts'
-import type { LabelReader } from './label-reader.ts'
+
 import type { Pins } from './pins.ts'
 import type { SeriesSet } from './queryable.ts'
 import { encodeChunks } from './series-chunks.ts'
@@ -210,10 +210,15 @@ export class PinnedChunks {
   }
 }
 
+/** Gives the labels of series; `keeps`: remember them for the next who asks. */
+interface LabelSource {
+  labels(ref: number, keeps: boolean): Labels
+}
+
 /** Pinned series in the order of their labels. */
 export class HeadSeriesSet implements SeriesSet {
   readonly #pins: Pins
-  readonly #labels: LabelReader
+  readonly #labels: LabelSource
   readonly #order: Uint32Array
   readonly #chunks: PinnedChunks
   readonly #minTimeMs: number
@@ -227,7 +232,7 @@ export class HeadSeriesSet implements SeriesSet {
   constructor(
     pins: Pins,
     order: Uint32Array,
-    labels: LabelReader,
+    labels: LabelSource,
     chunks: PinnedChunks,
     minTimeMs: number,
     maxTimeMs: number,

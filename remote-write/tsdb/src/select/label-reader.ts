@@ -50,6 +50,12 @@ export class LabelReader {
     return labels
   }
 
+  labelsOf(pairs: readonly number[]): Labels {
+    const flat: string[] = []
+    for (const pair of pairs) flat.push(this.#text(this.#pairs.name(pair)), this.#text(this.#pairs.value(pair)))
+    return Labels.fromPairs(flat)
+  }
+
   forEachPair(ref: number, visit: (pair: number) => void): void {
     const { series, labels } = this.#memory
     const seriesWords = series.window(ref >>> record.seriesPerWindowShift)

@@ -87,3 +87,26 @@ test('gives what a map of all samples gives', () => {
     }),
   )
 })
+
+test('sources that have nothing in the time are not asked, and one that is left may make use of what is not needed', () => {
+  const asked: unknown[] = []
+  const source = (name: string, from: number, to: number): Queryable =>
+    Object.assign(new ListQueryable({ [name]: [from] }, 0), {
+      overlaps: (minTimeMs: number, maxTimeMs: number) => from <= maxTimeMs && minTimeMs <= to,
+      select: (...args: Parameters<Queryable['select']>) => {
+        asked.push([name, args[3]])
+        return new ListQueryable({ [name]: [from] }, 0).select()
+      },
+    })
+  const merged = new MergedQueryable([source('old', 1, 9), source('new', 10, 19)])
+  const hints = { anyOrder: true, labels: ['a'] }
+  merged.select([], 12, 15, hints)
+  merged.select([], 9, 10, hints)
+  expect(asked).toEqual([
+    ['new', hints],
+    ['old', undefined],
+    ['new', undefined],
+  ])
+  expect(merged.select([], 30, 40, hints).next()).toBe(false)
+  expect([merged.overlaps(0, 0), merged.overlaps(9, 9), merged.overlaps(20, 30)]).toEqual([false, true, false])
+})

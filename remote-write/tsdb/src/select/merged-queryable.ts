@@ -5,7 +5,7 @@ import { SampleColumns } from '@narthex/model/sample-columns'
 import { HistogramColumns } from '@narthex/model/histogram-columns'
 import { dropTimesOfFloats, mergeHistograms } from './histogram-samples.ts'
 import { mergeSamples } from './merge-samples.ts'
-import type { Queryable, SeriesSet } from './queryable.ts'
+import type { Queryable, SelectHints, SeriesSet } from './queryable.ts'
 import { joinChunks } from './series-chunks.ts'
 import type { SeriesChunk } from './series-chunks.ts'
 
@@ -20,11 +20,15 @@ export class MergedQueryable implements Queryable {
     this.#sources = sources
   }
 
-  select(matchers: readonly Matcher[], minTimeMs: number, maxTimeMs: number, anyOrder = false): SeriesSet {
-    // Several are merged by their order.
-    const isAlone = this.#sources.length === 1
-    const sets = this.#sources.map((source) => source.select(matchers, minTimeMs, maxTimeMs, anyOrder && isAlone))
-    return sets.length === 1 ? sets[0]! : new MergedSeriesSet(sets)
+  select(matchers: readonly Matcher[], minTimeMs: number, maxTimeMs: number, hints?: SelectHints): SeriesSet {
+    const sources = this.#sources.filter((source) => source.overlaps?.(minTimeMs, maxTimeMs) !== false)
+    if (sources.length === 1) return sources[0]!.select(matchers, minTimeMs, maxTimeMs, hints)
+    // Several are merged by the order of their labels.
+    return new MergedSeriesSet(sources.map((source) => source.select(matchers, minTimeMs, maxTimeMs)))
+  }
+
+  overlaps(minTimeMs: number, maxTimeMs: number): boolean {
+    return this.#sources.some((source) => source.overlaps?.(minTimeMs, maxTimeMs) !== false)
   }
 
   labelNames(matchers: readonly Matcher[], minTimeMs: number, maxTimeMs: number): string[] {

@@ -6,12 +6,22 @@ import type { SeriesChunk } from './series-chunks.ts'
 
 /** What a query engine asks of a storage; times are milliseconds, both ends included. */
 export interface Queryable {
-  /** Series in the order of their labels; with `anyOrder` in whatever order is the cheapest. */
-  select(matchers: readonly Matcher[], minTimeMs: number, maxTimeMs: number, anyOrder?: boolean): SeriesSet
+  /** Series in the order of their labels. */
+  select(matchers: readonly Matcher[], minTimeMs: number, maxTimeMs: number, hints?: SelectHints): SeriesSet
+  /** False: no series has anything in the time. */
+  overlaps?(minTimeMs: number, maxTimeMs: number): boolean
   /** Sorted bytewise. */
   labelNames(matchers: readonly Matcher[], minTimeMs: number, maxTimeMs: number): string[]
   /** Sorted bytewise. */
   labelValues(name: string, matchers: readonly Matcher[], minTimeMs: number, maxTimeMs: number): string[]
+}
+
+/** What is not needed of a selection; a storage makes of it what it can. */
+export interface SelectHints {
+  /** The order of the series. */
+  readonly anyOrder?: boolean
+  /** Labels but these; `labels()` may leave out others, and then give the same for several series. */
+  readonly labels?: readonly string[] | undefined
 }
 
 /** Series, one after the other. */

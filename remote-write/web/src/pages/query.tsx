@@ -1,12 +1,15 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
-import { formatHistogram, formatMetric, queryInstant, queryRange, type Answer, type QueryData, type VectorSample } from '../api-client.ts'
+import { analyzeRange, formatHistogram, formatMetric, queryInstant, queryRange } from '../api-client.ts'
+import type { Answer, ExplainedPart, QueryData, VectorSample } from '../api-client.ts'
+import { Explanation } from '../explanation.tsx'
 import { Graph, labelSeries } from '../graph.tsx'
 import { PromqlEditor } from '../promql-editor.tsx'
 import { navigate, pageUrl, type Route } from '../route.ts'
 
 // One panel per g<N>.…: the parameters are those of Prometheus' /graph, so its links (those in alerts, say) open here.
 
-type Tab = 'table' | 'graph'
+const tabNames = { table: 'Table', graph: 'Graph', explain: 'Explain' } as const
+type Tab = keyof typeof tabNames
 
 interface PanelState {
   readonly expression: string
@@ -45,6 +48,7 @@ interface Result {
   readonly answer: Answer<QueryData>
   readonly milliseconds: number
   readonly graph: { readonly start: number; readonly end: number; readonly step: number } | undefined
+  readonly explanation?: ExplainedPart
 }
 
 function QueryPanel({
@@ -108,13 +112,13 @@ function QueryPanel({
       </div>
       <div class="toolbar">
         <span class="buttons">
-          {(['table', 'graph'] as const).map((tab) => (
+          {(['table', 'graph', 'explain'] as const).map((tab) => (
             <button key={tab} class={tab === panel.tab ? 'current' : ''} onClick={() => onChange({ ...panel, tab })}>
-              {tab === 'table' ? 'Table' : 'Graph'}
+              {tabNames[tab]}
             </button>
           ))}
         </span>
-        {panel.tab === 'graph' && <RangeControls panel={panel} onChange={onChange} />}
+        {panel.tab !== 'table' && <RangeControls panel={panel} onChange={onChange} />}
         {result && !error && <span class="note">{`${countResult(result.answer.data)} series · ${result.milliseconds.toFixed(0)} ms`}</span>}
       </div>
       {error && <p class="error">{error}</p>}
@@ -161,16 +165,23 @@ function RangeControls({ panel, onChange }: { panel: PanelState; onChange: (next
           ▶
         </button>
       </span>
-      <label>
-        <input type="checkbox" checked={panel.stacked} onChange={(event) => onChange({ ...panel, stacked: event.currentTarget.checked })} />{' '}
-        stacked
-      </label>
+      {panel.tab === 'graph' && (
+        <label>
+          <input
+            type="checkbox"
+            checked={panel.stacked}
+            onChange={(event) => onChange({ ...panel, stacked: event.currentTarget.checked })}
+          />{' '}
+          stacked
+        </label>
+      )}
     </>
   )
 }
 
 function ResultView({ result, panel, onChange }: { result: Result; panel: PanelState; onChange: (next: PanelState) => void }) {
   const { data } = result.answer
+  if (result.explanation !== undefined) return <Explanation top={result.explanation} />
   if (result.graph && data.resultType === 'matrix') {
     if (data.result.length === 0) return <p class="note">No data in this range.</p>
     const withHistograms = data.result.filter(({ histograms }) => histograms !== undefined).length
@@ -240,6 +251,10 @@ async function runQuery(panel: PanelState, signal: AbortSignal): Promise<Result>
   }
   const step = Math.max(1, Math.ceil(panel.rangeSeconds / pointsPerGraph))
   const start = end - panel.rangeSeconds
+  if (panel.tab === 'explain') {
+    const answer = await analyzeRange(panel.expression, start, end, step, signal)
+    return { answer, milliseconds: performance.now() - started, graph: undefined, explanation: answer.data.explain }
+  }
   const answer = await queryRange(panel.expression, start, end, step, signal)
   return { answer, milliseconds: performance.now() - started, graph: { start, end, step } }
 }
@@ -256,7 +271,7 @@ function readPanels(parameters: URLSearchParams): PanelState[] {
     const tab = parameters.get(`g${index}.tab`)
     panels.push({
       expression,
-      tab: tab === '0' || tab === 'graph' ? 'graph' : 'table',
+      tab: tab === '0' || tab === 'graph' ? 'graph' : tab === 'explain' ? 'explain' : 'table',
       rangeSeconds: parseRange(parameters.get(`g${index}.range_input`) ?? '') ?? emptyPanel.rangeSeconds,
       endSeconds: parseEnd(parameters.get(`g${index}.end_input`)),
       stacked: parameters.get(`g${index}.stacked`) === '1',
@@ -269,7 +284,7 @@ function writePanels(panels: readonly PanelState[]): URLSearchParams {
   const parameters = new URLSearchParams()
   panels.forEach((panel, index) => {
     parameters.set(`g${index}.expr`, panel.expression)
-    parameters.set(`g${index}.tab`, panel.tab === 'graph' ? '0' : '1')
+    parameters.set(`g${index}.tab`, panel.tab === 'graph' ? '0' : panel.tab === 'explain' ? 'explain' : '1')
     parameters.set(`g${index}.range_input`, formatRange(panel.rangeSeconds))
     if (panel.endSeconds !== undefined)
       parameters.set(`g${index}.end_input`, new Date(panel.endSeconds * 1000).toISOString().slice(0, 19).replace('T', ' '))
