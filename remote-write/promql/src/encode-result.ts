@@ -3,6 +3,7 @@ import type { Labels } from '@narthex/model/labels'
 import { formatFloat, formatTimestampSeconds } from '@narthex/model/number'
 import { writeHistogram } from './histogram/encode-histogram.ts'
 import type { QueryResult, ResultSeries } from './query-result.ts'
+import { writeFloat } from './write-float.ts'
 
 /**
  * Writes the `data` of an API answer: `{"resultType":"matrix","result":[…]}`. `extraFields` is JSON text put behind the result, such as
@@ -56,7 +57,7 @@ function writeMatrix(writer: ByteWriter, result: ResultSeries): void {
     const from = offsets[i]!
     const to = offsets[i + 1]!
     if (histograms === undefined) writeFloats(writer, result, from, to, timeTexts)
-    else writeMixed(writer, result, histograms, from, to, timeTexts)
+    else writeMixed(writer, result, histograms, from, to)
     writer.utf8('}')
   }
   writer.utf8(']')
@@ -64,9 +65,13 @@ function writeMatrix(writer: ByteWriter, result: ResultSeries): void {
 
 function writeFloats(writer: ByteWriter, { times, values }: ResultSeries, from: number, to: number, timeTexts: TimeTexts): void {
   writer.utf8(',"values":[')
+  timeTexts.begin()
   for (let j = from; j < to; j++) {
     if (j > from) writer.u8(comma)
-    writeSample(writer, timeTexts.of(times[j]!), formatFloat(values[j]!))
+    timeTexts.open(writer, times[j]!)
+    writeFloat(writer, values[j]!)
+    writer.u8(quote)
+    writer.u8(closing)
   }
   writer.utf8(']')
 }
@@ -78,13 +83,12 @@ function writeMixed(
   histograms: NonNullable<ResultSeries['histograms']>,
   from: number,
   to: number,
-  timeTexts: TimeTexts,
 ): void {
   let floats = 0
   for (let j = from; j < to; j++) {
     if (histograms[j] !== undefined) continue
     writer.utf8(floats++ === 0 ? ',"values":[' : ',')
-    writeSample(writer, timeTexts.of(times[j]!), formatFloat(values[j]!))
+    writeSample(writer, formatTimestampSeconds(times[j]!), formatFloat(values[j]!))
   }
   if (floats > 0) writer.utf8(']')
   if (floats === to - from) return
@@ -93,28 +97,48 @@ function writeMixed(
     const histogram = histograms[j]
     if (histogram === undefined) continue
     writer.utf8(count++ === 0 ? ',"histograms":[' : ',')
-    writeHistogram(writer, timeTexts.of(times[j]!), histogram)
+    writeHistogram(writer, formatTimestampSeconds(times[j]!), histogram)
   }
   writer.utf8(']')
 }
 
-/** Series of a range query share their times: each is printed once. */
+/**
+ * What stands before a value: `[1435781430.781,"`. Series of a range query share their times, so those of the first series are kept and tried in their
+ * order: each is printed once.
+ */
 class TimeTexts {
-  readonly #texts = new Map<number, string>()
+  readonly #times: number[] = []
+  readonly #texts: Uint8Array[] = []
+  #at = 0
 
-  of(timeMs: number): string {
-    let text = this.#texts.get(timeMs)
-    if (text === undefined) {
-      text = formatTimestampSeconds(timeMs)
-      if (this.#texts.size < timeTextsMax) this.#texts.set(timeMs, text)
+  /** Before each series. */
+  begin(): void {
+    this.#at = 0
+  }
+
+  /** Times of a series ascend. */
+  open(writer: ByteWriter, timeMs: number): void {
+    const times = this.#times
+    let at = this.#at
+    while (at < times.length && times[at]! < timeMs) at++
+    this.#at = at
+    if (times[at] === timeMs) {
+      writer.raw(this.#texts[at]!)
+      return
     }
-    return text
+    const text = `[${formatTimestampSeconds(timeMs)},"`
+    writer.ascii(text)
+    if (at < times.length || at === timesMax) return
+    times.push(timeMs)
+    this.#texts.push(Buffer.from(text))
   }
 }
 
-/** More than the API's 11,000 steps; raw samples of many series have times of their own and are not worth keeping. */
-const timeTextsMax = 16_384
+/** More than the API's 11,000 steps; raw samples have times of their own, and are not worth keeping. */
+const timesMax = 16_384
 const comma = 44
+const quote = 34
+const closing = 93
 
 function writeSample(writer: ByteWriter, time: string, value: string): void {
   writer.utf8('[')

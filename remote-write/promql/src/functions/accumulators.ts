@@ -1,7 +1,7 @@
 /** Folds values into one number per step. One accumulator holds all steps of one group. */
 export interface Accumulator {
-  /** `isFirst`: there was no value at this step yet. */
-  add(step: number, value: number, isFirst: boolean): void
+  /** Takes in a value at each step where `present` is 1; `held` is 1 where there was one before, and is then set there. */
+  add(values: Float64Array, present: Uint8Array, held: Uint8Array): void
   /** Writes the result of every step that has one into `out`; gives the array back. */
   finish(out: Float64Array<ArrayBuffer>): Float64Array<ArrayBuffer>
 }
@@ -38,13 +38,20 @@ class SumAccumulator implements Accumulator {
     this.#compensations = new Float64Array(steps)
   }
 
-  add(step: number, value: number): void {
-    const sum = this.#sums[step]!
-    const total = sum + value
-    if (total === Infinity || total === -Infinity) this.#compensations[step] = 0
-    else if (Math.abs(sum) >= Math.abs(value)) this.#compensations[step]! += sum - total + value
-    else this.#compensations[step]! += value - total + sum
-    this.#sums[step] = total
+  add(values: Float64Array, present: Uint8Array, held: Uint8Array): void {
+    const sums = this.#sums
+    const compensations = this.#compensations
+    for (let i = 0; i < sums.length; i++) {
+      if (present[i] === 0) continue
+      held[i] = 1
+      const value = values[i]!
+      const sum = sums[i]!
+      const total = sum + value
+      if (total === Infinity || total === -Infinity) compensations[i] = 0
+      else if (Math.abs(sum) >= Math.abs(value)) compensations[i]! += sum - total + value
+      else compensations[i]! += value - total + sum
+      sums[i] = total
+    }
   }
 
   finish(out: Float64Array<ArrayBuffer>): Float64Array<ArrayBuffer> {
@@ -66,7 +73,15 @@ class AverageAccumulator implements Accumulator {
     this.#counts = new Float64Array(steps)
   }
 
-  add(step: number, value: number, isFirst: boolean): void {
+  add(values: Float64Array, present: Uint8Array, held: Uint8Array): void {
+    for (let i = 0; i < values.length; i++) {
+      if (present[i] === 0) continue
+      this.#addOne(i, values[i]!, held[i] === 0)
+      held[i] = 1
+    }
+  }
+
+  #addOne(step: number, value: number, isFirst: boolean): void {
     const count = ++this.#counts[step]!
     if (isFirst) {
       this.#sums[step] = value
@@ -118,9 +133,16 @@ class ExtremeAccumulator implements Accumulator {
     this.#wantsLeast = wantsLeast
   }
 
-  add(step: number, value: number, isFirst: boolean): void {
-    const held = this.#values[step]!
-    if (isFirst || Number.isNaN(held) || (this.#wantsLeast ? value < held : value > held)) this.#values[step] = value
+  add(values: Float64Array, present: Uint8Array, held: Uint8Array): void {
+    const extremes = this.#values
+    const wantsLeast = this.#wantsLeast
+    for (let i = 0; i < extremes.length; i++) {
+      if (present[i] === 0) continue
+      const value = values[i]!
+      const extreme = extremes[i]!
+      if (held[i] === 0 || Number.isNaN(extreme) || (wantsLeast ? value < extreme : value > extreme)) extremes[i] = value
+      held[i] = 1
+    }
   }
 
   finish(out: Float64Array<ArrayBuffer>): Float64Array<ArrayBuffer> {
@@ -138,9 +160,14 @@ class CountAccumulator implements Accumulator {
     this.#onlyPresence = onlyPresence
   }
 
-  add(step: number): void {
-    if (this.#onlyPresence) this.#counts[step] = 1
-    else this.#counts[step]!++
+  add(_values: Float64Array, present: Uint8Array, held: Uint8Array): void {
+    const counts = this.#counts
+    for (let i = 0; i < counts.length; i++) {
+      if (present[i] === 0) continue
+      if (this.#onlyPresence) counts[i] = 1
+      else counts[i]!++
+      held[i] = 1
+    }
   }
 
   finish(out: Float64Array<ArrayBuffer>): Float64Array<ArrayBuffer> {
@@ -163,7 +190,15 @@ class VarianceAccumulator implements Accumulator {
     this.#wantsRoot = wantsRoot
   }
 
-  add(step: number, value: number, isFirst: boolean): void {
+  add(values: Float64Array, present: Uint8Array, held: Uint8Array): void {
+    for (let i = 0; i < values.length; i++) {
+      if (present[i] === 0) continue
+      this.#addOne(i, values[i]!, held[i] === 0)
+      held[i] = 1
+    }
+  }
+
+  #addOne(step: number, value: number, isFirst: boolean): void {
     const count = ++this.#counts[step]!
     if (isFirst) {
       this.#means[step] = value

@@ -1,6 +1,6 @@
 import { KahanSum } from './kahan.ts'
 import { quantileOfSorted } from './quantile.ts'
-import type { WindowFunction } from './sample-window.ts'
+import type { WindowFunction, WindowsFunction } from './sample-window.ts'
 
 const kahan = new KahanSum()
 const meanSum = new KahanSum()
@@ -76,6 +76,10 @@ export const countOverTime: WindowFunction = ({ from, to }, out, step) => {
   return true
 }
 
+export const countOverTimeAll: WindowsFunction = ({ from, to, steps }, out) => {
+  for (let i = 0; i < steps; i++) out[i] = to[i]! - from[i]!
+}
+
 export const presentOverTime: WindowFunction = (_window, out, step) => {
   out[step] = 1
   return true
@@ -84,6 +88,10 @@ export const presentOverTime: WindowFunction = (_window, out, step) => {
 export const lastOverTime: WindowFunction = ({ values, to }, out, step) => {
   out[step] = values[to - 1]!
   return true
+}
+
+export const lastOverTimeAll: WindowsFunction = ({ values, to, steps }, out, present) => {
+  for (let i = 0; i < steps; i++) if (present[i] !== 0) out[i] = values[to[i]! - 1]!
 }
 
 export const firstOverTime: WindowFunction = ({ values, from }, out, step) => {

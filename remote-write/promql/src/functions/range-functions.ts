@@ -1,12 +1,15 @@
 import { quoteText } from '@narthex/model/quote'
 import * as overTime from './over-time.ts'
-import { countChanges, countResets, makeExtrapolated, makeInstantaneous } from './rate.ts'
+import { countChanges, countResets, makeExtrapolated, makeExtrapolatedAll, makeInstantaneous } from './rate.ts'
 import { derivative, makeDoubleExponentialSmoothing, makePredictLinear } from './regression.ts'
-import type { WindowFunction } from './sample-window.ts'
+import type { WindowFunction, WindowsFunction } from './sample-window.ts'
+import { makeSlidingExtreme } from './sliding-extremes.ts'
 
 export interface RangeFunction {
   /** Builds the function from its scalar arguments, one value per step each, in the order written. */
   make(scalars: readonly Float64Array[]): WindowFunction
+  /** The same of all steps in one go, where that is quicker. */
+  readonly ofAllSteps?: WindowsFunction
   readonly needsResets?: boolean
   readonly keepsName?: boolean
   /** Meant for counters: a name that does not look like one is remarked on. */
@@ -19,9 +22,12 @@ function plain(evaluate: WindowFunction, options: Omit<RangeFunction, 'make'> = 
 
 /** Every function of one range vector that gives a value per series; absent_over_time stands apart. */
 export const rangeFunctions: ReadonlyMap<string, RangeFunction> = new Map<string, RangeFunction>([
-  ['rate', plain(makeExtrapolated(true, true), { needsResets: true, wantsCounter: true })],
-  ['increase', plain(makeExtrapolated(true, false), { needsResets: true, wantsCounter: true })],
-  ['delta', plain(makeExtrapolated(false, false))],
+  ['rate', plain(makeExtrapolated(true, true), { needsResets: true, wantsCounter: true, ofAllSteps: makeExtrapolatedAll(true, true) })],
+  [
+    'increase',
+    plain(makeExtrapolated(true, false), { needsResets: true, wantsCounter: true, ofAllSteps: makeExtrapolatedAll(true, false) }),
+  ],
+  ['delta', plain(makeExtrapolated(false, false), { ofAllSteps: makeExtrapolatedAll(false, false) })],
   ['irate', plain(makeInstantaneous(true))],
   ['idelta', plain(makeInstantaneous(false))],
   ['deriv', plain(derivative)],
@@ -30,12 +36,12 @@ export const rangeFunctions: ReadonlyMap<string, RangeFunction> = new Map<string
   ['resets', plain(countResets, { needsResets: true })],
   ['changes', plain(countChanges)],
   ['avg_over_time', plain(overTime.averageOverTime)],
-  ['count_over_time', plain(overTime.countOverTime)],
+  ['count_over_time', plain(overTime.countOverTime, { ofAllSteps: overTime.countOverTimeAll })],
   ['first_over_time', plain(overTime.firstOverTime, { keepsName: true })],
-  ['last_over_time', plain(overTime.lastOverTime, { keepsName: true })],
+  ['last_over_time', plain(overTime.lastOverTime, { keepsName: true, ofAllSteps: overTime.lastOverTimeAll })],
   ['mad_over_time', plain(overTime.medianDeviationOverTime)],
-  ['max_over_time', plain(overTime.maxOverTime)],
-  ['min_over_time', plain(overTime.minOverTime)],
+  ['max_over_time', plain(overTime.maxOverTime, { ofAllSteps: makeSlidingExtreme(false) })],
+  ['min_over_time', plain(overTime.minOverTime, { ofAllSteps: makeSlidingExtreme(true) })],
   ['present_over_time', plain(overTime.presentOverTime)],
   ['quantile_over_time', { make: ([quantile]) => overTime.makeQuantileOverTime(quantile!) }],
   ['stddev_over_time', plain(overTime.deviationOverTime)],

@@ -1,36 +1,74 @@
-import type { SampleWindow, WindowFunction } from './sample-window.ts'
+import type { SampleWindow, WindowFunction, WindowsFunction } from './sample-window.ts'
 
 /** rate, increase (counters) and delta: last minus first, extrapolated to the ends of the window. */
 export function makeExtrapolated(isCounter: boolean, isRate: boolean): WindowFunction {
   return (window, out, step) => {
-    const { times, values, from, to } = window
+    const { times, values, from, to, startMs, endMs, rangeMs } = window
     const last = to - 1
     if (last <= from) return false
     const firstValue = values[from]!
     let result = values[last]! - firstValue
     if (isCounter) result += resetCorrection(window)
-    const firstTime = times[from]!
-    const lastTime = times[last]!
-    let toStart = (firstTime - window.startMs) / 1000
-    let toEnd = (window.endMs - lastTime) / 1000
-    const sampled = (lastTime - firstTime) / 1000
-    const average = sampled / (last - from)
-    // Up to a little more than the usual distance the series is taken to reach the edge; beyond that to have begun or ended half a
-    // distance away.
-    const threshold = average * 1.1
-    if (toStart >= threshold) toStart = average / 2
-    if (isCounter && result > 0 && firstValue >= 0) {
-      // A counter cannot have been negative: go no further back than to where it was zero.
-      const toZero = sampled * (firstValue / result)
-      if (toZero < toStart) toStart = toZero
-    }
-    if (toEnd >= threshold) toEnd = average / 2
-    let factor = (sampled + toStart + toEnd) / sampled
-    if (isRate) factor /= window.rangeMs / 1000
-    out[step] = result * factor
+    const counted = isCounter && result > 0 && firstValue >= 0 ? firstValue / result : Infinity
+    const factor = extrapolate(times[from]!, times[last]!, last - from, startMs, endMs, counted)
+    out[step] = result * (isRate ? factor / (rangeMs / 1000) : factor)
     return true
   }
 }
+
+/** `makeExtrapolated` of all steps in one go. */
+export function makeExtrapolatedAll(isCounter: boolean, isRate: boolean): WindowsFunction {
+  return ({ times, values, length, from, to, steps, endMs, stepMs, rangeMs }, out, present) => {
+    const rangeSeconds = rangeMs / 1000
+    let resetCount = 0
+    if (isCounter) ({ resets: allResets, count: resetCount } = findResets(values, length, allResets))
+    const resets = allResets
+    let resetFrom = 0
+    for (let i = 0; i < steps; i++) {
+      if (present[i] === 0) continue
+      const first = from[i]!
+      const last = to[i]! - 1
+      if (last <= first) {
+        present[i] = 0
+        continue
+      }
+      const firstValue = values[first]!
+      let result = values[last]! - firstValue
+      if (isCounter) {
+        let lost = 0
+        while (resetFrom < resetCount && resets[resetFrom]! <= first) resetFrom++
+        for (let r = resetFrom; r < resetCount && resets[r]! <= last; r++) lost += values[resets[r]! - 1]!
+        result += lost
+      }
+      const windowEndMs = endMs + i * stepMs
+      const counted = isCounter && result > 0 && firstValue >= 0 ? firstValue / result : Infinity
+      const factor = extrapolate(times[first]!, times[last]!, last - first, windowEndMs - rangeMs, windowEndMs, counted)
+      out[i] = result * (isRate ? factor / rangeSeconds : factor)
+    }
+  }
+}
+
+/**
+ * By how much more than its samples a window covers. `counted`: what a counter had counted before the first sample, as a share of what it counted between
+ * the first and the last; Infinity if it may have been anything.
+ */
+function extrapolate(firstMs: number, lastMs: number, intervals: number, startMs: number, endMs: number, counted: number): number {
+  const sampled = (lastMs - firstMs) / 1000
+  let toStart = (firstMs - startMs) / 1000
+  let toEnd = (endMs - lastMs) / 1000
+  const average = sampled / intervals
+  // Up to a little more than the usual distance the series is taken to reach the edge; beyond that to have begun or ended half a
+  // distance away.
+  const threshold = average * 1.1
+  if (toStart >= threshold) toStart = average / 2
+  // A counter cannot have been negative: go no further back than to where it was zero.
+  const toZero = sampled * counted
+  if (toZero < toStart) toStart = toZero
+  if (toEnd >= threshold) toEnd = average / 2
+  return (sampled + toStart + toEnd) / sampled
+}
+
+let allResets = new Uint32Array(64)
 
 /** What the counter had lost at its resets inside the window. */
 function resetCorrection(window: SampleWindow): number {

@@ -71,7 +71,7 @@ export class AggregateOperator implements VectorOperator {
       }
       group.dropName ||= series.dropName
       if (series.histograms !== undefined) this.#takeHistograms(group, series)
-      fold(group, series)
+      group.accumulator.add(series.values, series.present, group.present)
     }
     return groups
   }
@@ -92,14 +92,5 @@ export class AggregateOperator implements VectorOperator {
     const { steps } = this.#grid
     this.#context.hold(steps, stepSeriesBytes(steps) + steps * 8 * (accumulatorColumns - 1))
     return { labels, dropName: false, accumulator: makeAccumulator(kind, steps), present: new Uint8Array(steps), histograms: undefined }
-  }
-}
-
-function fold({ accumulator, present }: Group, series: StepSeries): void {
-  const { values, present: valuePresent } = series
-  for (let i = 0; i < values.length; i++) {
-    if (valuePresent[i] === 0) continue
-    accumulator.add(i, values[i]!, present[i] === 0)
-    present[i] = 1
   }
 }

@@ -58,6 +58,7 @@ export function buildRangeCall(context: QueryContext, plan: CallPlan, grid: Step
     rangeMs: input.rangeMs,
     shift: input.kind === 'window' ? input.selector.shift : input.shift,
     evaluate,
+    evaluateAll: definition.ofAllSteps,
     evaluateMixed: mixedFunctions.get(plan.name) ?? ofFloats(evaluate, scalars.length > 0),
     remarks,
     needsResets: definition.needsResets === true,

@@ -1,9 +1,10 @@
 import type { MixedFunction, MixedWindow } from '../functions/mixed-window.ts'
 import { findResets } from '../functions/rate.ts'
-import type { SampleWindow, WindowFunction } from '../functions/sample-window.ts'
+import type { SampleWindow, SampleWindows, WindowFunction, WindowsFunction } from '../functions/sample-window.ts'
 import type { HistogramRemarks } from '../histogram/histogram-remarks.ts'
 import type { Shift, StepGrid } from '../plan/plan.ts'
 import type { QueryContext } from '../query-context.ts'
+import { countPresent } from './operator.ts'
 import type { HistogramSeries, SampleSeries, SampleSource, StepHistograms, StepSeries, VectorOperator } from './operator.ts'
 
 export interface RangeFunctionOptions {
@@ -11,6 +12,8 @@ export interface RangeFunctionOptions {
   readonly rangeMs: number
   readonly shift: Shift
   readonly evaluate: WindowFunction
+  /** The same of all steps of a series in one go. */
+  readonly evaluateAll?: WindowsFunction | undefined
   /** For series with histograms, or with start times. */
   readonly evaluateMixed: MixedFunction
   readonly remarks: HistogramRemarks
@@ -28,6 +31,7 @@ export class RangeFunctionOperator implements VectorOperator {
   readonly #options: RangeFunctionOptions
   readonly #window: SampleWindow
   readonly #series: StepSeries
+  #windows: SampleWindows | undefined
   #resets = new Uint32Array(64)
 
   constructor(context: QueryContext, source: SampleSource, options: RangeFunctionOptions) {
@@ -78,7 +82,62 @@ export class RangeFunctionOperator implements VectorOperator {
   }
 
   /** Returns at how many steps there is a value. */
-  #evaluate({ times, values, length }: SampleSeries): number {
+  #evaluate(series: SampleSeries): number {
+    const { evaluateAll } = this.#options
+    return evaluateAll === undefined ? this.#evaluateEach(series) : this.#evaluateAll(series, evaluateAll)
+  }
+
+  #evaluateAll({ times, values, length }: SampleSeries, evaluateAll: WindowsFunction): number {
+    const windows = (this.#windows ??= this.#makeWindows())
+    windows.times = times
+    windows.values = values
+    windows.length = length
+    const { from: froms, to: tos, steps, endMs: firstEndMs, stepMs, rangeMs } = windows
+    const { values: out, present } = this.#series
+    let from = 0
+    let to = 0
+    // By how much they moved in the step before: of a series with a sample every so often that is right most of the time.
+    let fromStride = 0
+    let toStride = 0
+    let looked = 0
+    for (let i = 0; i < steps; i++) {
+      const endMs = firstEndMs + i * stepMs
+      const windowStartMs = endMs - rangeMs
+      const likelyTo = to + toStride
+      if (likelyTo < length && likelyTo > 0 && times[likelyTo]! > endMs && times[likelyTo - 1]! <= endMs) to = likelyTo
+      else {
+        const before = to
+        while (to < length && times[to]! <= endMs) to++
+        toStride = to - before
+      }
+      const likelyFrom = from + fromStride
+      if (likelyFrom < to && likelyFrom > 0 && times[likelyFrom]! > windowStartMs && times[likelyFrom - 1]! <= windowStartMs)
+        from = likelyFrom
+      else {
+        const before = from
+        while (from < to && times[from]! <= windowStartMs) from++
+        fromStride = from - before
+      }
+      froms[i] = from
+      tos[i] = to
+      present[i] = from === to ? 0 : 1
+      looked += to - from
+    }
+    this.#context.statistics.totalQueryableSamples += looked
+    evaluateAll(windows, out, present)
+    return countPresent(present)
+  }
+
+  #makeWindows(): SampleWindows {
+    const { grid, rangeMs, shift } = this.#options
+    const { steps, startMs, stepMs } = grid
+    const none = new Float64Array(0)
+    const endMs = (shift.atMs ?? startMs) - shift.offsetMs
+    const [from, to] = [new Uint32Array(steps), new Uint32Array(steps)]
+    return { times: none, values: none, length: 0, from, to, steps, endMs, stepMs: shift.atMs === undefined ? stepMs : 0, rangeMs }
+  }
+
+  #evaluateEach({ times, values, length }: SampleSeries): number {
     const window = this.#window
     const { grid, rangeMs, shift, evaluate, needsResets } = this.#options
     const { values: out, present } = this.#series
