@@ -64,7 +64,7 @@ export function buildRangeCall(context: QueryContext, plan: CallPlan, grid: Step
     needsResets: definition.needsResets === true,
     onSeries,
   })
-  return definition.keepsName === true ? operator : dropNames(context, operator)
+  return definition.keepsName === true ? operator : dropNames(context, operator, plan.mayComeInParts)
 }
 
 function makeCounterRemark(context: QueryContext, span: Span): (series: SampleSeries) => void {

@@ -1,14 +1,16 @@
 import type { QueryContext } from '../query-context.ts'
+import { DistinctStepsOperator } from './distinct-steps.ts'
 import { MergeLabelsOperator } from './merge-labels.ts'
 import type { StepSeries, VectorOperator } from './operator.ts'
 
 /**
  * Takes the name (and metadata labels) away from all series: at once, joining series that became the same, or, with delayed name
- * removal, by marking them for the end of the query.
+ * removal, by marking them for the end of the query. With `mayComeInParts` the same series may come more than once, each time with other steps.
  */
-export function dropNames(context: QueryContext, input: VectorOperator): VectorOperator {
+export function dropNames(context: QueryContext, input: VectorOperator, mayComeInParts = false): VectorOperator {
   const dropped = new DropNamesOperator(context, input)
-  return dropped.distinctWithoutName ? dropped : new MergeLabelsOperator(context, dropped)
+  if (dropped.distinctWithoutName) return dropped
+  return mayComeInParts ? new DistinctStepsOperator(context, dropped) : new MergeLabelsOperator(context, dropped)
 }
 
 class DropNamesOperator implements VectorOperator {

@@ -94,6 +94,8 @@ export interface CallPlan extends PlanBase {
   readonly kind: 'call'
   readonly name: string
   readonly args: readonly Plan[]
+  /** What takes its series does not mind if one of them comes in parts, each with other steps. */
+  readonly mayComeInParts?: boolean
 }
 
 export interface AggregationPlan extends PlanBase {

@@ -1,4 +1,5 @@
 import type { Plan } from './plan.ts'
+import { allowParts } from './rewrites/allow-parts.ts'
 import { markInvariant } from './rewrites/mark-invariant.ts'
 import { mergeMatchers } from './rewrites/merge-matchers.ts'
 import { projectLabels } from './rewrites/project-labels.ts'
@@ -16,5 +17,5 @@ export interface RewriteScope {
  * order of series and their labels matter depends on which parts are shared.
  */
 export function rewritePlan(plan: Plan, { isRange }: RewriteScope): Plan {
-  return projectLabels(relaxOrder(shareParts(markInvariant(mergeMatchers(plan)), isRange), isRange))
+  return projectLabels(relaxOrder(allowParts(shareParts(markInvariant(mergeMatchers(plan)), isRange)), isRange))
 }
