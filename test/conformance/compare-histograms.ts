@@ -23,15 +23,3 @@ export function isHistogramClose(got: FloatHistogram, expected: FloatHistogram):
 function areBucketsClose(a: BucketList, b: BucketList): boolean {
   return a.indexes.join() === b.indexes.join() && a.counts.every((count, i) => isClose(count, b.counts[i]!))
 }
-
-/** In the notation of the scripts. */
-export function describeHistogram(histogram: FloatHistogram): string {
-  const { schema, count, sum, zeroCount, zeroThreshold, positive, negative, customValues, hint } = histogram.compact()
-  const parts = [`schema:${schema} count:${count} sum:${sum} hint:${hint}`]
-  if (zeroCount !== 0 || zeroThreshold !== 0) parts.push(`z_bucket:${zeroCount} z_bucket_w:${zeroThreshold}`)
-  if (customValues.length > 0) parts.push(`custom_values:[${customValues.join(' ')}]`)
-  for (const [name, { indexes, counts }] of Object.entries({ buckets: positive, n_buckets: negative })) {
-    if (counts.length > 0) parts.push(`${name}:[${Array.from(counts, (one, i) => `${indexes[i]}=${one}`).join(' ')}]`)
-  }
-  return `{{${parts.join(' ')}}}`
-}

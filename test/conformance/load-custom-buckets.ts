@@ -4,8 +4,8 @@ import type { Labels } from '@narthex/model/labels'
 import { parseGoFloat } from '@narthex/model/number'
 import { FloatHistogram } from '@narthex/promql/histogram/float-histogram'
 import { noBuckets } from '@narthex/promql/histogram/bucket-list'
-import type { MemoryStorage } from './memory-storage.ts'
-import type { SeriesDescription } from './series-description.ts'
+import type { MemoryStorage } from '@narthex/promql/testing/memory-storage'
+import type { SeriesDescription } from '@narthex/promql/testing/series-notation'
 
 /** The numbers of one classic histogram at one time. */
 interface Numbers {
@@ -39,7 +39,7 @@ export function loadCustomBuckets(storage: MemoryStorage, series: readonly Serie
   for (const { labels, times } of histograms.values()) {
     for (const [i, numbers] of [...times].sort(([a], [b]) => a - b)) {
       const histogram = makeHistogram(numbers)
-      if (histogram !== undefined) storage.series(labels).pushHistogram(i * stepMs, histogram)
+      if (histogram !== undefined) storage.series(labels).appendHistogram(i * stepMs, histogram)
     }
   }
 }

@@ -5,10 +5,10 @@ import { readAnswer, type Answer, type Refusal } from '@narthex/cli/compare/answ
 import { compareAnswers } from '@narthex/cli/compare/compare-answers'
 import { Labels } from '@narthex/model/labels'
 import { evaluateRange } from '@narthex/promql/engine'
+import { MemoryStorage } from '@narthex/promql/testing/memory-storage'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { answersOk, findFreePort, makeTemporaryDirectory, startProcess, waitFor } from '../kit/process.ts'
 import type { RunningProcess } from '../kit/process.ts'
-import { MemoryStorage } from './memory-storage.ts'
 import { generateQuery, makeRandom } from './query-generator.ts'
 
 // The same samples in Debian's Prometheus (2.42) and in memory, asked the same generated queries. Where 3 changed the language (windows

@@ -1,6 +1,5 @@
 import { parseDuration } from '@narthex/model/duration'
-import { parseSeriesDescription } from './series-description.ts'
-import type { SeriesDescription } from './series-description.ts'
+import { parseSeriesDescription, type SeriesDescription } from '@narthex/promql/testing/series-notation'
 
 // The language of Prometheus' own evaluation tests: load, clear, eval, with indented lines of series or expectations.
 

@@ -1,19 +1,20 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Labels } from '@narthex/model/labels'
-import { NORMAL_NAN_HIGH, NORMAL_NAN_LOW, STALE_HIGH, STALE_LOW } from '@narthex/model/stale'
+import { STALE_HIGH, STALE_LOW } from '@narthex/model/stale'
 import type { EngineOptions } from '@narthex/promql/engine'
 import { evaluateInstant, evaluateRange } from '@narthex/promql/engine'
 import type { FloatHistogram } from '@narthex/promql/histogram/float-histogram'
 import type { QueryResult } from '@narthex/promql/query-result'
-import { describeHistogram, isHistogramClose } from './compare-histograms.ts'
+import { formatHistogramNotation } from '@narthex/promql/testing/histogram-notation'
+import { MemoryStorage } from '@narthex/promql/testing/memory-storage'
+import type { SequenceValue, SeriesDescription } from '@narthex/promql/testing/series-notation'
+import { isHistogramClose } from './compare-histograms.ts'
 import { isClose } from './is-close.ts'
 import { loadCustomBuckets } from './load-custom-buckets.ts'
-import { MemoryStorage } from './memory-storage.ts'
 import type { EvalCommand, LoadCommand } from './promql-script.ts'
 import { parseScript } from './promql-script.ts'
 import { atModifierVariants, mayRepeatAsRange } from './promql-variants.ts'
-import type { SequenceValue, SeriesDescription } from './series-description.ts'
 
 export interface FileReport {
   readonly name: string
@@ -70,12 +71,9 @@ function load(storage: MemoryStorage, { series, stepMs, withCustomBuckets }: Loa
     }
     values.forEach((value, i) => {
       const timeMs = i * stepMs
-      if (typeof value === 'object') stored.pushHistogram(timeMs, value)
-      else if (value === 'stale') stored.push(timeMs, STALE_LOW, STALE_HIGH)
-      else if (value !== 'missing') {
-        if (Number.isNaN(value)) stored.push(timeMs, NORMAL_NAN_LOW, NORMAL_NAN_HIGH)
-        else stored.pushNumber(timeMs, value)
-      }
+      if (typeof value === 'object') stored.appendHistogram(timeMs, value)
+      else if (value === 'stale') stored.append(timeMs, STALE_LOW, STALE_HIGH)
+      else if (value !== 'missing') stored.appendNumber(timeMs, value)
     })
   }
   if (withCustomBuckets) loadCustomBuckets(storage, series, stepMs)
@@ -264,7 +262,7 @@ function isWanted(got: number | FloatHistogram | undefined, wanted: SequenceValu
 
 function describeValue(value: SequenceValue | FloatHistogram | undefined): string {
   if (typeof value !== 'object') return String(value)
-  return describeHistogram(value)
+  return formatHistogramNotation(value)
 }
 
 function describe({ type, series, text }: QueryResult): string {
@@ -272,7 +270,7 @@ function describe({ type, series, text }: QueryResult): string {
   const shown = series.labels.slice(0, 12).map((labels, i) => {
     const values = Array.from(series.values.subarray(series.offsets[i], series.offsets[i + 1]), (value, j) => {
       const histogram = series.histograms?.[series.offsets[i]! + j]
-      return histogram === undefined ? value : describeHistogram(histogram)
+      return histogram === undefined ? value : formatHistogramNotation(histogram)
     }).slice(0, 20)
     return `\n  ${labels.toString()} ${values.join(' ')}`
   })

@@ -171,6 +171,79 @@ describe('what newer promtools have', () => {
     expect(run('start.yml').stderr).toBe('')
   })
 
+  const histogramRules = `groups:
+- name: histograms
+  rules:
+  - {record: 'job:latency:increase', expr: 'increase(latency[5m])'}
+  - {record: 'job:latency', expr: 'sum by (job) (latency)'}
+  - alert: Slow
+    expr: histogram_avg(latency) > 1
+  - alert: Any
+    expr: latency
+    annotations: {value: '{{ $value }}'}
+`
+  const histogramSeries = `
+  - interval: 1m
+    input_series:
+    - {series: 'latency{job="a"}', values: '{{schema:1 sum:3 count:2 buckets:[2]}}+{{schema:1 sum:1.3 count:1 buckets:[1]}}x3 {{schema:1 sum:1 count:1 buckets:[1]}} stale'}
+    - {series: 'latency{job="b"}', values: '{{schema:-53 sum:3 count:3 custom_values:[0.5 2] buckets:[1 2] counter_reset_hint:gauge}}x10'}
+    - {series: plain, values: 1x10}
+`
+  const runHistograms = (expectations: string, ...flags: readonly string[]) => {
+    writeFileSync(join(temporary.path, 'rules.yml'), histogramRules)
+    writeFileSync(join(temporary.path, 'histograms.yml'), `${head}tests:${histogramSeries}${expectations}`)
+    return run(...flags, 'histograms.yml')
+  }
+
+  test('reads native histograms, runs rules on them and compares them, with what is known of resets', () => {
+    const { stdout, stderr } = runHistograms(`
+    alert_rule_test:
+    - {eval_time: 1m, alertname: Slow, exp_alerts: [{exp_labels: {job: a}}]}
+    - {eval_time: 1m, alertname: Any, exp_alerts: [{exp_labels: {job: a}, exp_annotations: {value: "0"}}, {exp_labels: {job: b}, exp_annotations: {value: "0"}}]}
+    promql_expr_test:
+    - {expr: latency, eval_time: 0s, exp_samples: [
+        {labels: 'latency{job="a"}', histogram: '{{schema:1 sum:3 count:2 buckets:[2]}}'},
+        {labels: 'latency{job="b"}', histogram: '{{schema:-53 sum:3 count:3 custom_values:[5e-1 2] counter_reset_hint:gauge buckets:[1 2]}}'}]}
+    - {expr: 'latency{job="a"}', eval_time: 3m, exp_samples: [{labels: 'latency{job="a"}', histogram: '{{schema:1 count:5 sum:6.8999999999999995 counter_reset_hint:not_reset buckets:[5]}}'}]}
+    - {expr: 'latency{job="a"}', eval_time: 4m, exp_samples: [{labels: 'latency{job="a"}', histogram: '{{schema:1 count:1 sum:1 counter_reset_hint:reset buckets:[1]}}'}]}
+    - {expr: 'latency{job="a"}', eval_time: 5m}
+    - {expr: 'job:latency{job="a"}', eval_time: 1m, exp_samples: [{labels: 'job:latency{job="a"}', histogram: '{{schema:1 count:3 sum:4.3 counter_reset_hint:not_reset buckets:[3]}}'}]}
+    - {expr: 'histogram_count(latency)', eval_time: 1m, exp_samples: [{labels: '{job="a"}', value: 3}, {labels: '{job="b"}', value: 3}]}
+    - {expr: 'plain', eval_time: 1m, exp_samples: [{labels: plain, value: 1}]}
+`)
+    expect([stdout, stderr]).toEqual(['Unit Testing:  histograms.yml\n  SUCCESS\n\n', ''])
+  })
+
+  test('tells a histogram from another, and from a float', () => {
+    const { status, stderr } = runHistograms(`
+    promql_expr_test:
+    - {expr: 'latency{job="a"}', eval_time: 0s, exp_samples: [{labels: 'latency{job="a"}', histogram: '{{schema:1 sum:3 count:2 buckets:[1 0 1]}}'}]}
+    - {expr: 'latency{job="a"}', eval_time: 0s, exp_samples: [{labels: 'latency{job="a"}', value: 2}]}
+    - {expr: plain, eval_time: 0s, exp_samples: [{labels: plain, histogram: '{{count:1}}'}]}
+    - {expr: plain, eval_time: 0s, exp_samples: [{labels: plain, histogram: '{{count:1}}x1'}]}
+    - {expr: plain, eval_time: 0s, exp_samples: [{labels: plain, histogram: '1'}]}
+`)
+    const got = '{__name__="latency", job="a"} {{schema:1 count:2 sum:3 buckets:[2]}}'
+    expect([status, stderr.split('\n')]).toEqual([
+      1,
+      [
+        '  FAILED:',
+        '    expr: "latency{job=\\"a\\"}", time: 0s,',
+        '        exp: {__name__="latency", job="a"} {{schema:1 count:2 sum:3 buckets:[1 0 1]}}',
+        `        got: ${got}`,
+        '    expr: "latency{job=\\"a\\"}", time: 0s,',
+        '        exp: {__name__="latency", job="a"} 2E+00',
+        `        got: ${got}`,
+        '    expr: "plain", time: 0s,',
+        '        exp: {__name__="plain"} {{count:1}}',
+        '        got: {__name__="plain"} 1E+00',
+        '    expr: "plain", time: 0s, err: labels "plain": expected 1 value, got 2',
+        '    expr: "plain", time: 0s, err: labels "plain": expected histogram, got 1',
+        '',
+      ],
+    ])
+  })
+
   test('shows with --diff the lines that differ', () => {
     writeFileSync(join(temporary.path, 'two.yml'), twoTests)
     expect(run('--diff', 'two.yml').stderr).toContain('\n            - {} 3E-01\n            + {} 3.0000000000000004E-01')

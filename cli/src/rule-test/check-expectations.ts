@@ -1,12 +1,13 @@
-import type { AlertTest, ExpressionTest } from '@narthex/config/rule-test-file'
+import type { AlertTest, ExpectedSample, ExpressionTest } from '@narthex/config/rule-test-file'
 import { formatDuration } from '@narthex/model/duration'
 import { Labels } from '@narthex/model/labels'
 import { formatFloatExponent } from '@narthex/model/number'
 import { quoteText } from '@narthex/model/quote'
 import type { QueryResult } from '@narthex/promql/query-result'
+import { formatHistogramNotation } from '@narthex/promql/testing/histogram-notation'
+import { parseMetric, parseSequence } from '@narthex/promql/testing/series-notation'
 import type { RuleGroup } from '@narthex/rules/rule-group'
 import { describeDifference } from './describe-difference.ts'
-import { parseMetric } from './series-notation.ts'
 
 export interface CheckOptions {
   /** Floats may differ in their last bit. */
@@ -23,6 +24,8 @@ interface Alert {
 interface Sample {
   readonly labels: Labels
   readonly value: number
+  /** In the notation of a series value; '' = a float. Histograms are equal if their notations are. */
+  readonly histogram: string
 }
 
 /** Compares the firing alerts of a name, in all groups. Gives promtool's text if they differ. */
@@ -55,11 +58,11 @@ export function checkExpression(test: ExpressionTest, evaluate: () => QueryResul
   let got: Sample[]
   try {
     const { series } = evaluate()
-    got = series.labels.map((labels, i) => ({ labels, value: series.values[i]! }))
-    for (const { labels, value, histogram } of test.samples) {
-      if (histogram !== '') throw new Error(`labels ${quoteText(labels)}: native histograms in expected samples are not built yet`)
-      wanted.push({ labels: readLabels(labels), value })
-    }
+    got = series.labels.map((labels, i) => {
+      const histogram = series.histograms?.[i]
+      return { labels, value: series.values[i]!, histogram: histogram === undefined ? '' : formatHistogramNotation(histogram) }
+    })
+    for (const expected of test.samples) wanted.push(readSample(expected))
   } catch (error) {
     return [`${head} err: ${error instanceof Error ? error.message : String(error)}`]
   }
@@ -74,12 +77,20 @@ export function checkExpression(test: ExpressionTest, evaluate: () => QueryResul
   return [`${head}\n        exp: ${describeSamples(wanted)}\n        got: ${describeSamples(got)}`]
 }
 
-function readLabels(text: string): Labels {
+function readSample({ labels, value, histogram }: ExpectedSample): Sample {
   try {
-    return parseMetric(text)
+    return { labels: parseMetric(labels), value, histogram: histogram === '' ? '' : readHistogram(histogram) }
   } catch (cause) {
-    throw new Error(`labels ${quoteText(text)}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
+    throw new Error(`labels ${quoteText(labels)}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
   }
+}
+
+function readHistogram(text: string): string {
+  const values = parseSequence(text)
+  if (values.length !== 1) throw new Error(`expected 1 value, got ${values.length}`)
+  const [value] = values
+  if (typeof value !== 'object') throw new Error(`expected histogram, got ${value}`)
+  return formatHistogramNotation(value)
 }
 
 function compareAlerts(a: Alert, b: Alert): number {
@@ -92,7 +103,7 @@ function compareSamples(a: Sample, b: Sample): number {
 
 /** Exactly, so that NaN equals nothing, as in promtool; fuzzy: or one of the nearest floats. */
 function areEqual(a: Sample, b: Sample, isFuzzy: boolean): boolean {
-  if (!a.labels.equals(b.labels)) return false
+  if (!a.labels.equals(b.labels) || a.histogram !== b.histogram) return false
   return a.value === b.value || (isFuzzy && (nextFloat(a.value, 1n) === b.value || nextFloat(a.value, -1n) === b.value))
 }
 
@@ -119,7 +130,8 @@ function describeSamples(samples: readonly Sample[]): string {
   return samples.length === 0 ? 'nil' : samples.map(describeSample).join(', ')
 }
 
-function describeSample({ labels, value }: Sample): string {
+function describeSample({ labels, value, histogram }: Sample): string {
+  if (histogram !== '') return `${labels.toString()} ${histogram}`
   return `${labels.toString()} ${Number.isFinite(value) ? formatFloatExponent(value).toUpperCase() : formatFloatExponent(value)}`
 }
 

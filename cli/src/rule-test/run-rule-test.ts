@@ -3,6 +3,9 @@ import type { RuleTest } from '@narthex/config/rule-test-file'
 import type { Labels } from '@narthex/model/labels'
 import { STALE_HIGH, STALE_LOW } from '@narthex/model/stale'
 import { evaluateInstant, type EngineOptions } from '@narthex/promql/engine'
+import { nativeOfHistogram } from '@narthex/promql/histogram/native-of-histogram'
+import { MemoryStorage } from '@narthex/promql/testing/memory-storage'
+import { parseMetric, parseSequence, type SequenceValue } from '@narthex/promql/testing/series-notation'
 import type { QueryFunction } from '@narthex/rules/interfaces'
 import type { RuleGroup } from '@narthex/rules/rule-group'
 import { RuleManager } from '@narthex/rules/rule-manager'
@@ -11,8 +14,6 @@ import type { Logger } from '@narthex/service/logger'
 import { Registry } from '@narthex/service/metrics'
 import { formatDuration } from '@narthex/model/duration'
 import { checkAlerts, checkExpression, type CheckOptions } from './check-expectations.ts'
-import { MemoryStorage } from './memory-storage.ts'
-import { parseMetric, parseSequence, type NotedValue } from './series-notation.ts'
 
 export interface RuleTestOptions extends CheckOptions {
   readonly groups: readonly RuleGroupConfig[]
@@ -24,7 +25,7 @@ export interface RuleTestOptions extends CheckOptions {
 
 interface LoadedSeries {
   readonly labels: Labels
-  readonly values: readonly NotedValue[]
+  readonly values: readonly SequenceValue[]
   next: number
 }
 
@@ -83,15 +84,16 @@ async function buildGroups(test: RuleTest, options: RuleTestOptions, storage: Me
   const query: QueryFunction = (expression, timeMs) => {
     const { type, series, warnings } = evaluate(engine, storage, expression, timeMs)
     const { labels, values } = series
-    return Promise.resolve(type === 'scalar' ? { labels: [], values, scalar: values[0]!, warnings } : { labels, values, warnings })
+    if (type === 'scalar') return Promise.resolve({ labels: [], values, scalar: values[0]!, warnings })
+    const histograms = series.histograms?.map((histogram) => histogram && nativeOfHistogram(histogram))
+    return Promise.resolve({ labels, values, ...(histograms && { histograms }), warnings })
   }
   const manager = new RuleManager({
     query,
     beginAppend: () => ({
-      append: (labels, timeMs, lowWord, highWord) => storage.append(labels, timeMs, lowWord, highWord),
-      // No series of a test has histograms (series-notation.ts), so no result is one.
-      appendHistogram: () => 'refused',
-      refusal: () => 'native histograms in tests of rules are not built yet',
+      append: (labels, timeMs, lowWord, highWord) => storage.series(labels).append(timeMs, lowWord, highWord),
+      appendHistogram: (labels, timeMs, histogram) => storage.series(labels).appendNative(timeMs, histogram),
+      refusal: () => '',
       commit: () => {},
     }),
     selectLastSamples: () => Promise.resolve([]),
@@ -130,16 +132,13 @@ function appendUntil(series: LoadedSeries, storage: MemoryStorage, startMs: numb
   for (; series.next < series.values.length && series.next * stepMs <= untilMs; series.next++) {
     const value = series.values[series.next]
     const timeMs = startMs + series.next * stepMs
-    if (value === 'stale') storage.append(series.labels, timeMs, STALE_LOW, STALE_HIGH)
-    else if (value !== undefined) {
-      float[0] = value
-      storage.append(series.labels, timeMs, words[0]!, words[1]!)
-    }
+    if (value === undefined || value === 'missing') continue
+    const stored = storage.series(series.labels)
+    if (value === 'stale') stored.append(timeMs, STALE_LOW, STALE_HIGH)
+    else if (typeof value === 'number') stored.appendNumber(timeMs, value)
+    else stored.appendHistogram(timeMs, value)
   }
 }
-
-const float = new Float64Array(1)
-const words = new Uint32Array(float.buffer)
 
 /** Go's `time.Duration.String()` of whole milliseconds from a second on: `1h0m5s`, `1.5s`. */
 function formatGoDuration(ms: number): string {
