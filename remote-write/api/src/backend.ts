@@ -79,6 +79,7 @@ export interface FederationQuery {
   /** Selectors, each already parsed once without error. */
   readonly matchers: readonly string[]
   readonly timeMs: number
+  readonly format: 'text' | 'protobuf'
   /** False: names are escaped to what Prometheus 2 takes. */
   readonly allowsUtf8: boolean
 }
@@ -100,7 +101,7 @@ export interface QueryBackend {
   exemplars(query: ExemplarQuery, signal: AbortSignal, client?: QueryClient): Promise<EncodedAnswer>
   /** Raw samples as lines, piece by piece. Resolves behind the last one. */
   export(query: ExportQuery, onPart: PartSink, signal: AbortSignal, client?: QueryClient): Promise<void>
-  /** Exposition text. */
+  /** An exposition in the format of the query. */
   federate(query: FederationQuery, signal: AbortSignal, client?: QueryClient): Promise<EncodedAnswer>
   /** The `data` of /api/v1/status/tsdb. */
   headStatistics(limit: number, signal: AbortSignal, client?: QueryClient): Promise<EncodedAnswer>

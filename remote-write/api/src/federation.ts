@@ -4,12 +4,12 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { abortOnClose } from './abort-on-close.ts'
 import type { ApiBackend } from './backend.ts'
 import { ApiError } from './envelope.ts'
+import { chooseFederationFormat } from './federation-format.ts'
 
 // Go's `http.Error`.
 const errorType = 'text/plain; charset=utf-8'
-const textType = 'text/plain; version=0.0.4; charset=utf-8'
 
-/** Adds `GET /federate`: the newest samples of the selected series, as exposition text. Errors are plain text here. */
+/** Adds `GET /federate`: the newest samples of the selected series, as exposition text or protobuf. Errors are plain text here. */
 export function registerFederation(server: FastifyInstance, backend: ApiBackend): void {
   server.get('/federate', async (request, reply) => {
     if (!backend.lifecycle.isReady()) {
@@ -37,9 +37,9 @@ async function answer(request: FastifyRequest, reply: FastifyReply, backend: Api
   const queryStart = request.url.indexOf('?')
   const matchers = queryStart < 0 ? [] : new URLSearchParams(request.url.slice(queryStart + 1)).getAll('match[]')
   for (const selector of matchers) checkSelector(selector)
-  const allowsUtf8 = /\bescaping\s*=\s*allow-utf-8\b/i.test(request.headers.accept ?? '')
+  const { format, allowsUtf8, contentType } = chooseFederationFormat(request.headers.accept ?? '')
   const timeMs = backend.now()
-  const { body, release } = await backend.query.federate({ matchers, timeMs, allowsUtf8 }, signal, {
+  const { body, release } = await backend.query.federate({ matchers, timeMs, format, allowsUtf8 }, signal, {
     clientAddress: request.ip,
     method: request.method,
     path: request.url.split('?', 1)[0]!,
@@ -48,7 +48,7 @@ async function answer(request: FastifyRequest, reply: FastifyReply, backend: Api
     if (reply.raw.closed) release()
     else reply.raw.once('close', release)
   }
-  return await sendCompressed(request, reply, allowsUtf8 ? `${textType}; escaping=allow-utf-8` : textType, body)
+  return await sendCompressed(request, reply, contentType, body)
 }
 
 function checkSelector(selector: string): void {

@@ -1,90 +1,90 @@
 import type { ByteWriter } from '@narthex/bytes/byte-writer'
 import { compareBytewise } from '@narthex/model/compare'
-import { Labels } from '@narthex/model/labels'
-import type { Matcher } from '@narthex/model/matcher'
+import type { Labels } from '@narthex/model/labels'
 import { isValidLegacyLabelName, isValidLegacyMetricName } from '@narthex/model/name'
 import { formatFloatG } from '@narthex/model/number'
-import { SampleColumns } from '@narthex/model/sample-columns'
-import { isStaleWords } from '@narthex/model/stale'
 import type { Queryable } from '@narthex/tsdb/select/queryable'
+import { classicBuckets, collectNewest, familyType, type FederatedSeries, type Selection } from './federated-series.ts'
+import { ProtobufFederationWriter } from './federation-protobuf.ts'
 
-export interface Federation {
-  /** One set of matchers a selector. */
-  readonly sets: readonly (readonly Matcher[])[]
-  readonly timeMs: number
-  /** How old the newest sample of a series may be. */
-  readonly lookbackMs: number
+export interface Federation extends Omit<Selection, 'withNativeHistograms'> {
   readonly externalLabels: Labels
   /** False: what is no name of Prometheus 2 is written with underscores. */
   readonly allowsUtf8: boolean
+  readonly format: 'text' | 'protobuf'
 }
 
-interface Newest {
-  readonly name: string
-  readonly labels: Labels
-  readonly timeMs: number
-  readonly value: number
+interface FederationWriter {
+  beginFamily(name: string, first: FederatedSeries): void
+  /** `pairs` are name, value, … in their order. */
+  sample(pairs: readonly string[], sample: FederatedSeries): void
+  endFamily(): void
 }
-
-const lineBytes = 48
 
 /**
- * Writes the newest sample of each selected series as exposition text 0.0.4, families by name, all of type untyped, each line with its time. A series whose
- * newest sample is a stale marker is left out, as is one that has no name. Series get the external labels that they lack, and an empty `instance`.
+ * Writes the newest sample of each selected series, families by name, each sample with its time: floats as of type untyped, native histograms as such where
+ * the format has them (protobuf), those with custom buckets as classic ones. A series whose newest sample is a stale marker is left out, as is one that has no
+ * name. Series get the external labels that they lack, and an empty `instance`.
  */
-export function answerFederation(query: Federation, reader: Queryable, writer: ByteWriter & { hold(bytes: number): void }): void {
-  const found = collectNewest(query, reader, writer)
-  found.sort((a, b) => compareBytewise(a.name, b.name) || Labels.compare(a.labels, b.labels))
+export function answerFederation(query: Federation, reader: Queryable, out: ByteWriter & { hold(bytes: number): void }): void {
+  const found = collectNewest({ ...query, withNativeHistograms: query.format === 'protobuf' }, reader, out)
   const global = query.externalLabels.has('instance') ? query.externalLabels.pairs : insertInstance(query.externalLabels.pairs)
-  let family = ''
-  for (const { name, labels, timeMs, value } of found) {
-    const shown = query.allowsUtf8 ? name : escapeName(name)
-    const isPlain = isValidLegacyMetricName(shown)
-    if (name !== family) writer.utf8(`# TYPE ${isPlain ? shown : quote(shown)} untyped\n`)
-    family = name
-    const pairs = describePairs(labels, global, query.allowsUtf8)
-    if (!isPlain) pairs.unshift(quote(shown))
-    const braces = pairs.length === 0 ? '' : `{${pairs.join(',')}}`
-    writer.utf8(`${isPlain ? shown : ''}${braces} ${value === 0 ? '0' : formatFloatG(value)} ${timeMs}\n`)
+  const writer: FederationWriter = query.format === 'protobuf' ? new ProtobufFederationWriter(out) : new TextFederationWriter(out)
+  const show = (name: string) => (query.allowsUtf8 ? name : escapeName(name))
+  let before: FederatedSeries | undefined
+  for (const sample of found) {
+    if (sample.name !== before?.name || familyType(sample) !== familyType(before)) writer.beginFamily(show(sample.name), sample)
+    before = sample
+    writer.sample(listPairs(sample.labels, global, show), sample)
   }
+  writer.endFamily()
 }
 
-function collectNewest({ sets, timeMs, lookbackMs }: Federation, reader: Queryable, writer: { hold(bytes: number): void }): Newest[] {
-  const found: Newest[] = []
-  const seen = new Set<string>()
-  const columns = new SampleColumns()
-  for (const matchers of sets) {
-    // As in Prometheus `{}` selects nothing.
-    if (matchers.length === 0) continue
-    // Open on the left, as a query's lookback.
-    const series = reader.select(matchers, timeMs - lookbackMs + 1, timeMs)
-    while (series.next()) {
-      columns.clear()
-      series.samples(columns)
-      const last = columns.length - 1
-      if (last < 0 || isStaleWords(columns.words[2 * last]!, columns.words[2 * last + 1]!)) continue
-      const labels = series.labels()
-      const name = labels.get('__name__')
-      const key = labels.key()
-      if (name === '' || seen.has(key)) continue
-      seen.add(key)
-      writer.hold(key.length * 4 + lineBytes)
-      found.push({ name, labels, timeMs: columns.times[last]!, value: columns.values[last]! })
-    }
+/** Exposition text 0.0.4. */
+class TextFederationWriter implements FederationWriter {
+  readonly #out: ByteWriter
+  #name = ''
+  #isPlain = true
+
+  constructor(out: ByteWriter) {
+    this.#out = out
   }
-  return found
+
+  beginFamily(name: string, first: FederatedSeries): void {
+    this.#name = name
+    this.#isPlain = isValidLegacyMetricName(name)
+    this.#out.utf8(`# TYPE ${this.#isPlain ? name : quote(name)} ${familyType(first)}\n`)
+  }
+
+  sample(pairs: readonly string[], { timeMs, value, histogram }: FederatedSeries): void {
+    const described: string[] = []
+    for (let i = 0; i < pairs.length; i += 2)
+      described.push(`${isValidLegacyLabelName(pairs[i]!) ? pairs[i] : quote(pairs[i]!)}=${quote(pairs[i + 1]!)}`)
+    if (histogram === undefined) return this.#line('', described, value, timeMs)
+    for (const { upper, cumulative } of classicBuckets(histogram)) {
+      this.#line('_bucket', [...described, `le="${formatFloatG(upper)}"`], cumulative, timeMs)
+    }
+    this.#line('_sum', described, histogram.sum, timeMs)
+    this.#line('_count', described, histogram.count, timeMs)
+  }
+
+  endFamily(): void {}
+
+  #line(suffix: string, pairs: readonly string[], value: number, timeMs: number): void {
+    const name = this.#name + suffix
+    const all = this.#isPlain ? pairs : [quote(name), ...pairs]
+    const braces = all.length === 0 ? '' : `{${all.join(',')}}`
+    this.#out.utf8(`${this.#isPlain ? name : ''}${braces} ${value === 0 ? '0' : formatFloatG(value)} ${timeMs}\n`)
+  }
 }
 
 /** Labels of the series, then the external ones that it lacks. */
-function describePairs(labels: Labels, global: readonly string[], allowsUtf8: boolean): string[] {
-  const described: string[] = []
-  const add = (name: string, value: string): void => {
-    const shown = allowsUtf8 ? name : escapeName(name)
-    described.push(`${isValidLegacyLabelName(shown) ? shown : quote(shown)}=${quote(value)}`)
-  }
-  for (let i = 0; i < labels.pairs.length; i += 2) if (labels.pairs[i] !== '__name__') add(labels.pairs[i]!, labels.pairs[i + 1]!)
-  for (let i = 0; i < global.length; i += 2) if (!labels.has(global[i]!)) add(global[i]!, global[i + 1]!)
-  return described
+function listPairs(labels: Labels, global: readonly string[], show: (name: string) => string): string[] {
+  const pairs: string[] = []
+  for (let i = 0; i < labels.pairs.length; i += 2)
+    if (labels.pairs[i] !== '__name__') pairs.push(show(labels.pairs[i]!), labels.pairs[i + 1]!)
+  for (let i = 0; i < global.length; i += 2) if (!labels.has(global[i]!)) pairs.push(show(global[i]!), global[i + 1]!)
+  return pairs
 }
 
 /** An empty one, so that the receiver does not put its own in. */

@@ -63,11 +63,12 @@ export type QueryRequest =
       readonly endMs: number
       readonly format: ExportFormat
     }
-  /** The newest samples of series as exposition text. */
+  /** The newest samples of series as an exposition. */
   | {
       readonly kind: 'federate'
       readonly matchers: readonly string[]
       readonly timeMs: number
+      readonly format: 'text' | 'protobuf'
       readonly allowsUtf8: boolean
       /** name, value, … */
       readonly externalLabels: readonly string[]

@@ -241,9 +241,13 @@ type FederationRequest = Extract<QueryRequest, { kind: 'federate' }>
 
 function federate(request: FederationRequest, reader: Queryable, { lookbackMs = 0 }: EngineOptions, buffer: AnswerWriter): Uint8Array {
   buffer.begin(0)
-  const { timeMs, allowsUtf8 } = request
+  const { timeMs, format, allowsUtf8 } = request
   const sets = request.matchers.map((selector) => parseMatchers(selector, parseAnySelector))
-  answerFederation({ sets, timeMs, lookbackMs, allowsUtf8, externalLabels: Labels.fromPairs(request.externalLabels) }, reader, buffer)
+  answerFederation(
+    { sets, timeMs, lookbackMs, format, allowsUtf8, externalLabels: Labels.fromPairs(request.externalLabels) },
+    reader,
+    buffer,
+  )
   return takeBody(buffer)
 }
 
