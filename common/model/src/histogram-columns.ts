@@ -1,9 +1,12 @@
 import { emptyLayout, isSameLayout, makeLayout, splitFloat, type HistogramLayout } from './histogram-layout.ts'
 import type { NativeHistogram } from './native-histogram.ts'
 import { gaugeHistogram, unknownReset, type ResetHint } from './reset-hint.ts'
+import type { GrowthListener } from './sample-columns.ts'
 import { isStaleWords, STALE_HIGH, STALE_LOW } from './stale.ts'
 
 const halves = new Uint32Array(2)
+/** Without its buckets. */
+const bytesPerSample = 5 * 8 + 1 + 2 * 4
 
 /**
  * Histograms as growing columns: PromQL takes sums and differences of whole rows of bucket counts, so they stand as absolute counts,
@@ -29,8 +32,10 @@ export class HistogramColumns {
   buckets: Float64Array<ArrayBuffer>
   layouts: HistogramLayout[] = []
   length = 0
+  readonly #onGrow: GrowthListener | undefined
 
-  constructor(capacity = 128, bucketCapacity = 1024) {
+  constructor(capacity = 128, bucketCapacity = 1024, onGrow?: GrowthListener) {
+    this.#onGrow = onGrow
     this.times = new Float64Array(capacity)
     this.startTimes = new Float64Array(capacity)
     this.counts = new Float64Array(capacity)
@@ -83,7 +88,7 @@ export class HistogramColumns {
     if (at === this.times.length) this.#grow()
     const start = this.bucketLength
     const end = start + bucketCount
-    if (end > this.buckets.length) this.buckets = grownFloats(this.buckets, Math.max(end, this.buckets.length * 2))
+    if (end > this.buckets.length) this.#growBuckets(end)
     this.times[at] = timeMs
     this.startTimes[at] = startTimeMs
     this.layoutIndexes[at] = layoutIndex
@@ -177,8 +182,15 @@ export class HistogramColumns {
     }
   }
 
+  #growBuckets(end: number): void {
+    const capacity = Math.max(end, this.buckets.length * 2)
+    this.#onGrow?.(this.times.length * bytesPerSample + capacity * 8)
+    this.buckets = grownFloats(this.buckets, capacity)
+  }
+
   #grow(): void {
     const capacity = Math.max(16, this.times.length * 2)
+    this.#onGrow?.(capacity * bytesPerSample + this.buckets.length * 8)
     this.times = grownFloats(this.times, capacity)
     this.startTimes = grownFloats(this.startTimes, capacity)
     this.counts = grownFloats(this.counts, capacity)

@@ -1,3 +1,8 @@
+/** Hears how many bytes columns are about to hold, before they do. May throw: then they stay as they are. */
+export type GrowthListener = (bytes: number) => void
+
+const bytesPerSample = 16
+
 /**
  * Samples as two growing columns. `words` is the same memory as `values`, two words a value, low word first; it and the arrays are
  * replaced when the columns grow, so take them afresh after a push.
@@ -8,8 +13,10 @@ export class SampleColumns {
   values: Float64Array<ArrayBuffer>
   words: Uint32Array<ArrayBuffer>
   length = 0
+  readonly #onGrow: GrowthListener | undefined
 
-  constructor(capacity = 128) {
+  constructor(capacity = 128, onGrow?: GrowthListener) {
+    this.#onGrow = onGrow
     this.times = new Float64Array(capacity)
     this.values = new Float64Array(capacity)
     this.words = new Uint32Array(this.values.buffer)
@@ -20,6 +27,7 @@ export class SampleColumns {
     const needed = this.length + count
     if (needed <= this.times.length) return
     const capacity = Math.max(needed, this.times.length * 2)
+    this.#onGrow?.(capacity * bytesPerSample)
     const times = new Float64Array(capacity)
     const words = new Uint32Array(capacity * 2)
     times.set(this.times.subarray(0, this.length))

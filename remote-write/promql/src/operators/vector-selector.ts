@@ -1,5 +1,5 @@
 import type { HistogramColumns } from '@narthex/model/histogram-columns'
-import { SampleColumns } from '@narthex/model/sample-columns'
+import type { SampleColumns } from '@narthex/model/sample-columns'
 import { STALE_HIGH, STALE_LOW } from '@narthex/model/stale'
 import type { FloatHistogram } from '../histogram/float-histogram.ts'
 import { histogramOfColumns } from '../histogram/histograms-of-columns.ts'
@@ -7,8 +7,8 @@ import type { SelectorPlan, StepGrid } from '../plan/plan.ts'
 import type { QueryContext } from '../query-context.ts'
 import { QueryError } from '../query-error.ts'
 import type { SeriesSet } from '../storage.ts'
-import { readHistograms } from './read-histograms.ts'
 import { openScan } from './open-scan.ts'
+import { HistogramReader, makeFloatColumns } from './read-histograms.ts'
 import { readStartTimes, startTimesOf } from './read-start-times.ts'
 import type { StepSeries, VectorOperator } from './operator.ts'
 
@@ -26,12 +26,14 @@ export class VectorSelectorOperator implements VectorOperator {
   readonly #grid: StepGrid
   readonly #content: SelectorContent
   readonly #set: SeriesSet
-  readonly #columns = new SampleColumns()
-  #histogramColumns: HistogramColumns | undefined
+  readonly #columns: SampleColumns
+  readonly #histograms: HistogramReader
   readonly #series: StepSeries
 
   constructor(context: QueryContext, plan: SelectorPlan, grid: StepGrid, content: SelectorContent = 'value') {
     this.#context = context
+    this.#columns = makeFloatColumns(context)
+    this.#histograms = new HistogramReader(context)
     this.#plan = plan
     this.#grid = grid
     this.#content = content
@@ -55,11 +57,10 @@ export class VectorSelectorOperator implements VectorOperator {
       columns.clear()
       this.#set.samples(columns)
       statistics.samplesRead += columns.length
-      const histograms = readHistograms(this.#set, this.#histogramColumns)
+      const histograms = this.#histograms.read(this.#set, this.#grid.steps)
       this.#series.histograms = undefined
       let found = 0
       if (histograms !== undefined) {
-        this.#histogramColumns = histograms
         statistics.samplesRead += histograms.length
         found = this.#fillMixed(histograms)
       } else if (columns.length > 0) found = this.#fill()

@@ -1,5 +1,5 @@
 import type { HistogramColumns } from '@narthex/model/histogram-columns'
-import { SampleColumns } from '@narthex/model/sample-columns'
+import type { SampleColumns } from '@narthex/model/sample-columns'
 import { STALE_HIGH, STALE_LOW } from '@narthex/model/stale'
 import type { FloatHistogram } from '../histogram/float-histogram.ts'
 import { histogramOfColumns } from '../histogram/histograms-of-columns.ts'
@@ -9,7 +9,7 @@ import type { SeriesSet } from '../storage.ts'
 import type { HistogramSeries, SampleSeries, SampleSource } from './operator.ts'
 import { makeHistogramSeries } from './operator.ts'
 import { openScan } from './open-scan.ts'
-import { readHistograms } from './read-histograms.ts'
+import { HistogramReader, makeFloatColumns } from './read-histograms.ts'
 import { readStartTimes, startTimesOf } from './read-start-times.ts'
 import { shiftedBounds } from './vector-selector.ts'
 
@@ -18,13 +18,15 @@ export class WindowSource implements SampleSource {
   readonly distinctWithoutName: boolean
   readonly #context: QueryContext
   readonly #set: SeriesSet
-  readonly #columns = new SampleColumns()
-  #histogramColumns: HistogramColumns | undefined
+  readonly #columns: SampleColumns
+  readonly #histograms: HistogramReader
   readonly #series: SampleSeries
 
   /** `beforeMs`, `afterMs`: how much more than the windows is read (for anchored and smoothed). */
   constructor(context: QueryContext, plan: WindowPlan, grid: StepGrid, beforeMs = 0, afterMs = 0) {
     this.#context = context
+    this.#columns = makeFloatColumns(context)
+    this.#histograms = new HistogramReader(context)
     this.distinctWithoutName = plan.selector.name !== ''
     const { firstMs, lastMs } = shiftedBounds(grid, plan.selector.shift)
     this.#set = openScan(context.queryable, plan.selector.scan, firstMs - plan.rangeMs - beforeMs + 1, lastMs + afterMs)
@@ -40,7 +42,7 @@ export class WindowSource implements SampleSource {
       this.#set.samples(columns)
       this.#context.statistics.samplesRead += columns.length
       const length = removeStale(columns)
-      const read = readHistograms(this.#set, this.#histogramColumns)
+      const read = this.#histograms.read(this.#set, Infinity)
       const histograms = read === undefined ? undefined : this.#takeHistograms(read)
       if (length === 0 && histograms === undefined) continue
       const series = this.#series
@@ -57,7 +59,6 @@ export class WindowSource implements SampleSource {
 
   /** Without stale markers; undefined if nothing else is left. */
   #takeHistograms(columns: HistogramColumns): HistogramSeries | undefined {
-    this.#histogramColumns = columns
     this.#context.statistics.samplesRead += columns.length
     const values: FloatHistogram[] = []
     const times = new Float64Array(columns.length)
