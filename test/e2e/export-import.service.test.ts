@@ -16,7 +16,7 @@ let victoria: Service
 beforeAll(async () => {
   ;[source, target, victoria] = await Promise.all([
     startNarthex('server', { config }),
-    startNarthex('server', { config }),
+    startNarthex('server', { config, args: ['--storage.tsdb.native-histogram-custom-buckets'] }),
     startVictoriaMetrics(['-search.latencyOffset=0s']),
   ])
   const ramp = (count: number) => Array.from({ length: count }, (_, k) => [nowMs - (count - k) * 1_000, k * 1.5e-7] as const)
@@ -86,6 +86,38 @@ describe('lines of JSON', () => {
     expect(count?.value[1]).toBe('1000')
     // It keeps some 15 digits.
     expect(await queryVector(target.url, 'abs(sum(from_victoria) - sum(x{i="1"})) < 1e-15', nowMs / 1000)).toHaveLength(1)
+  })
+
+  test('have native histograms of every kind, which come out as they went in', async () => {
+    const line = (name: string, histograms: readonly unknown[]) =>
+      JSON.stringify({ metric: { __name__: name }, histograms, timestamps: histograms.map((_, i) => nowMs - 60_000 + i * 1000) })
+    const sides = {
+      positive_spans: [
+        [-1, 2],
+        [3, 1],
+      ],
+      positive_buckets: [1, 2, 1],
+      negative_spans: [[0, 1]],
+      negative_buckets: [3],
+    }
+    const integer = { schema: 1, count: 9, sum: 18.4, zero_threshold: 0.001, zero_count: 2, ...sides }
+    const { schema, ...rest } = integer
+    const custom = { schema: -53, count: 3, sum: 1e21, custom_values: [0.5, 2], positive_spans: [[0, 3]], positive_buckets: [1, 2, 0] }
+    const gauge = { schema: 0, float: true, hint: 'gauge', count: 2.5, sum: -1e21, positive_spans: [[0, 1]], positive_buckets: [2.5] }
+    const float = { schema: 0, float: true, count: 2.5, sum: 'Infinity', positive_spans: [[0, 1]], positive_buckets: [2.5] }
+    const lines = [
+      line('h_custom', [custom, custom, 'stale']),
+      line('h_float', [float, 'stale', float]),
+      line('h_gauge', [gauge, { ...gauge, count: 1, positive_buckets: [1] }]),
+      line('h_integer', [integer, integer, { schema, hint: 'reset', ...rest }, 'stale']),
+    ]
+    expect(await post(target.url, 'import', lines.join('\n'))).toEqual({ status: 204, text: '' })
+    expect(await exportLines(target.url, 'match[]={__name__=~"h_.*"}')).toEqual(lines)
+    const [few] = await exportLines(target.url, 'match[]=h_float&max_rows_per_line=2')
+    expect((JSON.parse(few!) as { histograms: unknown[] }).histograms).toHaveLength(2)
+    expect(await exportLines(target.url, 'match[]=h_float&format=__value__', 'export/csv')).toEqual([])
+    const refused = await post(target.url, 'import', line('h_bad', [{ ...integer, count: 1 }]))
+    expect([refused.status, refused.text]).toEqual([400, expect.stringContaining('first h_bad at')])
   })
 
   test('that cannot be read end the import with their number; what came before is kept', async () => {

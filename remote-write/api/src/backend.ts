@@ -1,5 +1,6 @@
 import type { Labels } from '@narthex/model/labels'
 import type { Matcher } from '@narthex/model/matcher'
+import type { TimeUnit } from '@narthex/model/time-unit'
 import type { ParseOptions } from '@narthex/promql/parse/parse'
 import type { ReadMatcher } from '@narthex/wire/remote-read-request'
 
@@ -55,9 +56,7 @@ export interface ExemplarQuery {
 }
 
 export type ExportColumn =
-  | { readonly kind: 'label'; readonly name: string }
-  | { readonly kind: 'value' }
-  | { readonly kind: 'time'; readonly unit: 'unix_s' | 'unix_ms' | 'unix_ns' | 'rfc3339' }
+  { readonly kind: 'label'; readonly name: string } | { readonly kind: 'value' } | { readonly kind: 'time'; readonly unit: TimeUnit }
 
 export type ExportFormat =
   /** `rowsMax`: samples in a line. */

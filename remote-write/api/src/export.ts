@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream'
 import { createGzip, createZstdCompress } from 'node:zlib'
 import { chooseEncoding } from '@narthex/http/compress'
+import { findTimeUnit, timeUnits } from '@narthex/model/time-unit'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { abortOnClose } from './abort-on-close.ts'
 import type { ApiBackend, ExportColumn, ExportFormat, ExportQuery } from './backend.ts'
@@ -90,8 +91,6 @@ function readJsonFormat(parameters: Parameters): ExportFormat {
   return { kind: 'json', rowsMax: rows }
 }
 
-const timeUnits = ['unix_s', 'unix_ms', 'unix_ns', 'rfc3339'] as const
-
 /** `format=__name__,job,__value__,__timestamp__:unix_s` */
 function readCsvFormat(parameters: Parameters): ExportFormat {
   const text = parameters.get('format')
@@ -107,7 +106,7 @@ function readColumn(text: string): ExportColumn {
   if (text === '__value__') return { kind: 'value' }
   const [name, unitText = 'unix_ms'] = text.split(':', 2)
   if (name !== '__timestamp__') return { kind: 'label', name: text }
-  const unit = timeUnits.find((known) => known === unitText)
+  const unit = findTimeUnit(unitText)
   if (unit === undefined) throw invalidParameter('format', `unknown unit ${JSON.stringify(unitText)}: want one of ${timeUnits.join(', ')}`)
   return { kind: 'time', unit }
 }

@@ -1,12 +1,29 @@
 import { Labels } from '@narthex/model/labels'
 import { parseGoFloat } from '@narthex/model/number'
-import { ImportLineError, type ImportedValue, type LineReader } from './import-lines.ts'
+import { findTimeUnit, parseTimeIn, timeUnits, type TimeUnit } from '@narthex/model/time-unit'
+import { readHistogramObject } from './import-histogram.ts'
+import { ImportLineError } from './import-line-error.ts'
+import type { ImportedValue, LineReader } from './import-lines.ts'
 
-/** `{"metric":{"__name__":"up"},"values":[1,null,"stale"],"timestamps":[1700000000000,…]}`, as `/api/v1/export` writes it; times in ms. */
-export const readJsonLine: LineReader = (line, take) => {
-  const { metric, values, timestamps } = parseObject(line)
+/** Characters: objects take longer to read than numbers, and a line is read in one go. */
+export const histogramLineLengthMax = 1024 * 1024
+const samplesPerPiece = 256
+
+/**
+ * `{"metric":{"__name__":"up"},"values":[1,null,"stale"],"timestamps":[1700000000000,…]}`, as `/api/v1/export` writes it; times in ms. Native histograms stand
+ * in `"histograms"` instead of `"values"`.
+ */
+export const readJsonLine: LineReader = function* (line, take) {
+  if (line.length > histogramLineLengthMax && line.includes('"histograms"'))
+    throw new ImportLineError(`want lines with histograms of at most ${histogramLineLengthMax} characters: give each fewer samples`)
+  const object = parseObject(line)
+  const { metric, timestamps, histograms } = object
+  if (histograms !== undefined && object['values'] !== undefined) throw new ImportLineError('want "values" or "histograms", got both')
+  const values = histograms ?? object['values']
+  const readValue = histograms === undefined ? readJsonValue : readJsonHistogram
   if (typeof metric !== 'object' || metric === null || Array.isArray(metric)) throw new ImportLineError('want "metric" to be an object')
-  if (!Array.isArray(values) || !Array.isArray(timestamps)) throw new ImportLineError('want "values" and "timestamps" to be arrays')
+  if (!Array.isArray(values) || !Array.isArray(timestamps))
+    throw new ImportLineError(`want "${histograms === undefined ? 'values' : 'histograms'}" and "timestamps" to be arrays`)
   if (values.length !== timestamps.length) {
     throw new ImportLineError(`want as many values as timestamps, got ${values.length} and ${timestamps.length}`)
   }
@@ -16,7 +33,8 @@ export const readJsonLine: LineReader = (line, take) => {
   for (let i = 0; i < values.length; i++) {
     const timeMs: unknown = timestamps[i]
     if (typeof timeMs !== 'number' || !Number.isSafeInteger(timeMs)) throw new ImportLineError('want timestamps to be whole milliseconds')
-    take(labels, timeMs, readJsonValue(values[i]))
+    take(labels, timeMs, readValue(values[i]))
+    if (i % samplesPerPiece === samplesPerPiece - 1) yield undefined
   }
 }
 
@@ -42,6 +60,10 @@ const namedValues: ReadonlyMap<unknown, ImportedValue> = new Map<unknown, Import
   ['stale', 'stale'],
 ])
 
+function readJsonHistogram(value: unknown): ImportedValue {
+  return value === 'stale' ? 'stale-histogram' : readHistogramObject(value)
+}
+
 function readJsonValue(value: unknown): ImportedValue {
   if (typeof value === 'number') return value
   const named = namedValues.get(value)
@@ -55,8 +77,6 @@ type CsvColumn =
   | { readonly kind: 'label'; readonly name: string }
   | { readonly kind: 'time'; readonly unit: TimeUnit }
 
-const timeUnits = ['unix_s', 'unix_ms', 'unix_ns', 'rfc3339'] as const
-type TimeUnit = (typeof timeUnits)[number]
 const columnsMax = 100
 
 /**
@@ -79,6 +99,7 @@ export function createCsvReader(format: string, nowMs: number): LineReader {
       else if (text !== '') metrics.push([column.name, readCsvValue(text)])
     }
     for (const [name, value] of metrics) take(Labels.fromPairs(['__name__', name, ...pairs]), timeMs, value)
+    return undefined
   }
 }
 
@@ -103,7 +124,7 @@ function readFormat(format: string): Map<number, CsvColumn> {
 function readColumn(kind: string, context: string): CsvColumn {
   if (kind === 'metric' || kind === 'label') return { kind, name: context }
   if (kind !== 'time') throw new ImportLineError(`unknown kind of column ${JSON.stringify(kind)}: want metric, label or time`)
-  const unit = timeUnits.find((known) => known === context)
+  const unit = findTimeUnit(context)
   if (unit === undefined) throw new ImportLineError(`unknown unit ${JSON.stringify(context)}: want one of ${timeUnits.join(', ')}`)
   return { kind, unit }
 }
@@ -135,15 +156,10 @@ function splitFields(line: string): string[] {
 }
 
 function readTime(text: string, unit: TimeUnit): number {
-  if (unit === 'rfc3339') {
-    const time = /^\d{4}-\d\d-\d\dT/.test(text) ? Date.parse(text) : NaN
-    if (Number.isNaN(time)) throw new ImportLineError(`want a time as 2026-01-05T00:00:00Z, got ${JSON.stringify(text)}`)
-    return time
-  }
-  const value = /^-?\d+(\.\d+)?$/.test(text) ? Number(text) : NaN
-  if (Number.isNaN(value)) throw new ImportLineError(`want a time in ${unit}, got ${JSON.stringify(text)}`)
-  if (unit === 'unix_s') return Math.round(value * 1000)
-  return unit === 'unix_ms' ? Math.round(value) : Math.floor(value / 1e6)
+  const timeMs = parseTimeIn(unit, text)
+  if (timeMs !== undefined) return timeMs
+  const wanted = unit === 'rfc3339' ? 'as 2026-01-05T00:00:00Z' : `in ${unit}`
+  throw new ImportLineError(`want a time ${wanted}, got ${JSON.stringify(text)}`)
 }
 
 function readCsvValue(text: string): ImportedValue {

@@ -1,7 +1,11 @@
 import type { Labels } from '@narthex/model/labels'
 import { isValidLabelName, isValidMetricName } from '@narthex/model/name'
 import { NORMAL_NAN_HIGH, NORMAL_NAN_LOW, STALE_HIGH, STALE_LOW } from '@narthex/model/stale'
+import type { NativeHistogram } from '@narthex/model/native-histogram'
+import { counterReset, unknownReset } from '@narthex/model/reset-hint'
 import { appendResult, describeAppendResult } from './appender.ts'
+import type { ImportedHistogram } from './import-histogram.ts'
+import { ImportLineError } from './import-line-error.ts'
 import { futureToleranceMs } from './receive.ts'
 
 /** The head as an import needs it; the storage's fits it. */
@@ -9,14 +13,12 @@ export interface ImportAppender {
   /** Makes the series if it is new; not positive = refused, see `refusal`. */
   refByLabels(labels: Labels): number
   append(ref: number, timeMs: number, lowWord: number, highWord: number): number
+  appendHistogram(ref: number, timeMs: number, histogram: NativeHistogram, resetHint: 0 | 2): number
+  /** The marker that a series of histograms ended. */
+  appendStaleHistogram(ref: number, timeMs: number, isFloat: boolean): number
   commit(): void
   rollback(): void
   refusal(): string
-}
-
-/** A line that cannot be read. The import ends there; what came before it is kept. */
-export class ImportLineError extends Error {
-  override name = 'ImportLineError'
 }
 
 /** The head takes nothing more for now: come again. */
@@ -24,14 +26,25 @@ export class ImportRefusedError extends Error {
   override name = 'ImportRefusedError'
 }
 
-export type ImportedValue = number | 'stale'
+/** `stale-histogram`: the end of a series of histograms. */
+export type ImportedValue = number | 'stale' | ImportedHistogram | 'stale-histogram'
 
-/** Reads a line and hands on what is in it. Throws ImportLineError. */
-export type LineReader = (line: string, take: (labels: Labels, timeMs: number, value: ImportedValue) => void) => void
+/**
+ * Reads a line and hands on what is in it; of one with many samples piece by piece, between which others may have the thread. Throws ImportLineError.
+ */
+export type LineReader = (
+  line: string,
+  take: (labels: Labels, timeMs: number, value: ImportedValue) => void,
+) => Iterable<undefined> | undefined
 
 const reasonsMax = 10
+/** What a histogram takes beside a float, about. */
+const samplesPerHistogram = 32
 
-/** Appends the samples of lines; one for each request. Between `commit` and the next line other writers may append. */
+/** Samples after which other writers get their turn: a commit of so many takes about two milliseconds. */
+const samplesPerTurn = 4096
+
+/** Appends the samples of lines; one for each request. Between `commit` and the next line or piece of one other writers may append. */
 export class LineImporter {
   /** Samples stored, and refused by order, bounds or limits. */
   imported = 0
@@ -42,9 +55,13 @@ export class LineImporter {
   readonly #reasons = new Map<string, { count: number; readonly first: string }>()
   #lineNumber = 0
   #pending = 0
+  /** Samples of this turn, refused ones too. */
+  #taken = 0
   // Of a line the labels are mostly the same.
   #lastLabels: Labels | undefined
   #lastRef = 0
+  /** Of the last histogram: a marker that a series ended is of one kind or the other. */
+  #wasFloatHistogram = false
 
   constructor(appender: ImportAppender, readLine: LineReader, now: number) {
     this.#appender = appender
@@ -52,16 +69,33 @@ export class LineImporter {
     this.#latestMs = now + futureToleranceMs
   }
 
-  /** Throws ImportLineError, which names the line, or ImportRefusedError. */
-  takeLine(line: string): void {
+  /**
+   * Takes lines, in pieces of some thousand samples: after each it is time for a commit and for other work. Throws ImportLineError, which names the line, or
+   * ImportRefusedError.
+   */
+  *takeLines(lines: Iterable<string>): Generator<undefined, void> {
+    for (const line of lines) {
+      yield* this.#takeLine(line)
+      if (this.#taken >= samplesPerTurn) yield* this.#endTurn()
+    }
+  }
+
+  *#takeLine(line: string): Generator<undefined, void> {
     this.#lineNumber++
     if (line.trim() === '') return
     try {
-      this.#readLine(line, (labels, timeMs, value) => this.#append(labels, timeMs, value))
+      const pieces = this.#readLine(line, (labels, timeMs, value) => this.#append(labels, timeMs, value))
+      if (pieces === undefined) return
+      for (const _piece of pieces) if (this.#taken >= samplesPerTurn) yield* this.#endTurn()
     } catch (cause) {
       if (!(cause instanceof ImportLineError)) throw cause
       throw new ImportLineError(`line ${this.#lineNumber}: ${cause.message}`, { cause })
     }
+  }
+
+  *#endTurn(): Generator<undefined, void> {
+    this.#taken = 0
+    yield undefined
   }
 
   /** Throws what the log throws: then what was taken since the last commit is not kept. */
@@ -87,14 +121,25 @@ export class LineImporter {
   }
 
   #append(labels: Labels, timeMs: number, value: ImportedValue): void {
+    this.#taken += typeof value === 'object' ? samplesPerHistogram : 1
     const ref = this.#refOf(labels)
     if (ref <= 0) return this.#refuse(this.#appender.refusal(), labels, timeMs)
     if (timeMs > this.#latestMs) return this.#refuse(describeAppendResult(appendResult.tooFarInFuture), labels, timeMs)
-    setWords(value)
-    const result = this.#appender.append(ref, timeMs, words[0]!, words[1]!)
+    const result = this.#appendValue(ref, timeMs, value)
     if (result === appendResult.accepted) this.#pending++
     else if (result === appendResult.memoryCeiling) throw new ImportRefusedError(describeAppendResult(result))
+    else if (result === appendResult.invalidHistogram) this.#refuse(this.#appender.refusal(), labels, timeMs)
     else this.#refuse(describeAppendResult(result), labels, timeMs)
+  }
+
+  #appendValue(ref: number, timeMs: number, value: ImportedValue): number {
+    if (value === 'stale-histogram') return this.#appender.appendStaleHistogram(ref, timeMs, this.#wasFloatHistogram)
+    if (typeof value === 'object') {
+      this.#wasFloatHistogram = value.histogram.isFloat
+      return this.#appender.appendHistogram(ref, timeMs, value.histogram, value.isReset ? counterReset : unknownReset)
+    }
+    setWords(value)
+    return this.#appender.append(ref, timeMs, words[0]!, words[1]!)
   }
 
   #refOf(labels: Labels): number {
@@ -116,7 +161,7 @@ export class LineImporter {
 const number = new Float64Array(1)
 const words = new Uint32Array(number.buffer)
 
-function setWords(value: ImportedValue): void {
+function setWords(value: number | 'stale'): void {
   if (value === 'stale') words.set([STALE_LOW, STALE_HIGH])
   else if (Number.isNaN(value)) words.set([NORMAL_NAN_LOW, NORMAL_NAN_HIGH])
   else number[0] = value

@@ -1,11 +1,15 @@
 import { ByteWriter } from '@narthex/bytes/byte-writer'
+import { HistogramColumns } from '@narthex/model/histogram-columns'
 import type { Labels } from '@narthex/model/labels'
 import type { Matcher } from '@narthex/model/matcher'
 import { formatFloat } from '@narthex/model/number'
 import { SampleColumns } from '@narthex/model/sample-columns'
 import { isStaleWords } from '@narthex/model/stale'
+import { formatTimeIn } from '@narthex/model/time-unit'
+import { QueryError } from '@narthex/promql/query-error'
 import type { ExportFormat } from '@narthex/api/backend'
-import type { Queryable } from '@narthex/tsdb/select/queryable'
+import type { Queryable, SeriesSet } from '@narthex/tsdb/select/queryable'
+import { describeHistogramObject, describeNumber } from './export-histograms.ts'
 
 // Raw samples as lines, piece by piece.
 
@@ -21,6 +25,8 @@ interface Sink {
   send(part: Uint8Array<ArrayBuffer>): void
   /** Throws when the export has to end. */
   check(): void
+  /** Makes sure that the export may hold so many bytes; gives the reason if it may not. */
+  cover(bytes: number): string | undefined
 }
 
 const partBytes = 64 * 1024
@@ -29,8 +35,8 @@ const samplesPerCheck = 4096
 const keptSamplesMax = 1024 * 1024
 
 /**
- * Sends all samples of the selected series, each series once, in the order of each selector. Native histograms are left out: neither format has a form for
- * them.
+ * Sends all samples of the selected series, each series once, in the order of each selector. Native histograms are in lines of their own behind the floats of
+ * their series; CSV has none. One series at a time is held: throws a QueryError if that is more than the query may hold.
  */
 export function answerExport({ sets, startMs, endMs, format }: Export, reader: Queryable, sink: Sink): void {
   // All are selected before the first byte goes: a block that has gone meanwhile lets the export begin anew.
@@ -43,7 +49,7 @@ export function answerExport({ sets, startMs, endMs, format }: Export, reader: Q
     writer.reset()
   }
   const seen = new Set<string>()
-  let columns = new SampleColumns()
+  const readColumns = new ExportColumns(sink, partBytes * 2)
   for (const set of selected) {
     while (set.next()) {
       sink.check()
@@ -53,14 +59,53 @@ export function answerExport({ sets, startMs, endMs, format }: Export, reader: Q
         if (seen.has(key)) continue
         seen.add(key)
       }
-      columns.clear()
-      set.samples(columns)
-      if (format.kind === 'json') writeJson(labels, columns, format.rowsMax, writer, flush)
-      else writeCsv(labels, columns, format, writer, flush)
-      if (columns.times.length > keptSamplesMax) columns = new SampleColumns()
+      const { floats, histograms } = readColumns.read(set, format.kind === 'json')
+      if (format.kind === 'csv') writeCsv(labels, floats, format, writer, flush)
+      else {
+        writeJson(labels, floats, format.rowsMax, writer, flush)
+        writeJsonHistograms(labels, histograms, format.rowsMax, writer, flush)
+      }
     }
   }
   flush(1)
+}
+
+/** The samples of a series; what they take counts before it is there. */
+class ExportColumns {
+  readonly #sink: Sink
+  readonly #besideBytes: number
+  readonly #bytes = { floats: 0, histograms: 0 }
+  #floats = this.#makeFloats()
+  #histograms = this.#makeHistograms()
+
+  constructor(sink: Sink, besideBytes: number) {
+    this.#sink = sink
+    this.#besideBytes = besideBytes
+  }
+
+  read(set: SeriesSet, wantsHistograms: boolean): { floats: SampleColumns; histograms: HistogramColumns } {
+    if (this.#floats.times.length > keptSamplesMax) this.#floats = this.#makeFloats()
+    if (this.#histograms.buckets.length > keptSamplesMax) this.#histograms = this.#makeHistograms()
+    this.#floats.clear()
+    this.#histograms.clear()
+    set.samples(this.#floats)
+    if (wantsHistograms && set.hasHistograms?.() !== false) set.histograms?.(this.#histograms)
+    return { floats: this.#floats, histograms: this.#histograms }
+  }
+
+  #makeFloats(): SampleColumns {
+    return new SampleColumns(128, (bytes) => this.#cover({ floats: bytes }))
+  }
+
+  #makeHistograms(): HistogramColumns {
+    return new HistogramColumns(16, 256, (bytes) => this.#cover({ histograms: bytes }))
+  }
+
+  #cover(change: Partial<{ floats: number; histograms: number }>): void {
+    Object.assign(this.#bytes, change)
+    const refusal = this.#sink.cover(this.#besideBytes + this.#bytes.floats + this.#bytes.histograms)
+    if (refusal !== undefined) throw new QueryError('execution', `a series of the export is too large, ask for less time: ${refusal}`)
+  }
 }
 
 type Flush = (bytesMin: number) => void
@@ -86,19 +131,33 @@ function writeJson(labels: Labels, columns: SampleColumns, rowsMax: number, writ
   }
 }
 
+/** Lines of histograms end when they have so many bytes: who imports them reads a line whole. */
+const histogramLineBytes = 256 * 1024
+
+function writeJsonHistograms(labels: Labels, columns: HistogramColumns, rowsMax: number, writer: ByteWriter, flush: Flush): void {
+  const head = `{"metric":${JSON.stringify(labels.toRecord())},"histograms":[`
+  for (let from = 0; from < columns.length;) {
+    writer.utf8(head)
+    let to = from
+    for (let lineBytes = 0; to < columns.length && to - from < rowsMax && lineBytes < histogramLineBytes; to++) {
+      if (to > from) writer.u8(comma)
+      lineBytes += writer.utf8(describeHistogramObject(columns, to))
+      flush(partBytes)
+    }
+    writer.utf8(`],"timestamps":[${columns.times.subarray(from, to).join()}]}\n`)
+    flush(partBytes)
+    from = to
+  }
+}
+
 const comma = 44
 
 function isStaleAt(columns: SampleColumns, i: number): boolean {
   return isStaleWords(columns.words[2 * i]!, columns.words[2 * i + 1]!)
 }
 
-/** A number of JSON; null for NaN, texts for what JSON has no number for. */
 function describeValue(columns: SampleColumns, i: number): string {
-  if (isStaleAt(columns, i)) return '"stale"'
-  const value = columns.values[i]!
-  if (Number.isNaN(value)) return 'null'
-  if (!Number.isFinite(value)) return value > 0 ? '"Infinity"' : '"-Infinity"'
-  return formatFloat(value)
+  return isStaleAt(columns, i) ? '"stale"' : describeNumber(columns.values[i]!)
 }
 
 function writeCsv(labels: Labels, columns: SampleColumns, format: ExportFormat & { kind: 'csv' }, writer: ByteWriter, flush: Flush): void {
@@ -106,7 +165,7 @@ function writeCsv(labels: Labels, columns: SampleColumns, format: ExportFormat &
   for (let i = 0; i < columns.length; i++) {
     format.columns.forEach((column, at) => {
       if (column.kind === 'value') fields[at] = isStaleAt(columns, i) ? 'stale' : formatFloat(columns.values[i]!)
-      if (column.kind === 'time') fields[at] = describeTime(columns.times[i]!, column.unit)
+      if (column.kind === 'time') fields[at] = formatTimeIn(column.unit, columns.times[i]!)
     })
     writer.utf8(fields.join(','))
     writer.u8(lineFeed)
@@ -116,13 +175,6 @@ function writeCsv(labels: Labels, columns: SampleColumns, format: ExportFormat &
 }
 
 const lineFeed = 10
-
-function describeTime(ms: number, unit: string): string {
-  if (unit === 'unix_s') return String(Math.floor(ms / 1000))
-  if (unit === 'unix_ns') return `${ms}000000`
-  if (unit === 'rfc3339') return Math.abs(ms) <= 8.64e15 ? new Date(ms).toISOString() : String(ms)
-  return String(ms)
-}
 
 function quoteField(text: string): string {
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text

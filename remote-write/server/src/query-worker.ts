@@ -113,7 +113,7 @@ function answer(call: QueryCall, { storage, engine, port, buffer, claim }: Threa
       return { id: call.id, status: 200, body: encoder.encode(answerHeadStatistics(request, storage.head)) }
     if (request.kind === 'export') {
       const sender = new PartSender(port, call, check)
-      const sink = { check, send: (part: Uint8Array<ArrayBuffer>) => sender.send(part) }
+      const sink = { check, send: (part: Uint8Array<ArrayBuffer>) => sender.send(part), cover: (bytes: number) => claim.cover(bytes) }
       answerExport({ ...request, sets: request.matchers.map((selector) => parseMatchers(selector)) }, reader, sink)
       return { id: call.id, isSent: true }
     }
