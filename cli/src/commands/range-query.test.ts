@@ -26,7 +26,7 @@ async function ask(content: unknown, status = 200) {
   const client = new RangeQueryClient(`http://127.0.0.1:${(server.address() as AddressInfo).port}/prefix`)
   try {
     const series = await client.ask('up > 0', 1_700_000_000_123, 1_700_000_060_000, 15_000)
-    return { series, histogramsLeftOut: client.histogramsLeftOut }
+    return series
   } finally {
     await client.close()
   }
@@ -47,14 +47,14 @@ test('gives every value that a server can say', async () => {
     [4, 'NaN'],
     [5.5, '1.5e-7'],
   ]
-  const { series, histogramsLeftOut } = await ask(
-    matrix({ metric: { __name__: 'up', a: 'b' }, values }, { metric: {}, histograms: [[1, {}]] }),
+  const series = await ask(
+    matrix({ metric: { __name__: 'up', a: 'b' }, values }, { metric: {}, histograms: [[1, { count: '1', sum: '2' }]] }),
   )
   expect(series.map(({ labels }) => labels.toRecord())).toEqual([{ __name__: 'up', a: 'b' }, {}])
   const { times, values: read, length } = series[0]!.samples
   expect([...times.subarray(0, length)]).toEqual([1001, 2000, 3000, 4000, 5500])
   expect([...read.subarray(0, length)]).toEqual([1, Infinity, -Infinity, NaN, 1.5e-7])
-  expect(histogramsLeftOut).toBe(1)
+  expect(series[1]!.histograms!.histogram(0)).toMatchObject({ schema: 0, count: 1, sum: 2, isFloat: true })
 })
 
 test.each([
@@ -67,6 +67,9 @@ test.each([
   [matrix({ metric: {}, values: [['1', '2']] }), 200, 'cannot read answer: want pairs of time and value'],
   [matrix({ metric: {}, values: [1] }), 200, 'cannot read answer: want pairs of time and value'],
   [matrix({ metric: {}, values: [[1, 'x']] }), 200, 'cannot read answer: want a value, got "x"'],
+  [matrix({ metric: {}, histograms: [[1, 1]] }), 200, 'cannot read answer: want an object, got 1'],
+  [matrix({ metric: {}, histograms: [[1, { count: '1' }]] }), 200, 'cannot read answer: want a value, got undefined'],
+  [matrix({ metric: {}, histograms: [[1, { count: '1', sum: '1', buckets: [[]] }]] }), 200, 'cannot read answer: want a bucket, got []'],
   [matrix({ metric: {}, values: [[1, '']] }), 200, 'cannot read answer: want a value, got ""'],
 ])('says of the answer %j what is wrong with it', async (content, status, text) => {
   await expect(ask(content, status)).rejects.toThrow(text)

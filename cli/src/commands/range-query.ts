@@ -1,7 +1,9 @@
 import { createHttpClient, type HttpClient } from '@narthex/http/client'
+import type { HistogramColumns } from '@narthex/model/histogram-columns'
 import { Labels } from '@narthex/model/labels'
 import { SampleColumns } from '@narthex/model/sample-columns'
 import type { RangeSeries } from '@narthex/tsdb/tools/rule-blocks'
+import { storeAnsweredHistograms, type AnsweredBucket, type AnsweredHistogram } from './answered-histograms.ts'
 
 /** Answers above this are refused. */
 const answerBytesMax = 512 * 1024 * 1024
@@ -11,8 +13,6 @@ const timeoutMs = 130_000
 export class RangeQueryClient {
   readonly #url: URL
   readonly #client: HttpClient
-  /** Native histograms in answers, which are left out. */
-  histogramsLeftOut = 0
 
   /** Throws a TypeError for what is no URL. */
   constructor(server: string) {
@@ -54,7 +54,6 @@ export class RangeQueryClient {
   }
 
   #readSeries({ metric, values, histograms }: Record<string, unknown>): RangeSeries {
-    if (Array.isArray(histograms)) this.histogramsLeftOut += histograms.length
     const samples = new SampleColumns()
     for (const pair of Array.isArray(values) ? (values as unknown[]) : []) {
       const [time, value] = Array.isArray(pair) ? (pair as unknown[]) : []
@@ -62,7 +61,7 @@ export class RangeQueryClient {
       samples.pushNumber(Math.round(time * 1000), readValue(value))
     }
     const pairs = Object.entries(readObject(metric)).flatMap(([name, value]) => [name, String(value)])
-    return { labels: Labels.fromPairs(pairs), samples }
+    return { labels: Labels.fromPairs(pairs), samples, histograms: readHistograms(histograms) }
   }
 }
 
@@ -73,6 +72,26 @@ function readObject(value: unknown): Record<string, unknown> {
   return value as Record<string, unknown>
 }
 
+function readHistograms(list: unknown): HistogramColumns | undefined {
+  if (!Array.isArray(list) || list.length === 0) return undefined
+  return storeAnsweredHistograms(
+    list.map((pair: unknown): AnsweredHistogram => {
+      const [time, value] = Array.isArray(pair) ? (pair as unknown[]) : []
+      if (typeof time !== 'number') throw new Error('cannot read answer: want pairs of time and histogram')
+      const { count, sum, buckets = [] } = readObject(value)
+      if (!Array.isArray(buckets)) throw new Error('cannot read answer: want the buckets of a histogram to be a list')
+      return { timeMs: Math.round(time * 1000), count: readValue(count), sum: readValue(sum), buckets: buckets.map(readBucket) }
+    }),
+  )
+}
+
+/** `[0,"1","2","7"]`: which ends belong to it (3: both), its ends, its count. */
+function readBucket(bucket: unknown): AnsweredBucket {
+  const [ends, lower, upper, count] = Array.isArray(bucket) ? (bucket as unknown[]) : []
+  if (typeof ends !== 'number') throw new Error(`cannot read answer: want a bucket, got ${JSON.stringify(bucket)}`)
+  return { lower: readValue(lower), upper: readValue(upper), count: readValue(count), isClosed: ends === 3 }
+}
+
 const valueNames = new Map([
   ['NaN', NaN],
   ['+Inf', Infinity],
@@ -80,7 +99,8 @@ const valueNames = new Map([
   ['-Inf', -Infinity],
 ])
 
-function readValue(text: string): number {
+function readValue(text: unknown): number {
+  if (typeof text !== 'string') throw new Error(`cannot read answer: want a value, got ${JSON.stringify(text)}`)
   const value = valueNames.get(text) ?? Number(text)
   if (text === '' || (Number.isNaN(value) && text !== 'NaN'))
     throw new Error(`cannot read answer: want a value, got ${JSON.stringify(text)}`)

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { UserError } from '@narthex/service/user-error'
-import { startNarthex, type NarthexProcess } from '@narthex/test/kit/narthex'
+import { launcher, startNarthex, type NarthexProcess } from '@narthex/test/kit/narthex'
 import { makeTemporaryDirectory } from '@narthex/test/kit/process'
 import { writeRequest } from '@narthex/test/kit/remote-write'
 import { startPrometheus, type Service } from '@narthex/test/kit/services'
@@ -81,6 +81,57 @@ describe('create-blocks-from rules', () => {
   test('asks our server as well', async () => {
     await runTsdb(['create-blocks-from', '-q', 'rules', `--output-dir=${path('own')}`, ...times, `--url=${ours.url}/`, path('rules.yml')])
     expect(dump(path('own'))).toEqual(dump(path('ours')))
+  })
+
+  test('makes native histograms of what a server answers', async () => {
+    const spans = { positive_spans: [[0, 2]], negative_spans: [[3, 1]] }
+    const histograms = Array.from({ length: 100 }, (_, k) => {
+      return {
+        schema: 3,
+        count: 7 * k,
+        sum: k,
+        zero_threshold: 0.001,
+        zero_count: k,
+        ...spans,
+        positive_buckets: [2 * k, 3 * k],
+        negative_buckets: [k],
+      }
+    })
+    const line = JSON.stringify({
+      metric: { __name__: 'h' },
+      histograms,
+      timestamps: histograms.map((_, k) => (startSeconds + k * 10) * 1000),
+    })
+    expect((await fetch(`${ours.url}/api/v1/import`, { method: 'POST', body: line })).status).toBe(204)
+    writeFileSync(
+      path('histograms.yml'),
+      `groups: [{name: a, interval: 10s, rules: [{record: 'h:copy', expr: 'h'}, {record: 'h:rate', expr: 'rate(h[1m])'}]}]`,
+    )
+    const end = startSeconds + 990
+    await runTsdb([
+      'create-blocks-from',
+      'rules',
+      '-q',
+      `--output-dir=${path('histograms')}`,
+      `--start=${startSeconds}`,
+      `--end=${end}`,
+      `--url=${ours.url}`,
+      path('histograms.yml'),
+    ])
+    const { stdout } = spawnSync(launcher, ['tsdb', 'dump', path('histograms')], { encoding: 'utf8', maxBuffer: 2 ** 28 })
+    const lines = stdout.split('\n').filter((text) => text.includes('"h:copy"'))
+    expect(lines.length).toBeGreaterThanOrEqual(98)
+    for (const text of lines) {
+      const timeMs = Number(/\d+$/.exec(text)![0])
+      const k = Math.floor((timeMs / 1000 - startSeconds) / 10)
+      if (k > 0)
+        expect(text).toContain(
+          `{count:${7 * k}, sum:${k}, [-1.2968395546510096,-1.189207115002721):${k}, [-0.001,0.001]:${k}, (0.9170040432046711,1]:${2 * k}, (1,1.0905077326652577]:${3 * k}}`,
+        )
+    }
+    expect(
+      stdout.split('\n').filter((text) => text.includes('"h:rate"') && text.includes('(1,1.0905077326652577]:0.3')).length,
+    ).toBeGreaterThan(90)
   })
 
   test('ends with promtool’s words when a rule cannot be evaluated, with the blocks of the others', async () => {

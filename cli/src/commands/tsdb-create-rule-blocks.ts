@@ -3,7 +3,8 @@ import { totalmem } from 'node:os'
 import { ConfigError } from '@narthex/config/config-error'
 import { parseRuleFile, type RuleGroupConfig } from '@narthex/config/rule-file'
 import { groupPhaseMs } from '@narthex/rules/group-schedule'
-import { splitFeatures } from '@narthex/server/feature-flags'
+import { parseExpression } from '@narthex/promql/parse/parse'
+import { splitFeatures, toParseOptions } from '@narthex/server/feature-flags'
 import { createRuleChecks } from '@narthex/server/rule-checks'
 import { flag } from '@narthex/service/flag-spec'
 import { parseFlags } from '@narthex/service/flags'
@@ -15,6 +16,7 @@ import { processOutput } from './check-output.ts'
 import { requireFiles } from './check-rules.ts'
 import { RangeQueryClient } from './range-query.ts'
 import { defaultDirectory, runTool } from './tsdb-output.ts'
+import { yieldsGauges } from './yields-gauges.ts'
 
 const name = 'narthex tsdb create-blocks-from rules'
 /** Without an end: samples this fresh may still be in the head of the server that gets the blocks. */
@@ -43,6 +45,10 @@ const flags = {
   ),
   isHumanReadable: flag.boolean('human-readable', 'Print human readable values (no effect here).', { short: 'r' }),
   isQuiet: flag.boolean('quiet', 'Do not print what is done.', { short: 'q' }),
+  takesCustomBuckets: flag.boolean(
+    'storage.tsdb.native-histogram-custom-buckets',
+    'Store native histograms with custom buckets, as the flag of the server does. Prometheus before 3.0 cannot read the blocks.',
+  ),
   maxBlockDurationMs: flag.durationMs(
     'max-block-duration',
     'Longest range of a block; a multiple of 2h by 3, 9, 27, ... that is not above it is taken.',
@@ -77,11 +83,11 @@ export async function runTsdbCreateRuleBlocks(argv: readonly string[]): Promise<
   const client = openClient(values.url)
   const log = createLogger({ level: values.isQuiet ? 'warn' : 'info' }).with({ component: 'backfiller' })
   log.info('new rule importer', { start: formatTime(startMs), end: formatTime(endMs) })
-  const rules = paths.flatMap((path) => toRules(loadGroups(path, values.features), values.evalIntervalMs, log))
+  const rules = paths.flatMap((path) => toRules(loadGroups(path, values.features), values, log))
   let failures = 0
   try {
     await runTool(async () => {
-      const samplesLeftOut = await createRuleBlocks(
+      const leftOut = await createRuleBlocks(
         {
           rules,
           // Whole seconds, as promtool takes them.
@@ -90,6 +96,7 @@ export async function runTsdbCreateRuleBlocks(argv: readonly string[]): Promise<
           outputDirectory: values.outputDirectory,
           maxBlockDurationMs: values.maxBlockDurationMs,
           memoryBytesMax: totalmem() * memoryShareMax,
+          takesCustomBuckets: values.takesCustomBuckets,
           ask: (expression, fromMs, toMs, stepMs) => client.ask(expression, fromMs, toMs, stepMs),
         },
         {
@@ -102,8 +109,9 @@ export async function runTsdbCreateRuleBlocks(argv: readonly string[]): Promise<
           },
         },
       )
-      if (samplesLeftOut > 0) processOutput.err(`warning: ${samplesLeftOut} samples were left out: another rule gives the same series`)
-      if (client.histogramsLeftOut > 0) processOutput.err(`warning: ${client.histogramsLeftOut} native histograms were left out`)
+      if (leftOut.samples > 0) processOutput.err(`warning: ${leftOut.samples} samples were left out: another rule gives the same series`)
+      if (leftOut.histograms > 0)
+        processOutput.err(`warning: ${leftOut.histograms} native histograms were left out: ${leftOut.histogramReason}`)
     })
   } finally {
     await client.close()
@@ -133,7 +141,12 @@ function describeProblem(path: string, error: unknown): string {
   return `${path}: ${error instanceof ConfigError ? error.goText : error instanceof Error ? error.message : String(error)}`
 }
 
-function toRules(groups: readonly RuleGroupConfig[], evalIntervalMs: number, log: Logger): BackfilledRule[] {
+function toRules(
+  groups: readonly RuleGroupConfig[],
+  { evalIntervalMs, features }: { readonly evalIntervalMs: number; readonly features: readonly string[] },
+  log: Logger,
+): BackfilledRule[] {
+  const parseOptions = toParseOptions(splitFeatures(features))
   return groups.flatMap((group) => {
     log.info('processing group', { name: `${group.file};${group.name}` })
     const intervalMs = group.intervalMs ?? evalIntervalMs
@@ -141,7 +154,9 @@ function toRules(groups: readonly RuleGroupConfig[], evalIntervalMs: number, log
     return group.rules.flatMap((rule, id) => {
       if (rule.kind !== 'recording') return []
       log.info('processing rule', { id, name: rule.record })
-      return { record: rule.record, expression: rule.expr, labels: { ...group.labels, ...rule.labels }, intervalMs, phaseMs }
+      const labels = { ...group.labels, ...rule.labels }
+      const areGauges = yieldsGauges(parseExpression(rule.expr, parseOptions))
+      return { record: rule.record, expression: rule.expr, labels, intervalMs, phaseMs, yieldsGauges: areGauges }
     })
   })
 }

@@ -11,7 +11,7 @@ afterAll(() => rmSync(directory, { recursive: true }))
 
 const hourMs = 3_600_000
 const rule = (changes: Partial<BackfilledRule> = {}): BackfilledRule => {
-  return { record: 'r', expression: 'm', labels: {}, intervalMs: 60_000, phaseMs: 7_000, ...changes }
+  return { record: 'r', expression: 'm', labels: {}, intervalMs: 60_000, phaseMs: 7_000, yieldsGauges: false, ...changes }
 }
 
 type Ask = (expression: string, startMs: number, endMs: number, stepMs: number) => RangeSeries[]
@@ -27,7 +27,7 @@ async function run(rules: readonly BackfilledRule[], startMs: number, endMs: num
   const asked: [number, number][] = []
   const blocks: { range: [number, number]; samples: number | undefined; series: number | undefined }[] = []
   const failures: string[] = []
-  const samplesLeftOut = await createRuleBlocks(
+  const leftOut = await createRuleBlocks(
     {
       rules,
       startMs,
@@ -35,6 +35,7 @@ async function run(rules: readonly BackfilledRule[], startMs: number, endMs: num
       outputDirectory: join(directory, 'data'),
       maxBlockDurationMs,
       memoryBytesMax: 2 ** 26,
+      takesCustomBuckets: false,
       ask: (expression, from, to, step) => {
         asked.push([from, to])
         return Promise.resolve().then(() => ask(expression, from, to, step))
@@ -47,7 +48,7 @@ async function run(rules: readonly BackfilledRule[], startMs: number, endMs: num
       onFailure: ({ record }, reason) => failures.push(`${record}: ${reason}`),
     },
   )
-  return { asked, blocks, failures, samplesLeftOut }
+  return { asked, blocks, failures, samplesLeftOut: leftOut.samples }
 }
 
 describe('createRuleBlocks', () => {
@@ -102,7 +103,14 @@ describe('createRuleBlocks', () => {
 
   test('ends when there is no place for a block', async () => {
     writeFileSync(join(directory, 'file'), '')
-    const request = { rules: [rule()], startMs: 0, endMs: hourMs, maxBlockDurationMs: 0, memoryBytesMax: 2 ** 26 }
+    const request = {
+      rules: [rule()],
+      startMs: 0,
+      endMs: hourMs,
+      maxBlockDurationMs: 0,
+      memoryBytesMax: 2 ** 26,
+      takesCustomBuckets: false,
+    }
     const failing = createRuleBlocks(
       { ...request, outputDirectory: join(directory, 'file', 'x'), ask: (...args) => Promise.resolve(steady(...args)) },
       { onBlock: () => {}, onFailure: () => expect.fail('it is no failure of a rule') },
