@@ -180,7 +180,7 @@ describe('what newer promtools have', () => {
     expr: histogram_avg(latency) > 1
   - alert: Any
     expr: latency
-    annotations: {value: '{{ $value }}'}
+    annotations: {value: '{{ $value }} {{ $value.Count }}', of: '{{ query "latency" | first | value }}'}
 `
   const histogramSeries = `
   - interval: 1m
@@ -199,7 +199,7 @@ describe('what newer promtools have', () => {
     const { stdout, stderr } = runHistograms(`
     alert_rule_test:
     - {eval_time: 1m, alertname: Slow, exp_alerts: [{exp_labels: {job: a}}]}
-    - {eval_time: 1m, alertname: Any, exp_alerts: [{exp_labels: {job: a}, exp_annotations: {value: "0"}}, {exp_labels: {job: b}, exp_annotations: {value: "0"}}]}
+    - {eval_time: 1m, alertname: Any, exp_alerts: [{exp_labels: {job: a}, exp_annotations: {value: "{count:3, sum:4.3, (0.7071067811865475,1]:3} 3", of: "{count:3, sum:4.3, (0.7071067811865475,1]:3}"}}, {exp_labels: {job: b}, exp_annotations: {value: "{count:3, sum:3, [-Inf,0.5]:1, (0.5,2]:2} 3", of: "{count:3, sum:4.3, (0.7071067811865475,1]:3}"}}]}
     promql_expr_test:
     - {expr: latency, eval_time: 0s, exp_samples: [
         {labels: 'latency{job="a"}', histogram: '{{schema:1 sum:3 count:2 buckets:[2]}}'},

@@ -5,6 +5,7 @@ import type { Labels } from '@narthex/model/labels'
 import { escapeQuery } from './escape.ts'
 import { GoDuration } from './go-duration.ts'
 import { goType } from './go-type.ts'
+import type { HistogramValue } from './histogram-value.ts'
 import { stripDomain, stripPort } from './host-port.ts'
 import { humanize, humanizeBinary, humanizeDuration, humanizePercentage, humanizeTimestamp, timeFromSeconds, toFloat } from './humanize.ts'
 import { searchFunctions } from './search-text.ts'
@@ -15,7 +16,7 @@ import type { FunctionMap, ParameterType } from './value.ts'
 /** One element of a query's answer, as the caller gives it. */
 export interface QueryElement {
   readonly labels: Labels
-  readonly value: number
+  readonly value: number | HistogramValue
 }
 
 /** What the functions of one run work with. */
@@ -44,7 +45,7 @@ export class PendingQueryError extends PassedError {
 class Sample {
   readonly [goType] = '*template.sample'
   readonly Labels: Labels
-  readonly Value: number
+  readonly Value: number | HistogramValue
 
   constructor({ labels, value }: QueryElement) {
     this.Labels = labels

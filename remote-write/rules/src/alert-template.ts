@@ -1,5 +1,6 @@
 import type { ExpandTemplate, QueryFunction, VectorResult } from './interfaces.ts'
 import type { QueryElement } from '@narthex/template/rule-template'
+import { HistogramValue } from '@narthex/template/histogram-value'
 import { expandRuleTemplate, parseRuleTemplate, PendingQueryError } from '@narthex/template/rule-template'
 import { Labels } from '@narthex/model/labels'
 
@@ -52,7 +53,13 @@ async function runQuery(query: QueryFunction, text: string, timeMs: number, sign
   }
 }
 
+/** What a template has as the value of result `i`. */
+export function valueOf({ values, histograms }: VectorResult, i: number): number | HistogramValue {
+  const histogram = histograms?.[i]
+  return histogram === undefined ? values[i]! : new HistogramValue(histogram)
+}
+
 function listElements(result: VectorResult): QueryElement[] {
   if (result.scalar !== undefined) return [{ labels: Labels.empty, value: result.scalar }]
-  return result.labels.map((labels, i) => ({ labels, value: result.values[i]! }))
+  return result.labels.map((labels, i) => ({ labels, value: valueOf(result, i) }))
 }

@@ -2,7 +2,9 @@ import type { NativeHistogram } from '@narthex/model/native-histogram'
 import type { Labels } from '@narthex/model/labels'
 import type { AlertingRuleConfig } from '@narthex/config/rule-file'
 import type { ExpandTemplate, VectorResult } from './interfaces.ts'
+import type { HistogramValue } from '@narthex/template/histogram-value'
 import type { Logger } from '@narthex/service/logger'
+import { valueOf } from './alert-template.ts'
 import { resultsPerTurn, yieldTurn } from './event-loop-turn.ts'
 import { Labels as LabelSet } from '@narthex/model/labels'
 
@@ -15,6 +17,7 @@ export type AlertState = 'inactive' | 'pending' | 'firing'
 export interface ActiveAlert {
   readonly labels: Labels
   annotations: Readonly<Record<string, string>>
+  /** 0 for a native histogram, as in Prometheus. */
   value: number
   state: AlertState
   activeAtMs: number
@@ -141,7 +144,7 @@ export class AlertingRule {
       if (i > 0 && i % resultsPerTurn === 0) await yieldTurn()
       const metric = result.labels[i] ?? LabelSet.empty
       const value = result.scalar ?? result.values[i]!
-      const data = { ...this.#templateData(metric, value), timeMs }
+      const data = { ...this.#templateData(metric, result.scalar ?? valueOf(result, i)), timeMs }
       const expand = async (text: string): Promise<string> => {
         if (!text.includes('{{')) return text
         try {
@@ -161,7 +164,7 @@ export class AlertingRule {
     return found
   }
 
-  #templateData(metric: Labels, value: number) {
+  #templateData(metric: Labels, value: number | HistogramValue) {
     const { externalLabels, externalUrl } = this.#options
     return { labels: metric, value, externalLabels, externalUrl }
   }

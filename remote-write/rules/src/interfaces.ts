@@ -1,5 +1,6 @@
 import type { Labels } from '@narthex/model/labels'
 import type { NativeHistogram } from '@narthex/model/native-histogram'
+import type { HistogramValue } from '@narthex/template/histogram-value'
 import type { Matcher } from '@narthex/model/matcher'
 
 /** An instant query's answer. A scalar result has `scalar` set and no labels; values are 64-bit words as the engine made them. */
@@ -70,7 +71,7 @@ export interface AlertSender {
 /** Data for one expansion of a label or annotation template. */
 export interface AlertTemplateData {
   readonly labels: Labels
-  readonly value: number
+  readonly value: number | HistogramValue
   readonly externalLabels: Labels
   readonly externalUrl: string
   readonly timeMs: number

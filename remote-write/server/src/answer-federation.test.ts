@@ -61,6 +61,7 @@ describe('a histogram with custom buckets is federated as a classic one', () => 
     writeProtobufLines(federate('protobuf', series).view(), lines, { keepClassic: false, nativeHistograms: true })
     const samples = describeSamples(new LineParser(), lines.view())
     expect(samples).toContain(`latency_bucket{job="a", le="10.0"} ${counts[0]} @1000`)
+    expect(samples).toContain(`latency_bucket{job="a", le="+Inf"} ${counts[1]} @1000`)
     expect(samples).toContain(`latency_count{job="a"} ${counts[1]} @1000`)
   })
 })

@@ -8,7 +8,7 @@ import { classicBuckets, familyType, type FederatedSeries } from './federated-se
 // A body is a sequence of ┌ length varint ┬ io.prometheus.client.MetricFamily ┐:
 // MetricFamily {1 name, 3 type, 4 metric} · Metric {1 label, 5 untyped, 6 timestamp_ms, 7 histogram}
 // LabelPair {1 name, 2 value} · Untyped {1 value double} · Histogram: exposition/histogram-message.ts
-// classic: Histogram {1 sample_count uint64, 4 sample_count_float, 2 sample_sum, 3 bucket {1 cumulative_count, 4 …_float, 2 upper_bound}}
+// classic: Histogram {4 sample_count_float, 2 sample_sum, 3 bucket {4 cumulative_count_float, 2 upper_bound}}
 
 /** MetricFamily.type. */
 const typeCodes = { untyped: 3, histogram: 4, gaugehistogram: 5 } as const
@@ -64,22 +64,15 @@ export class ProtobufFederationWriter {
   }
 }
 
-/** The message has no place for custom bounds: such a histogram goes as a classic one. Its counts are whole where they can be. */
+/** The message has no place for custom bounds: such a histogram goes as a classic one, its counts as floats and the last bucket left out, as from Prometheus. */
 function putClassicHistogram(out: ByteWriter, histogram: FloatHistogram): void {
-  const { count, sum } = histogram
-  const buckets = classicBuckets(histogram)
-  const isWhole = [count, ...buckets.map(({ cumulative }) => cumulative)].every((one) => Number.isSafeInteger(one) && one >= 0)
-  const putCount = (into: ByteWriter, value: number) => {
-    if (!isWhole) return putDouble(into, 4, value)
-    into.uvarint(1 * 8)
-    into.uvarint(value)
-  }
-  putCount(out, count)
-  putDouble(out, 2, sum)
+  putDouble(out, 4, histogram.count)
+  putDouble(out, 2, histogram.sum)
   const bucket = new ByteWriter(32)
-  for (const { upper, cumulative } of buckets) {
+  for (const { upper, cumulative } of classicBuckets(histogram)) {
+    if (upper === Infinity) continue
     bucket.reset()
-    putCount(bucket, cumulative)
+    putDouble(bucket, 4, cumulative)
     putDouble(bucket, 2, upper)
     putMessage(out, 3, bucket)
   }

@@ -1,7 +1,7 @@
-import { findBound } from '@narthex/model/bucket-bounds'
-import { customBucketsSchema, type BucketSpan } from '@narthex/model/native-histogram'
-import { formatFloatG } from '@narthex/model/number'
-import type { HistogramColumns } from '@narthex/model/histogram-columns'
+import { findBound } from './bucket-bounds.ts'
+import { customBucketsSchema, type BucketSpan } from './native-histogram.ts'
+import { formatFloatG } from './number.ts'
+import type { HistogramColumns } from './histogram-columns.ts'
 
 /** Sample `i` as Prometheus prints a histogram: `{count:3, sum:1.5, [-0.001,0.001]:1, (1,2]:2}`; buckets without counts are left out. */
 export function formatHistogram(histograms: HistogramColumns, i: number): string {

@@ -1,7 +1,7 @@
-import type { NativeHistogram } from '@narthex/model/native-histogram'
-import { customBucketsSchema } from '@narthex/model/native-histogram'
+import type { NativeHistogram } from './native-histogram.ts'
+import { customBucketsSchema } from './native-histogram.ts'
 import { expect, test } from 'vitest'
-import { HistogramColumns } from '@narthex/model/histogram-columns'
+import { HistogramColumns } from './histogram-columns.ts'
 import { formatHistogram } from './format-histogram.ts'
 
 const empty: NativeHistogram = {
