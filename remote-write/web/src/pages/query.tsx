@@ -185,18 +185,15 @@ function ResultView({ result, panel, onChange }: { result: Result; panel: PanelS
   if (result.graph && data.resultType === 'matrix') {
     if (data.result.length === 0) return <p class="note">No data in this range.</p>
     const withHistograms = data.result.filter(({ histograms }) => histograms !== undefined).length
+    const lines = labelSeries(data.result)
     const select = (from: number, to: number) =>
       onChange({ ...panel, rangeSeconds: Math.max(60, Math.round(to - from)), endSeconds: Math.round(to) })
     return (
       <>
-        <Graph
-          series={labelSeries(data.result)}
-          {...result.graph}
-          height={360}
-          onSelect={select}
-          {...(panel.stacked ? { stacked: true } : {})}
-        />
-        {withHistograms > 0 && <p class="note">{`Native histograms of ${withHistograms} series are in the table only.`}</p>}
+        {lines.length > 0 && (
+          <Graph series={lines} {...result.graph} height={360} onSelect={select} {...(panel.stacked ? { stacked: true } : {})} />
+        )}
+        {withHistograms > 0 && <p class="note">{describeHistogramSeries(withHistograms)}</p>}
       </>
     )
   }
@@ -218,6 +215,12 @@ function ResultView({ result, panel, onChange }: { result: Result; panel: PanelS
     return [formatMetric(metric), texts.map(([time, value]) => `${value} @${time}`).join('\n')]
   })
   return <Table rows={rows} total={data.result.length} />
+}
+
+/** The graph has lines only; what to ask for instead. */
+function describeHistogramSeries(count: number): string {
+  const series = count === 1 ? 'One series has' : `${count} series have`
+  return `${series} native histograms, which are not drawn: see the table, or ask for histogram_quantile(0.9, …), histogram_avg(…) or histogram_count(…).`
 }
 
 function formatSample({ value, histogram }: VectorSample): string {
