@@ -4,6 +4,8 @@ import { runCheckConfig } from './check-config.ts'
 import { runCheckMetrics } from './check-metrics.ts'
 import { runCheckRules } from './check-rules.ts'
 import { runCheckServer } from './check-server.ts'
+import { runCheckServiceDiscovery } from './check-service-discovery.ts'
+import { runCheckWebConfig } from './check-web-config.ts'
 
 type Check = (argv: readonly string[], context: MainContext) => void | Promise<void>
 
@@ -11,11 +13,13 @@ const checks: Readonly<Record<string, Check>> = {
   config: runCheckConfig,
   rules: runCheckRules,
   metrics: runCheckMetrics,
+  'web-config': runCheckWebConfig,
+  'service-discovery': runCheckServiceDiscovery,
   healthy: (argv) => runCheckServer('healthy', argv),
   ready: (argv) => runCheckServer('ready', argv),
 }
 
-const notBuilt = ['web-config', 'alertmanager-config', 'service-discovery']
+const notBuilt = ['alertmanager-config']
 
 /** narthex check KIND [FLAG ...] [FILE ...] */
 export async function runCheck(argv: readonly string[], context: MainContext): Promise<void> {
