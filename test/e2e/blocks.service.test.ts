@@ -120,4 +120,8 @@ test('the metrics tell of blocks and compactions', async () => {
   expect(text).toContain(`prometheus_tsdb_blocks_loaded ${store.blocks.blocks.length}\n`)
   expect(text).toContain(`prometheus_tsdb_compactions_total ${store.compactor.counts.cuts + store.compactor.counts.merges}\n`)
   expect(text).toMatch(/prometheus_tsdb_storage_blocks_bytes [1-9]/)
+  const chunks = /prometheus_tsdb_compaction_chunk_samples_count (\d+)/.exec(text)?.[1]
+  expect(Number(chunks)).toBeGreaterThan(0)
+  expect(text).toContain(`prometheus_tsdb_compaction_chunk_size_bytes_count ${chunks}\n`)
+  expect(text).toContain(`prometheus_tsdb_compaction_chunk_range_seconds_bucket{le="+Inf"} ${chunks}\n`)
 })

@@ -14,8 +14,6 @@ const meaningless: readonly RegExp[] = [
   // There is no isolation of appends, no appender that stays open, and no cache that is flushed by force.
   /^prometheus_tsdb_(isolation_|head_active_appenders)/,
   /^prometheus_target_scrapes_cache_flush_forced_total$/,
-  // Chunks are not counted one by one when blocks are written.
-  /^prometheus_tsdb_compaction_chunk_/,
   /^prometheus_tsdb_snapshot_replay_error_total$/,
   // The log is read by one thread for all remotes, which have no interner of texts and no watcher each.
   /^prometheus_remote_storage_string_interner_/,

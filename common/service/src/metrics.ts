@@ -55,6 +55,13 @@ export class HistogramCell {
     this.sum += value
     this.count++
   }
+
+  /** Adds what another cell with the same bounds observed. */
+  merge(other: Pick<HistogramCell, 'counts' | 'sum' | 'count'>): void {
+    for (let bucket = 0; bucket < this.counts.length; bucket++) this.counts[bucket]! += other.counts[bucket]!
+    this.sum += other.sum
+    this.count += other.count
+  }
 }
 
 /** Sum, count and quantiles of the newest 500 observations no older than ten minutes (Go's summary forgets over the same time). */

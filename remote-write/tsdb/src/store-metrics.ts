@@ -1,5 +1,6 @@
 import type { Registry, SummaryCell } from '@narthex/service/metrics'
 import type { BlockSet } from './compact/block-set.ts'
+import { chunkBounds } from './compact/chunk-statistics.ts'
 import type { Compactor } from './compact/compactor.ts'
 import type { DiskGuard } from './disk-guard.ts'
 import type { Head } from './head/head.ts'
@@ -204,12 +205,36 @@ const blockSeconds = Array.from({ length: 14 }, (_, i) => 2 ** i)
 
 function registerCompactionDurations(registry: Registry, compactor: Compactor): void {
   const blocks = registry.histogram('prometheus_tsdb_compaction_duration_seconds', 'Duration of compaction runs', [], blockSeconds).labels()
+  const chunkBytes = registry.histogram(
+    'prometheus_tsdb_compaction_chunk_size_bytes',
+    'Final size of chunks on their first compaction',
+    [],
+    chunkBounds.bytes,
+  )
+  const chunkSamples = registry.histogram(
+    'prometheus_tsdb_compaction_chunk_samples',
+    'Final number of samples on their first compaction',
+    [],
+    chunkBounds.samples,
+  )
+  const chunkRange = registry.histogram(
+    'prometheus_tsdb_compaction_chunk_range_seconds',
+    'Final time range of chunks on their first compaction',
+    [],
+    chunkBounds.rangeMs,
+  )
+  const cells = { bytes: chunkBytes.labels(), samples: chunkSamples.labels(), rangeMs: chunkRange.labels() }
   const collection = registry
     .summary('prometheus_tsdb_head_gc_duration_seconds', 'Runtime of garbage collection in the head block.')
     .labels()
   const truncation = registry.summary('prometheus_tsdb_wal_truncate_duration_seconds', 'Duration of WAL truncation.').labels()
   compactor.durations = {
     onBlock: (seconds) => blocks.observe(seconds),
+    onChunks: ({ bytes, samples, rangeMs }) => {
+      cells.bytes.merge(bytes)
+      cells.samples.merge(samples)
+      cells.rangeMs.merge(rangeMs)
+    },
     onTruncation: (seconds) => collection.observe(seconds),
     onCheckpoint: (seconds) => truncation.observe(seconds),
   }

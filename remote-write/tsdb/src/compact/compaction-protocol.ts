@@ -1,6 +1,7 @@
 import type { BlockMeta } from '../block/block-meta.ts'
 import type { Deletion } from '../block/delete-from-block.ts'
 import type { HeadDescriptor } from '../head/head-memory.ts'
+import type { ChunkCounts } from './chunk-statistics.ts'
 import type { HeadBlockRequest } from './head-block.ts'
 import type { HeadIntervals } from './find-in-head.ts'
 import type { CheckpointResult } from '../wal/checkpoint.ts'
@@ -30,8 +31,8 @@ export interface CheckpointRequest {
 }
 
 export type CompactionAnswer =
-  /** Undefined: there was no sample, so no block was written; or nothing to delete. */
-  | { readonly kind: 'done'; readonly meta: BlockMeta | undefined }
+  /** Undefined: there was no sample, so no block was written; or nothing to delete. `chunks`: those of a block of the head. */
+  | { readonly kind: 'done'; readonly meta: BlockMeta | undefined; readonly chunks?: ChunkCounts }
   | { readonly kind: 'found'; readonly found: HeadIntervals }
   | { readonly kind: 'ranges'; readonly starts: readonly number[] }
   /** Undefined: there were too few segments for one. */

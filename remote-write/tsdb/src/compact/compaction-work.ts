@@ -3,6 +3,7 @@ import { deleteFromBlock } from '../block/delete-from-block.ts'
 import { PageCache } from '../block/page-cache.ts'
 import { isDiskFull } from '../disk-reserve.ts'
 import { createCheckpoint } from '../wal/checkpoint.ts'
+import { ChunkStatistics } from './chunk-statistics.ts'
 import type { CompactionAnswer, CompactionTask } from './compaction-protocol.ts'
 import { findInHead } from './find-in-head.ts'
 import { writeHeadBlock } from './head-block.ts'
@@ -22,9 +23,12 @@ export async function doCompaction(task: CompactionTask): Promise<CompactionAnsw
     if (task.kind === 'delete') {
       return { kind: 'done', meta: await deleteFromBlock(task.directory, task.deletion, new PageCache(cacheBytesMax)) }
     }
-    const meta =
-      task.kind === 'cut' ? await writeHeadBlock(task.head, task.request) : await mergeBlocks(task.request, new PageCache(cacheBytesMax))
-    return { kind: 'done', meta }
+    if (task.kind === 'cut') {
+      const statistics = new ChunkStatistics()
+      const meta = await writeHeadBlock(task.head, task.request, statistics)
+      return { kind: 'done', meta, chunks: statistics.counts() }
+    }
+    return { kind: 'done', meta: await mergeBlocks(task.request, new PageCache(cacheBytesMax)) }
   } catch (error) {
     if (error instanceof BlockError) return { kind: 'failed', reason: error.message, isDamage: isDamage(error) }
     // A full disk is told in one line, a bug of ours with its place.

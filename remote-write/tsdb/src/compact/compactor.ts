@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Logger } from '@narthex/service/logger'
 import { lateHint } from '../block/block-meta.ts'
+import type { ChunkCounts } from './chunk-statistics.ts'
 import type { BlockMeta } from '../block/block-meta.ts'
 import { makeUlid } from '../block/ulid.ts'
 import type { Head } from '../head/head.ts'
@@ -68,10 +69,12 @@ export interface CompactionCounts {
   sizeRetentions: number
 }
 
-/** Hears how long things took, in seconds. */
+/** Hears how long things took, in seconds, and what came of them. */
 export interface CompactionDurations {
   /** Writing a block of the head or of other blocks. */
   onBlock(seconds: number): void
+  /** The chunks of a block of the head. */
+  onChunks(chunks: ChunkCounts): void
   /** Letting go of what is in blocks. */
   onTruncation(seconds: number): void
   /** Making a checkpoint. */
@@ -121,8 +124,9 @@ export class Compactor {
       now: options.now,
       thread: options.thread,
       readersEnded: options.readersEnded === undefined ? undefined : () => options.readersEnded!(),
-      onBlock: (meta) => {
+      onBlock: (meta, chunks) => {
         this.counts.cuts++
+        if (chunks !== undefined) this.durations?.onChunks(chunks)
         this.#tell('Block of late samples written', meta)
       },
     })
@@ -354,7 +358,10 @@ export class Compactor {
     this.#isWriting = true
     const answer = await this.#options.thread.run(task).finally(() => (this.#isWriting = false))
     this.durations?.onBlock((performance.now() - begunMs) / 1000)
-    if (answer.kind === 'done') return answer
+    if (answer.kind === 'done') {
+      if (answer.chunks !== undefined) this.durations?.onChunks(answer.chunks)
+      return answer
+    }
     if (answer.kind !== 'failed') throw new Error(`cannot ${task.kind}: the thread did something else`)
     // A thread that was ended for a stop has not failed.
     if (this.#isStopping) return undefined

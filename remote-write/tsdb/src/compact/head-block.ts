@@ -20,6 +20,7 @@ import { LateReader } from '../select/late-reader.ts'
 import { movePin, Pinner } from '../select/pins.ts'
 import type { Pins } from '../select/pins.ts'
 import { dropDeletedHistograms, encodeMixedChunks } from '../select/histogram-samples.ts'
+import type { ChunkStatistics } from './chunk-statistics.ts'
 import { sealedOf } from './late-ranges.ts'
 import { SymbolOrdinals } from './symbol-ordinals.ts'
 
@@ -38,15 +39,19 @@ export interface HeadBlockRequest {
 
 /**
  * Writes a block of what the head has in a range, as it is at one commit, and syncs it. Undefined, and nothing is written, if that is nothing.
- * Runs in any thread, and holds up no append. Memory: 24 bytes for each series of the head, 12 to 20 for each symbol, and the block's index.
+ * `statistics` hear of its chunks. Runs in any thread, and holds up no append. Memory: 24 bytes for each series of the head, 12 to 20 for each symbol, and the block's index.
  */
-export async function writeHeadBlock(descriptor: HeadDescriptor, request: HeadBlockRequest): Promise<BlockMeta | undefined> {
+export async function writeHeadBlock(
+  descriptor: HeadDescriptor,
+  request: HeadBlockRequest,
+  statistics?: ChunkStatistics,
+): Promise<BlockMeta | undefined> {
   const cut = new HeadCut(descriptor, request)
   try {
     if (cut.seriesCount === 0) return undefined
     const writer = new BlockWriter(request.directory, request.ulid)
     try {
-      cut.writeTo(writer)
+      cut.writeTo(writer, statistics)
       if (writer.numSeries === 0) {
         await writer.discard()
         return undefined
@@ -119,7 +124,7 @@ class HeadCut {
     }
   }
 
-  writeTo(writer: BlockWriter): void {
+  writeTo(writer: BlockWriter, statistics: ChunkStatistics | undefined): void {
     const { refs } = this.#pins
     const ordinals = new SymbolOrdinals(this.#symbols)
     for (let i = 0; i < this.#count; i++) {
@@ -140,7 +145,9 @@ class HeadCut {
       })
       const chunks = this.#chunksOf(i)
       // The range may begin in the middle of a chunk that has nothing in it, and all may be deleted.
-      if (chunks.length > 0) writer.addSeries(labels.subarray(0, length), chunks)
+      if (chunks.length === 0) continue
+      writer.addSeries(labels.subarray(0, length), chunks)
+      statistics?.add(chunks)
     }
   }
 

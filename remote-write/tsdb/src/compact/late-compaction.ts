@@ -3,6 +3,7 @@ import type { BlockMeta } from '../block/block-meta.ts'
 import { makeUlid } from '../block/ulid.ts'
 import type { Head } from '../head/head.ts'
 import type { BlockSet } from './block-set.ts'
+import type { ChunkCounts } from './chunk-statistics.ts'
 import type { CompactionAnswer, CompactionTask } from './compaction-protocol.ts'
 
 /** Moved between two turns of the loop: about a millisecond. */
@@ -26,7 +27,7 @@ export interface LateCompactionParts {
   readonly thread: { run(task: CompactionTask): Promise<CompactionAnswer> }
   /** Resolves when the queries that began before have ended. */
   readonly readersEnded: (() => Promise<void>) | undefined
-  readonly onBlock: (meta: BlockMeta) => void
+  readonly onBlock: (meta: BlockMeta, chunks: ChunkCounts | undefined) => void
 }
 
 /**
@@ -88,7 +89,7 @@ export class LateCompaction {
     if (answer.kind !== 'done') throw new Error(`cannot write a block of late samples: ${reasonOf(answer)}`)
     if (answer.meta !== undefined) {
       await blocks.add(answer.meta, [])
-      onBlock(answer.meta)
+      onBlock(answer.meta, answer.chunks)
     }
     this.#written.add(startMs)
   }
