@@ -144,7 +144,7 @@ export interface RemoteReadBackend {
    * Hands the answer's bytes to `onPart`, piece by piece, and waits with further ones until `onTaken` was called of most. Resolves behind the last
    * one. Rejects with an ApiError of a kind as a query's.
    */
-  read(request: RemoteRead, onPart: (bytes: Uint8Array, onTaken: () => void) => void, signal: AbortSignal): Promise<void>
+  read(request: RemoteRead, onPart: PartSink, signal: AbortSignal, client?: QueryClient): Promise<void>
   /** How many requests run or wait now. */
   onCount(count: number): void
 }

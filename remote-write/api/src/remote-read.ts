@@ -38,7 +38,11 @@ export function registerRemoteRead(api: FastifyInstance, backend: ApiBackend): v
     const queries = asked.queries.map((query) => toBackendQuery(query, externalLabels))
     const parts = new PartQueue()
     const running = remoteRead
-      .read({ queries, streams, externalLabels }, (bytes, onTaken) => parts.push(bytes, onTaken), signal)
+      .read({ queries, streams, externalLabels }, (bytes, onTaken) => parts.push(bytes, onTaken), signal, {
+        clientAddress: request.ip,
+        method: request.method,
+        path: request.url.split('?', 1)[0]!,
+      })
       .then(
         () => parts.end(),
         (error: unknown) => parts.end(error),

@@ -52,6 +52,8 @@ export interface QueryPoolOptions {
   listDeletions?(): DeletedIntervals | undefined
   /** The exemplars that are kept now. */
   copyExemplars?(): ExemplarSnapshot | undefined
+  /** Numbers the queries, for pools that are told of together. */
+  nextId?(): number
   /** Told of each query that was taken, when it has ended. */
   onEnd?(ended: EndedQuery): void
   log: { warn(message: string, fields?: Record<string, unknown>): void }
@@ -125,7 +127,15 @@ export class QueryPool {
       const cancel = new SharedArrayBuffer(4)
       const flow = onPart === undefined ? {} : { flow: new SharedArrayBuffer(4) }
       const askedMs = Date.now()
-      const call: QueryCall = { id: this.#nextId++, request, deadlineMs: askedMs + timeoutMs, queuedMs: 0, cancel, ...flow, blocks: [] }
+      const call: QueryCall = {
+        id: this.#options.nextId?.() ?? this.#nextId++,
+        request,
+        deadlineMs: askedMs + timeoutMs,
+        queuedMs: 0,
+        cancel,
+        ...flow,
+        blocks: [],
+      }
       const onAbort = () => this.#cancel(job)
       const job: Job = {
         ...{ call, origin, askedMs, startedMs: undefined, attempts: 0, signal, onPart, resolve, reject, onAbort },

@@ -30,6 +30,8 @@ export interface QueryThreadOptions {
   readonly plan: MemoryPlan
   readonly memory: QueryMemory
   readonly threads: number
+  /** Numbers the queries of several pools. */
+  readonly nextId?: () => number
   readonly onEnd?: (ended: EndedQuery) => void
   /** A thread by `bootQueryWorker`, which is the first one. */
   readonly booted?: Worker | undefined
@@ -51,11 +53,12 @@ export function bootQueryWorker(plan: MemoryPlan): Worker {
 }
 
 /** A pool of threads over the head and the blocks, each within its share of the memory. */
-export function createQueryPool({ parts, store, plan, memory, threads, onEnd, booted }: QueryThreadOptions): QueryPool {
+export function createQueryPool({ parts, store, plan, memory, threads, nextId, onEnd, booted }: QueryThreadOptions): QueryPool {
   const { settings, log } = parts
   const cacheBytesMax = Math.floor(plan.cacheBytes / (plan.queryThreads + plan.readThreads))
   let spare = booted
   return new QueryPool({
+    ...(nextId === undefined ? {} : { nextId }),
     startWorker() {
       const head = store.head.descriptor()
       const share = memory.open()

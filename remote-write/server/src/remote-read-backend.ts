@@ -27,12 +27,12 @@ export function createRemoteReadBackend(
     concurrencyMax,
     externalLabels,
     onCount: (count) => running.set(count),
-    async read(request, onPart, signal) {
+    async read(request, onPart, signal, client) {
       const { queries, streams } = request
       const labels = request.externalLabels.pairs
       const call = { kind: 'remoteRead', queries, streams, externalLabels: labels, samplesMax, frameBytesMax } as const
       try {
-        await pool.run(call, answerMsMax, signal, onPart)
+        await pool.run(call, answerMsMax, signal, onPart, client && { kind: 'http', ...client })
       } catch (error) {
         if (error instanceof QueryFailure) throw new ApiError(error.kind, error.message, { cause: error })
         throw error

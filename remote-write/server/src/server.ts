@@ -145,7 +145,8 @@ export class Server {
     this.#limits = { head: store.head, plan, guard: this.#guard, queries: memory }
     registerLimitMetrics(registry, this.#limits)
     store.head.pressure = () => this.#guard.refusal()
-    const shared = { parts, store, plan, memory }
+    let queryId = 0
+    const shared = { parts, store, plan, memory, nextId: () => ++queryId }
     const threads = Math.min(settings.queryConcurrency, plan.queryThreads)
     const journal = (this.#journal = new QueryJournal({
       registry,
@@ -314,7 +315,7 @@ export class Server {
       }),
       remoteRead: createRemoteReadBackend(this.#readPool, settings.remoteRead, () => state.externalLabels(), reads.labels()),
       state,
-      queries: createQueryBook(this.pool, this.#journal),
+      queries: createQueryBook([this.pool, this.#readPool], this.#journal),
       federation: { onError: () => federationErrors.inc() },
       admin: settings.enableAdminApi ? this.store.admin : undefined,
       parse: toParseOptions(settings.features),
