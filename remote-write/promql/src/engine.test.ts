@@ -85,7 +85,17 @@ describe('results', () => {
 
   it('count what was read', () => {
     const { statistics } = evaluateRange({}, storage, 'sum_over_time(up[2m])', minute, 2 * minute, minute)
-    expect(statistics).toMatchObject({ totalQueryableSamples: 6, samplesRead: 5, series: 2 })
+    expect(statistics).toMatchObject({ totalQueryableSamples: 6, samplesRead: 5, series: 2, samplesPerStep: undefined })
+    const perStep = (query: string) => [
+      ...evaluateRange({ countsPerStep: true }, storage, query, 0, 2 * minute, minute).statistics.samplesPerStep!,
+    ]
+    const looked = perStep('sum_over_time(up[2m])')
+    expect(looked).toHaveLength(3)
+    expect(looked.slice(1).reduce((sum, count) => sum + count)).toBe(6)
+    const [first] = perStep('up @ 0')
+    expect(perStep('up @ 0')).toEqual([first, first, first])
+    // Of a subquery its own steps count: where a sample is missing, the one before it is there.
+    expect(perStep('max_over_time(up[2m:1m])')).toEqual([2, 4, 4])
   })
 })
 

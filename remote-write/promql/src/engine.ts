@@ -44,6 +44,8 @@ export interface EngineOptions {
   readonly annotationsMax?: number
   /** The result says what each part of the plan took. Default: off, and then nothing is measured. */
   readonly analyze?: boolean
+  /** Statistics have the samples by step. Default: off. */
+  readonly countsPerStep?: boolean
   /** A clock in ms; only differences count. */
   readonly now?: () => number
 }
@@ -133,6 +135,7 @@ function evaluate(
       endMs,
       stepMs,
       isProfiled: options.analyze === true,
+      countsPerStep: options.countsPerStep ?? false,
     },
   )
   const plan = planQuery(options, expression, text, grid, endMs)

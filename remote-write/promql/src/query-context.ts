@@ -1,6 +1,7 @@
 import { Annotations } from './annotations.ts'
 import { SharedParts } from './operators/shared-parts.ts'
 import { QueryProfile } from './query-profile.ts'
+import type { StepGrid } from './plan/plan.ts'
 import { QueryError } from './query-error.ts'
 import type { Queryable } from './storage.ts'
 
@@ -22,6 +23,8 @@ export interface QueryLimits {
 export interface QueryStatistics {
   /** Samples that the selectors looked at, counted once per step, as Prometheus' `totalQueryableSamples`. */
   totalQueryableSamples: number
+  /** The same by step of the query, if that was asked for. */
+  readonly samplesPerStep: Float64Array | undefined
   /** Most samples held at one time. */
   peakSamples: number
   /** Samples read from storage, each once. */
@@ -47,18 +50,12 @@ export class QueryContext {
   readonly startMs: number
   readonly endMs: number
   readonly stepMs: number
-  readonly statistics: QueryStatistics = {
-    totalQueryableSamples: 0,
-    peakSamples: 0,
-    samplesRead: 0,
-    peakBytes: 0,
-    series: 0,
-    evaluationMs: 0,
-  }
+  readonly statistics: QueryStatistics
   /** What equal parts of the query keep for each other. */
   readonly shared: SharedParts = new SharedParts(this)
   /** What each part of the plan takes, if that is asked. */
   readonly profile: QueryProfile | undefined
+  readonly #steps: number
   readonly #limits: QueryLimits
   readonly #deadlineMs: number
   #samplesHeld = 0
@@ -79,8 +76,14 @@ export class QueryContext {
       endMs: number
       stepMs: number
       isProfiled: boolean
+      countsPerStep?: boolean
     },
   ) {
+    this.#steps = query.stepMs === 0 ? 1 : Math.floor((query.endMs - query.startMs) / query.stepMs) + 1
+    const samplesPerStep = query.countsPerStep === true ? new Float64Array(this.#steps) : undefined
+    this.statistics = {
+      ...{ totalQueryableSamples: 0, samplesPerStep, peakSamples: 0, samplesRead: 0, peakBytes: 0, series: 0, evaluationMs: 0 },
+    }
     this.profile = query.isProfiled ? new QueryProfile(limits.now, this.statistics) : undefined
     this.queryable = queryable
     this.annotations = new Annotations(text)
@@ -94,6 +97,18 @@ export class QueryContext {
     this.startMs = query.startMs
     this.endMs = query.endMs
     this.stepMs = query.stepMs
+  }
+
+  /** Counts samples that a selector looked at on its grid; `ofStep` is asked only if somebody wants to know it by step. */
+  countSamples({ steps, counting }: StepGrid, samples: number, ofStep: (step: number) => number): void {
+    if (counting === 'none') return
+    const { statistics } = this
+    const perStep = statistics.samplesPerStep
+    statistics.totalQueryableSamples += counting === 'all' ? samples * this.#steps : samples
+    if (perStep === undefined) return
+    if (counting === 'all') for (let step = 0; step < perStep.length; step++) perStep[step]! += samples
+    else if (counting === 'last') perStep[perStep.length - 1]! += samples
+    else for (let step = 0; step < steps; step++) perStep[step]! += ofStep(step)
   }
 
   /** True if this is a query for one instant. */

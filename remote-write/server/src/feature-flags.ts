@@ -12,6 +12,9 @@ export function toParseOptions(features: readonly string[]): ParseOptions {
 /** Queries count resets by the start timestamps of samples. */
 export const startTimestampsFeature = 'use-start-timestamps'
 
+/** Answers with `stats=all` tell the samples by step. */
+export const perStepFeature = 'promql-per-step-stats'
+
 /** The older way to say `--config.auto-reload`. */
 export const autoReloadFeature = 'auto-reload-config'
 
@@ -37,6 +40,7 @@ const known = [
   'promql-delayed-name-removal',
   'type-and-unit-labels',
   startTimestampsFeature,
+  perStepFeature,
   autoReloadFeature,
   memorySnapshotFeature,
 ]

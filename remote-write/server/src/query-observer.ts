@@ -47,8 +47,19 @@ export function gridOf(request: QueryRequest): QueryGrid | undefined {
   return { query, startMs: timeMs, endMs: timeMs, stepMs: 0 }
 }
 
+/** Samples that a query looked at, by step. */
+export interface SamplesPerStep {
+  readonly startMs: number
+  readonly stepMs: number
+  readonly samples: Float64Array
+}
+
 /** What an answer shows with `stats`, and the query log; times in seconds. */
-export function viewStatistics(measures: QueryMeasures, queuedMs: number): Record<string, Record<string, number>> {
+export function viewStatistics(
+  measures: QueryMeasures,
+  queuedMs: number,
+  perStep?: SamplesPerStep,
+): Record<string, Record<string, unknown>> {
   const { preparationMs, evaluationMs, totalQueryableSamples, samplesRead, peakSamples } = measures
   const evaluated = preparationMs + evaluationMs
   return {
@@ -61,8 +72,15 @@ export function viewStatistics(measures: QueryMeasures, queuedMs: number): Recor
       execQueueTime: seconds(queuedMs),
       execTotalTime: seconds(queuedMs + evaluated),
     },
-    samples: { totalQueryableSamples, samplesRead, peakSamples },
+    samples: {
+      ...(perStep === undefined ? {} : { totalQueryableSamplesPerStep: viewSteps(perStep) }),
+      ...{ totalQueryableSamples, samplesRead, peakSamples },
+    },
   }
+}
+
+function viewSteps({ startMs, stepMs, samples }: SamplesPerStep): [seconds: number, samples: number][] {
+  return Array.from(samples, (count, step) => [(startMs + step * stepMs) / 1000, count])
 }
 
 /** To the microsecond, without the noise of binary fractions. */

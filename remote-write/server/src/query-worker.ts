@@ -25,9 +25,9 @@ import { answerRemoteRead } from './answer-remote-read.ts'
 import { AnswerWriter } from './answer-writer.ts'
 import { PartSender } from './part-sender.ts'
 import { QueryClaim } from './query-memory.ts'
-import { viewStatistics } from './query-observer.ts'
+import { viewStatistics, type SamplesPerStep } from './query-observer.ts'
 import { QueryStorage } from './query-storage.ts'
-import { startTimestampsFeature, toParseOptions } from './feature-flags.ts'
+import { perStepFeature, startTimestampsFeature, toParseOptions } from './feature-flags.ts'
 import type {
   LastColumns,
   QueryCall,
@@ -137,7 +137,7 @@ function answer(call: QueryCall, { storage, engine, port, buffer, claim }: Threa
         return { id: call.id, status: 200, body: encoder.encode(envelope({ explain: explain(request, engine) }, [])) }
       const result = run(request)
       const measures = measure(result, preparationMs)
-      const statistics = request.stats === '' ? undefined : viewStatistics(measures, call.queuedMs)
+      const statistics = request.stats === '' ? undefined : viewStatistics(measures, call.queuedMs, perStepOf(request, result))
       return { id: call.id, status: 200, body: encodeQueryAnswer(result, request.limit, statistics, buffer), measures }
     }
     return { id: call.id, status: 200, body: answerMetadata(request, reader, storage, buffer) }
@@ -175,6 +175,7 @@ function toEngineOptions(options: QueryWorkerOptions, claim: QueryClaim): Engine
     delayedNameRemoval: has('promql-delayed-name-removal'),
     useStartTimestamps: has(startTimestampsFeature),
     typeAndUnitLabels: has('type-and-unit-labels'),
+    countsPerStep: has(perStepFeature),
     parse: toParseOptions(options.featureFlags),
   }
 }
@@ -204,6 +205,7 @@ function evaluate(request: EngineRequest, deadlineMs: number, signal: AbortFlag,
     signal,
     ...(lookbackMs === undefined ? {} : { lookbackMs }),
     ...(request.kind !== 'vector' && request.explain === 'analyze' ? { analyze: true } : {}),
+    countsPerStep: engine.countsPerStep === true && request.kind !== 'vector' && request.stats === 'all',
   }
   if (request.kind === 'range') return evaluateRange(options, reader, request.query, request.startMs, request.endMs, request.stepMs)
   return evaluateInstant(options, reader, request.query, request.timeMs)
@@ -215,7 +217,15 @@ function explain(request: Extract<QueryRequest, { kind: 'instant' | 'range' }>, 
 }
 
 function measure({ statistics }: QueryResult, preparationMs: number): QueryMeasures {
-  return { ...statistics, preparationMs }
+  const { samplesPerStep: _, ...measured } = statistics
+  return { ...measured, preparationMs }
+}
+
+function perStepOf(request: EngineRequest, { statistics: { samplesPerStep } }: QueryResult): SamplesPerStep | undefined {
+  if (samplesPerStep === undefined) return undefined
+  return request.kind === 'range'
+    ? { startMs: request.startMs, stepMs: request.stepMs, samples: samplesPerStep }
+    : { startMs: request.timeMs, stepMs: 0, samples: samplesPerStep }
 }
 
 function encodeQueryAnswer(whole: QueryResult, limit: number, statistics: unknown, buffer: AnswerWriter): Uint8Array {

@@ -25,7 +25,8 @@ import { VectorSelectorOperator } from './vector-selector.ts'
 /** Builds the operators of an instant vector over a grid of steps. */
 export function buildVector(context: QueryContext, plan: Plan, grid: StepGrid): VectorOperator {
   if (plan.invariant && grid.steps > 1) {
-    return new BroadcastOperator(buildVector(context, plan, { ...grid, steps: 1 }), grid.steps)
+    const once: StepGrid = { ...grid, steps: 1, counting: grid.counting ?? 'all' }
+    return new BroadcastOperator(buildVector(context, plan, once), grid.steps)
   }
   return measureVector(context, plan, grid, () => {
     if (plan.shared === undefined) return buildOwn(context, plan, grid)

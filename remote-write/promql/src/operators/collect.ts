@@ -113,33 +113,40 @@ export function collectResult(context: QueryContext, root: VectorOperator, grid:
 /** The samples of a range vector at one instant. */
 export function collectSamples(context: QueryContext, plan: Plan, grid: StepGrid): ResultSeries {
   const source = buildSource(context, plan, grid, {
-    vector: (inner, innerGrid) => buildVector(context, inner, innerGrid),
+    vector: (inner, innerGrid) => buildVector(context, inner, { ...innerGrid, counting: 'last' }),
     scalar: (inner, innerGrid) => evaluateScalar(context, inner, innerGrid, buildVector),
   })
   const columns = new ResultColumns(context)
   if (plan.kind !== 'window' && plan.kind !== 'subquery') return columns.finish()
   const { firstMs: endMs } = shiftedBounds(grid, plan.kind === 'window' ? plan.selector.shift : plan.shift)
   for (let series = source.next(); series !== undefined; series = source.next()) {
-    putSamples(series, endMs - plan.rangeMs, endMs, columns)
+    const samples = putSamples(series, endMs - plan.rangeMs, endMs, columns)
+    if (plan.kind === 'window') context.countSamples(grid, samples, () => samples)
     const { labels } = series
     columns.endSeries(series.dropName ? labels.without(...context.droppedLabels) : labels)
   }
   return columns.finish(sortedOrder(columns.labels))
 }
 
-/** Floats and histograms of (startMs, endMs] in the order of time. */
-function putSamples({ times, values, length, histograms }: SampleSeries, startMs: number, endMs: number, columns: ResultColumns): void {
+/** Floats and histograms of (startMs, endMs] in the order of time. Returns as how many samples they count. */
+function putSamples({ times, values, length, histograms }: SampleSeries, startMs: number, endMs: number, columns: ResultColumns): number {
   const histogramCount = histograms?.times.length ?? 0
   columns.reserve(length + histogramCount)
   let at = 0
+  let samples = 0
   for (let i = 0; i <= length; i++) {
     const timeMs = i < length ? times[i]! : Infinity
     for (; at < histogramCount && histograms!.times[at]! < timeMs; at++) {
       const histogramMs = histograms!.times[at]!
-      if (histogramMs > startMs && histogramMs <= endMs) columns.pushHistogram(histogramMs, histograms!.values[at]!)
+      if (!(histogramMs > startMs && histogramMs <= endMs)) continue
+      columns.pushHistogram(histogramMs, histograms!.values[at]!)
+      samples += histograms!.values[at]!.sampleCount
     }
-    if (timeMs > startMs && timeMs <= endMs) columns.pushFloat(timeMs, values[i]!)
+    if (!(timeMs > startMs && timeMs <= endMs)) continue
+    columns.pushFloat(timeMs, values[i]!)
+    samples++
   }
+  return samples
 }
 
 function sortedOrder(labels: readonly Labels[]): number[] {

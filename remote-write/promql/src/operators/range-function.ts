@@ -32,6 +32,8 @@ export class RangeFunctionOperator implements VectorOperator {
   readonly #window: SampleWindow
   readonly #series: StepSeries
   #windows: SampleWindows | undefined
+  /** Samples of each step's window, if somebody wants to know. */
+  readonly #lookedAt: Float64Array | undefined
   #resets = new Uint32Array(64)
 
   constructor(context: QueryContext, source: SampleSource, options: RangeFunctionOptions) {
@@ -40,6 +42,7 @@ export class RangeFunctionOperator implements VectorOperator {
     this.#options = options
     this.distinctWithoutName = source.distinctWithoutName
     const { grid, rangeMs } = options
+    this.#lookedAt = context.statistics.samplesPerStep === undefined ? undefined : new Float64Array(grid.steps)
     this.#series = {
       labels: undefined!,
       dropName: false,
@@ -123,7 +126,7 @@ export class RangeFunctionOperator implements VectorOperator {
       present[i] = from === to ? 0 : 1
       looked += to - from
     }
-    this.#context.statistics.totalQueryableSamples += looked
+    this.#context.countSamples(this.#options.grid, looked, (step) => tos[step]! - froms[step]!)
     evaluateAll(windows, out, present)
     return countPresent(present)
   }
@@ -155,6 +158,7 @@ export class RangeFunctionOperator implements VectorOperator {
     let to = 0
     let found = 0
     let looked = 0
+    const lookedAt = this.#lookedAt
     for (let i = 0; i < steps; i++) {
       const stepTimeMs = startMs + i * stepMs
       const endMs = (shift.atMs ?? stepTimeMs) - shift.offsetMs
@@ -162,6 +166,7 @@ export class RangeFunctionOperator implements VectorOperator {
       while (to < length && times[to]! <= endMs) to++
       while (from < to && times[from]! <= windowStartMs) from++
       looked += to - from
+      if (lookedAt !== undefined) lookedAt[i] = to - from
       if (from === to) {
         present[i] = 0
         continue
@@ -178,7 +183,7 @@ export class RangeFunctionOperator implements VectorOperator {
       } else present[i] = 0
       if ((i & 1023) === 1023) this.#context.checkAlive()
     }
-    this.#context.statistics.totalQueryableSamples += looked
+    this.#context.countSamples(grid, looked, (step) => lookedAt![step]!)
     return found
   }
 
@@ -211,7 +216,8 @@ export class RangeFunctionOperator implements VectorOperator {
     }
     remarks.metricName = labels.get('__name__')
     const results: StepHistograms = new Array<undefined>(steps)
-    let [from, to, found, looked] = [0, 0, 0, 0]
+    const lookedAt = this.#lookedAt
+    let [from, to, found, looked, histogramSamples] = [0, 0, 0, 0, 0]
     for (let i = 0; i < steps; i++) {
       const stepTimeMs = startMs + i * stepMs
       const endMs = (shift.atMs ?? stepTimeMs) - shift.offsetMs
@@ -221,13 +227,16 @@ export class RangeFunctionOperator implements VectorOperator {
       while (to < length && times[to]! <= endMs) to++
       while (from < to && times[from]! <= floats.startMs) from++
       while (window.histogramTo < histograms.times.length && histograms.times[window.histogramTo]! <= endMs) {
-        looked += histograms.values[window.histogramTo++]!.sampleCount
+        histogramSamples += histograms.values[window.histogramTo++]!.sampleCount
       }
-      while (window.histogramFrom < window.histogramTo && histograms.times[window.histogramFrom]! <= floats.startMs) window.histogramFrom++
+      while (window.histogramFrom < window.histogramTo && histograms.times[window.histogramFrom]! <= floats.startMs) {
+        histogramSamples -= histograms.values[window.histogramFrom++]!.sampleCount
+      }
       while (floats.resetFrom < floats.resetCount && floats.resets[floats.resetFrom]! <= from) floats.resetFrom++
       floats.from = from
       floats.to = to
-      looked += to - from
+      looked += to - from + histogramSamples
+      if (lookedAt !== undefined) lookedAt[i] = to - from + histogramSamples
       const isEmpty = from === to && window.histogramFrom === window.histogramTo
       const result = isEmpty ? undefined : evaluateMixed(window, i, remarks)
       present[i] = result === undefined ? 0 : 1
@@ -240,7 +249,7 @@ export class RangeFunctionOperator implements VectorOperator {
       }
       if ((i & 63) === 63) this.#context.checkAlive()
     }
-    this.#context.statistics.totalQueryableSamples += looked
+    this.#context.countSamples(grid, looked, (step) => lookedAt![step]!)
     return found
   }
 }

@@ -21,7 +21,7 @@ export class SharedParts {
 
   /** The operator of one place at which a part stands; `build` makes that of the part itself. */
   vector(plan: Plan, grid: StepGrid, build: () => VectorOperator): VectorOperator {
-    const key = `${plan.shared!.number} ${grid.startMs} ${grid.stepMs} ${grid.steps}`
+    const key = `${plan.shared!.number} ${grid.startMs} ${grid.stepMs} ${grid.steps} ${grid.counting ?? ''}`
     let recording = this.#recordings.get(key)
     if (recording === undefined) {
       recording = new Recording(this.#context, this, plan, build)
@@ -66,12 +66,16 @@ class Recording {
   #readers = 0
   #replaysLeft: number
   #samplesLooked = 0
+  /** The same by step of the query, if that was asked for. */
+  readonly #lookedPerStep: Float64Array | undefined
 
   constructor(context: QueryContext, parts: SharedParts, plan: Plan, build: () => VectorOperator) {
     this.#context = context
     this.#parts = parts
     this.plan = plan
     this.#replaysLeft = plan.shared!.uses - 1
+    const { samplesPerStep } = context.statistics
+    this.#lookedPerStep = samplesPerStep && new Float64Array(samplesPerStep.length)
     this.source = this.#observe(build)
   }
 
@@ -102,7 +106,9 @@ class Recording {
     if (series === undefined) {
       this.#readers--
       // As if it had been looked at again, as Prometheus does.
-      this.#context.statistics.totalQueryableSamples += this.#samplesLooked
+      const { statistics } = this.#context
+      statistics.totalQueryableSamples += this.#samplesLooked
+      this.#lookedPerStep?.forEach((samples, step) => (statistics.samplesPerStep![step]! += samples))
       if (this.#isLastReplay) this.#drop()
       return undefined
     }
@@ -135,6 +141,7 @@ class Recording {
   #observe<Result>(run: () => Result): Result {
     const { annotations, statistics, profile } = this.#context
     const before = statistics.totalQueryableSamples
+    const beforePerStep = statistics.samplesPerStep?.slice()
     profile?.enter(this.plan)
     annotations.beginRecording(this.remarks)
     try {
@@ -143,6 +150,7 @@ class Recording {
       annotations.endRecording()
       profile?.leave()
       this.#samplesLooked += statistics.totalQueryableSamples - before
+      beforePerStep?.forEach((samples, step) => (this.#lookedPerStep![step]! += statistics.samplesPerStep![step]! - samples))
     }
   }
 }

@@ -14,7 +14,7 @@ export function subqueryGrid(plan: SubqueryPlan, parent: StepGrid): StepGrid | u
   const { stepMs } = plan
   const startMs = (Math.floor((firstMs - plan.rangeMs) / stepMs) + 1) * stepMs
   if (startMs > lastMs) return undefined
-  return { startMs, stepMs, steps: Math.floor((lastMs - startMs) / stepMs) + 1 }
+  return { startMs, stepMs, steps: Math.floor((lastMs - startMs) / stepMs) + 1, counting: 'none' }
 }
 
 /** The values of a subquery's steps as samples for a function over ranges. */

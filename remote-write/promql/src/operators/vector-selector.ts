@@ -66,11 +66,17 @@ export class VectorSelectorOperator implements VectorOperator {
       } else if (columns.length > 0) found = this.#fill()
       if (found > 0 && this.#content === 'start timestamp') this.#toStartTimes(histograms)
       if (found === 0) continue
-      statistics.totalQueryableSamples += found
+      this.#context.countSamples(this.#grid, found, (step) => this.#samplesAt(step))
       this.#series.labels = this.#set.labels()
       return this.#series
     }
     return undefined
+  }
+
+  /** As how many samples the value of a step counts. */
+  #samplesAt(step: number): number {
+    const { present, histograms } = this.#series
+    return present[step] === 0 ? 0 : (histograms?.[step]?.sampleCount ?? 1)
   }
 
   /** Returns at how many steps there is a value. */

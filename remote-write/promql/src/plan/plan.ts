@@ -7,6 +7,11 @@ export interface StepGrid {
   readonly startMs: number
   readonly stepMs: number
   readonly steps: number
+  /**
+   * To which steps of the query the samples count that are looked at here. Default: each to its own. `all`: what one step stands for all of them looks at; `last`:
+   * those inside of a subquery that is the query; `none`: those inside of any other, whose function counts what it makes of them.
+   */
+  readonly counting?: 'all' | 'last' | 'none' | undefined
 }
 
 export function timeOfStep(grid: StepGrid, step: number): number {
