@@ -2,6 +2,7 @@ import { createScraper } from '@narthex/agent/scraper'
 import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
+import { setFlagsFromString } from 'node:v8'
 import { parseWebConfig } from '@narthex/config/web-config'
 import { createHttpServer } from '@narthex/http/server'
 import { isLoopbackAddress, parseListenAddress } from '@narthex/http/listen-address'
@@ -112,6 +113,15 @@ export async function runServer(argv: readonly string[], context: MainContext): 
   configMetrics.loaded(true)
   watchConfig(configFile, flags, context)
   log.info('Server is ready to receive web requests.')
+  spareMiddleCompiler()
+}
+
+/**
+ * The middle one of V8's three compilers makes the reading of a log a quarter quicker, and takes 9 MB later on, with 200,000 series, for nothing that can be
+ * measured. Threads that start from now on do without it, too.
+ */
+function spareMiddleCompiler(): void {
+  setFlagsFromString('--no-maglev')
 }
 
 /** Reloads when the file changes, if the command line asks for it. */

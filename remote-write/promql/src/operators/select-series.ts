@@ -1,4 +1,5 @@
 import { formatFloatG } from '@narthex/model/number'
+import { ExtremeHeap } from '../functions/extreme-heap.ts'
 import { HistogramRemarks } from '../histogram/histogram-remarks.ts'
 import type { AggregationPlan, StepGrid } from '../plan/plan.ts'
 import type { QueryContext } from '../query-context.ts'
@@ -60,47 +61,22 @@ export class SelectSeriesOperator implements VectorOperator {
   /** For an instant the group is also put in order, the most extreme first. */
   #keepExtremes(group: StepSeries[], wantsLargest: boolean): void {
     const { steps } = this.#grid
-    const kept = new Int32Array(group.length)
+    const most = this.#parameter.reduce((largest, count) => Math.max(largest, count), 0)
+    const heap = new ExtremeHeap(Math.min(most, group.length), wantsLargest)
     for (let i = 0; i < steps; i++) {
-      const count = chooseExtremes(group, i, Math.min(this.#parameter[i]!, group.length), wantsLargest, kept)
-      for (const { present } of group) present[i] = 0
-      for (let j = 0; j < count; j++) group[kept[j]!]!.present[i] = 1
-      if (steps === 1) {
-        const ordered = Array.from(kept.subarray(0, count), (number) => group[number]!)
-        group.splice(0, group.length, ...ordered)
+      const count = Math.min(this.#parameter[i]!, group.length)
+      heap.clear()
+      for (let number = 0; number < group.length; number++) {
+        const { present, values } = group[number]!
+        if (present[i] === 0) continue
+        heap.offer(number, values[i]!, count)
+        present[i] = 0
       }
+      for (let at = 0; at < heap.length; at++) group[heap.number(at)]!.present[i] = 1
+      if (steps === 1) group.splice(0, group.length, ...heap.ordered().map((number) => group[number]!))
       if ((i & 255) === 255) this.#context.checkAlive()
     }
   }
-}
-
-/** Fills `kept` with the numbers of the `count` most extreme series at a step, in order; NaN comes last. Returns how many there are. */
-function chooseExtremes(group: readonly StepSeries[], step: number, count: number, wantsLargest: boolean, kept: Int32Array): number {
-  let length = 0
-  if (count < 1) return 0
-  for (let number = 0; number < group.length; number++) {
-    const { present, values } = group[number]!
-    if (present[step] === 0) continue
-    const value = values[step]!
-    if (length === count && !isBefore(value, group[kept[length - 1]!]!.values[step]!, wantsLargest)) continue
-    // Binary search for the place behind all that are not after it: of equal values the earlier series stays in front.
-    let low = 0
-    let high = length
-    while (low < high) {
-      const middle = (low + high) >> 1
-      if (isBefore(value, group[kept[middle]!]!.values[step]!, wantsLargest)) high = middle
-      else low = middle + 1
-    }
-    if (length < count) length++
-    kept.copyWithin(low + 1, low, length - 1)
-    kept[low] = number
-  }
-  return length
-}
-
-function isBefore(a: number, b: number, wantsLargest: boolean): boolean {
-  if (Number.isNaN(b)) return !Number.isNaN(a)
-  return wantsLargest ? a > b : a < b
 }
 
 function keepFirst(group: readonly StepSeries[], counts: Float64Array): void {
