@@ -4,7 +4,7 @@ import type { Matcher } from '@narthex/model/matcher'
 import { SampleColumns } from '@narthex/model/sample-columns'
 import { HistogramColumns } from '@narthex/model/histogram-columns'
 import { dropTimesOfFloats, mergeHistograms } from './histogram-samples.ts'
-import { mergeSamples } from './merge-samples.ts'
+import { appendSamples, mergeSamples } from './merge-samples.ts'
 import type { Queryable, SelectHints, SeriesSet } from './queryable.ts'
 import { joinChunks } from './series-chunks.ts'
 import type { SeriesChunk } from './series-chunks.ts'
@@ -83,9 +83,14 @@ class MergedSeriesSet implements SeriesSet {
   samples(into: SampleColumns): void {
     const before = into.length
     for (const i of this.#current) {
+      const from = into.length
+      this.#sets[i]!.samples(into)
+      // Sources come in the order of time most often.
+      if (from === before || from === into.length || into.times[from]! > into.times[from - 1]!) continue
       const one = this.#one
       one.length = 0
-      this.#sets[i]!.samples(one)
+      appendSamples(into, from, into.length, one)
+      into.length = from
       mergeSamples(into, before, one)
     }
   }
