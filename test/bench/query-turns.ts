@@ -73,9 +73,7 @@ export async function ask(server: BenchServer, { path, form }: Question): Promis
 }
 
 export function printQuestions(questions: readonly Question[], figures: readonly ByContender<QuestionFigures>[]): void {
-  console.log(
-    '| question | best, seconds: ours · Prometheus · VictoriaMetrics | ours/peers | first time | memory of that, MB |',
-  )
+  console.log('| question | best, seconds: ours · Prometheus · VictoriaMetrics | ours/peers | first time | memory of that, MB |')
   console.log('| --- | --- | --- | --- | --- |')
   for (const [i, { name }] of questions.entries()) {
     const of = figures[i]!
