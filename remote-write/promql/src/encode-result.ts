@@ -50,6 +50,7 @@ function writeVector(writer: ByteWriter, { labels, times, values, histograms }: 
 function writeMatrix(writer: ByteWriter, result: ResultSeries): void {
   const { labels, offsets, histograms } = result
   const timeTexts = new TimeTexts()
+  const begin = writer.length
   writer.utf8('[')
   for (let i = 0; i < labels.length; i++) {
     writer.utf8(i === 0 ? '{"metric":' : ',{"metric":')
@@ -59,9 +60,18 @@ function writeMatrix(writer: ByteWriter, result: ResultSeries): void {
     if (histograms === undefined) writeFloats(writer, result, from, to, timeTexts)
     else writeMixed(writer, result, histograms, from, to)
     writer.utf8('}')
+    if (i === 0 && to > from) reserveRest(writer, begin, to - from, offsets[labels.length]! - to)
   }
   writer.utf8(']')
 }
+
+/** Room for the further samples, by what the first ones took: a large answer is then not copied each time that it doubles. */
+function reserveRest(writer: ByteWriter, begin: number, written: number, left: number): void {
+  if (left > reservedMin) writer.reserve(Math.ceil(((writer.length - begin) / written) * left * 1.05))
+}
+
+/** Fewer samples fit into what a writer has anyway. */
+const reservedMin = 4096
 
 function writeFloats(writer: ByteWriter, { times, values }: ResultSeries, from: number, to: number, timeTexts: TimeTexts): void {
   writer.utf8(',"values":[')

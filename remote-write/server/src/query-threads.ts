@@ -44,7 +44,7 @@ export function bootQueryWorker(plan: MemoryPlan): Worker {
   const heapMib = Math.ceil((restingHeapBytes + 2 * plan.queryBytesMax) / mib)
   const resourceLimits = {
     maxOldGenerationSizeMb: heapMib,
-    maxYoungGenerationSizeMb: Math.max(8, Math.min(48, Math.floor(heapMib / youngHeapShare))),
+    maxYoungGenerationSizeMb: Math.max(8, Math.min(24, Math.floor(heapMib / youngHeapShare))),
   }
   const worker = spawnWorker('query-worker', new URL('./query-worker.ts', import.meta.url), { resourceLimits })
   // As long as no pool listens, nobody misses it.
