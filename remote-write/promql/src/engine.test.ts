@@ -35,6 +35,21 @@ function range(storage: Queryable, query: string, startMs: number, endMs: number
   return show(evaluateRange(options, storage, query, startMs, endMs, stepMs))
 }
 
+describe('a selector behind a plus', () => {
+  const storage = listSeries(minute, { 'up{job="a"}': [1, 2] })
+
+  it.each([
+    ['timestamp((up))', ['{job="a"}: 60']],
+    ['timestamp(+up)', ['{job="a"}: 90']],
+    ['timestamp((+(up)))', ['{job="a"}: 90']],
+    ['absent((down{job="a"}))', ['{job="a"}: 1']],
+    ['absent(+down{job="a"})', ['{}: 1']],
+    ['+up', ['{__name__="up", job="a"}: 2']],
+  ])('is a vector like any other: %s', (query, wanted) => {
+    expect(instant(storage, query, 1.5 * minute)).toEqual(wanted)
+  })
+})
+
 describe('the order of selected series', () => {
   it.each([
     ['sum(up)', true],

@@ -1,6 +1,6 @@
 import { QueryError } from '../query-error.ts'
 import type { DurationExpression, Expression, TimeShift, VectorSelector } from '../parse/ast.ts'
-import { typeOf } from '../parse/ast.ts'
+import { typeOf, unwrapParens } from '../parse/ast.ts'
 import { DurationError, evaluateDuration } from '../parse/duration-value.ts'
 import { formatPosition } from '../parse/parse-error.ts'
 import type { CallPlan, Plan, SelectorPlan, Shift } from './plan.ts'
@@ -32,6 +32,9 @@ const timeDependent: ReadonlySet<string> = new Set([
   'timestamp',
   'year',
 ])
+
+/** Functions that treat a selector otherwise than any other vector. */
+const looksAtSelector: ReadonlySet<string> = new Set(['absent', 'start_timestamp', 'timestamp'])
 
 /** Aggregations that give the same for series in any order, but for the last bits of a sum; Prometheus' own order is that of its index. */
 const orderless = new Set(['sum', 'avg', 'count', 'min', 'max', 'group', 'stddev', 'stdvar'])
@@ -74,7 +77,10 @@ export function makePlan(expression: Expression, scope: PlanScope, anyOrder = fa
     }
     case 'call': {
       const { name, returns } = expression.function
-      const args = expression.args.map((argument) => makePlan(argument, scope, anyOrder && name !== 'info'))
+      const args = expression.args.map((argument) => {
+        const arg = makePlan(argument, scope, anyOrder && name !== 'info')
+        return looksAtSelector.has(name) && unwrapParens(argument).kind === 'unary' ? asValue(arg) : arg
+      })
       const invariant = !timeDependent.has(name) && args.every((argument) => argument.invariant)
       const call: CallPlan = { kind: 'call', name, args, span, type: returns, invariant }
       return call
@@ -96,6 +102,14 @@ export function makePlan(expression: Expression, scope: PlanScope, anyOrder = fa
       return { kind: 'binary', operator, left, right, returnBool, matching, span, type: typeOf(expression), invariant }
     }
   }
+}
+
+/** Behind a plus a selector is a vector like others; nothing but its values is left of it. */
+function asValue(plan: Plan): Plan {
+  if (plan.kind !== 'selector') return plan
+  const { span, type, invariant } = plan
+  const negated: Plan = { kind: 'negation', input: plan, span, type, invariant }
+  return { kind: 'negation', input: negated, span, type, invariant }
 }
 
 function planSelector(selector: VectorSelector, scope: PlanScope, anyOrder: boolean): SelectorPlan {
