@@ -52,7 +52,7 @@ export function makePlan(expression: Expression, scope: PlanScope, anyOrder = fa
     case 'string':
       return { kind: 'text', value: expression.value, span, type: 'string', invariant: true }
     case 'paren':
-      return makePlan(expression.expression, scope, anyOrder)
+      return { ...makePlan(expression.expression, scope, anyOrder), outerSpan: span }
     case 'vectorSelector':
       return planSelector(expression, scope, anyOrder)
     case 'matrixSelector': {
