@@ -121,6 +121,15 @@ describe('parseExpression', () => {
     expect(reprint(text)).toBe(text)
   })
 
+  it.each([
+    ['x offset -0m', 'x'],
+    ['-0y', '-0s'],
+    ['Inf ^ 2 + Inf', 'Inf ^ 2 + +Inf'],
+    ["label_replace(x, 'a', '\\xff', 'b', '')", 'label_replace(x, "a", "\\xff", "b", "")'],
+  ])('prints %j so that it stays the same', (text, printed) => {
+    expect([reprint(text), reprint(reprint(text))]).toEqual([printed, printed])
+  })
+
   it('lets keywords be names of metrics and labels', () => {
     expect(reprint('sum + by + offset + start + fill + step')).toBe('sum + by + offset + start + fill + step')
     expect(reprint('sum by (on, bool, offset, avg) (start{end="1"})')).toBe('sum by (on, bool, offset, avg) (start{end="1"})')
