@@ -6,7 +6,7 @@ import { compareAnswers, isClose } from '@narthex/cli/compare/compare-answers'
 import { startNarthex, type NarthexProcess } from '../../kit/narthex.ts'
 import { writeRequest } from '../../kit/remote-write.ts'
 import { startPrometheus, type Service } from '../../kit/services.ts'
-import { generateQuery } from './generate-query.ts'
+import { generateQuery, inNewWords } from './generate-query.ts'
 import { makeRandom } from './random.ts'
 import { firstMs, lastMs, makeSeries, sliceSeries } from './series.ts'
 
@@ -101,11 +101,6 @@ function generateAsked(random: () => number): AskedQuery {
   if (random() < 0.4) return { query, start: end, end, step: 0 }
   const step = steps[Math.floor(random() * steps.length)]!
   return { query, start: end - step * Math.floor(random() * stepCountMax), end, step }
-}
-
-/** 3 has another name for this function. */
-function inNewWords(query: string): string {
-  return query.replaceAll('holt_winters(', 'double_exponential_smoothing(')
 }
 
 /** The order of the values; series of one value may stand in any. */
