@@ -268,10 +268,10 @@ class Generator {
       )
     }
     const input = this.#pick(productions)
-    // In a parameter of an aggregation 2.42 lets a pinned time move on with the steps; NaN it refuses only if there is anything to choose from.
+    // In a parameter of an aggregation 2.42 lets a pinned time move on with the steps.
     if (this.#chance(0.8)) return this.#aggregation(operator, `${this.#pick(words.counts)}, `, input())
     return this.#shiftedBy(words.offsets, () => {
-      return this.#aggregation(operator, `scalar(count(${this.#vector(depth, close)}) or on () vector(0)), `, input())
+      return this.#aggregation(operator, `scalar(count(${this.#vector(depth, close)})), `, input())
     })
   }
 
