@@ -56,6 +56,7 @@ const fragments = [
   ...['==', '!=', '=~', '!~', '<=', '>/', '</', 'and', 'or', 'unless', 'atan2', 'bool', 'on', 'ignoring', 'by', 'without', 'offset'],
   ...['group_left', 'group_right', 'fill', 'fill_left', 'start', 'end', 'step', 'range', 'min_of', 'max_of', 'anchored', 'smoothed'],
   ...['sum', 'topk', 'quantile', 'count_values', 'limitk', 'rate', 'abs', 'label_replace', 'info', 'time', 'x', 'a:b', '__name__'],
+  ...['abs(', 'sum(', 'x or ', '1^', '-(', '(5m+', 'x[(', 'x[1m:][', '+ on (a) group_left ', 'offset -'],
   ...['5m', '1h30m', '0', '1', '.5', '1e3', '0x1F', '1_0', 'Inf', 'NaN', '9223372036', '1e400', 'é', '\u{1f600}', '\u0000', '\ud800'],
 ]
 

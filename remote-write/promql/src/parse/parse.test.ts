@@ -116,6 +116,7 @@ describe('parseExpression', () => {
     '"tab\\t"',
     '5m',
     'info(a, {x="y"})',
+    'info(a, {})',
     'rate(a[5m] smoothed)',
   ])('prints %j as it was', (text) => {
     expect(reprint(text)).toBe(text)

@@ -78,7 +78,7 @@ export function printSelector({ name, matchers }: VectorSelector): string {
   }
   const head = isPlainName ? name : ''
   // In the order of their texts, as Prometheus shows them wherever it shows an expression.
-  return conditions.length === 0 ? head : `${head}{${conditions.sort().join(',')}}`
+  return conditions.length === 0 && head !== '' ? head : `${head}{${conditions.sort().join(',')}}`
 }
 
 function printMatrix({ vector, rangeMs, rangeExpression }: MatrixSelector): string {
