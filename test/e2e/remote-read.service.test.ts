@@ -197,8 +197,8 @@ describe('a Prometheus that reads from ours', () => {
     'quantile(0.9, max_over_time(m[1h]))',
   ]
   test.each(expressions)('answers %s as we do', async (query) => {
-    // Beside the samples' times: at both ends of a window 2.42 takes the sample, 3 only at one.
-    const parameters = { query, start: String(nowMs / 1000 - 3597), end: String(nowMs / 1000 + 3), step: '60' }
+    // All samples lie at whole seconds, so no edge of a window is on one: there 2.42 takes the samples at both ends, 3 only at one.
+    const parameters = { query, start: String(nowMs / 1000 - 3597.5), end: String(nowMs / 1000 + 2.5), step: '60' }
     const [own, other] = [
       await askApi<Answer>(ours.url, 'api/v1/query_range', parameters),
       await askApi<Answer>(reader.url, 'api/v1/query_range', parameters),

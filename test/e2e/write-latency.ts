@@ -10,6 +10,8 @@ const responseBytesMax = 64 * 1024
 export interface PacedOptions {
   readonly connections: number
   readonly requestsPerSecond: number
+  /** Count from the time at which a request was due, not from its last byte written: one that waits for its turn is late. */
+  readonly fromDue?: boolean
 }
 
 /** Requests of whole steps of a load, ready to be written to a socket: head and compressed body in one piece. */
@@ -29,7 +31,7 @@ export function prepareRequests(load: RemoteWriteLoad, url: string, count: numbe
 
 /**
  * Sends the requests, each at its time (or when its connection is free again, if that is later), and gives for each the
- * milliseconds from its last byte written to the status of the answer. Throws unless every answer is 204.
+ * milliseconds from its last byte written (or its time) to the status of the answer. Throws unless every answer is 204.
  */
 export async function sendPaced(requests: readonly Buffer[], url: string, options: PacedOptions): Promise<Float64Array> {
   const { connections, requestsPerSecond } = options
@@ -43,9 +45,11 @@ export async function sendPaced(requests: readonly Buffer[], url: string, option
     try {
       while (next < requests.length) {
         const index = next++
-        const waitMs = beginMs + (index * 1000) / requestsPerSecond - performance.now()
+        const dueMs = beginMs + (index * 1000) / requestsPerSecond
+        const waitMs = dueMs - performance.now()
         if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs))
-        elapsedMs[index] = await exchange(socket, requests[index]!)
+        const takenMs = await exchange(socket, requests[index]!)
+        elapsedMs[index] = options.fromDue === true ? performance.now() - dueMs : takenMs
       }
     } finally {
       socket.destroy()

@@ -19,7 +19,7 @@ export async function runFuzz(target: FuzzTarget, seed: number, count: number): 
   const jsonSeeds = target.isJson === true ? target.seeds.filter(isJson) : []
   for (let index = 0; index < count; index++) {
     const isSeed = index < target.seeds.length
-    const input = isSeed ? target.seeds[index]! : makeInput(target.seeds, jsonSeeds, random)
+    const input = isSeed ? target.seeds[index]! : (target.make?.(random) ?? makeInput(target.seeds, jsonSeeds, random))
     const started = performance.now()
     try {
       const reading = target.read(input)

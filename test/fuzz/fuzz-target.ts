@@ -1,3 +1,5 @@
+import type { Random } from './mutate.ts'
+
 /** A reader of strangers' bytes: it may refuse with one of its own errors, and must do nothing else. */
 export interface FuzzTarget {
   readonly name: string
@@ -7,6 +9,8 @@ export interface FuzzTarget {
   readonly refusals: readonly string[]
   /** It reads JSON: half of the inputs are seeds with other values instead of other bytes. */
   readonly isJson?: boolean
+  /** Makes an input where changing seeds is not enough; default: a seed with some changes. */
+  make?(random: Random): Uint8Array
   /** Inputs that `npm test` tries; what is slow (YAML, whatever stands behind a socket or a file) gets fewer. Default: 800. */
   readonly share?: number
   /** Throws InvariantError when what was read breaks a promise. */

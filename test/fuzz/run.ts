@@ -3,20 +3,27 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { runFuzz } from './fuzz-run.ts'
 import { fuzzTargets } from './targets.ts'
+import { fuzzTrials } from './trials.ts'
 
-// npm run fuzz [-- NAME|all [COUNT [SEED]]]: lists the targets, or feeds COUNT mutated inputs (a million by default) to one.
-// A find is kept under test/fuzz/corpus/NAME, where `npm test` tries it again.
+// npm run fuzz [-- NAME|all [COUNT [SEED]]]: lists the targets and trials, or feeds COUNT mutated inputs (a million by default) to a target,
+// or runs a trial. A find is kept under test/fuzz/corpus/NAME, where `npm test` tries it again.
 
-const [name, countText = '1000000', seedText = String(Date.now() % 1_000_000)] = process.argv.slice(2)
+const [name, givenCount, seedText = String(Date.now() % 1_000_000)] = process.argv.slice(2)
+const countText = givenCount ?? '1000000'
 
 async function main(): Promise<number> {
   if (name === undefined) {
     for (const target of fuzzTargets) console.log(target.name)
+    for (const trial of fuzzTrials) console.log(`${trial.name} (a trial of ${trial.count})`)
     return 0
   }
+  const trial = fuzzTrials.find((candidate) => candidate.name === name)
+  if (trial !== undefined) return (await trial.run(Number(seedText), Number(givenCount ?? trial.count))) === 0 ? 0 : 1
   const chosen = name === 'all' ? fuzzTargets : fuzzTargets.filter((target) => target.name === name)
   if (chosen.length === 0) {
-    console.error(`cannot fuzz ${JSON.stringify(name)}: want all or one of ${fuzzTargets.map((target) => target.name).join(', ')}`)
+    console.error(
+      `cannot fuzz ${JSON.stringify(name)}: want all or one of ${[...fuzzTargets, ...fuzzTrials].map((target) => target.name).join(', ')}`,
+    )
     return 1
   }
   let finds = 0

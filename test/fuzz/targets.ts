@@ -11,6 +11,7 @@ import { localTargets } from './targets/local.ts'
 import { logTargets } from './targets/log.ts'
 import { mysqlTargets } from './targets/mysql.ts'
 import { probeTargets } from './targets/probes.ts'
+import { promqlTargets } from './targets/promql.ts'
 import { serviceTargets } from './targets/services.ts'
 import { storageTargets } from './targets/storage.ts'
 import { targetListTargets } from './targets/target-lists.ts'
@@ -21,6 +22,7 @@ export const fuzzTargets: readonly FuzzTarget[] = [
   ...wireTargets,
   ...expositionTargets,
   ...configTargets,
+  ...promqlTargets,
   ...httpTargets,
   ...targetListTargets,
   ...serviceTargets,

@@ -4,9 +4,12 @@ import type { RemoteWriteLoad } from '../bench/remote-write-load.ts'
 
 // Remote-write 1.0 as the tests and benches send it: written here once more on purpose, independent of `common/wire`.
 
+/** Stands for the value that ends a series: a number cannot, JavaScript quietens its bits. */
+export const staleMarker = 'stale'
+
 export interface WriteSeries {
   readonly labels: Readonly<Record<string, string>>
-  readonly samples: readonly (readonly [timeMs: number, value: number])[]
+  readonly samples: readonly (readonly [timeMs: number, value: number | typeof staleMarker])[]
   readonly exemplars?: readonly WriteExemplar[]
 }
 
@@ -94,9 +97,10 @@ function encodeMetadata({ type, family, help, unit }: WriteMetadata): Buffer {
   return Buffer.concat([Buffer.from([0x08]), varint(type), ...texts])
 }
 
-function encodeSample(timeMs: number, value: number): Buffer {
+function encodeSample(timeMs: number, value: number | typeof staleMarker): Buffer {
   const bits = Buffer.alloc(8)
-  bits.writeDoubleLE(value)
+  if (value === staleMarker) bits.writeBigUInt64LE(0x7ff0000000000002n)
+  else bits.writeDoubleLE(value)
   return Buffer.concat([Buffer.from([0x09]), bits, Buffer.from([0x10]), varint(timeMs)])
 }
 

@@ -2,7 +2,8 @@ import { flag } from '@narthex/service/flag-spec'
 import { parseFlags } from '@narthex/service/flags'
 import { PrintAndExit, UserError } from '@narthex/service/user-error'
 import { ApiClient } from '../api-client.ts'
-import { readAnswer, type Answer, type Refusal } from '../compare/answer.ts'
+import type { Answer, Refusal } from '../compare/answer.ts'
+import { askQuery, type QueryTimes } from '../compare/ask-query.ts'
 import { compareAnswers } from '../compare/compare-answers.ts'
 import { readDashboards, readQueryLog, readRules, type ComparedQuery } from '../compare/query-sources.ts'
 import { versionText } from '../version.ts'
@@ -103,16 +104,10 @@ function openServer(server: string): ApiClient {
   }
 }
 
-type Times = NonNullable<ComparedQuery['times']>
-
 /** A server that cannot be asked ends the comparison; one that refuses a query is compared. */
-async function askServer(client: ApiClient, { query, times }: ComparedQuery, preset: Times): Promise<Answer | Refusal> {
-  const { start, end, step } = times ?? preset
-  const isInstant = step === 0
-  const grid: Record<string, string> = isInstant ? { time: String(end) } : { start: String(start), end: String(end), step: String(step) }
+async function askServer(client: ApiClient, { query, times }: ComparedQuery, preset: QueryTimes): Promise<Answer | Refusal> {
   try {
-    const answer = await client.ask(`api/v1/${isInstant ? 'query' : 'query_range'}`, new URLSearchParams({ query, ...grid }))
-    return answer.status === 'error' ? { error: `${answer.errorType}: ${answer.error}` } : readAnswer(answer.data)
+    return await askQuery(client, query, times ?? preset)
   } catch (cause) {
     throw new UserError(`narthex compare: ${cause instanceof Error ? cause.message : String(cause)}`, 1, { cause })
   }

@@ -50,7 +50,8 @@ function areSame(a: number | AnsweredHistogram, b: number | AnsweredHistogram, o
   return [...a.buckets].every(([bounds, count]) => isClose(count, b.buckets.get(bounds) ?? NaN, options))
 }
 
-function isClose(a: number, b: number, { relativeTolerance, absoluteTolerance }: CompareOptions): boolean {
+/** Whether two values pass for the same; NaN and NaN do. */
+export function isClose(a: number, b: number, { relativeTolerance, absoluteTolerance }: CompareOptions): boolean {
   if (a === b || (Number.isNaN(a) && Number.isNaN(b))) return true
   if (!Number.isFinite(a) || !Number.isFinite(b)) return false
   return Math.abs(a - b) <= relativeTolerance * Math.max(Math.abs(a), Math.abs(b)) + absoluteTolerance

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseRuleFile } from '@narthex/config/rule-file'
+import type { QueryTimes } from './ask-query.ts'
 
 /** A query to be asked of both servers. */
 export interface ComparedQuery {
@@ -8,7 +9,7 @@ export interface ComparedQuery {
   /** Where it comes from, for people. */
   readonly source: string
   /** Its own times in seconds; undefined: those of the comparison. */
-  readonly times?: { readonly start: number; readonly end: number; readonly step: number }
+  readonly times?: QueryTimes
 }
 
 /** The queries of a log as Prometheus 2 and 3 write it (`query_log_file`); lines of anything else are passed over. */

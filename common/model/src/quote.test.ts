@@ -11,6 +11,7 @@ it.each([
   ['\x85\xa0\xad', '"\\u0085\\u00a0\\u00ad"'],
   ['é世😀', '"é世😀"'],
   ['\u200b\ufeff', '"\\u200b\\ufeff"'],
+  ['a\udc80\udcff', '"a\\x80\\xff"'],
   ['\u{e0001}\u{10ffff}', '"\\U000e0001\\U0010ffff"'],
 ])('quotes %j', (text, quoted) => {
   expect(quoteText(text)).toBe(quoted)

@@ -35,6 +35,21 @@ function range(storage: Queryable, query: string, startMs: number, endMs: number
   return show(evaluateRange(options, storage, query, startMs, endMs, stepMs))
 }
 
+describe('a selector behind a plus', () => {
+  const storage = listSeries(minute, { 'up{job="a"}': [1, 2] })
+
+  it.each([
+    ['timestamp((up))', ['{job="a"}: 60']],
+    ['timestamp(+up)', ['{job="a"}: 90']],
+    ['timestamp((+(up)))', ['{job="a"}: 90']],
+    ['absent((down{job="a"}))', ['{job="a"}: 1']],
+    ['absent(+down{job="a"})', ['{}: 1']],
+    ['+up', ['{__name__="up", job="a"}: 2']],
+  ])('is a vector like any other: %s', (query, wanted) => {
+    expect(instant(storage, query, 1.5 * minute)).toEqual(wanted)
+  })
+})
+
 describe('the order of selected series', () => {
   it.each([
     ['sum(up)', true],
@@ -213,7 +228,7 @@ describe('errors', () => {
     ['label_replace(a, "z", "", "x", "(")', 'execution', 'invalid regular expression in label_replace(): ('],
     ['label_replace(a, "", "", "x", "")', 'execution', 'invalid destination label name in label_replace(): '],
     ['label_replace(a, "y", "", "", "")', 'execution', 'vector cannot contain metrics with the same labelset'],
-    ['count_values("\\xff", a)', 'execution', 'invalid label name "\\ufffd"'],
+    ['count_values("\\xff", a)', 'execution', 'invalid label name "\\xff"'],
     ['topk(NaN, a)', 'execution', 'Parameter value is NaN'],
     ['sum_over_time(a[step()])', 'execution', '1:17: parse error: duration must be greater than 0'],
     ['a[1m / (1 - 1)]', 'execution', '1:8: parse error: division by zero'],

@@ -142,3 +142,20 @@ describe('start timestamps', () => {
     expect(() => ask(storage, 'start_timestamp(c_total)', 0, { parse })).toThrow('--enable-feature=use-start-timestamps')
   })
 })
+
+describe('the place in a remark', () => {
+  const storage = listCounts([1, unknownReset])
+
+  it.each([
+    ['min(h)', 'infos', '(1:5)'],
+    ['min(((h)))', 'infos', '(1:5)'],
+    ['quantile((2), ((h)))', 'infos', '(1:15)'],
+    ['topk(1, (h))', 'infos', '(1:9)'],
+    ['histogram_quantile((2), h)', 'warnings', '(1:20)'],
+    ['histogram_quantile(0.5, (vector(1)))', 'warnings', '(1:25)'],
+    ['quantile_over_time((2), h[5m])', 'warnings', '(1:20)'],
+  ] as const)('is that of the operand with its parentheses: %s', (query, kind, place) => {
+    const result = evaluateInstant({}, storage, query, 1)
+    expect(result[kind].join()).toContain(place)
+  })
+})

@@ -1,7 +1,6 @@
 import { parseAlertmanagerConfig } from '@narthex/config/alertmanager-config'
 import { markPlaceholders } from '@narthex/config/placeholders'
 import { parsePrometheusConfig } from '@narthex/config/prometheus-config'
-import { parseExpression } from '@narthex/promql/parse/parse'
 import { parseTemplate } from '@narthex/template/template'
 import { decode, encode, ensure, type FuzzTarget } from '../fuzz-target.ts'
 
@@ -9,16 +8,6 @@ import { decode, encode, ensure, type FuzzTarget } from '../fuzz-target.ts'
 const share = 300
 
 export const configTargets: readonly FuzzTarget[] = [
-  {
-    name: 'promql',
-    seeds: [
-      encode('sum by (job) (rate(http_requests_total{code=~"5.."}[5m] offset 1m)) / on (job) group_left sum(up) > bool 0.1'),
-      encode('histogram_quantile(0.9, sum by (le) (rate(x_bucket[5m:30s] @ end())))'),
-      encode('{"metric.name", a!~"b|c"} unless ignoring (x) -foo ^ 0x1F'),
-    ],
-    refusals: ['ParseError'],
-    read: (bytes) => void parseExpression(decode(bytes)),
-  },
   {
     name: 'prometheus-config',
     seeds: [

@@ -20,6 +20,11 @@ function quantile(value: number, pairs: readonly (readonly [number, number])[]):
 const inf = Infinity
 
 describe('quantileOfBuckets', () => {
+  it('of counts that are all NaN is the highest bound that is finite', () => {
+    const pairs = [-1, 1, 5, inf].map((bound) => [bound, NaN] as const)
+    expect(quantile(0.5, pairs).value).toBe(5)
+  })
+
   it('interpolates inside a bucket, the lowest beginning at zero', () => {
     expect(
       quantile(0.25, [

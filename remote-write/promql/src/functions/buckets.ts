@@ -54,8 +54,7 @@ export function quantileOfBuckets(quantile: number, buckets: Buckets, repair: Bu
   const observations = counts[length - 1]!
   if (observations === 0) return NaN
   let rank = quantile * observations
-  let at = 0
-  while (at < length - 1 && counts[at]! < rank) at++
+  const at = findRank(rank, counts, length - 1)
   if (at === length - 1) return bounds[length - 2]!
   if (at === 0 && bounds[0]! <= 0) return bounds[0]!
   let start = 0
@@ -66,6 +65,18 @@ export function quantileOfBuckets(quantile: number, buckets: Buckets, repair: Bu
     rank -= counts[at - 1]!
   }
   return start + (bounds[at]! - start) * (rank / count)
+}
+
+/** The first of `length` ascending counts that is at least `rank`. A NaN among them is less, as in Go's sort.Search. */
+function findRank(rank: number, counts: Float64Array, length: number): number {
+  let low = 0
+  let high = length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (counts[middle]! >= rank) high = middle
+    else low = middle + 1
+  }
+  return low
 }
 
 function makeMonotonic({ bounds, counts, length }: Buckets, repair: BucketRepair): void {

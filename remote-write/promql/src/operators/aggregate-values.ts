@@ -6,6 +6,7 @@ import { quantileOfSorted } from '../functions/quantile.ts'
 import { formatHistogram } from '../histogram/format-histogram.ts'
 import { HistogramRemarks } from '../histogram/histogram-remarks.ts'
 import type { AggregationPlan, StepGrid } from '../plan/plan.ts'
+import { placeOf } from '../plan/plan.ts'
 import type { QueryContext } from '../query-context.ts'
 import { QueryError } from '../query-error.ts'
 import { dropHistograms } from './drop-histograms.ts'
@@ -67,7 +68,7 @@ export class QuantileOperator implements VectorOperator {
 
   #collect(): Map<string, { labels: Labels; series: StepSeries[] }> {
     const groupOf = makeGrouping(this.#plan.grouping, this.#plan.without)
-    const remarks = new HistogramRemarks(this.#context.annotations, this.#plan.input.span)
+    const remarks = new HistogramRemarks(this.#context.annotations, placeOf(this.#plan.input))
     const groups = new Map<string, { labels: Labels; series: StepSeries[] }>()
     for (const series of SeriesStore.collect(this.#context, this.#input).series) {
       if (dropHistograms(series)) remarks.ignoredInAggregation('quantile')

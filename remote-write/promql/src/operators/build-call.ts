@@ -1,5 +1,6 @@
 import { dateFunctions } from '../functions/dates.ts'
 import { elementwiseFunctions } from '../functions/elementwise.ts'
+import { greatestOf, leastOf } from '../functions/extremes.ts'
 import { rangeFunctions } from '../functions/range-functions.ts'
 import type { FloatHistogram } from '../histogram/float-histogram.ts'
 import { varianceOfHistogram } from '../histogram/histogram-statistics.ts'
@@ -137,15 +138,15 @@ function buildLimited(context: QueryContext, plan: CallPlan, grid: StepGrid, bui
     case 'round':
       return mapValues(context, input, (value, step) => roundTo(value, first === undefined ? 1 : first[step]!))
     case 'clamp_min':
-      return mapValues(context, input, (value, step) => Math.max(first![step]!, value))
+      return mapValues(context, input, (value, step) => greatestOf(first![step]!, value))
     case 'clamp_max':
-      return mapValues(context, input, (value, step) => Math.min(first![step]!, value))
+      return mapValues(context, input, (value, step) => leastOf(first![step]!, value))
     default: {
       const clamp = (values: Float64Array, present: Uint8Array) => {
         for (let i = 0; i < values.length; i++) {
           // An empty interval leaves nothing.
           if (second![i]! < first![i]!) present[i] = 0
-          else values[i] = Math.max(first![i]!, Math.min(second![i]!, values[i]!))
+          else values[i] = greatestOf(first![i]!, leastOf(second![i]!, values[i]!))
         }
       }
       return dropNames(context, new MapValuesOperator(input, clamp))

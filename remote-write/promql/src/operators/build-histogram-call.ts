@@ -6,6 +6,7 @@ import { HistogramRemarks } from '../histogram/histogram-remarks.ts'
 import { fractionOfHistogram, quantileOfHistogram } from '../histogram/histogram-statistics.ts'
 import type { Span } from '../parse/ast.ts'
 import type { CallPlan, StepGrid } from '../plan/plan.ts'
+import { placeOf } from '../plan/plan.ts'
 import type { QueryContext } from '../query-context.ts'
 import { QueryError } from '../query-error.ts'
 import type { Builder } from './build-range-call.ts'
@@ -23,8 +24,8 @@ export function buildHistogramCall(context: QueryContext, plan: CallPlan, grid: 
   const scalarPlans = plan.args.filter(({ type }) => type === 'scalar')
   const scalars = scalarPlans.map((argument) => builder.scalar(argument, grid))
   const make = (outputs: ConstructorParameters<typeof ClassicHistogramOperator>[4]) =>
-    new ClassicHistogramOperator(context, vector, input.span, grid, outputs)
-  const remarks = new HistogramRemarks(context.annotations, input.span)
+    new ClassicHistogramOperator(context, vector, placeOf(input), grid, outputs)
+  const remarks = new HistogramRemarks(context.annotations, placeOf(input))
   const nativeQuantile = (quantiles: Float64Array): NativeFunction => {
     return (histogram, step, labels) => {
       const { value, nan } = quantileOfHistogram(quantiles[step]!, histogram)
@@ -45,16 +46,16 @@ export function buildHistogramCall(context: QueryContext, plan: CallPlan, grid: 
     }
     return dropNames(context, make([{ evaluate, evaluateNative, label: (labels) => labels }]))
   }
-  scalars.forEach((quantiles, i) => warnOfQuantiles(context, quantiles, scalarPlans[i]!.span))
+  scalars.forEach((quantiles, i) => warnOfQuantiles(context, quantiles, placeOf(scalarPlans[i]!)))
   if (plan.name === 'histogram_quantile') {
-    const evaluate = makeQuantile(context, scalars[0]!, input.span)
+    const evaluate = makeQuantile(context, scalars[0]!, placeOf(input))
     return dropNames(context, make([{ evaluate, evaluateNative: nativeQuantile(scalars[0]!), label: (labels) => labels }]))
   }
   const nameLabel = plan.args.find(({ kind }) => kind === 'text')
   const label = nameLabel?.kind === 'text' ? nameLabel.value : ''
   if (label === '' || !label.isWellFormed()) throw new QueryError('execution', `invalid label name ${quoteText(label)}`)
   const outputs = scalars.map((quantiles) => ({
-    evaluate: makeQuantile(context, quantiles, input.span),
+    evaluate: makeQuantile(context, quantiles, placeOf(input)),
     evaluateNative: nativeQuantile(quantiles),
     // One series per quantile as written: a quantile that varies over the steps is named by its first value.
     label: (labels: Parameters<BucketFunction>[2]) => addQuantileLabel(labels, label, quantiles[0]!),

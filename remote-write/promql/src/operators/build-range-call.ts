@@ -6,6 +6,7 @@ import { describeNonCounter, describeNonCounterType, rangeFunctions } from '../f
 import { HistogramRemarks } from '../histogram/histogram-remarks.ts'
 import type { Span } from '../parse/ast.ts'
 import type { CallPlan, Plan, StepGrid } from '../plan/plan.ts'
+import { placeOf } from '../plan/plan.ts'
 import type { QueryContext } from '../query-context.ts'
 import { notBuiltYet, QueryError } from '../query-error.ts'
 import { ExtendedRangeOperator } from './extended-range.ts'
@@ -45,7 +46,7 @@ export function buildRangeCall(context: QueryContext, plan: CallPlan, grid: Step
   if (input.kind !== 'window' && input.kind !== 'subquery') throw notBuiltYet(`${input.kind} as a range vector is`)
   const scalarPlans = plan.args.filter(({ type }) => type === 'scalar')
   const scalars = scalarPlans.map((argument) => builder.scalar(argument, grid))
-  if (plan.name === 'quantile_over_time') warnOfQuantiles(context, scalars[0]!, scalarPlans[0]!.span)
+  if (plan.name === 'quantile_over_time') warnOfQuantiles(context, scalars[0]!, placeOf(scalarPlans[0]!))
   const source = buildSource(context, input, grid, builder)
   const remarks = new HistogramRemarks(context.annotations, input.span)
   const onSeries = definition.wantsCounter === true ? makeCounterRemark(context, input.span) : undefined

@@ -133,7 +133,7 @@ export class MatchVectorsOperator implements VectorOperator {
       if (number < 0 && fillRight === undefined) continue
       if (number !== outputOf) {
         const labels = number < 0 ? this.#matchingLabels(series.labels) : one[number]!.labels
-        output = this.#output(outputs, series, labels)
+        output = this.#output(outputs, series.labels, series.dropName, labels)
         outputOf = number
       }
       if (isOneToOne) {
@@ -160,14 +160,7 @@ export class MatchVectorsOperator implements VectorOperator {
       const number = chosen[i]!
       if (number < 0 || groupMatched[i] !== 0) continue
       const { labels, values, dropName, histograms } = one[number]!
-      const standIn = {
-        labels: this.#matchingLabels(labels),
-        dropName,
-        values,
-        present: groupMatched as Uint8Array<ArrayBuffer>,
-        histograms,
-      }
-      const output = this.#output(outputs, standIn, labels)
+      const output = this.#output(outputs, this.#matchingLabels(labels), dropName, labels)
       const histogram = histograms?.[i]
       if (histogram === undefined) compute(output, i, fill, values[i]!)
       else this.#combineOperands(output, i, fill, histogram)
@@ -225,15 +218,15 @@ export class MatchVectorsOperator implements VectorOperator {
     }
   }
 
-  #output(outputs: Map<string, Output>, many: StepSeries, oneLabels: Labels): Output {
-    const labels = this.#resultLabels(many.labels, oneLabels)
+  #output(outputs: Map<string, Output>, manyLabels: Labels, dropName: boolean, oneLabels: Labels): Output {
+    const labels = this.#resultLabels(manyLabels, oneLabels)
     const key = labels.key()
     let output = outputs.get(key)
     if (output === undefined) {
       this.#context.hold(0, stepSeriesBytes(this.#steps))
       output = {
         labels,
-        dropName: this.#keepsName ? many.dropName : this.#plan.returnBool && this.#context.delayedNameRemoval,
+        dropName: this.#keepsName ? dropName : this.#plan.returnBool && this.#context.delayedNameRemoval,
         values: new Float64Array(this.#steps),
         present: new Uint8Array(this.#steps),
         histograms: undefined,

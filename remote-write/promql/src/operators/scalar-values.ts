@@ -1,4 +1,5 @@
 import { makeArithmetic, makeComparison } from '../functions/binary-arithmetic.ts'
+import { greatestOf, leastOf } from '../functions/extremes.ts'
 import { isComparison } from '../parse/ast.ts'
 import type { BinaryPlan, CallPlan, Plan, StepGrid } from '../plan/plan.ts'
 import type { QueryContext } from '../query-context.ts'
@@ -70,7 +71,7 @@ function callScalar(
       return values.fill(context.endMs / 1000)
     case 'min_of':
     case 'max_of': {
-      const pick = plan.name === 'min_of' ? Math.min : Math.max
+      const pick = plan.name === 'min_of' ? leastOf : greatestOf
       const right = evaluate(plan.args[1]!)
       return evaluate(plan.args[0]!).map((value, i) => pick(value, right[i]!))
     }

@@ -2,6 +2,7 @@ import { formatFloatG } from '@narthex/model/number'
 import { ExtremeHeap } from '../functions/extreme-heap.ts'
 import { HistogramRemarks } from '../histogram/histogram-remarks.ts'
 import type { AggregationPlan, StepGrid } from '../plan/plan.ts'
+import { placeOf } from '../plan/plan.ts'
 import type { QueryContext } from '../query-context.ts'
 import { QueryError } from '../query-error.ts'
 import { dropHistograms } from './drop-histograms.ts'
@@ -38,7 +39,7 @@ export class SelectSeriesOperator implements VectorOperator {
     const { grouping, without, operator } = this.#plan
     const groupOf = makeGrouping(grouping, without)
     const wantsFloats = operator === 'topk' || operator === 'bottomk'
-    const remarks = new HistogramRemarks(this.#context.annotations, this.#plan.input.span)
+    const remarks = new HistogramRemarks(this.#context.annotations, placeOf(this.#plan.input))
     const groups = new Map<string, StepSeries[]>()
     for (const series of SeriesStore.collect(this.#context, this.#input).series) {
       if (wantsFloats && dropHistograms(series)) remarks.ignoredInAggregation(operator)

@@ -33,7 +33,8 @@ export class DurationParser {
   literalMs(duration: DurationExpression): number | undefined {
     if (duration.kind === 'number') return Math.round(duration.value * 1000)
     if (duration.kind !== 'unary' || duration.expression.kind !== 'number') return undefined
-    return Math.round(duration.expression.value * 1000) * (duration.operator === '-' ? -1 : 1)
+    const ms = Math.round(duration.expression.value * 1000)
+    return duration.operator === '-' ? 0 - ms : ms
   }
 
   #checked(duration: DurationExpression): DurationExpression {

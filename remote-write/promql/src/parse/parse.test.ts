@@ -116,9 +116,19 @@ describe('parseExpression', () => {
     '"tab\\t"',
     '5m',
     'info(a, {x="y"})',
+    'info(a, {})',
     'rate(a[5m] smoothed)',
   ])('prints %j as it was', (text) => {
     expect(reprint(text)).toBe(text)
+  })
+
+  it.each([
+    ['x offset -0m', 'x'],
+    ['-0y', '-0s'],
+    ['Inf ^ 2 + Inf', 'Inf ^ 2 + +Inf'],
+    ["label_replace(x, 'a', '\\xff', 'b', '')", 'label_replace(x, "a", "\\xff", "b", "")'],
+  ])('prints %j so that it stays the same', (text, printed) => {
+    expect([reprint(text), reprint(reprint(text))]).toEqual([printed, printed])
   })
 
   it('lets keywords be names of metrics and labels', () => {

@@ -126,7 +126,8 @@ export class PostfixParser {
     if (!(Math.abs(seconds) < atSecondsMax)) {
       throw this.#tokens.error(`timestamp out of bounds for @ modifier: ${formatFixed(seconds)}`, expression)
     }
-    return { atMs: Math.round(seconds * 1000) }
+    // No -0, which would be printed as 0.
+    return { atMs: Math.round(seconds * 1000) + 0 }
   }
 
   #extended(expression: Expression, word: 'anchored' | 'smoothed'): Expression {

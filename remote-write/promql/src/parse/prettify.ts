@@ -1,5 +1,5 @@
 import type { Expression } from './ast.ts'
-import { printAggregationHead, printExpression, printOperator, printSubquerySuffix } from './print.ts'
+import { printAggregationHead, printExpression, printLeft, printOperator, printSubquerySuffix } from './print.ts'
 
 /** What is no longer than this stays on one line. */
 const lineLengthMax = 100
@@ -27,8 +27,9 @@ function layOut(expression: Expression, level: number): string {
       return `${indent}${printAggregationHead(expression)}(\n${parameter}${layOut(expression.expression, level + 1)}\n${indent})`
     }
     case 'binary': {
-      const [left, right] = [expression.left, expression.right].map((side) => layOut(side, level + 1))
-      return `${left}\n${indent}${printOperator(expression)}\n${right}`
+      const isNumber = expression.left.kind === 'number'
+      const left = isNumber ? indentText.repeat(level + 1) + printLeft(expression) : layOut(expression.left, level + 1)
+      return `${left}\n${indent}${printOperator(expression)}\n${layOut(expression.right, level + 1)}`
     }
     case 'call': {
       const args = expression.args.map((argument) => layOut(argument, level + 1))

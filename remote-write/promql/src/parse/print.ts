@@ -26,8 +26,13 @@ export function printExpression(expression: Expression): string {
     case 'aggregation':
       return printAggregationHead(expression) + printAggregationBody(expression)
     case 'binary':
-      return `${printExpression(expression.left)} ${printOperator(expression)} ${printExpression(expression.right)}`
+      return `${printLeft(expression)} ${printOperator(expression)} ${printExpression(expression.right)}`
   }
+}
+
+/** The left side of an operator. A sign in front of a power takes the whole of it, so infinity has none there. */
+export function printLeft({ operator, left }: Binary): string {
+  return operator === '^' && left.kind === 'number' && left.value === Infinity ? 'Inf' : printExpression(left)
 }
 
 /** `sum by (job) `, or `sum` alone. */
@@ -77,7 +82,7 @@ export function printSelector({ name, matchers }: Pick<VectorSelector, 'name' | 
   }
   const head = isPlainName ? name : ''
   // In the order of their texts, as Prometheus shows them wherever it shows an expression.
-  return conditions.length === 0 ? head : `${head}{${conditions.sort().join(',')}}`
+  return conditions.length === 0 && head !== '' ? head : `${head}{${conditions.sort().join(',')}}`
 }
 
 function printMatrix({ vector, rangeMs, rangeExpression }: MatrixSelector): string {
@@ -128,5 +133,5 @@ export function printDuration(duration: DurationExpression): string {
 }
 
 function printSeconds(seconds: number): string {
-  return formatDuration(Math.round(seconds * 1000))
+  return Object.is(seconds, -0) ? '-0s' : formatDuration(Math.round(seconds * 1000))
 }

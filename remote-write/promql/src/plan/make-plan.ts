@@ -1,6 +1,6 @@
 import { QueryError } from '../query-error.ts'
 import type { DurationExpression, Expression, TimeShift, VectorSelector } from '../parse/ast.ts'
-import { typeOf } from '../parse/ast.ts'
+import { typeOf, unwrapParens } from '../parse/ast.ts'
 import { DurationError, evaluateDuration } from '../parse/duration-value.ts'
 import { formatPosition } from '../parse/parse-error.ts'
 import type { Plan, SelectorPlan, Shift } from './plan.ts'
@@ -15,6 +15,9 @@ export interface PlanScope {
   readonly subqueryStepMs: number
 }
 
+/** Functions that treat a selector otherwise than any other vector. */
+const looksAtSelector: ReadonlySet<string> = new Set(['absent', 'start_timestamp', 'timestamp'])
+
 /** Settles durations, `@` and defaults of a checked expression, and nothing else. Throws QueryError for durations that come out wrong. */
 export function makePlan(expression: Expression, scope: PlanScope): Plan {
   const { start, end } = expression
@@ -26,7 +29,7 @@ export function makePlan(expression: Expression, scope: PlanScope): Plan {
     case 'string':
       return { kind: 'text', value: expression.value, span, type: 'string', invariant }
     case 'paren':
-      return makePlan(expression.expression, scope)
+      return { ...makePlan(expression.expression, scope), outerSpan: span }
     case 'vectorSelector':
       return planSelector(expression, scope)
     case 'matrixSelector': {
@@ -51,7 +54,10 @@ export function makePlan(expression: Expression, scope: PlanScope): Plan {
     }
     case 'call': {
       const { name, returns } = expression.function
-      const args = expression.args.map((argument) => makePlan(argument, scope))
+      const args = expression.args.map((argument) => {
+        const arg = makePlan(argument, scope)
+        return looksAtSelector.has(name) && unwrapParens(argument).kind === 'unary' ? asValue(arg) : arg
+      })
       return { kind: 'call', name, args, span, type: returns, invariant }
     }
     case 'aggregation': {
@@ -67,6 +73,14 @@ export function makePlan(expression: Expression, scope: PlanScope): Plan {
       return { kind: 'binary', operator, left, right, returnBool, matching, span, type: typeOf(expression), invariant }
     }
   }
+}
+
+/** Behind a plus a selector is a vector like others; nothing but its values is left of it. */
+function asValue(plan: Plan): Plan {
+  if (plan.kind !== 'selector') return plan
+  const { span, type, invariant } = plan
+  const negated: Plan = { kind: 'negation', input: plan, span, type, invariant }
+  return { kind: 'negation', input: negated, span, type, invariant }
 }
 
 function planSelector(selector: VectorSelector, scope: PlanScope): SelectorPlan {

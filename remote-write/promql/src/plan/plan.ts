@@ -18,9 +18,16 @@ export function timeOfStep(grid: StepGrid, step: number): number {
   return grid.startMs + step * grid.stepMs
 }
 
+/** Where a part of a query stands for what it is a part of: remarks on an operand name its parentheses too. */
+export function placeOf({ span, outerSpan }: PlanBase): Span {
+  return outerSpan ?? span
+}
+
 /** What every node of a plan says: where it stands in the query, and whether it is the same at every step. */
 interface PlanBase {
   readonly span: Span
+  /** With the parentheses around it, if there are any. */
+  readonly outerSpan?: Span
   readonly type: ValueType
   /** The same at every step: evaluated at one and spread over the others. */
   readonly invariant: boolean

@@ -84,7 +84,8 @@ class Forms {
     const known = this.#numbers.get(plan)
     if (known !== undefined) return known
     const parts = partsOf(plan)
-    const text = JSON.stringify([textOfHead(plan), ...parts.map((part) => this.number(part))])
+    // Parentheses inside: remarks name places with them.
+    const text = JSON.stringify([textOfHead(plan), ...parts.map((part) => [this.number(part), part.outerSpan === undefined ? 0 : 1])])
     if (plan.kind === 'selector' || parts.some((part) => this.#reading.has(part))) this.#reading.add(plan)
     let number = this.#byText.get(text)
     if (number === undefined) {
