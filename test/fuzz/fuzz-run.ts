@@ -20,18 +20,27 @@ export async function runFuzz(target: FuzzTarget, seed: number, count: number): 
   for (let index = 0; index < count; index++) {
     const isSeed = index < target.seeds.length
     const input = isSeed ? target.seeds[index]! : (target.make?.(random) ?? makeInput(target.seeds, jsonSeeds, random))
-    const started = performance.now()
-    try {
-      const reading = target.read(input)
-      if (reading !== undefined) await settled(reading)
-    } catch (error) {
-      if (!isRefusal(target, error)) return { input, index, error }
-      if (isSeed) return { input, index, error: new Error(`a seed was refused: ${error.message}`) }
-    }
-    const took = performance.now() - started
-    if (took > inputMsMax) return { input, index, error: new Error(`took ${took.toFixed(0)} ms`) }
+    const { error, tookMs } = await readOnce(target, input)
+    if (error !== undefined && !isRefusal(target, error)) return { input, index, error }
+    if (isSeed && error !== undefined) return { input, index, error: new Error(`a seed was refused: ${error.message}`) }
+    if (tookMs <= inputMsMax) continue
+    // Once may be the machine, which had something else to do.
+    const again = await readOnce(target, input)
+    if (again.tookMs > inputMsMax) return { input, index, error: new Error(`took ${tookMs.toFixed(0)} and ${again.tookMs.toFixed(0)} ms`) }
   }
   return undefined
+}
+
+async function readOnce(target: FuzzTarget, input: Uint8Array): Promise<{ readonly error: unknown; readonly tookMs: number }> {
+  const started = performance.now()
+  let error: unknown
+  try {
+    const reading = target.read(input)
+    if (reading !== undefined) await settled(reading)
+  } catch (thrown) {
+    error = thrown
+  }
+  return { error, tookMs: performance.now() - started }
 }
 
 /** Whether the reader may refuse like that. */
