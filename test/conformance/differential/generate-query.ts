@@ -257,10 +257,12 @@ class Generator {
     return this.#chance(0.2) ? `${operator}${args}${grouping}` : `${operator}${grouping}${grouping === '' ? '' : ' '}${args}`
   }
 
-  #chosen(depth: number, { precision }: Want): string {
+  #chosen(depth: number, { precision, isFinite }: Want): string {
     const operator = this.#pick(['topk', 'bottomk'])
-    const selector = `${this.#selectorOf(words.distinctNames)}`
-    const productions = [() => selector + this.#shift(), () => `-${selector}`, () => `${selector} * 3`]
+    const selector = this.#selectorOf(words.distinctNames)
+    // Of equal values those of a selector alone: series that 2.42 has computed come in any order.
+    const tied = this.#selectorOf([...words.distinctNames, 'flat', ...(isFinite ? [] : ['special'])])
+    const productions = [() => tied + this.#shift(), () => `-${tied}`, () => `${selector} * 3`]
     if (precision !== 'exact') {
       productions.push(
         () => `avg_over_time(${selector}[${this.#pick(words.windows)}])`,

@@ -26,7 +26,7 @@ export const families: readonly Family[] = [
   { name: 'special', conditions: ['kind="mixed"', 'kind=~"rare|zeros"', 'kind!="mixed"'], isFinite: false },
 ]
 
-/** Their values are all different, so that topk() has no choice. */
+/** Their values are all different. */
 export const distinctNames = ['c_total', 'g', 'gappy_total', 'late']
 /** rate() and increase() of these do not depend on how a series that begins inside the window is extrapolated. */
 export const steadyNames = ['c_total', 'gappy_total', 'h_bucket', 'flat']
