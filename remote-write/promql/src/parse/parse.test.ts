@@ -104,6 +104,7 @@ describe('parseExpression', () => {
     'sum by (job) (rate(http_requests_total{job="a"}[5m]))',
     'a + on (x) group_left (y) b',
     'a == bool ignoring (x) b',
+    'a + ignoring () group_left (x) b',
     '-a ^ 2 * b',
     'foo[5m:1m] @ 1234.500 offset -5m',
     'foo[5m] @ start() offset 3m',

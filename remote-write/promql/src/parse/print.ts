@@ -55,7 +55,8 @@ export function printOperator({ operator, returnBool, matching }: OperatorParts)
   let text: string = operator
   if (returnBool) text += ' bool'
   if (matching === undefined) return text
-  if (matching.on || matching.labels.length > 0) {
+  const isGrouped = matching.cardinality === 'many-to-one' || matching.cardinality === 'one-to-many'
+  if (matching.on || matching.labels.length > 0 || isGrouped) {
     text += ` ${matching.on ? 'on' : 'ignoring'} (${printLabels(matching.labels)})`
     if (matching.cardinality === 'many-to-one') text += ` group_left (${printLabels(matching.include)})`
     if (matching.cardinality === 'one-to-many') text += ` group_right (${printLabels(matching.include)})`
