@@ -121,7 +121,9 @@ export function printShift({ offsetMs, offsetExpression, atMs, atPreprocessor }:
 export function printDuration(duration: DurationExpression): string {
   switch (duration.kind) {
     case 'number':
-      return duration.isDuration ? printSeconds(duration.value) : formatFloatPlain(duration.value)
+      if (duration.isDuration) return printSeconds(duration.value)
+      // A plus is an operator here, no part of the number.
+      return duration.value === Infinity ? 'Inf' : formatFloatPlain(duration.value)
     case 'paren':
       return `(${printDuration(duration.expression)})`
     case 'unary':
