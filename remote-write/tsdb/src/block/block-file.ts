@@ -67,6 +67,18 @@ export class BlockFile {
     return this.view(offset, Math.min(Math.max(length, least), this.size - offset))
   }
 
+  /** Whether the `length` bytes at `offset`, which were viewed last, lie in one page and were found right before: see `PageCache.wasChecked`. */
+  wasChecked(offset: number, length: number): boolean {
+    const start = offset % pageBytes
+    return start + length <= pageBytes && this.#cache.wasChecked(start)
+  }
+
+  /** Of bytes that were viewed last and are right. */
+  markChecked(offset: number, length: number): void {
+    const start = offset % pageBytes
+    if (start + length <= pageBytes) this.#cache.markChecked(start)
+  }
+
   /** Fills `into` from the file without the cache, for walks over all of it. */
   readInto(into: Uint8Array, offset: number): void {
     this.check(offset, into.length)

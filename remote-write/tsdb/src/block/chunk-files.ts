@@ -94,7 +94,7 @@ export class ChunkFiles {
         throw BlockError.damage(file.path, offset, `want a chunk of 1 to ${chunkBytesMax} bytes, got ${length}`)
       }
       const end = start + encodingBytes + length + crcBytes
-      return viewChunk(file.path, offset, end <= page.length ? page : file.view(offset, end), start, end)
+      return viewChunk(file, offset, end <= page.length ? page : file.view(offset, end), start, end)
     } catch (cause) {
       throw asBlockError(file.path, offset, cause)
     }
@@ -107,14 +107,17 @@ export class ChunkFiles {
   }
 }
 
-/** From ┌ encoding ┬ data ┬ crc32c ┐ in `bytes[start, end)`. */
-function viewChunk(path: string, offset: number, bytes: Uint8Array, start: number, end: number): ChunkData {
+/** From ┌ encoding ┬ data ┬ crc32c ┐ in `bytes[start, end)`, which begin at `offset` of the file. */
+function viewChunk(file: BlockFile, offset: number, bytes: Uint8Array, start: number, end: number): ChunkData {
   const dataEnd = end - crcBytes
-  const stored = readU32(bytes, dataEnd)
-  const sum = crc32c(bytes, start, dataEnd)
-  if (sum !== stored) throw BlockError.damage(path, offset, `chunk: want checksum ${stored}, got ${sum}`)
   const encoding = bytes[start]!
-  if (!isKnownEncoding(encoding)) throw BlockError.damage(path, offset, `chunk: want encoding 1 to 6, got ${encoding}`)
+  if (!file.wasChecked(offset, end)) {
+    const stored = readU32(bytes, dataEnd)
+    const sum = crc32c(bytes, start, dataEnd)
+    if (sum !== stored) throw BlockError.damage(file.path, offset, `chunk: want checksum ${stored}, got ${sum}`)
+    if (!isKnownEncoding(encoding)) throw BlockError.damage(file.path, offset, `chunk: want encoding 1 to 6, got ${encoding}`)
+    file.markChecked(offset, end)
+  }
   return { encoding, data: bytes.subarray(start + encodingBytes, dataEnd) }
 }
 

@@ -20,6 +20,33 @@ function makeFile(name: string, length: number): { path: string; bytes: Uint8Arr
 }
 
 describe('the page cache', () => {
+  it('remembers what was checked as long as it has the page, and nothing of a page that came in its place', () => {
+    const cache = new PageCache(0)
+    const { path } = makeFile('checked', 200 * pageBytes)
+    const file = BlockFile.open(path, cache)
+    const pages = cache.bytesMax / pageBytes
+    file.view(40, 10)
+    expect(file.wasChecked(40, 10)).toBe(false)
+    file.markChecked(40, 10)
+    file.view(pageBytes + 40, 10)
+    expect(file.wasChecked(pageBytes + 40, 10)).toBe(false)
+    file.view(40, 10)
+    expect([file.wasChecked(40, 10), file.wasChecked(41, 10), file.wasChecked(39, 10)]).toEqual([true, false, false])
+    // What reaches into the next page is never known.
+    file.view(pageBytes - 20, 30)
+    file.markChecked(pageBytes - 20, 30)
+    file.view(0, 10)
+    expect(file.wasChecked(pageBytes - 20, 30)).toBe(false)
+    for (let page = 1; page <= 2 * pages; page++) file.view(page * pageBytes + 40, 10)
+    file.view(40, 10)
+    expect(file.wasChecked(40, 10)).toBe(false)
+    for (let page = 0; page < 3; page++) {
+      file.view((100 + page) * pageBytes + 40, 10)
+      expect(file.wasChecked((100 + page) * pageBytes + 40, 10)).toBe(false)
+    }
+    file.close()
+  })
+
   it('gives the bytes of the file for every range, whatever was read before, and never grows over its bound', () => {
     const cache = new PageCache(0)
     // More pages than the cache has, so that they push each other out.

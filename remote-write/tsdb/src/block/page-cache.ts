@@ -24,7 +24,8 @@ export interface CachedFile {
 
 /**
  * Pages of 16 KiB of any number of open files, at most `bytesMax` of them (but not below 1 MiB), filled by synchronous reads: one per
- * thread, in threads that may wait for the disk. Which page goes is decided by a clock: those used since the hand last came by stay.
+ * thread, in threads that may wait for the disk. Which page goes is decided by a clock: those used since the hand last came by stay. A sixteenth more
+ * is taken where checksums are remembered.
  */
 export class PageCache {
   readonly bytesMax: number
@@ -36,6 +37,9 @@ export class PageCache {
   readonly #freeIds: number[] = []
   readonly #run: Uint8Array[] = []
   #piece = new Uint8Array(0)
+  /** By page and sixteen bytes of it: 1 + the place in these where something begins that was checked. Nothing before the first `markChecked`. */
+  #checked = new Uint8Array(0)
+  #lastSlot = 0
   #nextId = 0
   #hand = 0
   /** Reads of the disk, and pages asked for. */
@@ -80,9 +84,23 @@ export class PageCache {
     const slot = this.#slots.get(file.id * pageSpan + page)
     if (slot !== undefined) {
       this.#used[slot] = 1
+      this.#lastSlot = slot
       return this.#pages[slot]!
     }
     return this.#fetch(file, page, page === file.lastPage + 1 ? Math.max(wanted, readAheadPages) : wanted)
+  }
+
+  /**
+   * Whether what begins at `offset` of the page that was given last, and ends in it, was found right before: its bytes are those that were read
+   * then. Of things that begin less than sixteen bytes apart only the last one is known.
+   */
+  wasChecked(offset: number): boolean {
+    return this.#checked.length > 0 && this.#checked[(this.#lastSlot * pageBytes + offset) >>> 4] === (offset & 15) + 1
+  }
+
+  markChecked(offset: number): void {
+    if (this.#checked.length === 0) this.#checked = new Uint8Array((this.#pagesMax * pageBytes) >>> 4)
+    this.#checked[(this.#lastSlot * pageBytes + offset) >>> 4] = (offset & 15) + 1
   }
 
   #fetch(file: CachedFile, first: number, wanted: number): Uint8Array | undefined {
@@ -102,7 +120,9 @@ export class PageCache {
       // What was not read must not be found later.
       if (count < expected) for (let i = first; i < page; i++) this.#forget(keyOfFirst + i - first)
     }
-    return count < expected ? undefined : run[0]!
+    if (count < expected) return undefined
+    this.#lastSlot = this.#slots.get(keyOfFirst)!
+    return run[0]!
   }
 
   #takeSlot(key: number): Uint8Array {
@@ -116,6 +136,7 @@ export class PageCache {
       slot = this.#hand
       this.#hand = (slot + 1) % this.#pagesMax
       if (this.#keys[slot] !== noKey) this.#slots.delete(this.#keys[slot]!)
+      this.#checked.fill(0, (slot * pageBytes) >>> 4, ((slot + 1) * pageBytes) >>> 4)
     }
     this.#keys[slot] = key
     this.#used[slot] = 1

@@ -34,7 +34,13 @@ export class HeadChunkReader {
    */
   read({ file, offset, bytes }: StoredPlace): Pick<HeadChunk, 'encoding' | 'data'> {
     const opened = this.#files.get(file) ?? this.#open(file)
-    return viewChunkData(opened.path, offset, this.#view(opened, offset, bytes))
+    const view = this.#view(opened, offset, bytes)
+    const start = offset % pageBytes
+    const isInPage = offset + bytes <= opened.pages.size && start + bytes <= pageBytes
+    if (isInPage && this.#cache.wasChecked(start)) return viewChunkData(opened.path, offset, view, true)
+    const chunk = viewChunkData(opened.path, offset, view)
+    if (isInPage) this.#cache.markChecked(start)
+    return chunk
   }
 
   /** Files of lower numbers are not asked for any more. */
