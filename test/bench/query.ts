@@ -38,7 +38,12 @@ export async function benchQuery(args: readonly string[]): Promise<boolean> {
   const beginMs = endMs - hours * 3600_000
   const firstMs = beginMs - beforeMs + offsetMs
   const range = { start: String(beginMs / 1000), end: String(endMs / 1000), step: String(queryStepSeconds) }
-  const questions = queries.map((query) => ({ name: query, path: '/api/v1/query_range', form: { query, ...range } }))
+  const questions = queries.map((query) => ({
+    name: query,
+    path: '/api/v1/query_range',
+    form: { query, ...range },
+    isTied: query.startsWith('topk'),
+  }))
   console.log(describeMachine())
   console.log(
     `query: ${seriesCount} series × ${hours} h at ${stepMs / 1000} s, range ${hours} h, step ${queryStepSeconds} s; best of ${rounds}\n`,

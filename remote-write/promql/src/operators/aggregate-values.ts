@@ -2,7 +2,7 @@ import type { Labels } from '@narthex/model/labels'
 import { isValidLabelName } from '@narthex/model/name'
 import { formatFloatPlain } from '@narthex/model/number'
 import { quoteText } from '@narthex/model/quote'
-import { quantileOfSorted } from '../functions/quantile.ts'
+import { quantileOfAny, quantileOfSorted } from '../functions/quantile.ts'
 import { formatHistogram } from '../histogram/format-histogram.ts'
 import { HistogramRemarks } from '../histogram/histogram-remarks.ts'
 import type { AggregationPlan, StepGrid } from '../plan/plan.ts'
@@ -58,8 +58,9 @@ export class QuantileOperator implements VectorOperator {
       }
       present[i] = count + nans > 0 ? 1 : 0
       if (present[i] === 0) continue
-      const sorted = scratch.subarray(0, count).sort()
-      values[i] = quantileOfSorted(this.#quantiles[i]!, nans === 0 ? sorted : withLeadingNaN(sorted, nans))
+      const numbers = scratch.subarray(0, count)
+      const quantile = this.#quantiles[i]!
+      values[i] = nans === 0 ? quantileOfAny(quantile, numbers) : quantileOfSorted(quantile, withLeadingNaN(numbers.sort(), nans))
     }
     this.#series.labels = group.labels
     this.#series.dropName = group.series.some(({ dropName }) => dropName)
