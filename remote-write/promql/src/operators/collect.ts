@@ -149,7 +149,11 @@ function putSamples({ times, values, length, histograms }: SampleSeries, startMs
   return samples
 }
 
-function sortedOrder(labels: readonly Labels[]): number[] {
+/** undefined: they are in order, as series of a storage are. */
+function sortedOrder(labels: readonly Labels[]): number[] | undefined {
+  let i = 1
+  while (i < labels.length && Labels.compare(labels[i - 1]!, labels[i]!) <= 0) i++
+  if (i >= labels.length) return undefined
   const order = labels.map((_, i) => i)
   return order.sort((a, b) => Labels.compare(labels[a]!, labels[b]!))
 }
