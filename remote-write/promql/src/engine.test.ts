@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { EngineOptions } from './engine.ts'
 import { evaluateInstant, evaluateRange } from './engine.ts'
 import { QueryError } from './query-error.ts'
-import type { QueryResult } from './query-result.ts'
+import { ResultBuffers, type QueryResult } from './query-result.ts'
 import type { Queryable } from './storage.ts'
 import type { ListedValue } from './testing/listed-series.ts'
 import { listSeries } from './testing/listed-series.ts'
@@ -320,5 +320,21 @@ describe('range queries', () => {
       }),
       { numRuns: 30 },
     )
+  })
+})
+
+describe('buffers for results', () => {
+  const storage = listSeries(minute, { a: [1, 2, 3], b: [4, 5, 6] })
+
+  it('serve one query after the other, also after an error, with the same results as without', () => {
+    const resultBuffers = new ResultBuffers()
+    const ask = (query: string, options: EngineOptions = {}) => {
+      const { series } = evaluateRange(options, storage, query, 0, 2 * minute, minute)
+      return series.labels.map((labels, i) => [labels.metricString(), ...series.values.slice(series.offsets[i], series.offsets[i + 1])])
+    }
+    for (const query of ['{__name__=~"a|b"}', 'a', 'sum({__name__=~"a|b"})', 'b', '-b']) {
+      expect(ask(query, { resultBuffers })).toEqual(ask(query))
+      expect(() => ask('{__name__=~"a|b"}', { resultBuffers, samplesMax: 1 })).toThrow('too many samples')
+    }
   })
 })

@@ -15,7 +15,7 @@ import type { Plan, StepGrid } from './plan/plan.ts'
 import type { AbortFlag } from './query-context.ts'
 import { QueryContext } from './query-context.ts'
 import { QueryError } from './query-error.ts'
-import type { QueryResult, ResultSeries } from './query-result.ts'
+import type { QueryResult, ResultBuffers, ResultSeries } from './query-result.ts'
 import type { Queryable } from './storage.ts'
 
 export interface EngineOptions {
@@ -40,6 +40,8 @@ export interface EngineOptions {
   readonly typeAndUnitLabels?: boolean
   /** `use-start-timestamps`: counters were zero when their counting began. Default: off. */
   readonly useStartTimestamps?: boolean
+  /** Columns of results come from here: a result is then valid until the next evaluation. Default: each has its own. */
+  readonly resultBuffers?: ResultBuffers
   /** Warnings and infos returned of each kind. Default: 10, as Prometheus' API shows. */
   readonly annotationsMax?: number
   /** The result says what each part of the plan took. Default: off, and then nothing is measured. */
@@ -136,6 +138,7 @@ function evaluate(
       stepMs,
       isProfiled: options.analyze === true,
       countsPerStep: options.countsPerStep ?? false,
+      resultBuffers: options.resultBuffers,
     },
   )
   const plan = planQuery(options, expression, text, grid, endMs)

@@ -3,6 +3,7 @@ import { SharedParts } from './operators/shared-parts.ts'
 import { QueryProfile } from './query-profile.ts'
 import type { StepGrid } from './plan/plan.ts'
 import { QueryError } from './query-error.ts'
+import type { ResultBuffers } from './query-result.ts'
 import type { Queryable } from './storage.ts'
 
 /** Looked at between series and every few thousand samples; a worker's may be a view over a SharedArrayBuffer. */
@@ -38,6 +39,7 @@ export interface QueryStatistics {
 /** Everything the operators of one query share: storage, limits, annotations, counters. */
 export class QueryContext {
   readonly queryable: Queryable
+  readonly resultBuffers: ResultBuffers | undefined
   readonly annotations: Annotations
   readonly lookbackMs: number
   readonly delayedNameRemoval: boolean
@@ -77,6 +79,7 @@ export class QueryContext {
       stepMs: number
       isProfiled: boolean
       countsPerStep?: boolean
+      resultBuffers?: ResultBuffers | undefined
     },
   ) {
     this.#steps = query.stepMs === 0 ? 1 : Math.floor((query.endMs - query.startMs) / query.stepMs) + 1
@@ -86,6 +89,7 @@ export class QueryContext {
     }
     this.profile = query.isProfiled ? new QueryProfile(limits.now, this.statistics) : undefined
     this.queryable = queryable
+    this.resultBuffers = query.resultBuffers
     this.annotations = new Annotations(text)
     this.#limits = limits
     this.#deadlineMs = limits.now() + limits.timeoutMs

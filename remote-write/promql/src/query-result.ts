@@ -18,6 +18,21 @@ export interface ResultSeries {
   readonly histograms: readonly (FloatHistogram | undefined)[] | undefined
 }
 
+/** Columns for the results of one query after the other, for who is done with each before the next begins: large ones are not taken anew each time. */
+export class ResultBuffers {
+  times: Float64Array<ArrayBuffer> = new Float64Array(256)
+  values: Float64Array<ArrayBuffer> = new Float64Array(256)
+
+  /** Keeps at most 2 MiB of each. */
+  keep(times: Float64Array<ArrayBuffer>, values: Float64Array<ArrayBuffer>): void {
+    if (times.length > keptLengthMax) return
+    this.times = times
+    this.values = values
+  }
+}
+
+const keptLengthMax = 256 * 1024
+
 export interface QueryResult {
   readonly type: 'vector' | 'matrix' | 'scalar' | 'string'
   readonly series: ResultSeries

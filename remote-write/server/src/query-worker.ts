@@ -10,7 +10,7 @@ import type { ExplainedPart } from '@narthex/promql/plan/explain-plan'
 import type { AbortFlag } from '@narthex/promql/query-context'
 import { QueryError } from '@narthex/promql/query-error'
 import { nativeOfHistogram } from '@narthex/promql/histogram/native-of-histogram'
-import type { QueryResult } from '@narthex/promql/query-result'
+import { ResultBuffers, type QueryResult } from '@narthex/promql/query-result'
 import { Labels } from '@narthex/model/labels'
 import type { Matcher } from '@narthex/model/matcher'
 import { BlockError } from '@narthex/tsdb/block/block-error'
@@ -177,6 +177,8 @@ function toEngineOptions(options: QueryWorkerOptions, claim: QueryClaim): Engine
     typeAndUnitLabels: has('type-and-unit-labels'),
     countsPerStep: has(perStepFeature),
     parse: toParseOptions(options.featureFlags),
+    // Each result is encoded, or copied, before the next query.
+    resultBuffers: new ResultBuffers(),
   }
 }
 

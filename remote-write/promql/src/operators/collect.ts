@@ -24,6 +24,8 @@ class ResultColumns {
 
   constructor(context: QueryContext) {
     this.#context = context
+    const { resultBuffers } = context
+    if (resultBuffers !== undefined) ({ times: this.times, values: this.values } = resultBuffers)
   }
 
   reserve(samples: number): void {
@@ -62,6 +64,7 @@ class ResultColumns {
 
   /** Series in the given order of their numbers. */
   finish(order?: readonly number[]): ResultSeries {
+    this.#context.resultBuffers?.keep(this.times, this.values)
     const count = this.labels.length
     const offsets = new Uint32Array(count + 1)
     if (order === undefined) {
