@@ -60,7 +60,7 @@ describe('a limit of series', () => {
     const url = `${server.url}/api/v1/query_range?query=vector(1)&start=0&end=10000&step=1`
     const range = await fetch(`${url}&step=1`)
     expect(range.status).toBe(200)
-    const large = `label_replace(vector(1),"a","1","","") or label_replace(vector(2),"a","2","","") or label_replace(vector(3),"a","3","","")`
+    const large = Array.from({ length: 9 }, (_, i) => `label_replace(vector(${i}),"a","${i}","","")`).join(' or ')
     const refused = await fetch(`${server.url}/api/v1/query_range?query=${encodeURIComponent(large)}&start=0&end=10900&step=1`)
     expect(refused.status).toBe(422)
     expect(((await refused.json()) as { error: string }).error).toMatch(/one query may hold 1048576 bytes \(--query\.memory-max\)/)
