@@ -22,20 +22,3 @@ export interface AnswerData {
   readonly resultType: string
   readonly result: unknown
 }
-
-/** A part of a plan, as Narthex explains it. */
-export interface ExplainedShape {
-  readonly operator: string
-  readonly detail: string
-  readonly rewrites: readonly string[]
-  readonly measures?: {
-    readonly steps: number
-    readonly seconds: number
-    readonly ownSeconds: number
-    readonly series: number
-    readonly samples: number
-    readonly samplesRead?: number
-    readonly bytes: number
-  }
-  readonly children: readonly ExplainedShape[]
-}

@@ -2,8 +2,9 @@ import { stringifyAsGo } from '@narthex/model/go-json'
 import { flag } from '@narthex/service/flag-spec'
 import { parseFlags } from '@narthex/service/flags'
 import { PrintAndExit, UserError } from '@narthex/service/user-error'
+import type { ExplainedPart } from '@narthex/promql/plan/explain-plan'
 import { ApiClient } from '../api-client.ts'
-import type { AnswerData, ExplainedShape } from '../answer-shape.ts'
+import type { AnswerData } from '../answer-shape.ts'
 import { printExplanation } from '../explain-output.ts'
 import { describeLabelSet, describeResult, encodeResult } from '../query-output.ts'
 import { versionText } from '../version.ts'
@@ -156,7 +157,7 @@ function readHeaders(given: Options[string]): Record<string, string> {
 
 /** Of a server that knows nothing of it: one line instead of its result. */
 function describeExplanation(data: unknown, isJson: boolean): string {
-  const { explain: tree } = (data ?? {}) as { readonly explain?: ExplainedShape }
+  const { explain: tree } = (data ?? {}) as { readonly explain?: ExplainedPart }
   if (tree === undefined)
     throw new UserError('narthex query: the server answers --explain with the result alone: it cannot explain queries')
   return `${isJson ? JSON.stringify(tree) : printExplanation(tree)}\n`

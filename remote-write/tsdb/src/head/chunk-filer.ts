@@ -45,9 +45,9 @@ const pendingWords = 5
 const chunksPerLook = 32
 /** Of a turn of the loop, when few chunks wait and at most. */
 const filingMsMin = 1
-const filingMsMax = 8
+const filingMsMax = 4
 /** A millisecond more for so many chunks: where all series close theirs at once, what waits is memory that the next chunks take beside it. */
-const chunksPerMs = 4_096
+const chunksPerMs = 32_768
 
 /** How many milliseconds of a turn of the loop go to so many closed chunks that wait for their files. */
 export function filingMsOfTurn(chunks: number): number {
