@@ -4,17 +4,21 @@ import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { entryPoints, escapeNonAscii } from './bundle.ts'
 
-// programs.ts DIRECTORY agent|narthex: the program as one script for bin/narthex, NAME.cjs, and for narthex one for each of its workers. Run from
+// programs.ts DIRECTORY agent|server|narthex: the program as one script for bin/narthex, NAME.cjs, and for the last two one for each of their workers. Run from
 // its sources a server takes 60 MB and two seconds of processor time more, an agent 25 MB: the type stripper, every module's text and the
 // loader's books about them.
 
 const repository = join(import.meta.dirname, '..', '..')
 const [directory, name] = process.argv.slice(2)
-if (directory === undefined || (name !== 'agent' && name !== 'narthex'))
-  throw new Error(`cannot build a program: want DIRECTORY agent|narthex, got ${process.argv.slice(2).join(' ')}`)
-
 const { main, ...workers } = entryPoints
-const scripts: Readonly<Record<string, string>> = name === 'agent' ? { agent: 'cli/src/main-agent.ts' } : { ...workers, narthex: main! }
+const programs: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  agent: { agent: 'cli/src/main-agent.ts' },
+  server: { ...workers, server: 'cli/src/main-server.ts' },
+  narthex: { ...workers, narthex: main! },
+}
+const scripts = name === undefined || !Object.hasOwn(programs, name) ? undefined : programs[name]
+if (directory === undefined || scripts === undefined)
+  throw new Error(`cannot build a program: want DIRECTORY agent|server|narthex, got ${process.argv.slice(2).join(' ')}`)
 
 // Written beside and renamed: a program that starts meanwhile must find whole files. The main script is the last, as its age is what counts.
 const unfinished = join(directory, `${name}-${process.pid}`)
