@@ -153,6 +153,26 @@ describe('closed chunks of the head', () => {
     await store.close()
   })
 
+  it('wait for them in a queue of 65,536 at most: the oldest of those that one commit closes beyond it are written within it', async () => {
+    const store = open()
+    const { head } = store
+    const series = 70_000
+    const refs = Array.from({ length: series }, (_, i) => head.refByLabels(Labels.from({ __name__: 'filed', i: String(i) })))
+    for (const range of [0, 1]) {
+      for (const [i, ref] of refs.entries()) append(head, ref, startMs + range * rangeMs, i)
+      head.commit()
+    }
+    expect(head.closedChunks).toBeGreaterThan(0)
+    expect(head.closedChunks).toBeLessThanOrEqual(65_536)
+    head.fileChunks()
+    expect(head.stats().chunksFiled).toBe(series)
+    const found = Object.values(read(head))
+    expect(found).toHaveLength(series)
+    expect(found.every(({ floats: [first, second] }) => first![1] === second![1] && second![0] - first![0] === rangeMs)).toBe(true)
+    expect(new Set(found.map(({ floats }) => floats[0]![1])).size).toBe(series)
+    await store.close()
+  })
+
   it.each(['is closed', 'is killed'])('are there again after a server %s, and so is what was open', async (how) => {
     const store = open()
     fill(store.head, 5, 0, 300)

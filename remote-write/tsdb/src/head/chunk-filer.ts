@@ -41,6 +41,8 @@ export interface ChunkFiles {
 const notedWords = 3
 // ┌ series ┬ chunk ┬ file ┬ offset ┬ bytes ┐ of a chunk that was appended and is not written yet
 const pendingWords = 5
+/** Where all series close a chunk in the same commits, those beyond this many are looked at within the commit: the queue takes 768 KiB at most. */
+const notedChunksMax = 65_536
 /** Chunks between two looks at the clock. */
 const chunksPerLook = 32
 /** Of a turn of the loop, when few chunks wait and at most. */
@@ -74,10 +76,12 @@ export interface ChunkFilerOptions {
  */
 export class ChunkFiler {
   readonly #options: ChunkFilerOptions
-  /** First in, first out; 12 bytes a chunk. */
+  /** A ring, whose length in chunks is a power of two. */
   #noted = new Uint32Array(notedWords * 1024)
-  #notedStart = 0
-  #notedEnd = 0
+  /** Its oldest chunk. */
+  #oldest = 0
+  /** Chunks that are noted, and that nothing was done with. */
+  noted = 0
   #pending = new Uint32Array(pendingWords * 256)
   #length = 0
   /** Chunks that went into files. */
@@ -87,28 +91,23 @@ export class ChunkFiler {
     this.#options = options
   }
 
-  /** Chunks that are noted, and that nothing was done with. */
-  get noted(): number {
-    return (this.#notedEnd - this.#notedStart) / notedWords
-  }
-
   /** Series `ref` closes `chunk` of `bytes` bytes, and begins another one. */
   note(ref: number, chunk: number, bytes: number): void {
-    if (this.#notedEnd === this.#noted.length) this.#makeRoom()
+    if (this.noted === notedChunksMax) this.#takeUp()
+    if (this.noted * notedWords === this.#noted.length) this.#makeRoom()
     const noted = this.#noted
-    noted[this.#notedEnd] = ref
-    noted[this.#notedEnd + 1] = chunk
-    noted[this.#notedEnd + 2] = bytes
-    this.#notedEnd += notedWords
+    const at = ((this.#oldest + this.noted) & (noted.length / notedWords - 1)) * notedWords
+    noted[at] = ref
+    noted[at + 1] = chunk
+    noted[at + 2] = bytes
+    this.noted++
   }
 
   /** Takes up noted chunks for about so many milliseconds. */
   work(ms: number): void {
     const endMs = performance.now() + ms
-    for (let k = 1; this.#notedStart < this.#notedEnd; k++) {
-      const at = this.#notedStart
-      this.#notedStart += notedWords
-      this.#add(this.#noted[at]!, this.#noted[at + 1]!, this.#noted[at + 2]!)
+    for (let k = 1; this.noted > 0; k++) {
+      this.#takeUp()
       if (k % chunksPerLook === 0 && performance.now() >= endMs) return
     }
   }
@@ -119,12 +118,22 @@ export class ChunkFiler {
     this.#write()
   }
 
+  /** The oldest one that is noted. */
+  #takeUp(): void {
+    const noted = this.#noted
+    const at = this.#oldest * notedWords
+    this.#oldest = (this.#oldest + 1) & (noted.length / notedWords - 1)
+    this.noted--
+    this.#add(noted[at]!, noted[at + 1]!, noted[at + 2]!)
+  }
+
   #makeRoom(): void {
-    const kept = this.#notedEnd - this.#notedStart
-    this.#noted.copyWithin(0, this.#notedStart, this.#notedEnd)
-    if (2 * kept > this.#noted.length) this.#noted = growWords(this.#noted, 2 * this.#noted.length)
-    this.#notedStart = 0
-    this.#notedEnd = kept
+    const at = this.#oldest * notedWords
+    const grown = new Uint32Array(2 * this.#noted.length)
+    grown.set(this.#noted.subarray(at))
+    grown.set(this.#noted.subarray(0, at), this.#noted.length - at)
+    this.#noted = grown
+    this.#oldest = 0
   }
 
   #add(ref: number, chunk: number, bytes: number): void {

@@ -115,7 +115,7 @@ const seriesPerCheck = 64
 /** Of chunks: a sample takes at most one. */
 const pieceBytes = 64
 /** With more of them waiting for their files, each commit takes so much time for it. */
-const closedChunksMax = 2 ** 17
+const closedChunksMax = 2 ** 15
 const filingMs = 2
 const batchSamplesMax = 8 * 1024 * 1024
 
