@@ -2,7 +2,6 @@ import { createScraper } from '@narthex/agent/scraper'
 import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { setFlagsFromString } from 'node:v8'
 import { parseWebConfig } from '@narthex/config/web-config'
 import { createHttpServer } from '@narthex/http/server'
 import { isLoopbackAddress, parseListenAddress } from '@narthex/http/listen-address'
@@ -15,6 +14,7 @@ import { HeadSink } from '@narthex/server/head-sink'
 import { createScrapeView } from '@narthex/server/targets-view'
 import { parseFlags, type ParsedFlags } from '@narthex/service/flags'
 import { prometheusHttpMetrics } from '@narthex/service/http-instruments'
+import { leaveOutMiddleCompiler } from '@narthex/service/compiler'
 import type { MainContext } from '@narthex/service/lifecycle'
 import { createLogger, type Logger } from '@narthex/service/logger'
 import { Registry } from '@narthex/service/metrics'
@@ -113,15 +113,7 @@ export async function runServer(argv: readonly string[], context: MainContext): 
   configMetrics.loaded(true)
   watchConfig(configFile, flags, context)
   log.info('Server is ready to receive web requests.')
-  settleDown()
-}
-
-/**
- * The middle one of V8's three compilers makes the reading of a log a quarter quicker, and takes 5 to 9 MB later on, with 200,000 series. Without it the best one
- * has to come in sooner: then scrapes and queries that come again take no more processor time. Threads that start from now on do the same.
- */
-function settleDown(): void {
-  for (const flag of ['--no-maglev', '--invocation-count-for-turbofan=700']) setFlagsFromString(flag)
+  leaveOutMiddleCompiler()
 }
 
 /** Reloads when the file changes, if the command line asks for it. */

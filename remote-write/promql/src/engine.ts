@@ -10,6 +10,7 @@ import { evaluateScalar } from './operators/scalar-values.ts'
 import type { ExplainedPart } from './plan/explain-plan.ts'
 import { explainPlan } from './plan/explain-plan.ts'
 import { makePlan } from './plan/make-plan.ts'
+import { divisibilityOf, partOfGrid, type Divisibility } from './plan/divide-range.ts'
 import { rewritePlan } from './plan/rewrite-plan.ts'
 import type { Plan, StepGrid } from './plan/plan.ts'
 import type { AbortFlag } from './query-context.ts'
@@ -79,6 +80,39 @@ export function evaluateRange(
   return evaluate(options, queryable, query, text, gridOfRange(startMs, endMs, stepMs), endMs)
 }
 
+/** A range query whose parts, each with some of the steps, may be evaluated apart. */
+export interface PreparedRange {
+  readonly text: string
+  readonly plan: Plan
+  readonly grid: StepGrid
+  readonly endMs: number
+  readonly divisibility: Divisibility
+}
+
+/** Reads and plans a range query. Throws as evaluateInstant. */
+export function prepareRange(options: EngineOptions, query: string, startMs: number, endMs: number, stepMs: number): PreparedRange {
+  const grid = gridOfRange(startMs, endMs, stepMs)
+  const expression = parse(query, options.parse)
+  checkType(expression, true)
+  const plan = planQuery(options, expression, query, grid, endMs)
+  return { text: query, plan, grid, endMs, divisibility: divisibilityOf(plan, grid, options.lookbackMs ?? lookbackMsDefault) }
+}
+
+/**
+ * Evaluates part `index` of `count`, in the order of their steps, as `evaluateRange` would evaluate the whole: what the query says of its range is that of
+ * the whole. A part has at least one step.
+ */
+export function evaluatePart(
+  options: EngineOptions,
+  queryable: Queryable,
+  range: PreparedRange,
+  index: number,
+  count: number,
+): QueryResult {
+  const now = options.now ?? (() => performance.now())
+  return evaluatePlanned(options, queryable, { ...range, type: 'matrix' }, partOfGrid(range.grid, range.divisibility.reachMs, index, count), now())
+}
+
 /** The plan of an instant query, of which nothing is evaluated. Throws as evaluateInstant. */
 export function explainInstant(options: EngineOptions, query: string, timeMs: number): ExplainedPart {
   return explain(options, query, { startMs: timeMs, stepMs: 0, steps: 1 }, timeMs)
@@ -114,9 +148,30 @@ function evaluate(
   const begunMs = now()
   const text = typeof query === 'string' ? query : writtenText
   const expression = typeof query === 'string' ? parse(query, options.parse) : query
-  const { startMs, stepMs } = grid
-  const isRange = stepMs > 0
+  const isRange = grid.stepMs > 0
   const type = checkType(expression, isRange)
+  const plan = planQuery(options, expression, text, grid, endMs)
+  return evaluatePlanned(options, queryable, { text, plan, grid, endMs, type: isRange ? 'matrix' : type }, grid, begunMs)
+}
+
+interface PlannedQuery {
+  readonly text: string
+  readonly plan: Plan
+  /** Of the query as a whole. */
+  readonly grid: StepGrid
+  readonly endMs: number
+  readonly type: ValueType
+}
+
+/** `grid`: the steps to evaluate. */
+function evaluatePlanned(
+  options: EngineOptions,
+  queryable: Queryable,
+  { text, plan, grid: whole, endMs, type }: PlannedQuery,
+  grid: StepGrid,
+  begunMs: number,
+): QueryResult {
+  const now = options.now ?? (() => performance.now())
   const context = new QueryContext(
     text,
     queryable,
@@ -129,32 +184,34 @@ function evaluate(
       now,
     },
     {
-      lookbackMs: options.lookbackMs ?? 300_000,
+      lookbackMs: options.lookbackMs ?? lookbackMsDefault,
       delayedNameRemoval: options.delayedNameRemoval ?? false,
       typeAndUnitLabels: options.typeAndUnitLabels ?? false,
       useStartTimestamps: options.useStartTimestamps ?? false,
-      startMs,
+      startMs: whole.startMs,
       endMs,
-      stepMs,
+      stepMs: whole.stepMs,
+      steps: grid.steps,
       isProfiled: options.analyze === true,
       countsPerStep: options.countsPerStep ?? false,
       resultBuffers: options.resultBuffers,
     },
   )
-  const plan = planQuery(options, expression, text, grid, endMs)
   const series = evaluatePlan(context, plan, grid)
   context.statistics.evaluationMs = now() - begunMs
   context.statistics.series = series.labels.length
   return {
-    type: isRange ? 'matrix' : type,
+    type,
     series,
     text: plan.kind === 'text' ? plan.value : '',
-    timeMs: startMs,
+    timeMs: grid.startMs,
     ...context.annotations.render(options.annotationsMax ?? 10),
     statistics: context.statistics,
     ...(context.profile && { explanation: explainPlan(plan, grid.steps, context.profile) }),
   }
 }
+
+const lookbackMsDefault = 300_000
 
 function planQuery(options: EngineOptions, expression: Expression, text: string, { startMs, stepMs }: StepGrid, endMs: number): Plan {
   const made = makePlan(expression, { text, startMs, endMs, stepMs, subqueryStepMs: options.subqueryStepMs ?? 60_000 })

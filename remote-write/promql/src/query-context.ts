@@ -77,12 +77,14 @@ export class QueryContext {
       startMs: number
       endMs: number
       stepMs: number
+      /** Those that are evaluated, which may be a part of them. */
+      steps: number
       isProfiled: boolean
       countsPerStep?: boolean
       resultBuffers?: ResultBuffers | undefined
     },
   ) {
-    this.#steps = query.stepMs === 0 ? 1 : Math.floor((query.endMs - query.startMs) / query.stepMs) + 1
+    this.#steps = query.steps
     const samplesPerStep = query.countsPerStep === true ? new Float64Array(this.#steps) : undefined
     this.statistics = {
       ...{ totalQueryableSamples: 0, samplesPerStep, peakSamples: 0, samplesRead: 0, peakBytes: 0, series: 0, evaluationMs: 0 },

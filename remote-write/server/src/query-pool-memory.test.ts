@@ -1,57 +1,14 @@
-import { EventEmitter } from 'node:events'
-import type { Worker } from 'node:worker_threads'
 import { expect, it } from 'vitest'
-import { QueryPool } from './query-pool.ts'
-import type { QueryCall, QueryRequest } from './query-protocol.ts'
+import type { QueryRequest } from './query-protocol.ts'
+import { createFakePool } from './testing/fake-query-thread.ts'
 
 const mib = 1024 * 1024
 const request: QueryRequest = { kind: 'headStatistics', limit: 1 }
 const ofRules: QueryRequest = { kind: 'vector', query: 'up', timeMs: 0 }
 
-/** A thread that answers when the test says so. */
-class FakeThread extends EventEmitter {
-  readonly threadId: number
-  call: QueryCall | undefined
-  heldBytes = 0
-
-  constructor(threadId: number) {
-    super()
-    this.threadId = threadId
-  }
-
-  postMessage(call: QueryCall): void {
-    this.call = call
-  }
-
-  terminate(): Promise<number> {
-    setImmediate(() => this.emit('exit', 1))
-    return Promise.resolve(1)
-  }
-
-  reply(): void {
-    this.emit('message', { id: this.call!.id, status: 200, body: new Uint8Array(1) })
-  }
-}
-
-function createPool(refusal?: () => string | undefined) {
-  const threads: FakeThread[] = []
-  const pool = new QueryPool({
-    startWorker() {
-      const thread = new FakeThread(threads.length + 1)
-      threads.push(thread)
-      return { worker: thread as unknown as Worker, release: () => {}, heldBytes: () => thread.heldBytes }
-    },
-    ...{ workersMax: 2, queueMax: 10, graceMs: 1_000, idleMs: 60_000 },
-    ...(refusal === undefined ? {} : { refusal }),
-    listBlocks: () => [],
-    log: { warn: () => {} },
-  })
-  return { pool, threads }
-}
-
 it('refuses queries with the reason while there is no memory, but not those of rules', async () => {
   let reason: string | undefined = 'memory of all queries is used up'
-  const { pool, threads } = createPool(() => reason)
+  const { pool, threads } = createFakePool({ refusal: () => reason })
   await expect(pool.run(request, 1_000)).rejects.toMatchObject({
     kind: 'execution',
     message: 'cannot begin a query: memory of all queries is used up',
@@ -67,7 +24,7 @@ it('refuses queries with the reason while there is no memory, but not those of r
 })
 
 it('gives memory back by its idle threads first, then by the query that holds the most', async () => {
-  const { pool, threads } = createPool()
+  const { pool, threads } = createFakePool()
   const first = pool.run(request, 1_000)
   const second = pool.run(request, 1_000)
   threads[0]!.heldBytes = 20 * mib
@@ -90,7 +47,7 @@ it('gives memory back by its idle threads first, then by the query that holds th
 })
 
 it('ends no query that holds little', async () => {
-  const { pool, threads } = createPool()
+  const { pool, threads } = createFakePool()
   const answer = pool.run(request, 1_000)
   threads[0]!.heldBytes = mib
   expect(pool.relieve('ceiling is reached')).toBe(false)
@@ -100,7 +57,7 @@ it('ends no query that holds little', async () => {
 })
 
 it('says of a thread whose heap was too small that the query needs too much memory', async () => {
-  const { pool, threads } = createPool()
+  const { pool, threads } = createFakePool()
   const answer = pool.run(request, 1_000)
   threads[0]!.emit(
     'error',

@@ -1,8 +1,9 @@
-import type { Worker } from 'node:worker_threads'
+import { MessageChannel, type Worker } from 'node:worker_threads'
 import type { DeletedIntervals } from '@narthex/tsdb/head/deleted-intervals'
 import type { ExemplarSnapshot } from '@narthex/tsdb/exemplars/exemplar-snapshot'
 import type { ShelvedBlock } from '@narthex/tsdb/select/block-shelf'
 import { noteTaken } from './part-sender.ts'
+import { QueryCosts } from './query-costs.ts'
 import type { ActiveQuery, EndedQuery, QueryOrigin } from './query-observer.ts'
 import type {
   LastColumns,
@@ -10,6 +11,7 @@ import type {
   QueryEnd,
   QueryFailureKind,
   QueryMeasures,
+  QueryPart,
   QueryReply,
   QueryRequest,
   VectorColumns,
@@ -38,6 +40,10 @@ export interface QueryPoolOptions {
   startWorker(): { readonly worker: Worker; release(): void; /** Bytes that its query holds. */ heldBytes?(): number }
   /** Threads at most. Each evaluates one query at a time. */
   workersMax: number
+  /** A range query may have so many of the threads, if they have nothing else to do. Default: 1. */
+  threadsPerQuery?: number
+  /** One that takes less has one thread. Default: 5. */
+  sharedMsMin?: number
   /** Queries that may wait; one more is refused at once. */
   queueMax: number
   /** A worker that still computes this long after its deadline is ended; after a cancellation at the latest after half a second. */
@@ -54,6 +60,8 @@ export interface QueryPoolOptions {
   copyExemplars?(): ExemplarSnapshot | undefined
   /** Numbers the queries, for pools that are told of together. */
   nextId?(): number
+  /** Told of each query that is given to a thread. */
+  onBegin?(): void
   /** Told of each query that was taken, when it has ended. */
   onEnd?(ended: EndedQuery): void
   log: { warn(message: string, fields?: Record<string, unknown>): void }
@@ -79,6 +87,9 @@ interface Job {
   readonly onAbort: () => void
   isCanceled: boolean
   slot: Slot | undefined
+  /** Beside `slot`, those that evaluate parts of it: for `slot`, or as a rehearsal. */
+  helpers: readonly Slot[]
+  isShared: boolean
   timer: NodeJS.Timeout | undefined
 }
 
@@ -88,6 +99,8 @@ interface Slot {
   release(): void
   heldBytes(): number
   job: Job | undefined
+  /** The job of another slot of which this one evaluates a part. */
+  helps: Job | undefined
   idleTimer: NodeJS.Timeout | undefined
   /** What the thread said before it ended. */
   failure: string | undefined
@@ -97,7 +110,7 @@ interface Slot {
 /**
  * Runs queries in worker threads over the shared head: those of rules first, then those of the client that has the fewest running, each client's in
  * their order. A worker that dies fails the query it
- * was on and nothing else; the next query starts a new one. Bounds: `workersMax` threads, `queueMax` waiting queries.
+ * was on and nothing else; the next query starts a new one. Threads that are idle help with a range query. Bounds: `workersMax` threads, `queueMax` waiting queries.
  */
 export class QueryPool {
   readonly #options: QueryPoolOptions
@@ -107,11 +120,16 @@ export class QueryPool {
   readonly #awaited = new Set<{ readonly jobs: Set<Job>; readonly resolve: () => void }>()
   /** Those that were told. */
   readonly #brokenBlocks = new Set<string>()
+  readonly #costs: QueryCosts
+  #helperTimer: NodeJS.Timeout | undefined
   #nextId = 1
   #closed = false
+  /** Queries of which several threads had parts. */
+  sharedQueries = 0
 
   constructor(options: QueryPoolOptions) {
     this.#options = options
+    this.#costs = new QueryCosts(options.sharedMsMin)
   }
 
   /** Resolves with what the worker answered, after its parts; rejects with a QueryFailure. */
@@ -139,7 +157,7 @@ export class QueryPool {
       const onAbort = () => this.#cancel(job)
       const job: Job = {
         ...{ call, origin, askedMs, startedMs: undefined, attempts: 0, signal, onPart, resolve, reject, onAbort },
-        ...{ isCanceled: false, slot: undefined, timer: undefined },
+        ...{ isCanceled: false, slot: undefined, helpers: [], isShared: false, timer: undefined },
       }
       signal?.addEventListener('abort', onAbort, { once: true })
       job.timer = setTimeout(() => this.#expire(job), timeoutMs)
@@ -150,7 +168,7 @@ export class QueryPool {
 
   /** Those that run, then those that wait. */
   active(): ActiveQuery[] {
-    const running = [...this.#slots].flatMap(({ job, heldBytes }) => (job === undefined ? [] : [viewActive(job, heldBytes())]))
+    const running = [...this.#slots].flatMap(({ job }) => (job === undefined ? [] : [viewActive(job, heldBytesOf(job))]))
     return [...running, ...this.#waiting.map((job) => viewActive(job, 0))]
   }
 
@@ -173,6 +191,7 @@ export class QueryPool {
   /** Ends every worker; waiting and running queries fail. */
   async close(): Promise<void> {
     this.#closed = true
+    clearTimeout(this.#helperTimer)
     for (const job of this.#waiting.splice(0)) this.#fail(job, 'canceled', stoppingText)
     await Promise.all([...this.#slots].map((slot) => slot.worker.terminate()))
   }
@@ -198,16 +217,18 @@ export class QueryPool {
    * to end.
    */
   relieve(reason: string): boolean {
-    const idle = [...this.#slots].filter((slot) => slot.job === undefined)
+    const idle = [...this.#slots].filter(isIdle)
     for (const slot of idle) this.#endSlot(slot)
     if (idle.length > 0) return true
-    let largest: Slot | undefined
-    for (const slot of this.#slots) if (largest === undefined || slot.heldBytes() > largest.heldBytes()) largest = slot
-    const job = largest?.job
-    if (largest === undefined || job === undefined || largest.heldBytes() < relievedBytesMin) return false
-    largest.job = undefined
-    this.#fail(job, 'execution', `the query was ended, as it held the most memory: ${reason}`)
-    this.#endSlot(largest)
+    let largest: Job | undefined
+    for (const { job } of this.#slots) {
+      if (job !== undefined && (largest === undefined || heldBytesOf(job) > heldBytesOf(largest))) largest = job
+    }
+    if (largest === undefined || heldBytesOf(largest) < relievedBytesMin) return false
+    const slots = slotsOf(largest)
+    largest.slot!.job = undefined
+    this.#fail(largest, 'execution', `the query was ended, as it held the most memory: ${reason}`)
+    for (const slot of slots) this.#endSlot(slot)
     return true
   }
 
@@ -238,8 +259,58 @@ export class QueryPool {
       }
       // Not before: one for each query that waits would be much.
       if (job.call.request.kind === 'exemplars') job.call = { ...job.call, exemplars: this.#options.copyExemplars?.() }
-      slot.worker.postMessage(job.call)
+      this.#give(job, slot)
     }
+  }
+
+  /** To its thread, and parts of it to idle ones. */
+  #give(job: Job, slot: Slot): void {
+    this.#options.onBegin?.()
+    const { call } = job
+    job.helpers = []
+    job.isShared = false
+    const helpers = this.#costs.mayBeWorthSharing(call.request) ? this.#findHelpers() : []
+    const part = helpers.length > 0 && call.request.kind === 'range' ? this.#costs.takePart(call.request) : 'no'
+    if (part === 'no') return slot.worker.postMessage(call)
+    job.helpers = helpers
+    job.isShared = part === 'share'
+    const ended = new SharedArrayBuffer(4)
+    const count = helpers.length + 1
+    const channels = helpers.map(() => new MessageChannel())
+    const ports = channels.map(({ port1 }) => port1)
+    // It has the most to do.
+    if (job.isShared) slot.worker.postMessage({ ...call, share: { index: 0, count, ports, ended } } satisfies QueryCall, ports)
+    else {
+      slot.worker.postMessage(call)
+      for (const port of ports) port.close()
+    }
+    if (job.isShared) this.sharedQueries++
+    for (const [i, helper] of helpers.entries()) {
+      const { port2 } = channels[i]!
+      clearTimeout(helper.idleTimer)
+      helper.helps = job
+      helper.worker.postMessage({ ...call, share: { index: i + 1, count, ports: [port2], ended } } satisfies QueryCall, [port2])
+    }
+  }
+
+  /** Only those that have nothing to do. If there are none, one is started for later. */
+  #findHelpers(): Slot[] {
+    const wanted = Math.min(this.#options.threadsPerQuery ?? 1, this.#options.workersMax) - 1
+    if (wanted <= 0 || this.#waiting.length > 0) return []
+    const idle = [...this.#slots].filter(isIdle)
+    if (idle.length === 0 && this.#slots.size <= wanted) {
+      this.#helperTimer ??= setTimeout(() => this.#startHelper(), helperDelayMs)
+      this.#helperTimer.unref()
+    }
+    return idle.slice(0, wanted)
+  }
+
+  #startHelper(): void {
+    this.#helperTimer = undefined
+    const slot = this.#closed ? undefined : this.#startSlot()
+    if (slot === undefined) return
+    this.#rest(slot)
+    this.#dispatch()
   }
 
   /** Nobody's many queries keep those of others waiting. */
@@ -259,7 +330,7 @@ export class QueryPool {
   }
 
   #findIdle(): Slot | undefined {
-    for (const slot of this.#slots) if (!slot.job) return slot
+    for (const slot of this.#slots) if (isIdle(slot)) return slot
     return undefined
   }
 
@@ -279,7 +350,7 @@ export class QueryPool {
     const { worker, release } = started
     const slot: Slot = {
       ...{ worker, release, threadId: worker.threadId, heldBytes: () => started.heldBytes?.() ?? 0 },
-      ...{ job: undefined, idleTimer: undefined, failure: undefined, isOutOfMemory: false },
+      ...{ job: undefined, helps: undefined, idleTimer: undefined, failure: undefined, isOutOfMemory: false },
     }
     this.#slots.add(slot)
     worker.on('message', (reply: QueryReply) => this.#onReply(slot, reply))
@@ -292,18 +363,36 @@ export class QueryPool {
   #onReply(slot: Slot, reply: QueryReply): void {
     const job = slot.job
     // Nothing from a thread that was given up.
-    if (!this.#slots.has(slot) || job?.call.id !== reply.id) return
+    if (!this.#slots.has(slot)) return
+    if (slot.helps?.call.id === reply.id) return this.#onHelped(slot, reply)
+    if (job?.call.id !== reply.id) return
     if ('part' in reply) return this.#onPart(job, reply.part)
     slot.job = undefined
-    for (const { directory, reason, isPart } of reply.brokenBlocks ?? []) this.#onBrokenBlock(directory, reason, isPart ?? false)
+    this.#tellBroken(reply)
     if ('failure' in reply && reply.failure.kind === 'gone' && job.attempts < attemptsMax && !job.isCanceled) {
       job.slot = undefined
       this.#noteEnd(job)
       this.#waiting.unshift(job)
     } else this.#finish(job, reply)
-    if (reply.retires) return this.#endSlot(slot)
+    this.#next(slot, reply)
+  }
+
+  /** Whatever became of its part: the thread that answers knows. */
+  #onHelped(slot: Slot, reply: QueryPart | QueryEnd): void {
+    slot.helps = undefined
+    if ('part' in reply) return
+    this.#tellBroken(reply)
+    this.#next(slot, reply)
+  }
+
+  #next(slot: Slot, { retires }: QueryEnd): void {
+    if (retires) return this.#endSlot(slot)
     this.#rest(slot)
     this.#dispatch()
+  }
+
+  #tellBroken({ brokenBlocks = [] }: QueryEnd): void {
+    for (const { directory, reason, isPart } of brokenBlocks) this.#onBrokenBlock(directory, reason, isPart ?? false)
   }
 
   #rest(slot: Slot): void {
@@ -319,6 +408,7 @@ export class QueryPool {
   }
 
   #finish(job: Job, reply: QueryEnd): void {
+    if (reply.measures !== undefined) this.#costs.note(job.call.request, reply.measures, job.isShared ? 1 + job.helpers.length : 1)
     this.#settle(job, 'failure' in reply ? asFailure(reply.failure) : undefined, reply.measures)
     if ('failure' in reply) {
       const { kind, message } = asFailure(reply.failure)
@@ -377,10 +467,11 @@ export class QueryPool {
     if (this.#leaveQueue(job)) return this.#fail(job, 'timeout', 'query timed out in query queue')
     const slot = job.slot
     if (!slot || slot.job !== job) return
+    const slots = slotsOf(job)
     slot.job = undefined
     if (job.isCanceled) this.#fail(job, 'canceled', 'query was canceled in expression evaluation')
     else this.#fail(job, 'timeout', 'query timed out in expression evaluation')
-    this.#endSlot(slot)
+    for (const each of slots) this.#endSlot(each)
   }
 
   #leaveQueue(job: Job): boolean {
@@ -413,9 +504,25 @@ export class QueryPool {
   }
 }
 
+/** The query that would have liked help does not wait for a thread to start. */
+const helperDelayMs = 1000
 /** A query that holds less is not worth ending. */
 const relievedBytesMin = 8 * 1024 * 1024
 const outOfMemoryText = 'the query needs more memory for its labels and lists than a query thread may have'
+
+function isIdle({ job, helps }: Slot): boolean {
+  return job === undefined && helps === undefined
+}
+
+/** Those that still work on it. */
+function slotsOf(job: Job): Slot[] {
+  const helping = job.helpers.filter(({ helps }) => helps === job)
+  return job.slot?.job === job ? [job.slot, ...helping] : helping
+}
+
+function heldBytesOf(job: Job): number {
+  return slotsOf(job).reduce((bytes, slot) => bytes + slot.heldBytes(), 0)
+}
 
 function viewActive({ call, origin, askedMs, startedMs }: Job, heldBytes: number): ActiveQuery {
   return { id: call.id, request: call.request, origin, askedMs, startedMs, heldBytes }

@@ -1,8 +1,10 @@
+import type { MessagePort } from 'node:worker_threads'
 import type { NativeHistogram } from '@narthex/model/native-histogram'
 import type { Explain, ExportFormat, RemoteReadQuery } from '@narthex/api/backend'
 import type { DeletedIntervals } from '@narthex/tsdb/head/deleted-intervals'
 import type { ExemplarSnapshot } from '@narthex/tsdb/exemplars/exemplar-snapshot'
 import type { ShelvedBlock } from '@narthex/tsdb/select/block-shelf'
+import type { MatrixPart } from '@narthex/promql/encode-parts'
 import type { QueryMemoryShare } from './query-memory.ts'
 
 /** What the main thread and a query worker say to each other. All plain data: it crosses by structured clone. */
@@ -104,6 +106,31 @@ export interface QueryCall {
   readonly deletions?: DeletedIntervals | undefined
   /** For a query of exemplars; shared memory. */
   readonly exemplars?: ExemplarSnapshot | undefined
+  /** Set if several threads evaluate a range query together. */
+  readonly share?: QueryShare
+}
+
+/** What a thread has of a query that several evaluate, each at some of its steps. */
+export interface QueryShare {
+  /** 0: the one that answers. */
+  readonly index: number
+  readonly count: number
+  /** To each of the others; they have the one to the thread that answers, if it waits for them: it gets a `PartReply`, or nothing before the port is closed. */
+  readonly ports: readonly MessagePort[]
+  /** One Int32: 1 = nobody waits for further parts. */
+  readonly ended: SharedArrayBuffer
+}
+
+/** A part of the answer; undefined: it met an error. */
+export type PartReply = EvaluatedPart | undefined
+
+export interface EvaluatedPart {
+  readonly texts: MatrixPart
+  readonly warnings: readonly string[]
+  readonly infos: readonly string[]
+  /** What the storage says. */
+  readonly storageWarnings: readonly string[]
+  readonly measures: QueryMeasures
 }
 
 /** How a query failed: the errorType of Prometheus' API. */

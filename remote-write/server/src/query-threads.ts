@@ -1,4 +1,6 @@
+import { availableParallelism } from 'node:os'
 import type { Worker } from 'node:worker_threads'
+import { bringInMiddleCompiler } from '@narthex/service/compiler'
 import type { Logger } from '@narthex/service/logger'
 import { spawnWorker } from '@narthex/service/worker'
 import type { Store } from '@narthex/tsdb/store'
@@ -30,6 +32,10 @@ export interface QueryThreadOptions {
   readonly plan: MemoryPlan
   readonly memory: QueryMemory
   readonly threads: number
+  /** Those of them that one query may have. Default: as many as there are processors. */
+  readonly threadsPerQuery?: number
+  /** As of the pool. */
+  readonly sharedMsMin?: number
   /** Numbers the queries of several pools. */
   readonly nextId?: () => number
   readonly onEnd?: (ended: EndedQuery) => void
@@ -53,7 +59,8 @@ export function bootQueryWorker(plan: MemoryPlan): Worker {
 }
 
 /** A pool of threads over the head and the blocks, each within its share of the memory. */
-export function createQueryPool({ parts, store, plan, memory, threads, nextId, onEnd, booted }: QueryThreadOptions): QueryPool {
+export function createQueryPool(options: QueryThreadOptions): QueryPool {
+  const { parts, store, plan, memory, threads, nextId, onEnd, booted } = options
   const { settings, log } = parts
   const cacheBytesMax = Math.floor(plan.cacheBytes / (plan.queryThreads + plan.readThreads))
   let spare = booted
@@ -87,11 +94,14 @@ export function createQueryPool({ parts, store, plan, memory, threads, nextId, o
         },
       }
     },
+    onBegin: bringInMiddleCompiler,
     refusal: () => memory.refusal(),
     listBlocks: () => store.blocks.shelf,
     listDeletions: () => store.head.deletions.view,
     copyExemplars: () => store.exemplars.ring.snapshot(),
     workersMax: threads,
+    ...(options.sharedMsMin === undefined ? {} : { sharedMsMin: options.sharedMsMin }),
+    threadsPerQuery: options.threadsPerQuery ?? availableParallelism(),
     queueMax,
     graceMs: workerGraceMs,
     idleMs: idleWorkerMs,

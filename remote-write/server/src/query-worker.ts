@@ -23,6 +23,7 @@ import { answerExport } from './answer-export.ts'
 import { answerFederation } from './answer-federation.ts'
 import { answerRemoteRead } from './answer-remote-read.ts'
 import { AnswerWriter } from './answer-writer.ts'
+import { contributePart, gatherParts, measureResult, writeGathered, type DividedQuery } from './divided-query.ts'
 import { PartSender } from './part-sender.ts'
 import { QueryClaim } from './query-memory.ts'
 import { viewStatistics, type SamplesPerStep } from './query-observer.ts'
@@ -32,10 +33,10 @@ import type {
   LastColumns,
   QueryCall,
   QueryEnd,
-  QueryMeasures,
   QueryOutcome,
   QueryReply,
   QueryRequest,
+  QueryShare,
   QueryWorkerData,
   QueryWorkerOptions,
   VectorColumns,
@@ -63,8 +64,11 @@ function serve(port: MessagePort, { head, memory, options }: QueryWorkerData): v
   const claim = new QueryClaim(memory)
   const buffer = new AnswerWriter(claim)
   const engine = toEngineOptions(options, claim)
-  port.on('message', (call: QueryCall) => {
-    const outcome = answer(call, { storage, engine, port, buffer, claim })
+  const partBuffer = new AnswerWriter(claim)
+  port.on('message', (call: QueryCall) => void respond(call))
+
+  async function respond(call: QueryCall): Promise<void> {
+    const outcome = await answer(call, { storage, engine, port, buffer, partBuffer, claim })
     claim.reset()
     const brokenBlocks = storage.takeBroken()
     const reply: QueryReply = {
@@ -77,7 +81,7 @@ function serve(port: MessagePort, { head, memory, options }: QueryWorkerData): v
     } catch (error) {
       port.postMessage({ id: call.id, failure: { kind: 'internal', message: bugText(error) } } satisfies QueryReply)
     }
-  })
+  }
 }
 
 function setThreadPriority(): void {
@@ -99,10 +103,13 @@ interface ThreadParts {
   readonly engine: EngineOptions
   readonly port: MessagePort
   readonly buffer: AnswerWriter
+  /** For a part of an answer. */
+  readonly partBuffer: AnswerWriter
   readonly claim: QueryClaim
 }
 
-function answer(call: QueryCall, { storage, engine, port, buffer, claim }: ThreadParts): QueryEnd {
+async function answer(call: QueryCall, parts: ThreadParts): Promise<QueryEnd> {
+  const { storage, engine, port, buffer, partBuffer, claim } = parts
   const begunMs = performance.now()
   const signal = watchCancel(call)
   const check = () => checkAlive(signal, call.deadlineMs)
@@ -129,14 +136,19 @@ function answer(call: QueryCall, { storage, engine, port, buffer, claim }: Threa
     const run = (wanted: EngineRequest) => withWarnings(evaluate(wanted, call.deadlineMs, signal, reader, engine), storage.warnings())
     if (request.kind === 'vector') {
       const result = run(request)
-      return { id: call.id, vector: toColumns(result), measures: measure(result, preparationMs) }
+      return { id: call.id, vector: toColumns(result), measures: measureResult(result, preparationMs) }
     }
     if (request.kind === 'lastSamples') return { id: call.id, last: readLastSamples(request, reader) }
     if (request.kind === 'instant' || request.kind === 'range') {
       if (request.explain === 'plan')
         return { id: call.id, status: 200, body: encoder.encode(envelope({ explain: explain(request, engine) }, [])) }
+      if (request.kind === 'range' && call.share !== undefined) {
+        const divided = { call, request, share: call.share, reader, signal, preparationMs }
+        const shared = call.share.index > 0 ? contribute(divided, parts) : await answerDivided(divided, parts)
+        if (shared !== undefined) return shared
+      }
       const result = run(request)
-      const measures = measure(result, preparationMs)
+      const measures = measureResult(result, preparationMs)
       const statistics = request.stats === '' ? undefined : viewStatistics(measures, call.queuedMs, perStepOf(request, result))
       return { id: call.id, status: 200, body: encodeQueryAnswer(result, request.limit, statistics, buffer), measures }
     }
@@ -149,7 +161,54 @@ function answer(call: QueryCall, { storage, engine, port, buffer, claim }: Threa
   } finally {
     storage.head.release()
     buffer.shrink(keptBytesMax)
+    partBuffer.shrink(keptBytesMax)
   }
+}
+
+interface DividedCall {
+  readonly call: QueryCall
+  readonly request: Extract<QueryRequest, { kind: 'range' }>
+  readonly share: QueryShare
+  readonly reader: Queryable
+  readonly signal: AbortFlag
+  readonly preparationMs: number
+}
+
+function contribute(divided: DividedCall, parts: ThreadParts): QueryEnd {
+  contributePart(toDividedQuery(divided, parts))
+  return { id: divided.call.id, isSent: true }
+}
+
+/** Undefined: it is up to the whole query. */
+async function answerDivided(divided: DividedCall, parts: ThreadParts): Promise<QueryEnd | undefined> {
+  const { call, request } = divided
+  const { buffer } = parts
+  const gathered = await gatherParts(toDividedQuery(divided, parts))
+  if (gathered === undefined) return undefined
+  const { measures, infos } = gathered
+  buffer.begin(gathered.parts.reduce((bytes, { texts }) => bytes + texts.bytes.length, gathered.parts[0]!.measures.peakBytes))
+  try {
+    buffer.utf8('{"status":"success","data":')
+    const series = writeGathered(gathered, buffer, request.limit)
+    endAnswer(buffer, isCut(request.limit, series) ? [...gathered.warnings, truncatedText] : gathered.warnings, infos)
+  } catch (error) {
+    if (error instanceof QueryError && error.kind === 'execution') return undefined
+    throw error
+  }
+  return { id: call.id, status: 200, body: takeBody(buffer), measures }
+}
+
+function toDividedQuery({ call, request, share, reader, signal, preparationMs }: DividedCall, parts: ThreadParts): DividedQuery {
+  const ended = new Int32Array(share.ended)
+  const eitherSignal = {
+    get aborted() {
+      return signal.aborted || Atomics.load(ended, 0) !== 0
+    },
+  }
+  const { claim, partBuffer, storage } = parts
+  const options = optionsOf(request, call.deadlineMs, eitherSignal, parts.engine)
+  const engine = { ...options, bytesMax: Math.floor(claim.bytesMax / share.count) }
+  return { request, share, engine, reader, writer: partBuffer, preparationMs, storageWarnings: () => storage.warnings() }
 }
 
 /** Buffers that go to the other side instead of being copied; nothing here uses them any more. */
@@ -200,8 +259,14 @@ function checkAlive(signal: AbortFlag, deadlineMs: number): void {
 type EngineRequest = Extract<QueryRequest, { kind: 'instant' | 'range' | 'vector' }>
 
 function evaluate(request: EngineRequest, deadlineMs: number, signal: AbortFlag, reader: Queryable, engine: EngineOptions): QueryResult {
+  const options = optionsOf(request, deadlineMs, signal, engine)
+  if (request.kind === 'range') return evaluateRange(options, reader, request.query, request.startMs, request.endMs, request.stepMs)
+  return evaluateInstant(options, reader, request.query, request.timeMs)
+}
+
+function optionsOf(request: EngineRequest, deadlineMs: number, signal: AbortFlag, engine: EngineOptions): EngineOptions {
   const lookbackMs = request.kind === 'vector' ? undefined : request.lookbackMs
-  const options: EngineOptions = {
+  return {
     ...engine,
     timeoutMs: Math.max(0, deadlineMs - Date.now()),
     signal,
@@ -209,18 +274,11 @@ function evaluate(request: EngineRequest, deadlineMs: number, signal: AbortFlag,
     ...(request.kind !== 'vector' && request.explain === 'analyze' ? { analyze: true } : {}),
     countsPerStep: engine.countsPerStep === true && request.kind !== 'vector' && request.stats === 'all',
   }
-  if (request.kind === 'range') return evaluateRange(options, reader, request.query, request.startMs, request.endMs, request.stepMs)
-  return evaluateInstant(options, reader, request.query, request.timeMs)
 }
 
 function explain(request: Extract<QueryRequest, { kind: 'instant' | 'range' }>, engine: EngineOptions): ExplainedPart {
   if (request.kind === 'range') return explainRange(engine, request.query, request.startMs, request.endMs, request.stepMs)
   return explainInstant(engine, request.query, request.timeMs)
-}
-
-function measure({ statistics }: QueryResult, preparationMs: number): QueryMeasures {
-  const { samplesPerStep: _, ...measured } = statistics
-  return { ...measured, preparationMs }
 }
 
 function perStepOf(request: EngineRequest, { statistics: { samplesPerStep } }: QueryResult): SamplesPerStep | undefined {
@@ -236,11 +294,21 @@ function encodeQueryAnswer(whole: QueryResult, limit: number, statistics: unknow
   buffer.utf8('{"status":"success","data":')
   const extra = { stats: statistics, explain: whole.explanation }
   encodeResult(result, buffer, JSON.stringify(extra).slice(1, -1))
-  const warnings = result === whole ? result.warnings : [...result.warnings, 'results truncated due to limit']
-  if (warnings.length > 0) buffer.utf8(`,"warnings":${JSON.stringify(warnings)}`)
-  if (result.infos.length > 0) buffer.utf8(`,"infos":${JSON.stringify(result.infos)}`)
-  buffer.utf8('}')
+  endAnswer(buffer, result === whole ? result.warnings : [...result.warnings, truncatedText], result.infos)
   return takeBody(buffer)
+}
+
+/** What stands behind the data. */
+function endAnswer(buffer: AnswerWriter, warnings: readonly string[], infos: readonly string[]): void {
+  if (warnings.length > 0) buffer.utf8(`,"warnings":${JSON.stringify(warnings)}`)
+  if (infos.length > 0) buffer.utf8(`,"infos":${JSON.stringify(infos)}`)
+  buffer.utf8('}')
+}
+
+const truncatedText = 'results truncated due to limit'
+
+function isCut(limit: number, series: number): boolean {
+  return limit > 0 && series > limit
 }
 
 /** A large buffer goes to the other side itself; of a small one a copy does, and the buffer serves the next answer. */
@@ -284,7 +352,7 @@ function parseQuery(query: string, options: ParseOptions): Expression {
 
 function limitSeries(result: QueryResult, limit: number): QueryResult {
   const { series, type } = result
-  if (limit === 0 || series.labels.length <= limit || (type !== 'vector' && type !== 'matrix')) return result
+  if (!isCut(limit, series.labels.length) || (type !== 'vector' && type !== 'matrix')) return result
   return { ...result, series: { ...series, labels: series.labels.slice(0, limit) } }
 }
 
@@ -388,17 +456,17 @@ function* listSeries(sets: readonly (readonly Matcher[])[], reader: Queryable, s
 /** The envelope with a list, of `limit` entries at most (0 = all of them). */
 function writeList(buffer: AnswerWriter, values: Iterable<unknown>, limit: number, warningsOf: () => readonly string[]): void {
   let count = 0
-  let isCut = false
+  let isTruncated = false
   buffer.utf8('{"status":"success","data":[')
   for (const value of values) {
     if (limit > 0 && count === limit) {
-      isCut = true
+      isTruncated = true
       break
     }
     buffer.utf8(`${count++ === 0 ? '' : ','}${JSON.stringify(value)}`)
   }
   buffer.utf8(']')
-  const warnings = isCut ? [...warningsOf(), 'results truncated due to limit'] : warningsOf()
+  const warnings = isTruncated ? [...warningsOf(), truncatedText] : warningsOf()
   buffer.utf8(warnings.length === 0 ? '}' : `,"warnings":${JSON.stringify(warnings)}}`)
 }
 

@@ -116,6 +116,7 @@ function run(plan: Plan, text: string, isRange: boolean): Outcome | string {
     startMs: grid.startMs,
     endMs,
     stepMs: steps.stepMs,
+    steps: steps.steps,
     isProfiled: false,
   })
   try {

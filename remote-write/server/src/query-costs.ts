@@ -1,0 +1,66 @@
+import type { QueryMeasures, QueryRequest } from './query-protocol.ts'
+
+/** Texts of queries that are remembered. */
+const textsMax = 1000
+/** A longer text is not remembered. */
+const textLengthMax = 4096
+/** Fewer steps are not shared out, whatever they take. */
+const stepsMin = 32
+/** What takes less is not worth the messages. */
+const worthMsDefault = 5
+/** A thread is as quick as the others after so many times. */
+const rehearsalsMin = 2
+
+type RangeRequest = Extract<QueryRequest, { kind: 'range' }>
+
+interface KnownQuery {
+  /** Of a processor. */
+  readonly msPerStep: number
+  /** How often the threads that would have parts of it were asked for these. */
+  readonly rehearsals: number
+}
+
+/** How long range queries took of a processor, by their texts: dashboards ask the same again and again. 4 MiB of texts at most. */
+export class QueryCosts {
+  /** The least recent first. */
+  readonly #known = new Map<string, KnownQuery>()
+  readonly #worthMs: number
+
+  constructor(worthMs = worthMsDefault) {
+    this.#worthMs = worthMs
+  }
+
+  /** Whether the query is worth several threads, as far as one can tell: all but those that are known to take little. */
+  mayBeWorthSharing(request: QueryRequest): request is RangeRequest {
+    if (request.kind !== 'range' || (request.explain ?? '') !== '' || request.stats !== '') return false
+    const steps = stepsOf(request)
+    if (!(steps >= stepsMin)) return false
+    const known = this.#known.get(request.query)
+    return known === undefined || known.msPerStep * steps >= this.#worthMs
+  }
+
+  /**
+   * How other threads are to take part in a query that may be worth it. A thread that reads blocks, or meets a kind of query, for the first time is slower than
+   * the one that waits for it: so the first time they do nothing, and the next times they evaluate their parts for nobody.
+   */
+  takePart({ query }: RangeRequest): 'no' | 'rehearse' | 'share' {
+    const known = this.#known.get(query)
+    if (known === undefined) return 'no'
+    if (known.rehearsals >= rehearsalsMin) return 'share'
+    this.#known.set(query, { ...known, rehearsals: known.rehearsals + 1 })
+    return 'rehearse'
+  }
+
+  /** `threads`: that evaluated it. */
+  note(request: QueryRequest, { evaluationMs }: QueryMeasures, threads: number): void {
+    if (request.kind !== 'range' || request.query.length > textLengthMax) return
+    const rehearsals = this.#known.get(request.query)?.rehearsals ?? 0
+    this.#known.delete(request.query)
+    this.#known.set(request.query, { msPerStep: (evaluationMs * threads) / Math.max(1, stepsOf(request)), rehearsals })
+    if (this.#known.size > textsMax) for (const [oldest] of this.#known) return void this.#known.delete(oldest)
+  }
+}
+
+function stepsOf({ startMs, endMs, stepMs }: RangeRequest): number {
+  return Math.floor((endMs - startMs) / stepMs) + 1
+}

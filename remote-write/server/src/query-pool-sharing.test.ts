@@ -1,0 +1,176 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import type { QueryRequest } from './query-protocol.ts'
+import { createFakePool } from './testing/fake-query-thread.ts'
+
+const range: QueryRequest = {
+  ...{ kind: 'range', query: 'rate(a[5m])', startMs: 0, endMs: 3_600_000, stepMs: 15_000 },
+  ...{ lookbackMs: undefined, limit: 0, stats: '', explain: '' },
+}
+const measures = {
+  ...{ preparationMs: 0, evaluationMs: 100, totalQueryableSamples: 0 },
+  samplesRead: 0,
+  peakSamples: 0,
+  peakBytes: 0,
+  series: 1,
+}
+const timeoutMs = 10_000
+
+/** Two threads that have nothing to do, and have both evaluated the query. */
+async function createIdlePool(overrides: Parameters<typeof createFakePool>[0] = {}) {
+  const { pool, threads } = createFakePool({ threadsPerQuery: 2, ...overrides })
+  for (let asked = 0; asked < 3; asked++) {
+    const answer = pool.run(range, timeoutMs)
+    if (asked === 0) await vi.advanceTimersByTimeAsync(1000)
+    if (asked > 0) threads[1]!.reply()
+    threads[0]!.reply({ measures })
+    await answer
+  }
+  return { pool, threads }
+}
+
+beforeEach(() => void vi.useFakeTimers())
+afterEach(() => void vi.useRealTimers())
+
+describe('a range query', () => {
+  it('is evaluated by its thread alone at first; then another one, started by then, twice evaluates its part for nobody', async () => {
+    const { pool, threads } = createFakePool({ threadsPerQuery: 2 })
+    const first = pool.run(range, timeoutMs)
+    await vi.advanceTimersByTimeAsync(999)
+    expect(threads).toHaveLength(1)
+    await vi.advanceTimersByTimeAsync(1)
+    expect(threads).toHaveLength(2)
+    expect([threads[0]!.call?.share, threads[1]!.call]).toEqual([undefined, undefined])
+    threads[0]!.reply({ measures })
+    await first
+    for (let asked = 0; asked < 2; asked++) {
+      const rehearsed = pool.run(range, timeoutMs)
+      expect(threads[0]!.call?.share).toBeUndefined()
+      expect(threads[1]!.call?.share).toMatchObject({ index: 1, count: 2 })
+      threads[0]!.reply({ measures })
+      await rehearsed
+      // The other one is not done with its part.
+      const alone = pool.run(range, timeoutMs)
+      expect(threads[0]!.call?.share).toBeUndefined()
+      threads[1]!.emit('message', { id: threads[1]!.call!.id, isSent: true })
+      threads[0]!.reply({ measures })
+      await alone
+    }
+    expect(pool.sharedQueries).toBe(0)
+    const shared = pool.run(range, timeoutMs)
+    expect(threads[0]!.call?.share).toMatchObject({ index: 0, count: 2 })
+    threads[0]!.reply({ measures })
+    await shared
+    expect(pool.sharedQueries).toBe(1)
+  })
+
+  it('is shared with an idle thread, which is free again when it has done its part', async () => {
+    const { pool, threads } = await createIdlePool()
+    const answer = pool.run(range, timeoutMs)
+    const [first, second] = threads.map(({ call }) => call!)
+    expect([first?.id, first?.share?.index, first?.share?.count, first?.share?.ports.length]).toEqual([second?.id, 0, 2, 1])
+    expect([second?.share?.index, second?.share?.count, second?.request]).toEqual([1, 2, range])
+    expect([first!.cancel, first!.share!.ended]).toEqual([second!.cancel, second!.share!.ended])
+    expect(pool.active()).toHaveLength(1)
+    expect(pool.activeQueries).toBe(1)
+    threads[0]!.reply()
+    await answer
+    // It still works on its part.
+    const next = pool.run(range, timeoutMs)
+    expect(threads[0]!.call?.share).toBeUndefined()
+    threads[1]!.emit('message', { id: second!.id, isSent: true })
+    threads[0]!.reply()
+    await next
+    const last = pool.run(range, timeoutMs)
+    expect(threads[1]!.call?.share?.index).toBe(1)
+    expect(threads[1]!.call?.id).not.toBe(second!.id)
+    threads[0]!.reply()
+    await last
+    expect([pool.sharedQueries, threads.length]).toEqual([2, 2])
+  })
+
+  it.each<[string, QueryRequest]>([
+    ['has statistics', { ...range, stats: 'all' }],
+    ['is explained', { ...range, explain: 'analyze' }],
+    ['has few steps', { ...range, endMs: 30 * 15_000 }],
+    ['is an instant query', { kind: 'instant', query: 'a', timeMs: 0, lookbackMs: undefined, limit: 0, stats: '' }],
+  ])('is not shared if it %s', async (_, request) => {
+    const { pool, threads } = await createIdlePool()
+    const answer = pool.run(request, timeoutMs)
+    expect(threads[0]!.call?.share).toBeUndefined()
+    threads[0]!.reply()
+    await answer
+    expect(pool.sharedQueries).toBe(0)
+  })
+
+  it('is not shared if it took little when it was asked before, and is again when it takes more', async () => {
+    const { pool, threads } = await createIdlePool()
+    const ask = async (evaluationMs: number) => {
+      const answer = pool.run(range, timeoutMs)
+      const isShared = threads[0]!.call?.share !== undefined
+      if (isShared) threads[1]!.reply()
+      threads[0]!.reply({ measures: { ...measures, evaluationMs } })
+      await answer
+      return isShared
+    }
+    expect(await ask(1)).toBe(true)
+    expect(await ask(4.9)).toBe(false)
+    expect(await ask(5)).toBe(false)
+    expect(await ask(40)).toBe(true)
+    // Two threads had 3 ms each.
+    expect(await ask(3)).toBe(true)
+    expect(await ask(2)).toBe(true)
+    expect(await ask(2)).toBe(false)
+  })
+
+  it('leaves the other thread to a query that waits', async () => {
+    const { pool, threads } = await createIdlePool({ workersMax: 3 })
+    const other = pool.run({ kind: 'headStatistics', limit: 1 }, timeoutMs)
+    const answer = pool.run(range, timeoutMs)
+    expect(threads[1]!.call?.share).toBeUndefined()
+    expect(threads[1]!.call?.request).toEqual(range)
+    threads[0]!.reply()
+    threads[1]!.reply()
+    await Promise.all([other, answer])
+  })
+
+  it('does not fail with a thread that had a part of it', async () => {
+    const { pool, threads } = await createIdlePool()
+    const answer = pool.run(range, timeoutMs)
+    threads[1]!.emit('exit', 1)
+    expect(pool.activeQueries).toBe(1)
+    threads[0]!.reply()
+    await expect(answer).resolves.toMatchObject({ status: 200 })
+    expect(pool.threadIds).toEqual([1])
+  })
+
+  it('is ended in all threads that have parts of it when it takes too long', async () => {
+    const { pool, threads } = await createIdlePool()
+    const answer = pool.run(range, timeoutMs)
+    const failed = expect(answer).rejects.toMatchObject({ kind: 'timeout' })
+    await vi.advanceTimersByTimeAsync(timeoutMs + 1_001)
+    await failed
+    expect(threads.map(({ isTerminated }) => isTerminated)).toEqual([true, true])
+    expect(pool.threadIds).toEqual([])
+  })
+
+  it('is canceled in all threads', async () => {
+    const { pool, threads } = await createIdlePool()
+    const answer = pool.run(range, timeoutMs)
+    expect(pool.cancel(threads[0]!.call!.id)).toBe(true)
+    expect(threads.map(({ isCanceled }) => isCanceled)).toEqual([true, true])
+    threads[0]!.emit('message', { id: threads[0]!.call!.id, failure: { kind: 'canceled', message: 'query was canceled' } })
+    await expect(answer).rejects.toMatchObject({ kind: 'canceled' })
+  })
+
+  it('counts what all its threads hold, and gives all of them up for memory', async () => {
+    const { pool, threads } = await createIdlePool()
+    const answer = pool.run(range, timeoutMs)
+    threads[0]!.heldBytes = 6 * 2 ** 20
+    threads[1]!.heldBytes = 7 * 2 ** 20
+    expect(pool.active()[0]!.heldBytes).toBe(13 * 2 ** 20)
+    const failed = expect(answer).rejects.toMatchObject({ kind: 'execution', message: expect.stringContaining('held the most memory') })
+    expect(pool.relieve('little is left')).toBe(true)
+    await failed
+    expect(threads.map(({ isTerminated }) => isTerminated)).toEqual([true, true])
+  })
+})
