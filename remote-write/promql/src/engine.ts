@@ -110,7 +110,13 @@ export function evaluatePart(
   count: number,
 ): QueryResult {
   const now = options.now ?? (() => performance.now())
-  return evaluatePlanned(options, queryable, { ...range, type: 'matrix' }, partOfGrid(range.grid, range.divisibility.reachMs, index, count), now())
+  return evaluatePlanned(
+    options,
+    queryable,
+    { ...range, type: 'matrix' },
+    partOfGrid(range.grid, range.divisibility.reachMs, index, count),
+    now(),
+  )
 }
 
 /** The plan of an instant query, of which nothing is evaluated. Throws as evaluateInstant. */
