@@ -40,6 +40,19 @@ export class AnswerWriter extends ByteWriter {
     if (refusal !== undefined) throw new QueryError('execution', `the answer of the query is too large: ${refusal}`)
   }
 
+  /** What was written, in its buffer, which is somebody else's from now on. */
+  take(): Uint8Array {
+    const written = this.view()
+    this.bytes = new Uint8Array(smallBytes)
+    this.length = 0
+    return written
+  }
+
+  /** A buffer that comes back serves the next answer, which else would take memory anew, page by page. Not while an answer is written. */
+  adopt(buffer: ArrayBuffer): void {
+    if (this.length === 0 && buffer.byteLength > this.bytes.length) this.bytes = new Uint8Array(buffer)
+  }
+
   /** Gives up a large buffer. */
   shrink(keptBytesMax: number): void {
     if (this.bytes.length > keptBytesMax) this.bytes = new Uint8Array(smallBytes)

@@ -33,16 +33,23 @@ export interface DividedAnswer {
 export function contributePart(query: DividedQuery): void {
   const { share, writer } = query
   const port = share.ports[0]!
+  let isGiven = false
   try {
     const range = prepare(query)
     const count = partsOf(query, range)
     if (share.index >= count) return
     const part = attempt(query, range, share.index, count)
-    const reply: PartReply = part && copyTexts(part)
-    port.postMessage(reply, reply === undefined ? [] : [reply.texts.bytes.buffer as ArrayBuffer, reply.texts.ends.buffer as ArrayBuffer])
+    if (part === undefined) return port.postMessage(undefined satisfies PartReply)
+    const reply: PartReply = { ...part, texts: { ...part.texts, bytes: writer.take() } }
+    port.once('message', (buffer: ArrayBuffer) => {
+      writer.adopt(buffer)
+      port.close()
+    })
+    port.postMessage(reply, [reply.texts.bytes.buffer as ArrayBuffer, reply.texts.ends.buffer as ArrayBuffer])
+    isGiven = true
   } finally {
     writer.reset()
-    port.close()
+    if (!isGiven) port.close()
   }
 }
 
@@ -75,9 +82,20 @@ export async function gatherParts(query: DividedQuery): Promise<DividedAnswer | 
     return { parts, warnings: [...warnings, ...unite(parts.map((part) => part.storageWarnings))], infos, measures }
   } finally {
     Atomics.store(new Int32Array(share.ended), 0, 1)
-    for (const port of share.ports) port.close()
   }
 }
+
+/** When the texts are not needed any more: their threads get the buffers back. */
+export function endGathering({ share }: DividedQuery, gathered: DividedAnswer | undefined): void {
+  for (const [i, port] of share.ports.entries()) {
+    const buffer = gathered?.parts[i + 1]?.texts.bytes.buffer
+    if (buffer instanceof ArrayBuffer && buffer.byteLength <= returnedBytesMax) port.postMessage(buffer, [buffer])
+    port.close()
+  }
+}
+
+/** A larger one is not kept. */
+const returnedBytesMax = 4 * 1024 * 1024
 
 /** Writes the `data` of the answer, of `limit` series at most (0 = all); gives how many there are. */
 export function writeGathered({ parts }: DividedAnswer, writer: AnswerWriter, limit: number): number {

@@ -24,7 +24,13 @@ export function createQueryBackend({ pool, readPool, timeoutMs, memory, external
   const ask = async (request: QueryRequest, limitMs: number, signal: AbortSignal, client?: QueryClient): Promise<EncodedAnswer> => {
     try {
       const reply = (await pool.run(request, limitMs, signal, undefined, client && { kind: 'http', ...client })) as EncodedReply
-      return { ...reply, release: memory.holdAnswer(reply.body.buffer.byteLength) }
+      const { status, body, giveBack } = reply
+      const releaseBytes = memory.holdAnswer(body.buffer.byteLength)
+      const release = (): void => {
+        releaseBytes()
+        giveBack?.()
+      }
+      return { status, body, release }
     } catch (error) {
       if (error instanceof QueryFailure) throw new ApiError(error.kind, error.message, { cause: error })
       throw error

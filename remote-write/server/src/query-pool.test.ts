@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
 import type { Worker } from 'node:worker_threads'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { QueryPool, type QueryPoolOptions } from './query-pool.ts'
+import { QueryPool, type EncodedReply, type QueryPoolOptions } from './query-pool.ts'
 import type { QueryCall, QueryReply, QueryRequest } from './query-protocol.ts'
 
 const graceMs = 2_000
@@ -95,6 +95,26 @@ describe('QueryPool', () => {
     expect(await answer).toEqual(ok)
     expect(pool.activeQueries).toBe(0)
     expect(vi.getTimerCount()).toBe(1) // the idle timer alone
+  })
+
+  test('gives the memory of a large answer back to its thread, as long as that is there', async () => {
+    const { pool, workers } = createPool()
+    const ask = async (bytes: number) => {
+      const answer = pool.run(request, 1_000)
+      const body = new Uint8Array(bytes)
+      workers[0]!.reply({ status: 200, body })
+      return { reply: (await answer) as EncodedReply, buffer: body.buffer }
+    }
+    expect((await ask(128 * 1024 - 1)).reply.giveBack).toBeUndefined()
+    expect((await ask(4 * 1024 * 1024 + 1)).reply.giveBack).toBeUndefined()
+    const { reply, buffer } = await ask(128 * 1024)
+    reply.giveBack!()
+    expect(workers[0]!.calls.at(-1)).toEqual({ returned: buffer })
+    const last = await ask(4 * 1024 * 1024)
+    const calls = workers[0]!.calls.length
+    workers[0]!.emit('exit', 1)
+    last.reply.giveBack!()
+    expect(workers[0]!.calls).toHaveLength(calls)
   })
 
   test('hands on parts, and the thread hears of those that were taken', async () => {

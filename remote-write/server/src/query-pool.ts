@@ -14,6 +14,7 @@ import type {
   QueryPart,
   QueryReply,
   QueryRequest,
+  ReturnedBuffer,
   VectorColumns,
 } from './query-protocol.ts'
 
@@ -67,7 +68,12 @@ export interface QueryPoolOptions {
   log: { warn(message: string, fields?: Record<string, unknown>): void }
 }
 
-export type EncodedReply = { readonly status: number; readonly body: Uint8Array }
+export interface EncodedReply {
+  readonly status: number
+  readonly body: Uint8Array
+  /** For who does not need the body any more: its memory serves another answer. */
+  readonly giveBack?: () => void
+}
 /** Undefined: all of the answer came in parts. */
 export type PoolReply = EncodedReply | VectorColumns | LastColumns | undefined
 /** Takes a part of an answer; `onTaken` is to be called when there is room for another. */
@@ -373,7 +379,7 @@ export class QueryPool {
       job.slot = undefined
       this.#noteEnd(job)
       this.#waiting.unshift(job)
-    } else this.#finish(job, reply)
+    } else this.#finish(job, reply, slot)
     this.#next(slot, reply)
   }
 
@@ -407,7 +413,7 @@ export class QueryPool {
     })
   }
 
-  #finish(job: Job, reply: QueryEnd): void {
+  #finish(job: Job, reply: QueryEnd, slot: Slot): void {
     if (reply.measures !== undefined) this.#costs.note(job.call.request, reply.measures, job.isShared ? 1 + job.helpers.length : 1)
     this.#settle(job, 'failure' in reply ? asFailure(reply.failure) : undefined, reply.measures)
     if ('failure' in reply) {
@@ -416,7 +422,15 @@ export class QueryPool {
     } else if ('vector' in reply) job.resolve(reply.vector)
     else if ('last' in reply) job.resolve(reply.last)
     else if ('isSent' in reply) job.resolve(undefined)
-    else job.resolve({ status: reply.status, body: reply.body })
+    else job.resolve({ status: reply.status, body: reply.body, ...this.#returning(reply.body, slot) })
+  }
+
+  #returning({ buffer }: Uint8Array, slot: Slot): Pick<EncodedReply, 'giveBack'> {
+    if (!(buffer instanceof ArrayBuffer) || buffer.byteLength < returnedBytesMin || buffer.byteLength > returnedBytesMax) return {}
+    const giveBack = (): void => {
+      if (this.#slots.has(slot) && !buffer.detached) slot.worker.postMessage({ returned: buffer } satisfies ReturnedBuffer, [buffer])
+    }
+    return { giveBack }
   }
 
   #onBrokenBlock(directory: string, reason: string, isPart: boolean): void {
@@ -504,6 +518,9 @@ export class QueryPool {
   }
 }
 
+/** Buffers that a thread would keep. */
+const returnedBytesMin = 128 * 1024
+const returnedBytesMax = 4 * 1024 * 1024
 /** The query that would have liked help does not wait for a thread to start. */
 const helperDelayMs = 1000
 /** A query that holds less is not worth ending. */

@@ -89,6 +89,11 @@ export type QueryRequest =
       readonly frameBytesMax: number
     }
 
+/** The buffer of an answer that was sent, for the next one. */
+export interface ReturnedBuffer {
+  readonly returned: ArrayBuffer
+}
+
 export interface QueryCall {
   readonly id: number
   readonly request: QueryRequest
@@ -115,7 +120,7 @@ export interface QueryShare {
   /** 0: the one that answers. */
   readonly index: number
   readonly count: number
-  /** To each of the others; they have the one to the thread that answers, if it waits for them: it gets a `PartReply`, or nothing before the port is closed. */
+  /** To each of the others; they have the one to the thread that answers, if it waits for them: it gets a `PartReply`, or nothing before the port is closed, and gives the buffer of the texts back. */
   readonly ports: readonly MessagePort[]
   /** One Int32: 1 = nobody waits for further parts. */
   readonly ended: SharedArrayBuffer

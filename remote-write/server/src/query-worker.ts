@@ -23,7 +23,15 @@ import { answerExport } from './answer-export.ts'
 import { answerFederation } from './answer-federation.ts'
 import { answerRemoteRead } from './answer-remote-read.ts'
 import { AnswerWriter } from './answer-writer.ts'
-import { contributePart, gatherParts, measureResult, writeGathered, type DividedQuery } from './divided-query.ts'
+import {
+  contributePart,
+  endGathering,
+  gatherParts,
+  measureResult,
+  writeGathered,
+  type DividedAnswer,
+  type DividedQuery,
+} from './divided-query.ts'
 import { PartSender } from './part-sender.ts'
 import { QueryClaim } from './query-memory.ts'
 import { viewStatistics, type SamplesPerStep } from './query-observer.ts'
@@ -39,6 +47,7 @@ import type {
   QueryShare,
   QueryWorkerData,
   QueryWorkerOptions,
+  ReturnedBuffer,
   VectorColumns,
 } from './query-protocol.ts'
 
@@ -46,6 +55,8 @@ import type {
 
 // Queries yield to ingestion: on Linux the call sets this thread alone.
 const workerNice = 10
+/** A smaller answer is copied. */
+const givenBytesMin = 128 * 1024
 /** A buffer above this is not kept for the next answer. */
 const keptBytesMax = 4 * 1024 * 1024
 
@@ -65,7 +76,10 @@ function serve(port: MessagePort, { head, memory, options }: QueryWorkerData): v
   const buffer = new AnswerWriter(claim)
   const engine = toEngineOptions(options, claim)
   const partBuffer = new AnswerWriter(claim)
-  port.on('message', (call: QueryCall) => void respond(call))
+  port.on('message', (message: QueryCall | ReturnedBuffer) => {
+    if ('returned' in message) buffer.adopt(message.returned)
+    else void respond(message)
+  })
 
   async function respond(call: QueryCall): Promise<void> {
     const outcome = await answer(call, { storage, engine, port, buffer, partBuffer, claim })
@@ -181,21 +195,32 @@ function contribute(divided: DividedCall, parts: ThreadParts): QueryEnd {
 
 /** Undefined: it is up to the whole query. */
 async function answerDivided(divided: DividedCall, parts: ThreadParts): Promise<QueryEnd | undefined> {
-  const { call, request } = divided
-  const { buffer } = parts
-  const gathered = await gatherParts(toDividedQuery(divided, parts))
-  if (gathered === undefined) return undefined
-  const { measures, infos } = gathered
-  buffer.begin(gathered.parts.reduce((bytes, { texts }) => bytes + texts.bytes.length, gathered.parts[0]!.measures.peakBytes))
+  const query = toDividedQuery(divided, parts)
+  let gathered: DividedAnswer | undefined
   try {
-    buffer.utf8('{"status":"success","data":')
-    const series = writeGathered(gathered, buffer, request.limit)
-    endAnswer(buffer, isCut(request.limit, series) ? [...gathered.warnings, truncatedText] : gathered.warnings, infos)
+    gathered = await gatherParts(query)
+    return (
+      gathered && {
+        id: divided.call.id,
+        status: 200,
+        body: joinParts(gathered, divided.request.limit, parts.buffer),
+        measures: gathered.measures,
+      }
+    )
   } catch (error) {
     if (error instanceof QueryError && error.kind === 'execution') return undefined
     throw error
+  } finally {
+    endGathering(query, gathered)
   }
-  return { id: call.id, status: 200, body: takeBody(buffer), measures }
+}
+
+function joinParts(gathered: DividedAnswer, limit: number, buffer: AnswerWriter): Uint8Array {
+  buffer.begin(gathered.parts.reduce((bytes, { texts }) => bytes + texts.bytes.length, gathered.parts[0]!.measures.peakBytes))
+  buffer.utf8('{"status":"success","data":')
+  const series = writeGathered(gathered, buffer, limit)
+  endAnswer(buffer, isCut(limit, series) ? [...gathered.warnings, truncatedText] : gathered.warnings, gathered.infos)
+  return takeBody(buffer)
 }
 
 function toDividedQuery({ call, request, share, reader, signal, preparationMs }: DividedCall, parts: ThreadParts): DividedQuery {
@@ -311,10 +336,9 @@ function isCut(limit: number, series: number): boolean {
   return limit > 0 && series > limit
 }
 
-/** A large buffer goes to the other side itself; of a small one a copy does, and the buffer serves the next answer. */
+/** A large buffer goes to the other side itself, and may come back; of a small one a copy does. */
 function takeBody(buffer: AnswerWriter): Uint8Array {
-  const body = buffer.view()
-  return buffer.bytes.length > keptBytesMax ? body : body.slice()
+  return buffer.length < givenBytesMin ? buffer.view().slice() : buffer.take()
 }
 
 type FederationRequest = Extract<QueryRequest, { kind: 'federate' }>
