@@ -1,9 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { Labels } from '@narthex/model/labels'
-import { silentLogger } from '@narthex/service/logger'
+import { createLogger, silentLogger } from '@narthex/service/logger'
 import { openStore } from '@narthex/tsdb/open-store'
 import type { Store } from '@narthex/tsdb/store'
 import { planMemory } from './memory-plan.ts'
@@ -20,6 +20,8 @@ const sampleCount = 400
 const intervalMs = 15_000
 const endMs = startMs + (sampleCount - 1) * intervalMs
 const pools: QueryPool[] = []
+const warnings: string[] = []
+const log = createLogger({ level: 'warn', format: 'logfmt', write: (line) => void warnings.push(line) })
 let directory: string
 let store: Store
 let together: QueryPool
@@ -54,7 +56,7 @@ afterAll(async () => {
 
 function createPool(threadsPerQuery: number, queryBytesMax = plan.queryBytesMax): QueryPool {
   const pool = createQueryPool({
-    parts: { settings: { lookbackMs: 300_000, querySamplesMax: 100_000, features: [] }, log: silentLogger },
+    parts: { settings: { lookbackMs: 300_000, querySamplesMax: 100_000, features: [] }, log },
     memory: new QueryMemory(plan.queryBytes, queryBytesMax),
     threads: 3,
     // However quick.
@@ -92,6 +94,8 @@ async function askShared(query: string, other: { readonly limit?: number; readon
   }
   throw new Error('no thread came to help')
 }
+
+afterEach(() => expect(warnings).toEqual([]))
 
 describe('three threads together', () => {
   it.each([

@@ -29,6 +29,23 @@ export interface DividedAnswer {
   readonly measures: QueryMeasures
 }
 
+/** A rehearsal is over after so many times, and after so long. */
+const rehearsedTimes = 6
+const rehearsedMsMax = 300
+
+/** Evaluates the part of a thread that does not answer, for nobody and several times: code that ran a few times is many times as quick. */
+export function rehearsePart(query: DividedQuery): void {
+  const { share, writer } = query
+  const range = prepare(query)
+  const count = partsOf(query, range)
+  if (share.index >= count) return
+  const endMs = performance.now() + rehearsedMsMax
+  for (let times = 0; times < rehearsedTimes && performance.now() < endMs; times++) {
+    if (attempt(query, range, share.index, count) === undefined) return
+  }
+  writer.reset()
+}
+
 /** Evaluates the part of a thread that does not answer, and gives it to the one that does. */
 export function contributePart(query: DividedQuery): void {
   const { share, writer } = query

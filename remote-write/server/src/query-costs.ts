@@ -8,16 +8,14 @@ const textLengthMax = 4096
 const stepsMin = 32
 /** What takes less is not worth the messages. */
 const worthMsDefault = 5
-/** A thread is as quick as the others after so many times. */
-const rehearsalsMin = 2
 
 type RangeRequest = Extract<QueryRequest, { kind: 'range' }>
 
 interface KnownQuery {
   /** Of a processor. */
   readonly msPerStep: number
-  /** How often the threads that would have parts of it were asked for these. */
-  readonly rehearsals: number
+  /** The threads that would have parts of it were asked to rehearse these. */
+  readonly isRehearsed: boolean
 }
 
 /** How long range queries took of a processor, by their texts: dashboards ask the same again and again. 4 MiB of texts at most. */
@@ -41,22 +39,22 @@ export class QueryCosts {
 
   /**
    * How other threads are to take part in a query that may be worth it. A thread that reads blocks, or meets a kind of query, for the first time is slower than
-   * the one that waits for it: so the first time they do nothing, and the next times they evaluate their parts for nobody.
+   * the one that waits for it: so the first time they do nothing, and the second time they rehearse.
    */
   takePart({ query }: RangeRequest): 'no' | 'rehearse' | 'share' {
     const known = this.#known.get(query)
     if (known === undefined) return 'no'
-    if (known.rehearsals >= rehearsalsMin) return 'share'
-    this.#known.set(query, { ...known, rehearsals: known.rehearsals + 1 })
+    if (known.isRehearsed) return 'share'
+    this.#known.set(query, { ...known, isRehearsed: true })
     return 'rehearse'
   }
 
   /** `threads`: that evaluated it. */
   note(request: QueryRequest, { evaluationMs }: QueryMeasures, threads: number): void {
     if (request.kind !== 'range' || request.query.length > textLengthMax) return
-    const rehearsals = this.#known.get(request.query)?.rehearsals ?? 0
+    const isRehearsed = this.#known.get(request.query)?.isRehearsed ?? false
     this.#known.delete(request.query)
-    this.#known.set(request.query, { msPerStep: (evaluationMs * threads) / Math.max(1, stepsOf(request)), rehearsals })
+    this.#known.set(request.query, { msPerStep: (evaluationMs * threads) / Math.max(1, stepsOf(request)), isRehearsed })
     if (this.#known.size > textsMax) for (const [oldest] of this.#known) return void this.#known.delete(oldest)
   }
 }

@@ -18,7 +18,7 @@ const timeoutMs = 10_000
 /** Two threads that have nothing to do, and have both evaluated the query. */
 async function createIdlePool(overrides: Parameters<typeof createFakePool>[0] = {}) {
   const { pool, threads } = createFakePool({ threadsPerQuery: 2, ...overrides })
-  for (let asked = 0; asked < 3; asked++) {
+  for (let asked = 0; asked < 2; asked++) {
     const answer = pool.run(range, timeoutMs)
     if (asked === 0) await vi.advanceTimersByTimeAsync(1000)
     if (asked > 0) threads[1]!.reply()
@@ -32,7 +32,7 @@ beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
 
 describe('a range query', () => {
-  it('is evaluated by its thread alone at first; then another one, started by then, twice evaluates its part for nobody', async () => {
+  it('is evaluated by its thread alone at first; then another one, started by then, rehearses its part', async () => {
     const { pool, threads } = createFakePool({ threadsPerQuery: 2 })
     const first = pool.run(range, timeoutMs)
     await vi.advanceTimersByTimeAsync(999)
@@ -42,25 +42,40 @@ describe('a range query', () => {
     expect([threads[0]!.call?.share, threads[1]!.call]).toEqual([undefined, undefined])
     threads[0]!.reply({ measures })
     await first
-    for (let asked = 0; asked < 2; asked++) {
-      const rehearsed = pool.run(range, timeoutMs)
-      expect(threads[0]!.call?.share).toBeUndefined()
-      expect(threads[1]!.call?.share).toMatchObject({ index: 1, count: 2 })
-      threads[0]!.reply({ measures })
-      await rehearsed
-      // The other one is not done with its part.
-      const alone = pool.run(range, timeoutMs)
-      expect(threads[0]!.call?.share).toBeUndefined()
-      threads[1]!.emit('message', { id: threads[1]!.call!.id, isSent: true })
-      threads[0]!.reply({ measures })
-      await alone
-    }
+    const second = pool.run(range, timeoutMs)
+    expect(threads[0]!.call?.share).toBeUndefined()
+    expect(threads[1]!.call?.share).toMatchObject({ index: 1, count: 2, ports: [], isRehearsal: true })
+    threads[0]!.reply({ measures })
+    await second
+    // The other one is not done with it.
+    const third = pool.run(range, timeoutMs)
+    expect(threads[0]!.call?.share).toBeUndefined()
+    threads[1]!.emit('message', { id: threads[1]!.call!.id, isSent: true })
+    threads[0]!.reply({ measures })
+    await third
     expect(pool.sharedQueries).toBe(0)
-    const shared = pool.run(range, timeoutMs)
+    const fourth = pool.run(range, timeoutMs)
     expect(threads[0]!.call?.share).toMatchObject({ index: 0, count: 2 })
     threads[0]!.reply({ measures })
-    await shared
+    await fourth
     expect(pool.sharedQueries).toBe(1)
+  })
+
+  it('is rehearsed until another query wants the thread', async () => {
+    const { pool, threads } = createFakePool({ threadsPerQuery: 2 })
+    const first = pool.run(range, timeoutMs)
+    await vi.advanceTimersByTimeAsync(1000)
+    threads[0]!.reply({ measures })
+    await first
+    const second = pool.run(range, timeoutMs)
+    const ended = new Int32Array(threads[1]!.call!.share!.ended)
+    expect(ended[0]).toBe(0)
+    const other = pool.run({ kind: 'headStatistics', limit: 1 }, timeoutMs)
+    expect(ended[0]).toBe(1)
+    threads[1]!.emit('message', { id: threads[1]!.call!.id, failure: { kind: 'canceled', message: 'query was canceled' } })
+    threads[1]!.reply()
+    threads[0]!.reply({ measures })
+    await Promise.all([second, other])
   })
 
   it('is shared with an idle thread, which is free again when it has done its part', async () => {
@@ -141,6 +156,21 @@ describe('a range query', () => {
     threads[0]!.reply()
     await expect(answer).resolves.toMatchObject({ status: 200 })
     expect(pool.threadIds).toEqual([1])
+  })
+
+  it('does not fail with a part either, but the log says why', async () => {
+    const warnings: string[] = []
+    const log = {
+      warn: (message: string, fields?: Record<string, unknown>) => void warnings.push(`${message}: ${String(fields?.['err'])}`),
+    }
+    const { pool, threads } = await createIdlePool({ log })
+    for (const kind of ['canceled', 'internal']) {
+      const answer = pool.run(range, timeoutMs)
+      threads[1]!.emit('message', { id: threads[1]!.call!.id, failure: { kind, message: `it was ${kind}` } })
+      threads[0]!.reply()
+      await expect(answer).resolves.toMatchObject({ status: 200 })
+    }
+    expect(warnings).toEqual(['A part of a query failed: it was internal'])
   })
 
   it('is ended in all threads that have parts of it when it takes too long', async () => {

@@ -14,6 +14,7 @@ import type {
   QueryPart,
   QueryReply,
   QueryRequest,
+  QueryShare,
   ReturnedBuffer,
   VectorColumns,
 } from './query-protocol.ts'
@@ -127,6 +128,8 @@ export class QueryPool {
   /** Those that were told. */
   readonly #brokenBlocks = new Set<string>()
   readonly #costs: QueryCosts
+  /** `ended` of those that run, and of the newest that did. */
+  readonly #rehearsals = new Set<SharedArrayBuffer>()
   #helperTimer: NodeJS.Timeout | undefined
   #nextId = 1
   #closed = false
@@ -248,7 +251,7 @@ export class QueryPool {
   #dispatch(): void {
     while (this.#waiting.length > 0 && !this.#closed) {
       const slot = this.#findIdle() ?? this.#startSlot()
-      if (!slot) return
+      if (!slot) return this.#endRehearsals()
       const job = this.#takeNext()
       clearTimeout(slot.idleTimer)
       clearTimeout(job.timer)
@@ -282,21 +285,34 @@ export class QueryPool {
     job.isShared = part === 'share'
     const ended = new SharedArrayBuffer(4)
     const count = helpers.length + 1
-    const channels = helpers.map(() => new MessageChannel())
-    const ports = channels.map(({ port1 }) => port1)
-    // It has the most to do.
-    if (job.isShared) slot.worker.postMessage({ ...call, share: { index: 0, count, ports, ended } } satisfies QueryCall, ports)
+    if (job.isShared) this.#share(job, slot, { count, ended })
     else {
       slot.worker.postMessage(call)
-      for (const port of ports) port.close()
+      // They tell nobody of it.
+      this.#rehearsals.add(ended)
+      for (const [i, helper] of helpers.entries()) this.#help(helper, job, { index: i + 1, count, ports: [], ended, isRehearsal: true })
     }
-    if (job.isShared) this.sharedQueries++
-    for (const [i, helper] of helpers.entries()) {
-      const { port2 } = channels[i]!
-      clearTimeout(helper.idleTimer)
-      helper.helps = job
-      helper.worker.postMessage({ ...call, share: { index: i + 1, count, ports: [port2], ended } } satisfies QueryCall, [port2])
-    }
+  }
+
+  #share(job: Job, slot: Slot, { count, ended }: Pick<QueryShare, 'count' | 'ended'>): void {
+    this.sharedQueries++
+    const channels = job.helpers.map(() => new MessageChannel())
+    const ports = channels.map(({ port1 }) => port1)
+    // It has the most to do.
+    slot.worker.postMessage({ ...job.call, share: { index: 0, count, ports, ended } } satisfies QueryCall, ports)
+    for (const [i, helper] of job.helpers.entries()) this.#help(helper, job, { index: i + 1, count, ports: [channels[i]!.port2], ended })
+  }
+
+  #help(helper: Slot, job: Job, share: QueryShare): void {
+    clearTimeout(helper.idleTimer)
+    helper.helps = job
+    helper.worker.postMessage({ ...job.call, share } satisfies QueryCall, share.ports)
+  }
+
+  /** Their threads are wanted. */
+  #endRehearsals(): void {
+    for (const ended of this.#rehearsals) Atomics.store(new Int32Array(ended), 0, 1)
+    this.#rehearsals.clear()
   }
 
   /** Only those that have nothing to do. If there are none, one is started for later. */
@@ -387,6 +403,10 @@ export class QueryPool {
   #onHelped(slot: Slot, reply: QueryPart | QueryEnd): void {
     slot.helps = undefined
     if ('part' in reply) return
+    // What a query does wrong the thread that answers tells, but not this.
+    if ('failure' in reply && reply.failure.kind === 'internal')
+      this.#options.log.warn('A part of a query failed', { err: reply.failure.message })
+    if (![...this.#slots].some(({ helps }) => helps !== undefined)) this.#rehearsals.clear()
     this.#tellBroken(reply)
     this.#next(slot, reply)
   }

@@ -120,10 +120,12 @@ export interface QueryShare {
   /** 0: the one that answers. */
   readonly index: number
   readonly count: number
-  /** To each of the others; they have the one to the thread that answers, if it waits for them: it gets a `PartReply`, or nothing before the port is closed, and gives the buffer of the texts back. */
+  /** To each of the others; they have the one to the thread that answers. It gets a `PartReply`, or nothing before the port is closed, and gives the buffer of the texts back. */
   readonly ports: readonly MessagePort[]
   /** One Int32: 1 = nobody waits for further parts. */
   readonly ended: SharedArrayBuffer
+  /** Nobody does: the thread is to open what its part reads, and to become quick at it. */
+  readonly isRehearsal?: boolean
 }
 
 /** A part of the answer; undefined: it met an error. */

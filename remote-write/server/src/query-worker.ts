@@ -28,6 +28,7 @@ import {
   endGathering,
   gatherParts,
   measureResult,
+  rehearsePart,
   writeGathered,
   type DividedAnswer,
   type DividedQuery,
@@ -189,7 +190,9 @@ interface DividedCall {
 }
 
 function contribute(divided: DividedCall, parts: ThreadParts): QueryEnd {
-  contributePart(toDividedQuery(divided, parts))
+  const part = toDividedQuery(divided, parts)
+  if (divided.share.isRehearsal === true) rehearsePart(part)
+  else contributePart(part)
   return { id: divided.call.id, isSent: true }
 }
 
