@@ -16,7 +16,10 @@ export function makeExtrapolated(isCounter: boolean, isRate: boolean): WindowFun
   }
 }
 
-/** `makeExtrapolated` of all steps in one go. */
+/**
+ * `makeExtrapolated` of all steps in one go, bit by bit the same. From step to step a regular series stands in its window as it did before: the factor is
+ * then the same, and its seven divisions are not made again.
+ */
 export function makeExtrapolatedAll(isCounter: boolean, isRate: boolean): WindowsFunction {
   return ({ times, values, length, from, to, steps, endMs, stepMs, rangeMs }, out, present) => {
     const rangeSeconds = rangeMs / 1000
@@ -24,6 +27,12 @@ export function makeExtrapolatedAll(isCounter: boolean, isRate: boolean): Window
     if (isCounter) ({ resets: allResets, count: resetCount } = findResets(values, length, allResets))
     const resets = allResets
     let resetFrom = 0
+    let spanMs = NaN
+    let intervals = 0
+    let beforeMs = NaN
+    let afterMs = NaN
+    let scale = 0
+    let zeroShare = 0
     for (let i = 0; i < steps; i++) {
       if (present[i] === 0) continue
       const first = from[i]!
@@ -40,10 +49,24 @@ export function makeExtrapolatedAll(isCounter: boolean, isRate: boolean): Window
         for (let r = resetFrom; r < resetCount && resets[r]! <= last; r++) lost += values[resets[r]! - 1]!
         result += lost
       }
+      const firstMs = times[first]!
+      const lastMs = times[last]!
       const windowEndMs = endMs + i * stepMs
-      const counted = isCounter && result > 0 && firstValue >= 0 ? firstValue / result : Infinity
-      const factor = extrapolate(times[first]!, times[last]!, last - first, windowEndMs - rangeMs, windowEndMs, counted)
-      out[i] = result * (isRate ? factor / rangeSeconds : factor)
+      const windowStartMs = windowEndMs - rangeMs
+      if (lastMs - firstMs !== spanMs || last - first !== intervals || firstMs - windowStartMs !== beforeMs || windowEndMs - lastMs !== afterMs) {
+        spanMs = lastMs - firstMs
+        intervals = last - first
+        beforeMs = firstMs - windowStartMs
+        afterMs = windowEndMs - lastMs
+        const factor = extrapolate(firstMs, lastMs, intervals, windowStartMs, windowEndMs, Infinity)
+        scale = isRate ? factor / rangeSeconds : factor
+        // It goes no further back than this, nor than the counter can have begun: a little more than that share of what it counted is enough to know.
+        zeroShare = (beforeMs / spanMs) * (1 + 1e-9)
+      }
+      if (isCounter && result > 0 && firstValue >= 0 && !(firstValue >= result * zeroShare)) {
+        const factor = extrapolate(firstMs, lastMs, intervals, windowStartMs, windowEndMs, firstValue / result)
+        out[i] = result * (isRate ? factor / rangeSeconds : factor)
+      } else out[i] = result * scale
     }
   }
 }

@@ -24,11 +24,15 @@ it.each(pairs)('%s of all steps in one go is what it is step by step', (_name, e
       fc.integer({ min: 1, max: 300 }),
       fc.integer({ min: 0, max: 90 }),
       fc.integer({ min: -50, max: 50 }),
-      (samples, rangeMs, stepMs, endMs) => {
+      // Of a regular series, and of one that only rises.
+      fc.option(fc.integer({ min: 1, max: 40 })),
+      fc.boolean(),
+      (samples, rangeMs, stepMs, endMs, intervalMs, rises) => {
         const steps = 25
         let timeMs = 0
-        const times = Float64Array.from(samples, ([step]) => (timeMs += step))
-        const values = Float64Array.from(samples, ([, sample]) => sample)
+        let total = 0
+        const times = Float64Array.from(samples, ([step]) => (timeMs += intervalMs ?? step))
+        const values = Float64Array.from(samples, ([, sample]) => (rises ? (total += Math.abs(sample)) : sample))
         const [from, to] = [new Uint32Array(steps), new Uint32Array(steps)]
         const expected: (number | undefined)[] = []
         const present = new Uint8Array(steps)
@@ -57,6 +61,6 @@ it.each(pairs)('%s of all steps in one go is what it is step by step', (_name, e
         expect(Array.from(out, (got, i) => (present[i] === 0 ? undefined : got))).toEqual(expected)
       },
     ),
-    { numRuns: 500 },
+    { numRuns: 1000 },
   )
 })

@@ -74,16 +74,24 @@ export class WindowSource implements SampleSource {
   }
 }
 
+/** Gives how many samples are left. */
 function removeStale(columns: SampleColumns): number {
-  const { times, words, values, length } = columns
-  let kept = 0
-  for (let i = 0; i < length; i++) {
-    if (words[2 * i + 1] === STALE_HIGH && words[2 * i] === STALE_LOW) continue
-    if (kept !== i) {
-      times[kept] = times[i]!
-      values[kept] = values[i]!
-    }
-    kept++
+  const { times, values, length } = columns
+  let kept = nextStale(columns, 0)
+  for (let i = kept + 1; i < length; i++) {
+    const end = nextStale(columns, i)
+    times.copyWithin(kept, i, end)
+    values.copyWithin(kept, i, end)
+    kept += end - i
+    i = end
   }
   return kept
+}
+
+/** Where the next stale marker is; `length` if there is none. */
+function nextStale({ words, values, length }: SampleColumns, from: number): number {
+  let i = from
+  // A marker is no number, and most samples are.
+  while (i < length && (values[i] === values[i] || words[2 * i + 1] !== STALE_HIGH || words[2 * i] !== STALE_LOW)) i++
+  return i
 }
