@@ -53,7 +53,12 @@ export function makeExtrapolatedAll(isCounter: boolean, isRate: boolean): Window
       const lastMs = times[last]!
       const windowEndMs = endMs + i * stepMs
       const windowStartMs = windowEndMs - rangeMs
-      if (lastMs - firstMs !== spanMs || last - first !== intervals || firstMs - windowStartMs !== beforeMs || windowEndMs - lastMs !== afterMs) {
+      if (
+        lastMs - firstMs !== spanMs ||
+        last - first !== intervals ||
+        firstMs - windowStartMs !== beforeMs ||
+        windowEndMs - lastMs !== afterMs
+      ) {
         spanMs = lastMs - firstMs
         intervals = last - first
         beforeMs = firstMs - windowStartMs
