@@ -14,6 +14,8 @@ export interface Question {
   readonly name: string
   readonly path: string
   readonly form: Readonly<Record<string, string>>
+  /** Asked by GET: what takes no form. */
+  readonly isGet?: boolean
   /** Several answers are right: it is not compared. */
   readonly isTied?: boolean
 }
@@ -25,6 +27,7 @@ export interface QuestionFigures {
   readonly firstGrowthBytes: number
   /** Of the later ones. */
   readonly bestSeconds: number
+  readonly laterSeconds: readonly number[]
   readonly answer: string
 }
 
@@ -49,24 +52,54 @@ export async function askInTurns(
     for (const [key, server] of all) {
       const growth = startMemoryMark(server.pid)
       const { seconds, body } = await ask(server, question)
-      of[key] = { firstSeconds: seconds, firstGrowthBytes: growth(), bestSeconds: Infinity, answer: body }
+      of[key] = { firstSeconds: seconds, firstGrowthBytes: growth(), bestSeconds: Infinity, laterSeconds: [], answer: body }
     }
     figures.push(of)
   }
   for (const [i, question] of questions.entries()) {
-    const best = all.map(() => Infinity)
+    const later: number[][] = all.map(() => [])
     for (let round = 0; round < rounds; round++) {
-      for (const [at, [, server]] of all.entries()) best[at] = Math.min(best[at]!, (await ask(server, question)).seconds)
+      for (const [at, [, server]] of all.entries()) later[at]!.push((await ask(server, question)).seconds)
     }
-    for (const [at, [key]] of all.entries()) figures[i]![key] = { ...figures[i]![key]!, bestSeconds: best[at]! }
+    for (const [at, [key]] of all.entries()) {
+      figures[i]![key] = { ...figures[i]![key]!, laterSeconds: later[at]!, bestSeconds: Math.min(...later[at]!) }
+    }
   }
   return figures
 }
 
-export async function ask(server: BenchServer, { path, form }: Question): Promise<{ seconds: number; body: string }> {
-  const begunMs = performance.now()
+/**
+ * As `askInTurns`, but each question is the very first that its process is asked, which has just become ready: every time all programs are started anew.
+ */
+export async function askWhenStarted(
+  servers: ByContender<BenchServer>,
+  questions: readonly Question[],
+  rounds: number,
+): Promise<ByContender<QuestionFigures>[]> {
+  const figures: ByContender<QuestionFigures>[] = []
+  for (const question of questions) {
+    const of: ByContender<QuestionFigures> = {}
+    for (let round = 0; round < rounds; round++) {
+      for (const [key, server] of Object.entries(servers) as [ContenderKey, BenchServer][]) {
+        await server.restart()
+        const growth = startMemoryMark(server.pid)
+        const { seconds, body } = await ask(server, question)
+        const first = of[key] ?? { firstSeconds: seconds, firstGrowthBytes: growth(), laterSeconds: [], answer: body }
+        const laterSeconds = [...first.laterSeconds, seconds]
+        of[key] = { ...first, laterSeconds, bestSeconds: Math.min(...laterSeconds) }
+      }
+    }
+    figures.push(of)
+  }
+  return figures
+}
+
+export async function ask(server: BenchServer, { path, form, isGet }: Question): Promise<{ seconds: number; body: string }> {
   // The last is VictoriaMetrics' own; the others pass over it.
-  const { status, body } = await server.ask(path, { ...form, nocache: '1' })
+  const parameters = { ...form, nocache: '1' }
+  const begunMs = performance.now()
+  const { status, body } =
+    isGet === true ? await server.ask(`${path}?${new URLSearchParams(parameters)}`) : await server.ask(path, parameters)
   const seconds = (performance.now() - begunMs) / 1000
   if (status !== 200) {
     throw new Error(`cannot ask ${server.contender.name} for ${path} ${JSON.stringify(form)}: ${status} ${body.slice(0, 300)}`)

@@ -12,6 +12,10 @@ import { benchManyTargets } from './many-targets.ts'
 import { benchMillion } from './million.ts'
 import { benchParse } from './parse.ts'
 import { benchQuery } from './query.ts'
+import { benchQueryAtOnce } from './query-at-once.ts'
+import { benchQueryCold } from './query-cold.ts'
+import { benchQueryInstant } from './query-instant.ts'
+import { benchQueryMetadata } from './query-metadata.ts'
 import { benchScrape } from './scrape.ts'
 
 // npm run bench [-- NAME [ARG ...]]: lists the benches, or runs one. Exit 1 if a bound of the bench is missed.
@@ -28,6 +32,13 @@ const benches: Readonly<Record<string, { what: string; run: (args: readonly stri
   rate: { what: 'highest sustained rate of remote write: our server, VictoriaMetrics', run: benchRate },
   'append-delay': { what: 'append delay while blocks are cut and merged and dashboards refresh: our server', run: benchAppendDelay },
   query: { what: 'range queries over 5,000 series × 6 hours: our server, Prometheus, VictoriaMetrics', run: benchQuery },
+  'query-instant': { what: 'instant queries of a dashboard: our server, Prometheus, VictoriaMetrics', run: benchQueryInstant },
+  'query-metadata': { what: 'labels, values and series of a million: our server, Prometheus, VictoriaMetrics', run: benchQueryMetadata },
+  'query-cold': {
+    what: 'range queries over 30 days of blocks after a start: our server, Prometheus, VictoriaMetrics',
+    run: benchQueryCold,
+  },
+  'query-at-once': { what: 'the range queries, 20 at once: our server, Prometheus, VictoriaMetrics', run: benchQueryAtOnce },
   parse: { what: 'exposition text into samples, one core', run: benchParse },
   discovery: { what: '10,000 discovered targets of which 1,000 change', run: benchDiscovery },
   scrape: { what: 'scrape to remote write: our agent, Prometheus agent, vmagent', run: benchScrape },

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { cpSync, writeFileSync } from 'node:fs'
 import { request as requestPlain } from 'node:http'
 import { request as requestTls } from 'node:https'
 import { join } from 'node:path'
@@ -13,6 +13,10 @@ export interface ServerOptions {
   /** `prometheus.yml`; without, nothing is scraped. */
   readonly config?: string
   readonly guard?: ServerGuard
+  /** Further ones of the program's own. */
+  readonly flags?: readonly string[]
+  /** A directory whose content is copied into the data directory before the program starts. */
+  readonly data?: string
 }
 
 interface Place extends ServerOptions {
@@ -31,10 +35,10 @@ export interface ServerContender {
 const readyTimeoutMs = 180_000
 const askTimeoutMs = 60_000
 
-function prometheusFlags({ port, directory, guard }: Place): string[] {
+function prometheusFlags({ port, directory, guard, flags: more = [] }: Place): string[] {
   const flags = [`--config.file=${directory}/prometheus.yml`, `--storage.tsdb.path=${directory}/data`]
   if (guard !== undefined) flags.push(`--web.config.file=${guard.webConfigFile}`)
-  return [...flags, `--web.listen-address=127.0.0.1:${port}`]
+  return [...flags, `--web.listen-address=127.0.0.1:${port}`, ...more]
 }
 
 const narthexServer: ServerContender = {
@@ -58,8 +62,8 @@ const victoriaMetrics: ServerContender = {
   version: programVersion('victoria-metrics', ['-version']),
   durability: 'the last seconds (no log; SIGKILL loses them too)',
   readyPath: '/health',
-  command({ port, directory, config, guard }) {
-    const args = [`-storageDataPath=${directory}/data`, `-httpListenAddr=127.0.0.1:${port}`, '-retentionPeriod=12']
+  command({ port, directory, config, guard, flags = [] }) {
+    const args = [`-storageDataPath=${directory}/data`, `-httpListenAddr=127.0.0.1:${port}`, '-retentionPeriod=12', ...flags]
     if (config !== undefined) args.push(`-promscrape.config=${directory}/prometheus.yml`)
     if (guard !== undefined) {
       args.push('-tls', `-tlsCertFile=${guard.certificateFile}`, `-tlsKeyFile=${guard.keyFile}`)
@@ -103,6 +107,7 @@ export class BenchServer {
   static async start(contender: ServerContender, options: ServerOptions = {}): Promise<BenchServer> {
     const temporary = makeTemporaryDirectory('narthex-bench-')
     writeFileSync(join(temporary.path, 'prometheus.yml'), options.config ?? 'scrape_configs: []\n')
+    if (options.data !== undefined) cpSync(options.data, join(temporary.path, 'data'), { recursive: true })
     const server = new BenchServer(contender, { ...options, port: await findFreePort(), directory: temporary.path }, temporary)
     try {
       await server.waitUntilReady()

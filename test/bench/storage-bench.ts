@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { reserveFileName } from '@narthex/tsdb/disk-reserve'
 import { Bounds } from './bounds.ts'
 import { directoryBytes, readTreeUsage } from './measure.ts'
-import { BenchServer, serverContenders, type ServerContender } from './server-contenders.ts'
+import { BenchServer, serverContenders, type ServerContender, type ServerOptions } from './server-contenders.ts'
 import type { BenchRow } from './table.ts'
 
 // What the benches of the storage have in common: their arguments, and how a program's figures are taken.
@@ -42,12 +42,13 @@ export async function eachKeptServer<Figures>(
   keys: readonly ContenderKey[],
   run: (server: BenchServer, key: ContenderKey) => Promise<Figures>,
   afterAll: () => Promise<void> = () => Promise.resolve(),
+  optionsOf: (key: ContenderKey) => ServerOptions = () => ({}),
 ): Promise<Partial<Record<ContenderKey, Figures>>> {
   const figures: Partial<Record<ContenderKey, Figures>> = {}
   const servers: BenchServer[] = []
   try {
     for (const key of keys) {
-      const server = await BenchServer.start(serverContenders[key])
+      const server = await BenchServer.start(serverContenders[key], optionsOf(key))
       servers.push(server)
       figures[key] = await run(server, key)
     }
