@@ -16,6 +16,7 @@ const anew: Record<string, Record<string, string>> = {
     '#start': 'of a lookup',
     '#length': 'of a lookup',
     '#isSame': 'a function',
+    '#buffers': 'views of the arena',
   },
   'head/label-pairs.ts LabelPairs': {
     '#control': 'given',

@@ -155,6 +155,15 @@ export class LabelPairs {
     }
   }
 
+  /** Whether a pair has a series ≤ refMax whose bit is set and that `isMeant`. */
+  hasMarked(pair: number, refMax: number, bits: Uint32Array, isMeant: (ref: number) => boolean): boolean {
+    for (;;) {
+      const version = this.#settledVersion()
+      const found = this.#findMarked(pair, refMax, bits, isMeant)
+      if (this.#isVersion(version)) return found
+    }
+  }
+
   /** Whether a pair has a published series. */
   hasPostings(pair: number, refMax: number): boolean {
     const ref = this.#get(pair, firstRefField)
@@ -273,6 +282,25 @@ export class LabelPairs {
       }
       piece = words[link]!
     }
+  }
+
+  #findMarked(pair: number, refMax: number, bits: Uint32Array, isMeant: (ref: number) => boolean): boolean {
+    const first = this.#get(pair, firstRefField)
+    if (first === 0) return false
+    if (first <= refMax && (bits[first >>> 5]! & (1 << (first & 31))) !== 0 && isMeant(first)) return true
+    let pieceWords = firstPieceWords
+    for (let piece = this.#get(pair, firstField); piece !== 0; pieceWords = Math.min(pieceWordsMax, pieceWords * 2)) {
+      const words = this.#postings.window(piece >>> wordShift)
+      const start = piece & wordMask
+      const link = start + pieceWords - 1
+      for (let i = start; i < link; i++) {
+        const ref = words[i]!
+        if (ref === 0) return false
+        if (ref <= refMax && (bits[ref >>> 5]! & (1 << (ref & 31))) !== 0 && isMeant(ref)) return true
+      }
+      piece = words[link]!
+    }
+    return false
   }
 
   #freePieces(first: number, epoch: number): void {

@@ -24,6 +24,7 @@ export class Symbols {
   #start = 0
   #length = 0
   readonly #isSame = (id: number): boolean => this.#equals(id)
+  readonly #buffers: (Buffer | undefined)[] = []
 
   constructor(memory: HeadMemory) {
     this.#arena = memory.symbols
@@ -104,8 +105,13 @@ export class Symbols {
   text(id: number): string {
     const length = this.length(id)
     const offset = ((id & wordMask) + 1) * 4
-    const window = this.#arena.bytes[id >>> wordShift]!
-    return Buffer.from(window.buffer, window.byteOffset, window.byteLength).toString('utf8', offset, offset + length)
+    return this.#buffer(id >>> wordShift).toString('utf8', offset, offset + length)
+  }
+
+  /** A window as a Buffer, made once: it would take longer than most texts do. */
+  #buffer(index: number): Buffer {
+    const { buffer, byteOffset, byteLength } = this.#arena.bytes[index]!
+    return (this.#buffers[index] ??= Buffer.from(buffer, byteOffset, byteLength))
   }
 
   /** Order of the UTF-8 bytes: negative, 0 or positive. */

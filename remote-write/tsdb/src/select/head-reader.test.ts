@@ -142,6 +142,64 @@ describe('label names and values', () => {
     expect(reader.labelValues('job', up, -Infinity, Infinity)).toEqual(['a', 'b'])
   })
 
+  // Large enough that each way to find them is taken: by the labels of few series, by the series of each value, by bits and by lists.
+  it('are exactly those of the series that match, be they many or few', () => {
+    const sets = Array.from({ length: 6000 }, (_, i): Record<string, string> => ({
+      __name__: `m${i % 40}`,
+      pod: `p${Math.floor(i / 40)}`,
+      zone: `z${i % 3}`,
+      ...(i % 2 === 0 ? { even: 'yes' } : {}),
+      ...(i === 77 ? { rare: 'one' } : {}),
+    }))
+    const many = fill(sets)
+    const selectors: Matcher[][] = [
+      [new Matcher('=~', '__name__', 'm1.*')],
+      [new Matcher('=~', '__name__', 'm(1|2)'), new Matcher('!=', 'zone', 'z1')],
+      [new Matcher('=~', 'pod', 'p1.'), new Matcher('!=', 'even', '')],
+      [new Matcher('=', '__name__', 'm7'), new Matcher('=', 'zone', 'z2')],
+      [new Matcher('=', 'pod', 'p3'), new Matcher('!=', 'even', 'yes'), new Matcher('=~', 'zone', 'z[01]')],
+      [new Matcher('=', 'zone', 'z0'), new Matcher('=~', 'even', '.+'), new Matcher('!~', 'pod', 'p.')],
+      [new Matcher('!=', 'zone', 'z0')],
+      [new Matcher('!~', 'zone', 'z[0-2]')],
+      [new Matcher('=', 'rare', 'one')],
+      [new Matcher('=', 'rare', 'none')],
+    ]
+    for (const selector of selectors) {
+      const wanted = sets.filter((set) => selector.every((each) => each.matches(set[each.name] ?? '')))
+      expect(select(many, ...selector)).toHaveLength(wanted.length)
+      const distinct = (texts: readonly string[]): string[] => [...new Set(texts)].sort()
+      expect(many.labelNames(selector, -Infinity, Infinity)).toEqual(distinct(wanted.flatMap((set) => Object.keys(set))))
+      for (const name of ['__name__', 'pod', 'zone', 'even', 'rare']) {
+        const values = distinct(wanted.flatMap((set) => set[name] ?? []))
+        expect(many.labelValues(name, selector, -Infinity, Infinity)).toEqual(values)
+      }
+    }
+  })
+
+  it('are not those of series that were freed', () => {
+    const head = new Head({ memoryBytesMax: 2 ** 28, now: () => nowMs })
+    for (let i = 0; i < 100; i++) {
+      const timeMs = i % 2 === 0 ? nowMs - 1000 : nowMs
+      head.append(head.refByLabels(Labels.from({ __name__: 'up', i: String(i), [i % 2 === 0 ? 'old' : 'new']: 'yes' })), timeMs, 0, 0)
+    }
+    head.commit()
+    for (let ref = 1; ref !== 0;) ref = head.dropBefore(nowMs, ref, 1000)
+    const others = new HeadReader(head.descriptor())
+    const look = (): void => {
+      for (const selector of [[new Matcher('!=', 'zone', 'z0')], [new Matcher('=', '__name__', 'up')]]) {
+        expect(others.labelNames(selector, -Infinity, Infinity)).toEqual(['__name__', 'i', 'new'])
+        expect(others.labelValues('i', selector, -Infinity, Infinity)).toHaveLength(50)
+        expect(others.labelValues('old', selector, -Infinity, Infinity)).toEqual([])
+      }
+      others.release()
+    }
+    // One step at a time: lists of the freed are still there after the first ones.
+    head.collectSeries()
+    look()
+    while (head.collectSeries()) look()
+    look()
+  })
+
   it('are none when the head has nothing at that time', () => {
     expect(reader.labelNames([], nowMs + 1, nowMs + 2)).toEqual([])
     expect(reader.labelValues('job', [], 0, nowMs - 1)).toEqual([])

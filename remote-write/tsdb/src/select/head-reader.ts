@@ -1,4 +1,4 @@
-import { compareBytewise } from '@narthex/model/compare'
+import { sortBytewise } from '@narthex/model/compare'
 import type { Matcher } from '@narthex/model/matcher'
 import { isAllDeleted } from '../block/tombstones.ts'
 import { deletedIntervalsOf } from '../head/deleted-intervals.ts'
@@ -22,6 +22,11 @@ import { ProjectedLabels } from './projected-labels.ts'
 import type { Queryable, SelectHints, SeriesSet } from './queryable.ts'
 
 const seriesPerCheck = 4096
+const postingsPerCheck = 262_144
+// Which names or values some series have is found by walking over their labels, or over the series of each value until one of them is met. The
+// second way reads few where they are many; where they are few, it may read those of all. Measured with 10 labels a series.
+const seriesPerSelectedOfName = 16
+const seriesPerSelectedOfValue = 128
 
 /**
  * Reads the head from any thread. Nothing it does holds up the writer.
@@ -48,8 +53,8 @@ export class HeadReader implements Queryable {
     this.#memory = new HeadMemory(descriptor)
     this.#symbols = new Symbols(this.#memory)
     this.#pairs = new LabelPairs(this.#memory)
-    this.#postings = new PostingsReader(this.#symbols, this.#pairs, this.#check)
     this.#labels = new LabelReader(this.#memory, this.#symbols, this.#pairs)
+    this.#postings = new PostingsReader(this.#symbols, this.#pairs, this.#labels, this.#check)
     this.#pinner = new Pinner(this.#memory, descriptor.readerSlot)
     this.#chunks = new PinnedChunks(this.#memory)
     this.#late = new LateReader(this.#memory)
@@ -119,11 +124,10 @@ export class HeadReader implements Queryable {
         if (this.#hasValue(record, seriesCount)) names.push(this.#symbols.text(this.#pairs.name(record)))
       }
     } else {
-      const found = new Set<number>()
-      this.#forEachPair(this.#postings.select(matchers, seriesCount), (pair) => found.add(this.#pairs.name(pair)))
-      for (const name of found) names.push(this.#symbols.text(name))
+      const refs = this.#postings.select(matchers, seriesCount)
+      for (const record of this.#findNames(refs, seriesCount)) names.push(this.#symbols.text(this.#pairs.name(record)))
     }
-    return names.sort(compareBytewise)
+    return sortBytewise(names)
   }
 
   labelValues(name: string, matchers: readonly Matcher[], minTimeMs: number, maxTimeMs: number): string[] {
@@ -138,14 +142,10 @@ export class HeadReader implements Queryable {
         if (this.#pairs.hasPostings(pair, seriesCount)) values.push(this.#symbols.text(this.#pairs.value(pair)))
       }
     } else {
-      const symbol = this.#pairs.name(record)
-      const found = new Set<number>()
-      this.#forEachPair(this.#postings.select(matchers, seriesCount), (pair) => {
-        if (this.#pairs.name(pair) === symbol) found.add(this.#pairs.value(pair))
-      })
-      for (const value of found) values.push(this.#symbols.text(value))
+      const refs = this.#postings.select(matchers, seriesCount)
+      for (const pair of this.#findValues(record, refs, seriesCount)) values.push(this.#symbols.text(this.#pairs.value(pair)))
     }
-    return values.sort(compareBytewise)
+    return sortBytewise(values)
   }
 
   overlaps(minTimeMs: number, maxTimeMs: number): boolean {
@@ -186,6 +186,60 @@ export class HeadReader implements Queryable {
     this.#chunks.refresh()
   }
 
+  /** Records of the names that the series have. */
+  #findNames(refs: Uint32Array, seriesCount: number): number[] {
+    const found: number[] = []
+    if (refs.length === 0) return found
+    if (refs.length < seriesCount / seriesPerSelectedOfName) {
+      const names = new Set<number>()
+      this.#forEachPair(refs, (pair) => names.add(this.#pairs.name(pair)))
+      for (const name of names) found.push(this.#pairs.find(name, 0))
+      return found
+    }
+    const bits = toBits(refs, seriesCount)
+    for (let record = this.#pairs.firstName(); record !== 0; record = this.#pairs.next(record)) {
+      let isFound = false
+      this.#forEachMarked(record, bits, seriesCount, () => (isFound = true))
+      if (isFound) found.push(record)
+    }
+    return found
+  }
+
+  /** Pairs of a name that the series have. */
+  #findValues(nameRecord: number, refs: Uint32Array, seriesCount: number): number[] {
+    const pairs = this.#pairs
+    if (refs.length >= Math.max(pairs.count(nameRecord), seriesCount / seriesPerSelectedOfValue)) {
+      const found: number[] = []
+      this.#forEachMarked(nameRecord, toBits(refs, seriesCount), seriesCount, (pair) => {
+        found.push(pair)
+        return false
+      })
+      return found
+    }
+    const name = pairs.name(nameRecord)
+    const found = new Set<number>()
+    this.#forEachPair(refs, (pair) => {
+      if (pairs.name(pair) === name) found.add(pair)
+    })
+    return [...found]
+  }
+
+  /** Calls with the pairs of a name that a series has whose bit is set, until `visit` says that it is enough. */
+  #forEachMarked(nameRecord: number, bits: Uint32Array, seriesCount: number, visit: (pair: number) => boolean): void {
+    const pairs = this.#pairs
+    // Not by a place whose series was freed.
+    const isMeant = (ref: number): boolean => this.#hasSamples(ref)
+    let unchecked = 0
+    for (let pair = pairs.firstValue(nameRecord); pair !== 0; pair = pairs.next(pair)) {
+      unchecked += 1 + pairs.count(pair)
+      if (unchecked >= postingsPerCheck) {
+        this.onProgress()
+        unchecked = 0
+      }
+      if (pairs.hasMarked(pair, seriesCount, bits, isMeant) && visit(pair)) return
+    }
+  }
+
   #hasValue(nameRecord: number, seriesCount: number): boolean {
     for (let pair = this.#pairs.firstValue(nameRecord); pair !== 0; pair = this.#pairs.next(pair)) {
       if (this.#pairs.hasPostings(pair, seriesCount)) return true
@@ -206,4 +260,10 @@ export class HeadReader implements Queryable {
       if (this.#hasSamples(refs[i]!)) this.#labels.forEachPair(refs[i]!, visit)
     }
   }
+}
+
+function toBits(refs: Uint32Array, refMax: number): Uint32Array {
+  const bits = new Uint32Array((refMax >>> 5) + 1)
+  for (let i = 0; i < refs.length; i++) bits[refs[i]! >>> 5]! |= 1 << (refs[i]! & 31)
+  return bits
 }

@@ -56,14 +56,28 @@ export class LabelReader {
     return Labels.fromPairs(flat)
   }
 
+  /** Whether a series has one of the pairs; one that was freed meanwhile may have none. */
+  hasPairOf(ref: number, pairs: ReadonlySet<number>): boolean {
+    const list = this.#listOf(ref)
+    if (list === 0) return false
+    const words = this.#memory.labels.window(list >>> wordShift)
+    const at = list & wordMask
+    const count = words[at]!
+    for (let i = 1; i <= count; i++) if (pairs.has(words[at + i]!)) return true
+    return false
+  }
+
   forEachPair(ref: number, visit: (pair: number) => void): void {
-    const { series, labels } = this.#memory
-    const seriesWords = series.window(ref >>> record.seriesPerWindowShift)
-    const list = seriesWords[((ref & record.seriesPerWindowMask) << record.recordShift) + record.labelsField]!
-    const words = labels.window(list >>> wordShift)
+    const list = this.#listOf(ref)
+    const words = this.#memory.labels.window(list >>> wordShift)
     const at = list & wordMask
     const count = words[at]!
     for (let i = 1; i <= count; i++) visit(words[at + i]!)
+  }
+
+  #listOf(ref: number): number {
+    const words = this.#memory.series.window(ref >>> record.seriesPerWindowShift)
+    return words[((ref & record.seriesPerWindowMask) << record.recordShift) + record.labelsField]!
   }
 
   #text(symbol: number): string {

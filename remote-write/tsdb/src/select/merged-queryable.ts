@@ -1,4 +1,4 @@
-import { compareBytewise } from '@narthex/model/compare'
+import { sortBytewise } from '@narthex/model/compare'
 import { Labels } from '@narthex/model/labels'
 import type { Matcher } from '@narthex/model/matcher'
 import { SampleColumns } from '@narthex/model/sample-columns'
@@ -42,7 +42,7 @@ export class MergedQueryable implements Queryable {
 
 function mergeTexts(lists: readonly string[][]): string[] {
   if (lists.length === 1) return lists[0]!
-  return [...new Set(lists.flat())].sort(compareBytewise)
+  return sortBytewise([...new Set(lists.flat())])
 }
 
 /** Sets stand on their next series each; those whose labels come first are the current series. */

@@ -1,11 +1,17 @@
 import type { Matcher } from '@narthex/model/matcher'
 import type { LabelPairs } from '../head/label-pairs.ts'
 import type { Symbols } from '../head/symbols.ts'
+import type { LabelReader } from './label-reader.ts'
 
 const encoder = new TextEncoder()
-// Above this many values of one name a union is made by marking bits instead of testing each for its postings first.
+// Above this many texts of a pattern each value of the name is tested instead of each text being looked up.
 const literalsMax = 256
 const valuesPerCheck = 1024
+const seriesPerCheck = 4096
+// Up to this share of all series a union is listed.
+const listedShare = 32
+// So many references of a list are read in the time that it takes to look at the labels of one series.
+const postingsPerLabels = 32
 
 /**
  * Finds the series that matchers select, from the postings. Prometheus' semantics: an absent label has the empty value, so a
@@ -14,36 +20,40 @@ const valuesPerCheck = 1024
 export class PostingsReader {
   readonly #symbols: Symbols
   readonly #pairs: LabelPairs
+  readonly #labels: LabelReader
   readonly #check: () => void
 
   /** `check` is called every few milliseconds; may throw to give up. */
-  constructor(symbols: Symbols, pairs: LabelPairs, check: () => void) {
+  constructor(symbols: Symbols, pairs: LabelPairs, labels: LabelReader, check: () => void) {
     this.#symbols = symbols
     this.#pairs = pairs
+    this.#labels = labels
     this.#check = check
   }
 
   /** References ≤ `refMax`, ascending. */
   select(matchers: readonly Matcher[], refMax: number): Uint32Array {
-    let selected: Uint32Array | undefined
+    const including: (readonly number[])[] = []
     const excluding: Matcher[] = []
-    // Equalities first: each is one list, and an empty one ends the search.
-    const ordered = [...matchers].sort((a, b) => (a.type === '=' ? 0 : 1) - (b.type === '=' ? 0 : 1))
-    for (const matcher of ordered) {
+    for (const matcher of matchers) {
       if (matcher.matches('')) {
         excluding.push(matcher)
         continue
       }
-      const refs = this.#including(matcher, refMax)
-      selected = selected === undefined ? refs : intersect(selected, refs)
-      if (selected.length === 0) return selected
+      const pairs = this.#includedPairs(matcher)
+      if (pairs.length === 0) return new Uint32Array(0)
+      including.push(pairs)
     }
-    selected ??= allRefs(refMax)
+    // What has few series comes first: the rest is only looked up in them.
+    including.sort((a, b) => this.#countSeries(a) - this.#countSeries(b))
+    const selection = this.#begin(including.shift(), refMax)
+    for (const pairs of including) this.#filter(selection, pairs, 1, refMax)
     for (const matcher of excluding) {
-      const without = this.#excluded(matcher, refMax)
-      if (without !== undefined) selected = subtract(selected, without)
+      if (selection.refs?.length === 0) break
+      const pairs = this.#excludedPairs(matcher)
+      if (pairs.length > 0) this.#filter(selection, pairs, 0, refMax)
     }
-    return selected
+    return selection.refs ?? collect(selection.bits)
   }
 
   /** The id of a text, 0 if it is no symbol. */
@@ -58,21 +68,51 @@ export class PostingsReader {
     return symbol === 0 ? 0 : this.#pairs.find(symbol, 0)
   }
 
-  #including(matcher: Matcher, refMax: number): Uint32Array {
+  /** The pairs that a matcher chooses; those of one name have no series in common. */
+  #includedPairs(matcher: Matcher): readonly number[] {
     const literals = matcher.type === '=' ? [matcher.value] : matcher.type === '=~' ? matcher.regex?.literals() : undefined
-    if (literals !== undefined && literals.length <= literalsMax) {
-      const pairs = this.#pairsOf(matcher.name, literals)
-      if (pairs.length === 0) return new Uint32Array(0)
-      if (pairs.length === 1) return this.#pairs.postings(pairs[0]!, refMax)
-      return this.#union(pairs, refMax)
-    }
-    return this.#union(this.#matchingPairs(matcher, true), refMax)
+    if (literals !== undefined && literals.length <= literalsMax) return this.#pairsOf(matcher.name, literals)
+    return this.#matchingPairs(matcher, true)
   }
 
-  /** A bit for each series that a matcher of the empty value takes away; undefined if none. */
-  #excluded(matcher: Matcher, refMax: number): Uint32Array | undefined {
-    const pairs = matcher.type === '!=' ? this.#pairsOf(matcher.name, [matcher.value]) : this.#matchingPairs(matcher, false)
-    return pairs.length === 0 ? undefined : this.#mark(pairs, refMax)
+  /** The pairs that a matcher of the empty value takes away. */
+  #excludedPairs(matcher: Matcher): readonly number[] {
+    return matcher.type === '!=' ? this.#pairsOf(matcher.name, [matcher.value]) : this.#matchingPairs(matcher, false)
+  }
+
+  #countSeries(pairs: readonly number[]): number {
+    let count = 0
+    for (const pair of pairs) count += this.#pairs.count(pair)
+    return count
+  }
+
+  #begin(pairs: readonly number[] | undefined, refMax: number): Selection {
+    if (pairs === undefined) return { refs: undefined, bits: allBits(refMax) }
+    if (pairs.length === 1) return { refs: this.#pairs.postings(pairs[0]!, refMax), bits: noBits }
+    const bits = this.#mark(pairs, refMax)
+    return this.#countSeries(pairs) * listedShare < refMax ? { refs: collect(bits), bits: noBits } : { refs: undefined, bits }
+  }
+
+  /** Keeps the series that have one of the pairs (1), or those that have none (0). */
+  #filter(selection: Selection, pairs: readonly number[], wanted: 0 | 1, refMax: number): void {
+    const { refs, bits } = selection
+    if (refs === undefined) {
+      const marked = this.#mark(pairs, refMax)
+      if (wanted === 1) for (let i = 0; i < bits.length; i++) bits[i]! &= marked[i]!
+      else for (let i = 0; i < bits.length; i++) bits[i]! &= ~marked[i]!
+    } else if (refs.length * postingsPerLabels < this.#countSeries(pairs)) selection.refs = this.#filterByLabels(refs, pairs, wanted)
+    else selection.refs = filterByBits(refs, this.#mark(pairs, refMax), wanted)
+  }
+
+  #filterByLabels(refs: Uint32Array, pairs: readonly number[], wanted: 0 | 1): Uint32Array {
+    const chosen = new Set(pairs)
+    let length = 0
+    for (let i = 0; i < refs.length; i++) {
+      if (i % seriesPerCheck === 0) this.#check()
+      const ref = refs[i]!
+      if (Number(this.#labels.hasPairOf(ref, chosen)) === wanted) refs[length++] = ref
+    }
+    return refs.subarray(0, length)
   }
 
   #pairsOf(name: string, values: readonly string[]): number[] {
@@ -100,10 +140,6 @@ export class PostingsReader {
     return found
   }
 
-  #union(pairs: readonly number[], refMax: number): Uint32Array {
-    return collect(this.#mark(pairs, refMax))
-  }
-
   #mark(pairs: readonly number[], refMax: number): Uint32Array {
     const bits = new Uint32Array((refMax >>> 5) + 1)
     for (const pair of pairs) this.#pairs.markPostings(pair, refMax, bits)
@@ -111,10 +147,20 @@ export class PostingsReader {
   }
 }
 
-function allRefs(refMax: number): Uint32Array {
-  const refs = new Uint32Array(refMax)
-  for (let i = 0; i < refMax; i++) refs[i] = i + 1
-  return refs
+/** Series as an ascending list while they are few, else as a bit each. */
+interface Selection {
+  refs: Uint32Array | undefined
+  readonly bits: Uint32Array
+}
+
+const noBits = new Uint32Array(0)
+
+/** A bit for each of 1…refMax. */
+function allBits(refMax: number): Uint32Array {
+  const bits = new Uint32Array((refMax >>> 5) + 1).fill(0xffffffff)
+  bits[0]! &= ~1
+  bits[refMax >>> 5]! &= 0xffffffff >>> (31 - (refMax & 31))
+  return bits
 }
 
 /** The numbers of the set bits, ascending. */
@@ -129,25 +175,12 @@ function collect(bits: Uint32Array): Uint32Array {
   return refs
 }
 
-/** What is in both ascending lists, written over the first. */
-function intersect(a: Uint32Array, b: Uint32Array): Uint32Array {
-  let length = 0
-  for (let i = 0, j = 0; i < a.length && j < b.length;) {
-    const left = a[i]!
-    const right = b[j]!
-    if (left === right) a[length++] = left
-    if (left <= right) i++
-    if (right <= left) j++
-  }
-  return a.subarray(0, length)
-}
-
-/** The references whose bit is not set, written over the list. */
-function subtract(refs: Uint32Array, bits: Uint32Array): Uint32Array {
+/** The references whose bit is `wanted`, written over the list. */
+function filterByBits(refs: Uint32Array, bits: Uint32Array, wanted: 0 | 1): Uint32Array {
   let length = 0
   for (let i = 0; i < refs.length; i++) {
     const ref = refs[i]!
-    if ((bits[ref >>> 5]! & (1 << (ref & 31))) === 0) refs[length++] = ref
+    if (((bits[ref >>> 5]! >>> (ref & 31)) & 1) === wanted) refs[length++] = ref
   }
   return refs.subarray(0, length)
 }

@@ -37,8 +37,8 @@ export class LogSeriesSource implements SeriesSource {
     this.#selection = selection
     const { memory, symbols, pairs, places } = log.head
     const check = (): void => {}
-    const postings = new PostingsReader(symbols, pairs, check)
     this.#labels = new LabelReader(memory, symbols, pairs)
+    const postings = new PostingsReader(symbols, pairs, this.#labels, check)
     this.#chunks = new PinnedChunks(memory)
     const refs = unite(selection.selectors.map((matchers) => postings.select(matchers, places)))
     const order = orderByLabels(refs, refs.length, { labels: this.#labels, pairs, symbols, check })
