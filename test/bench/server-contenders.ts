@@ -33,7 +33,7 @@ export interface ServerContender {
 }
 
 const readyTimeoutMs = 180_000
-const askTimeoutMs = 60_000
+const askTimeoutMs = 120_000
 
 function prometheusFlags({ port, directory, guard, flags: more = [] }: Place): string[] {
   const flags = [`--config.file=${directory}/prometheus.yml`, `--storage.tsdb.path=${directory}/data`]
