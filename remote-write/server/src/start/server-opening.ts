@@ -140,7 +140,8 @@ export class ServerOpening {
         const parts = { store, plan: this.#plan, addWriteRoute: this.#writeRoute.add, bootedWorker: this.#bootedWorker }
         this.#server = new Server(this.#parts, parts)
         this.#bootedWorker = undefined
-        if (store.replay.seconds >= longReplaySeconds) this.#server.pool.warmUp()
+        // Who has blocks has been asked before, and who waited for a long start comes back soon.
+        if (store.replay.seconds >= longReplaySeconds || store.blocks.blocks.length > 0) this.#server.pool.warmUp()
         return this.#server
       } catch (error) {
         await store.close()
