@@ -1,6 +1,9 @@
-/** Twenty instant queries that the dashboard of one host asks of node_exporter's metrics: its gauges, and the newest point of its graphs. */
-export function nodeDashboard(instance: string): readonly string[] {
-  const of = (metric: string, more = ''): string => `${metric}{instance="${instance}",job="node"${more}}`
+/**
+ * Twenty instant queries that the dashboard of one host asks of node_exporter's metrics: its gauges, and the newest point of its graphs. `host`: the matchers
+ * that choose it.
+ */
+export function nodeDashboard(host: string): readonly string[] {
+  const of = (metric: string, more = ''): string => `${metric}{${host}${more}}`
   const cpu = (mode: string): string => of('node_cpu_seconds_total', mode)
   const memory = (field: string): string => of(`node_memory_${field}_bytes`)
   const cores = `count(count by (cpu) (${cpu('')}))`
@@ -32,6 +35,6 @@ export function nodeDashboard(instance: string): readonly string[] {
     `${of('node_filesystem_size_bytes', ',device!~"rootfs"')} - ${of('node_filesystem_avail_bytes', ',device!~"rootfs"')}`,
     // The system.
     `irate(${of('node_context_switches_total')}[5m]) + irate(${of('node_intr_total')}[5m])`,
-    of('{__name__=~"node_procs_(running|blocked)"}').replace('}{', ','),
+    `{__name__=~"node_procs_(running|blocked)",${host}}`,
   ]
 }

@@ -12,7 +12,7 @@ import { ratio, readStorageArguments, type ContenderKey } from './storage-bench.
 const stepMs = 15_000
 const minutes = 30
 const samplesPerRequest = 2_000
-const rounds = 25
+const rounds = 100
 /** Samples lie between the ends of all windows: 2.42 counts one that lies on the left end, 3.x does not. */
 const offsetMs = 7_000
 
@@ -24,8 +24,9 @@ export async function benchQueryInstant(args: readonly string[]): Promise<boolea
   const endMs = Math.floor(Date.now() / 60_000) * 60_000
   const startMs = endMs - minutes * 60_000 + offsetMs - stepMs
   const options = { texts, hosts, seriesPerHost, samplesPerRequest, startMs, stepMs }
-  const questions = nodeDashboard(`host-${hosts >> 1}.example.internal:9100`).map((query) => ({
-    name: query,
+  const host = `instance="host-${hosts >> 1}.example.internal:9100",job="node"`
+  const questions = nodeDashboard(host).map((query) => ({
+    name: query.replaceAll(host, '$host'),
     path: '/api/v1/query',
     form: { query, time: String(endMs / 1000) },
   }))

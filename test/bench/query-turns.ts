@@ -118,7 +118,8 @@ export function printQuestions(questions: readonly Question[], figures: readonly
       (peer) => ratio(of.narthex?.bestSeconds, of[peer]?.bestSeconds)?.toFixed(2) ?? '–',
     )
     const cells = [
-      `\`${name}\``,
+      // A bar would end the cell.
+      `\`${name.replaceAll('|', '\\|')}\``,
       row(({ bestSeconds }) => bestSeconds.toFixed(4)),
       ratios.join(' · '),
       row(({ firstSeconds }) => firstSeconds.toFixed(3)),
