@@ -1,8 +1,9 @@
 import type { ByteWriter } from '@narthex/bytes/byte-writer'
 import { formatFloat, formatTimestampSeconds } from '@narthex/model/number'
 import { writeHistogram } from './histogram/encode-histogram.ts'
-import { TimeTexts, writeFloatList, writeHistogramList, writeLabels, writeSample } from './matrix-texts.ts'
+import { TimeTexts, writeFloatList, writeHistogramList, writeSample } from './matrix-texts.ts'
 import type { QueryResult, ResultSeries } from './query-result.ts'
+import { LabelsWriter } from './write-labels.ts'
 
 /**
  * Writes the `data` of an API answer: `{"resultType":"matrix","result":[…]}`. `extraFields` is JSON text put behind the result, such as
@@ -28,10 +29,11 @@ export function encodeResult(result: QueryResult, writer: ByteWriter, extraField
 }
 
 function writeVector(writer: ByteWriter, { labels, times, values, histograms }: ResultSeries): void {
+  const metrics = new LabelsWriter(writer)
   writer.utf8('[')
   for (let i = 0; i < labels.length; i++) {
     writer.utf8(i === 0 ? '{"metric":' : ',{"metric":')
-    writeLabels(writer, labels[i]!)
+    metrics.write(labels[i]!)
     const time = formatTimestampSeconds(times[i]!)
     const histogram = histograms?.[i]
     if (histogram === undefined) {
@@ -48,12 +50,13 @@ function writeVector(writer: ByteWriter, { labels, times, values, histograms }: 
 
 function writeMatrix(writer: ByteWriter, result: ResultSeries): void {
   const { labels, offsets } = result
+  const metrics = new LabelsWriter(writer)
   const timeTexts = new TimeTexts()
   const begin = writer.length
   writer.utf8('[')
   for (let i = 0; i < labels.length; i++) {
     writer.utf8(i === 0 ? '{"metric":' : ',{"metric":')
-    writeLabels(writer, labels[i]!)
+    metrics.write(labels[i]!)
     const from = offsets[i]!
     const to = offsets[i + 1]!
     writeLists(writer, result, from, to, timeTexts)

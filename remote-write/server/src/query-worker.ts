@@ -10,6 +10,7 @@ import type { ExplainedPart } from '@narthex/promql/plan/explain-plan'
 import type { AbortFlag } from '@narthex/promql/query-context'
 import { QueryError } from '@narthex/promql/query-error'
 import { nativeOfHistogram } from '@narthex/promql/histogram/native-of-histogram'
+import { LabelsWriter } from '@narthex/promql/write-labels'
 import { ResultBuffers, type QueryResult } from '@narthex/promql/query-result'
 import { sortBytewise } from '@narthex/model/compare'
 import { Labels } from '@narthex/model/labels'
@@ -447,7 +448,9 @@ function answerMetadata(request: MetadataRequest, reader: Queryable, storage: Qu
   const sets = matchers.map((selector) => parseMatchers(selector))
   buffer.begin(0)
   if (request.kind === 'series') {
-    writeList(buffer, listSeries(sets, reader, startMs, endMs, buffer), limit, () => storage.warnings())
+    const writer = new LabelsWriter(buffer)
+    const list = { values: listSeries(sets, reader, startMs, endMs, buffer), write: (labels: Labels) => writer.write(labels) }
+    writeList(buffer, list, limit, () => storage.warnings())
     return takeBody(buffer)
   }
   const ask = (set: readonly Matcher[]) => {
@@ -456,13 +459,13 @@ function answerMetadata(request: MetadataRequest, reader: Queryable, storage: Qu
     buffer.hold(values.reduce((bytes, value) => bytes + stringBytes + value.length, 0))
     return values
   }
+  const write = (text: string) => void buffer.utf8(JSON.stringify(text))
   if (sets.length <= 1) {
-    const values = ask(sets[0] ?? [])
-    writeList(buffer, values, limit, () => storage.warnings())
+    writeList(buffer, { values: ask(sets[0] ?? []), write }, limit, () => storage.warnings())
     return takeBody(buffer)
   }
   const merged = new Set(sets.flatMap(ask))
-  writeList(buffer, sortBytewise([...merged]), limit, () => storage.warnings())
+  writeList(buffer, { values: sortBytewise([...merged]), write }, limit, () => storage.warnings())
   return takeBody(buffer)
 }
 
@@ -477,7 +480,7 @@ function* listSeries(sets: readonly (readonly Matcher[])[], reader: Queryable, s
     while (series.next()) {
       const labels = series.labels()
       if (sets.length === 1) {
-        yield labels.toRecord()
+        yield labels
         continue
       }
       const key = labels.key()
@@ -485,11 +488,16 @@ function* listSeries(sets: readonly (readonly Matcher[])[], reader: Queryable, s
       merged.set(key, labels)
     }
   }
-  for (const labels of [...merged.values()].sort((a, b) => Labels.compare(a, b))) yield labels.toRecord()
+  yield* [...merged.values()].sort((a, b) => Labels.compare(a, b))
 }
 
 /** The envelope with a list, of `limit` entries at most (0 = all of them). */
-function writeList(buffer: AnswerWriter, values: Iterable<unknown>, limit: number, warningsOf: () => readonly string[]): void {
+function writeList<T>(
+  buffer: AnswerWriter,
+  { values, write }: { readonly values: Iterable<T>; readonly write: (value: T) => void },
+  limit: number,
+  warningsOf: () => readonly string[],
+): void {
   let count = 0
   let isTruncated = false
   buffer.utf8('{"status":"success","data":[')
@@ -498,7 +506,8 @@ function writeList(buffer: AnswerWriter, values: Iterable<unknown>, limit: numbe
       isTruncated = true
       break
     }
-    buffer.utf8(`${count++ === 0 ? '' : ','}${JSON.stringify(value)}`)
+    if (count++ > 0) buffer.utf8(',')
+    write(value)
   }
   buffer.utf8(']')
   const warnings = isTruncated ? [...warningsOf(), truncatedText] : warningsOf()
