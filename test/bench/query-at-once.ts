@@ -3,7 +3,7 @@ import { withLoadedServers } from './query-load.ts'
 import { ask, type ByContender, type Question } from './query-turns.ts'
 import { makeRangeQuestions } from './range-questions.ts'
 import { percentile } from './send-load.ts'
-import type { BenchServer } from './server-contenders.ts'
+import { serverContenders, type BenchServer } from './server-contenders.ts'
 import { ratio, readStorageArguments, type ContenderKey } from './storage-bench.ts'
 
 // The questions of the bench `query`, twenty in flight: each is asked twenty times, and as soon as one is answered the next one is asked. Of several
@@ -47,12 +47,12 @@ export async function benchQueryAtOnce(args: readonly string[]): Promise<boolean
   )
   for (const key of keys) {
     const { seconds, medianSeconds, p99Seconds } = best[key]!
-    const ratios = [ratio(best.narthex?.seconds, seconds), ratio(best.narthex?.p99Seconds, p99Seconds)]
-    const cells = [
-      ...[seconds, medianSeconds, p99Seconds].map((figure) => `${figure.toFixed(3)} s`),
-      ...ratios.map((figure) => `${figure?.toFixed(2) ?? '–'} ×`),
-    ]
-    console.log(`| ${key} | ${cells.join(' | ')} |`)
+    const ratios = (['seconds', 'p99Seconds'] as const).map((figure) => {
+      return key === 'narthex' ? '' : `${ratio(best.narthex?.[figure], best[key]?.[figure])?.toFixed(2) ?? '–'} ×`
+    })
+    const cells = [...[seconds, medianSeconds, p99Seconds].map((figure) => `${figure.toFixed(3)} s`), ...ratios]
+    const { name, version } = serverContenders[key]
+    console.log(`| ${name} ${version} | ${cells.join(' | ')} |`)
   }
   if (best.narthex === undefined) return true
   bounds.atMost('all answered / Prometheus', ratio(best.narthex.seconds, best.prometheus?.seconds), 0.5, '×')

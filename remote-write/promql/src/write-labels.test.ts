@@ -14,7 +14,12 @@ function write(sets: readonly Labels[]): unknown[] {
 }
 
 test('a label set is an object of its names and values, whatever is in them', () => {
-  const records = [{}, { a: '"quoted"\n\\', 'é.b': '\u{1f600}' }, { long: 'x'.repeat(5000) }, { a: 'é'.repeat(100) }]
+  const records: Record<string, string>[] = [
+    {},
+    { a: '"quoted"\n\\', 'é.b': '\u{1f600}' },
+    { long: 'x'.repeat(5000) },
+    { a: 'é'.repeat(100) },
+  ]
   expect(write(records.map((record) => Labels.from(record)))).toEqual(records)
 })
 
