@@ -1,7 +1,8 @@
 import type { ByteWriter } from '@narthex/bytes/byte-writer'
 import { Labels } from '@narthex/model/labels'
-import { TimeTexts, writeFloatList, writeHistogramList, writeLabels } from './matrix-texts.ts'
+import { TimeTexts, writeFloatList, writeHistogramList } from './matrix-texts.ts'
 import type { ResultSeries } from './query-result.ts'
+import { LabelsWriter } from './write-labels.ts'
 
 /** The texts of some steps of a matrix, series after series in the order of their labels: plain bytes, so that threads can give them to each other. */
 export interface MatrixPart {
@@ -16,11 +17,12 @@ const endsPerSeries = 3
 export function encodePart(result: ResultSeries, writer: ByteWriter): Uint32Array<ArrayBuffer> {
   const { labels, offsets } = result
   const ends = new Uint32Array(endsPerSeries * labels.length)
+  const metrics = new LabelsWriter(writer)
   const timeTexts = new TimeTexts()
   for (let i = 0; i < labels.length; i++) {
     const from = offsets[i]!
     const to = offsets[i + 1]!
-    writeLabels(writer, labels[i]!)
+    metrics.write(labels[i]!)
     ends[endsPerSeries * i] = writer.length
     const floats = writeFloatList(writer, result, from, to, timeTexts)
     ends[endsPerSeries * i + 1] = writer.length

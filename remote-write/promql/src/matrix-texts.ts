@@ -1,5 +1,4 @@
 import type { ByteWriter } from '@narthex/bytes/byte-writer'
-import type { Labels } from '@narthex/model/labels'
 import { formatTimestampSeconds } from '@narthex/model/number'
 import { writeHistogram } from './histogram/encode-histogram.ts'
 import type { ResultSeries } from './query-result.ts'
@@ -83,15 +82,4 @@ export function writeSample(writer: ByteWriter, time: string, value: string): vo
   writer.utf8(',"')
   writer.utf8(value)
   writer.utf8('"]')
-}
-
-export function writeLabels(writer: ByteWriter, { pairs }: Labels): void {
-  writer.utf8('{')
-  for (let i = 0; i < pairs.length; i += 2) {
-    if (i > 0) writer.u8(comma)
-    writer.utf8(JSON.stringify(pairs[i]!))
-    writer.utf8(':')
-    writer.utf8(JSON.stringify(pairs[i + 1]!))
-  }
-  writer.utf8('}')
 }

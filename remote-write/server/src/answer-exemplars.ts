@@ -3,6 +3,7 @@ import { Labels } from '@narthex/model/labels'
 import type { Matcher } from '@narthex/model/matcher'
 import { formatFloat, formatTimestampSeconds } from '@narthex/model/number'
 import { extractSelectors } from '@narthex/promql/parse/extract-selectors'
+import { LabelsWriter } from '@narthex/promql/write-labels'
 import type { Expression } from '@narthex/promql/parse/ast'
 import type { ExemplarSnapshot, TextColumn } from '@narthex/tsdb/exemplars/exemplar-snapshot'
 import { readLabels } from '@narthex/tsdb/wal/text-payload'
@@ -25,16 +26,17 @@ export function answerExemplars(
 ): void {
   const selectors = extractSelectors(query.expression)
   const found = [...collect(snapshot, selectors, query.startMs, query.endMs, check)].sort((a, b) => Labels.compare(a.labels, b.labels))
+  const metrics = new LabelsWriter(writer)
   writer.utf8('{"status":"success","data":[')
   for (const [i, { labels, places }] of found.entries()) {
     check()
     writer.utf8(`${i === 0 ? '' : ','}{"seriesLabels":`)
-    writeLabels(writer, labels)
+    metrics.write(labels)
     writer.utf8(',"exemplars":[')
     for (const [k, place] of places.entries()) {
       if (k > 0) writer.utf8(',')
       writer.utf8('{"labels":')
-      writeLabels(writer, labelsAt(snapshot.labels, place))
+      metrics.write(labelsAt(snapshot.labels, place))
       writer.utf8(`,"value":"${formatFloat(valueAt(snapshot, place))}","timestamp":${formatTimestampSeconds(snapshot.times[place]!)}}`)
     }
     writer.utf8(']}')
@@ -77,12 +79,4 @@ function labelsAt({ bytes, starts, lengths }: TextColumn, i: number): Labels {
 
 function valueAt({ words }: ExemplarSnapshot, i: number): number {
   return new Float64Array(words.buffer, words.byteOffset + 8 * i, 1)[0]!
-}
-
-function writeLabels(writer: ByteWriter, { pairs }: Labels): void {
-  writer.utf8('{')
-  for (let i = 0; i < pairs.length; i += 2) {
-    writer.utf8(`${i === 0 ? '' : ','}${JSON.stringify(pairs[i]!)}:${JSON.stringify(pairs[i + 1]!)}`)
-  }
-  writer.utf8('}')
 }
