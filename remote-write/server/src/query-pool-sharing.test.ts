@@ -39,7 +39,7 @@ describe('a range query', () => {
     expect(threads).toHaveLength(1)
     await vi.advanceTimersByTimeAsync(1)
     expect(threads).toHaveLength(2)
-    expect([threads[0]!.call?.share, threads[1]!.call]).toEqual([undefined, undefined])
+    expect(threads.map(({ call }) => call?.share)).toEqual([undefined, undefined])
     threads[0]!.reply({ measures })
     await first
     const second = pool.run(range, timeoutMs)

@@ -17,6 +17,7 @@ import type {
   QueryShare,
   ReturnedBuffer,
   VectorColumns,
+  WarmUpCall,
 } from './query-protocol.ts'
 
 // Nobody waits for a cancelled query, so its thread is worth less than the time it would still take.
@@ -108,6 +109,8 @@ interface Slot {
   job: Job | undefined
   /** The job of another slot of which this one evaluates a part. */
   helps: Job | undefined
+  /** Of its warm-up. */
+  wanted: SharedArrayBuffer | undefined
   idleTimer: NodeJS.Timeout | undefined
   /** What the thread said before it ended. */
   failure: string | undefined
@@ -245,7 +248,20 @@ export class QueryPool {
   warmUp(): void {
     if (this.#slots.size > 0 || this.#closed) return
     const slot = this.#startSlot()
-    if (slot !== undefined) this.#rest(slot)
+    if (slot === undefined) return
+    this.#warm(slot)
+    this.#rest(slot)
+  }
+
+  #warm(slot: Slot): void {
+    const { listBlocks, listDeletions } = this.#options
+    slot.wanted = new SharedArrayBuffer(4)
+    slot.worker.postMessage({ wanted: slot.wanted, blocks: listBlocks(), deletions: listDeletions?.() } satisfies WarmUpCall)
+  }
+
+  #want(slot: Slot): void {
+    if (slot.wanted !== undefined) Atomics.store(new Int32Array(slot.wanted), 0, 1)
+    slot.wanted = undefined
   }
 
   #dispatch(): void {
@@ -275,6 +291,7 @@ export class QueryPool {
   /** To its thread, and parts of it to idle ones. */
   #give(job: Job, slot: Slot): void {
     this.#options.onBegin?.()
+    this.#want(slot)
     const { call } = job
     job.helpers = []
     job.isShared = false
@@ -305,6 +322,7 @@ export class QueryPool {
 
   #help(helper: Slot, job: Job, share: QueryShare): void {
     clearTimeout(helper.idleTimer)
+    this.#want(helper)
     helper.helps = job
     helper.worker.postMessage({ ...job.call, share } satisfies QueryCall, share.ports)
   }
@@ -331,6 +349,7 @@ export class QueryPool {
     this.#helperTimer = undefined
     const slot = this.#closed ? undefined : this.#startSlot()
     if (slot === undefined) return
+    this.#warm(slot)
     this.#rest(slot)
     this.#dispatch()
   }
@@ -372,7 +391,7 @@ export class QueryPool {
     const { worker, release } = started
     const slot: Slot = {
       ...{ worker, release, threadId: worker.threadId, heldBytes: () => started.heldBytes?.() ?? 0 },
-      ...{ job: undefined, helps: undefined, idleTimer: undefined, failure: undefined, isOutOfMemory: false },
+      ...{ job: undefined, helps: undefined, wanted: undefined, idleTimer: undefined, failure: undefined, isOutOfMemory: false },
     }
     this.#slots.add(slot)
     worker.on('message', (reply: QueryReply) => this.#onReply(slot, reply))

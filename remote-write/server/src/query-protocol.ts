@@ -89,6 +89,12 @@ export type QueryRequest =
       readonly frameBytesMax: number
     }
 
+/** For a thread that has nothing to do: see `WarmUp`. */
+export interface WarmUpCall extends Pick<QueryCall, 'blocks' | 'deletions'> {
+  /** One Int32: 1 = a query comes. */
+  readonly wanted: SharedArrayBuffer
+}
+
 /** The buffer of an answer that was sent, for the next one. */
 export interface ReturnedBuffer {
   readonly returned: ArrayBuffer

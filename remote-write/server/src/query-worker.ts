@@ -52,7 +52,9 @@ import type {
   QueryWorkerOptions,
   ReturnedBuffer,
   VectorColumns,
+  WarmUpCall,
 } from './query-protocol.ts'
+import { WarmUp } from './warm-up.ts'
 
 // A thread that evaluates queries over the shared head and the blocks, one at a time, and encodes its own answers.
 
@@ -83,10 +85,25 @@ function serve(port: MessagePort, { head, memory, options }: QueryWorkerData): v
   const engine = toEngineOptions(options, claim)
   const partBuffer = new AnswerWriter(claim)
   let unmeasuredQueries = 0
-  port.on('message', (message: QueryCall | ReturnedBuffer) => {
+  port.on('message', (message: QueryCall | ReturnedBuffer | WarmUpCall) => {
     if ('returned' in message) buffer.adopt(message.returned)
+    else if ('wanted' in message) warmUp(message)
     else void respond(message)
   })
+
+  function warmUp(call: WarmUpCall): void {
+    const wanted = new Int32Array(call.wanted)
+    const isWanted = () => Atomics.load(wanted, 0) !== 0
+    const steps = new WarmUp(engine, storage.head.maxTimeMs, isWanted)
+    const goOn = (): void => {
+      if (steps.isDone || isWanted()) return
+      steps.step(storage.open(call, () => {}))
+      storage.head.release()
+      storage.takeBroken()
+      setTimeout(goOn, 0)
+    }
+    goOn()
+  }
 
   async function respond(call: QueryCall): Promise<void> {
     const begunMs = performance.now()

@@ -148,6 +148,11 @@ export class HeadReader implements Queryable {
     return sortBytewise(values)
   }
 
+  /** Of the newest sample; -Infinity if there is none. */
+  get maxTimeMs(): number {
+    return Math.max(this.#memory.maxTime, this.#memory.lateMaxTime)
+  }
+
   overlaps(minTimeMs: number, maxTimeMs: number): boolean {
     const { minTime, maxTime, lateMinTime, lateMaxTime } = this.#memory
     return (minTime <= maxTimeMs && maxTime >= minTimeMs) || (lateMinTime <= maxTimeMs && lateMaxTime >= minTimeMs)

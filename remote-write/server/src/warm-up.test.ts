@@ -1,0 +1,71 @@
+import { BlockError } from '@narthex/tsdb/block/block-error'
+import { BlockGoneError } from '@narthex/tsdb/select/block-shelf'
+import { describe, expect, it } from 'vitest'
+import { listSeries } from '@narthex/promql/testing/listed-series'
+import type { Queryable } from '@narthex/tsdb/select/queryable'
+import { WarmUp } from './warm-up.ts'
+
+const everyMs = 15_000
+const values = Array.from({ length: 500 }, (_, i) => i)
+const endMs = 499 * everyMs
+const storage = listSeries(everyMs, { 'a_total{job="x"}': values, 'a_total{job="y"}': values, 'b{job="x"}': values }) as Queryable
+const engine = { cover: () => 'no memory for queries', samplesMax: 1, bytesMax: 1 }
+
+function run(warmUp: WarmUp, reader = storage): number {
+  let steps = 0
+  for (; !warmUp.isDone && steps < 10_000; steps++) warmUp.step(reader)
+  return steps
+}
+
+/** Counts what is asked of it. */
+function watch(reader: Queryable): { reader: Queryable; selects: () => number } {
+  let count = 0
+  const watched: Queryable = {
+    select: (matchers, from, to, hints) => {
+      count++
+      return reader.select(matchers, from, to, hints)
+    },
+    labelNames: (matchers, from, to) => reader.labelNames(matchers, from, to),
+    labelValues: (name, matchers, from, to) => reader.labelValues(name, matchers, from, to),
+  }
+  return { reader: watched, selects: () => count }
+}
+
+describe('a warm-up', () => {
+  it('asks for two metrics, again and again, whatever the limits of queries are', () => {
+    const { reader, selects } = watch(storage)
+    const steps = run(new WarmUp(engine, endMs, () => false), reader)
+    expect(steps).toBeGreaterThan(12)
+    expect(steps).toBeLessThanOrEqual(144)
+    expect(selects()).toBeGreaterThanOrEqual(2 * steps)
+  })
+
+  it('has nothing to ask where there are no samples', () => {
+    expect(run(new WarmUp(engine, -Infinity, () => false))).toBe(0)
+    expect(run(new WarmUp(engine, endMs, () => false), listSeries(everyMs, {}) as Queryable)).toBe(1)
+  })
+
+  it('ends what it does when a query comes', () => {
+    let isWanted = false
+    const { reader, selects } = watch(storage)
+    const warmUp = new WarmUp(engine, endMs, () => isWanted)
+    warmUp.step(reader)
+    const before = selects()
+    isWanted = true
+    warmUp.step(reader)
+    // It looks before it reads a series.
+    expect(selects() - before).toBeLessThanOrEqual(1)
+  })
+
+  it('bears blocks that are gone, and no bug', () => {
+    const failing = (error: Error): Queryable => ({
+      ...watch(storage).reader,
+      select: () => {
+        throw error
+      },
+    })
+    for (const error of [new BlockError('read', 'index', 0, 'damaged'), new BlockGoneError('gone')])
+      expect(run(new WarmUp(engine, endMs, () => false), failing(error))).toBe(144)
+    expect(() => run(new WarmUp(engine, endMs, () => false), failing(new TypeError('a bug')))).toThrow('a bug')
+  })
+})
