@@ -1,14 +1,16 @@
 import { createHash } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { parseArgs } from 'node:util'
 import { runFuzz } from './fuzz-run.ts'
 import { fuzzTargets } from './targets.ts'
 import { fuzzTrials } from './trials.ts'
 
-// npm run fuzz [-- NAME|all [COUNT [SEED]]]: lists the targets and trials, or feeds COUNT mutated inputs (a million by default) to a target,
-// or runs a trial. A find is kept under test/fuzz/corpus/NAME, where `npm test` tries it again.
+// npm run fuzz [-- NAME|all [COUNT [SEED]] [--peer PATH]]: lists the targets and trials, or feeds COUNT mutated inputs (a million by default) to a target,
+// or runs a trial, against the program at PATH. A find is kept under test/fuzz/corpus/NAME, where `npm test` tries it again.
 
-const [name, givenCount, seedText = String(Date.now() % 1_000_000)] = process.argv.slice(2)
+const { values, positionals } = parseArgs({ allowPositionals: true, options: { peer: { type: 'string' } } })
+const [name, givenCount, seedText = String(Date.now() % 1_000_000)] = positionals
 const countText = givenCount ?? '1000000'
 
 async function main(): Promise<number> {
@@ -18,7 +20,7 @@ async function main(): Promise<number> {
     return 0
   }
   const trial = fuzzTrials.find((candidate) => candidate.name === name)
-  if (trial !== undefined) return (await trial.run(Number(seedText), Number(givenCount ?? trial.count))) === 0 ? 0 : 1
+  if (trial !== undefined) return (await trial.run(Number(seedText), Number(givenCount ?? trial.count), values.peer)) === 0 ? 0 : 1
   const chosen = name === 'all' ? fuzzTargets : fuzzTargets.filter((target) => target.name === name)
   if (chosen.length === 0) {
     console.error(

@@ -11,6 +11,8 @@ export interface WriteSeries {
   readonly labels: Readonly<Record<string, string>>
   readonly samples: readonly (readonly [timeMs: number, value: number | typeof staleMarker])[]
   readonly exemplars?: readonly WriteExemplar[]
+  /** `Histogram` messages without their timestamps. */
+  readonly histograms?: readonly (readonly [timeMs: number, message: Uint8Array])[]
 }
 
 export interface WriteExemplar {
@@ -73,11 +75,12 @@ export function post(url: string, body: Uint8Array, agent: Agent): Promise<void>
   })
 }
 
-function encodeSeries({ labels, samples, exemplars = [] }: WriteSeries): Buffer {
+function encodeSeries({ labels, samples, exemplars = [], histograms = [] }: WriteSeries): Buffer {
   return Buffer.concat([
     ...encodeLabels(labels),
     ...samples.map(([timeMs, value]) => field(2, encodeSample(timeMs, value))),
     ...exemplars.map((exemplar) => field(3, encodeExemplar(exemplar))),
+    ...histograms.map(([timeMs, message]) => field(4, Buffer.concat([message, Buffer.from([0x78]), varint(timeMs)]))),
   ])
 }
 

@@ -20,6 +20,7 @@ export interface Service {
 
 interface Start {
   name: string
+  /** The name of an installed program, or a path. */
   binary: string
   scheme?: string
   args: (port: number, directory: string) => string[] | Promise<string[]>
@@ -34,7 +35,7 @@ interface Start {
 }
 
 async function startService(start: Start): Promise<Service> {
-  const path = findProgram(start.binary)
+  const path = start.binary.includes('/') ? start.binary : findProgram(start.binary)
   if (!path) throw new Error(`cannot start ${start.name}: ${start.binary} is not installed`)
   const port = start.port ?? (await findFreePort())
   const temporary = makeTemporaryDirectory(`narthex-${start.name}-`)
@@ -71,15 +72,17 @@ export interface PrometheusOptions {
   port?: number
   /** A data directory that is there; default: an empty one. */
   data?: string
+  /** The path of another Prometheus than Debian's. */
+  binary?: string
   /** Further files for the data directory's parent: name → text. */
   files?: Readonly<Record<string, string>>
 }
 
-/** Debian's Prometheus, remote-write receiver on; data under `directory/data` unless a directory is given. */
+/** Debian's Prometheus or another, remote-write receiver on; data under `directory/data` unless a directory is given. */
 export function startPrometheus(options: PrometheusOptions): Promise<Service> {
   return startService({
     name: options.agent ? 'prometheus-agent' : 'prometheus',
-    binary: 'prometheus',
+    binary: options.binary ?? 'prometheus',
     ...(options.port === undefined ? {} : { port: options.port }),
     args: (port, directory) => {
       writeFileSync(join(directory, 'prometheus.yml'), options.config)

@@ -1,3 +1,4 @@
+import { NewLanguage } from './generate-new-language.ts'
 import * as words from './vocabulary.ts'
 
 /**
@@ -17,16 +18,19 @@ const exact: Want = { precision: 'exact', isFinite: false }
 const close: Want = { precision: 'close', isFinite: false }
 const rough: Want = { precision: 'rough', isFinite: false }
 
+/** What is asked: of the language that 2.42 and 3 share, or of all that 3 has. */
+export type Language = 'shared' | 'new'
+
 /**
- * A query of the language that Prometheus 2.42 and 3 share, which both must answer alike over the series of the differential test. What rounding
- * would decide, and what 2.42 computes otherwise, is left out by what a place asks of its expression. `depth` bounds the nesting.
+ * A query that Prometheus must answer as we do over the series of the differential test. What rounding would decide, and what 2.42 computes
+ * otherwise, is left out by what a place asks of its expression. `depth` bounds the nesting.
  */
-export function generateQuery(random: () => number, depth = 4): string {
-  const generator = new Generator(random)
+export function generateQuery(random: () => number, language: Language = 'shared', depth = 4): string {
+  const generator = new Generator(random, language)
   return generator.sorted(depth)
 }
 
-/** 3 has another name for this export function. */
+/** 3 has another name for this function. */
 export function inNewWords(query: string): string {
   return query.replaceAll('holt_winters(', 'double_exponential_smoothing(')
 }
@@ -36,9 +40,18 @@ class Generator {
   /** What may follow a selector here. */
   #shifts: readonly string[] = words.shifts
   #isInRange = false
+  readonly #new: NewLanguage | undefined
 
-  constructor(random: () => number) {
+  constructor(random: () => number, language: Language) {
     this.#random = random
+    if (language === 'shared') return
+    this.#new = new NewLanguage(random, {
+      selector: () => this.#selectorAlone(false),
+      shift: () => this.#shift(),
+      exact: (depth) => this.#vector(depth, exact),
+      any: (depth) => this.#vector(depth, rough),
+      scalar: (depth) => this.#scalar(depth, exact),
+    })
   }
 
   #pick<T>(list: readonly T[]): T {
@@ -71,6 +84,9 @@ class Generator {
   #vector(depth: number, want: Want): string {
     if (depth <= 0 || this.#chance(0.08)) return this.#selector(want)
     const inner = depth - 1
+    if (this.#new !== undefined && !want.isFinite && this.#chance(0.3)) {
+      return want.precision === 'rough' ? this.#new.vector(inner) : this.#new.exact(inner)
+    }
     const productions = [
       () => this.#selector(want),
       () => this.#exactOverTime(inner, want),
@@ -137,7 +153,8 @@ class Generator {
 
   #rangeInside(depth: number, want: Want): string {
     const shift = this.#shift()
-    if (depth <= 0 || this.#chance(0.65)) return `${this.#selectorAlone(want.isFinite)}[${this.#pick(words.windows)}]${shift}`
+    const window = this.#new?.window() ?? this.#pick(words.windows)
+    if (depth <= 0 || this.#chance(0.65)) return `${this.#selectorAlone(want.isFinite)}[${window}]${shift}`
     if (this.#chance(0.1)) {
       // 2.42 evaluates what is pinned even if no step asks for it, and may fail.
       const inner = this.#shiftedBy(words.offsets, () => this.#vector(depth - 1, want))
@@ -261,7 +278,9 @@ class Generator {
     const operator = this.#pick(['topk', 'bottomk'])
     const selector = this.#selectorOf(words.distinctNames)
     // Of equal values those of a selector alone: series that 2.42 has computed come in any order.
-    const tied = this.#selectorOf([...words.distinctNames, 'flat', ...(isFinite ? [] : ['special'])])
+    // Newer ones give a head's series in the order in which they came.
+    const tiedNames = this.#new === undefined ? ['flat', ...(isFinite ? [] : ['special'])] : []
+    const tied = this.#selectorOf([...words.distinctNames, ...tiedNames])
     const productions = [() => tied + this.#shift(), () => `-${tied}`, () => `${selector} * 3`]
     if (precision !== 'exact') {
       productions.push(
@@ -304,6 +323,7 @@ class Generator {
     const inner = depth - 1
     const productions = [() => this.#pick(words.finiteNumbers), () => 'time()', () => 'pi()']
     if (!want.isFinite) {
+      if (this.#new !== undefined) productions.push(() => this.#new!.scalar())
       productions.push(() => this.#pick(words.numbers))
       if (depth > 0) {
         const operand = (): string => this.#scalar(inner, { ...want, precision: want.precision === 'rough' ? 'close' : want.precision })

@@ -1,12 +1,12 @@
 import { staleMarker, type WriteSeries } from '../../kit/remote-write.ts'
 import { makeRandom } from './random.ts'
 
-// The samples of the differential test. Each lies between 1 and 199 ms behind a whole second, where no edge of a window, of a lookback or of a
-// step of a subquery ever is: 2.42 counts what lies on the left edge, 3 does not.
+// The floats of the differential test. For 2.42 each lies between 1 and 199 ms behind a whole second, where no edge of a window, of a lookback
+// or of a step of a subquery ever is: 2.42 counts what lies on the left edge, 3 does not. For a 3 every other series is on the second.
 
 export const firstMs = Date.UTC(2026, 0, 5)
 export const sampleCount = 960
-const intervalMs = 15_000
+export const intervalMs = 15_000
 export const lastMs = firstMs + sampleCount * intervalMs
 
 type Value = number | typeof staleMarker | undefined
@@ -16,17 +16,19 @@ const jobs = ['a', 'b', 'c']
 const instances = ['i0', 'i1', 'i2', 'i3']
 
 /** Four hours of 75 series: counters and gauges, with gaps and markers, of special values, histograms, and one for `group_left`. */
-export function makeSeries(): readonly WriteSeries[] {
+export function makeSeries(mayLieOnEdges = false): readonly WriteSeries[] {
   const random = makeRandom(20_260_105)
   const all: MutableSeries[] = []
   const add = (name: string, labels: Readonly<Record<string, string>>, next: (i: number) => Value): void => {
+    const isOnEdges = mayLieOnEdges && all.length % 2 === 0
     const delayMs = 7_000 * Math.floor(random() * 2)
     const samples: (readonly [number, number | typeof staleMarker])[] = []
     for (let i = 0; i < sampleCount; i++) {
       const value = next(i)
       // As regular as a scrape: of two samples far apart for their number 2.42 and 3 extrapolate otherwise.
       const jitterMs = 1 + Math.floor(random() * 199)
-      if (value !== undefined) samples.push([firstMs + i * intervalMs + delayMs + jitterMs, value])
+      const timeMs = firstMs + i * intervalMs + (isOnEdges ? 0 : delayMs + jitterMs)
+      if (value !== undefined) samples.push([timeMs, value])
     }
     all.push({ labels: { __name__: name, ...labels }, samples })
   }
@@ -93,10 +95,10 @@ function addHistogram(
 /** The series in slices of time, each of which a head takes as not too old. */
 export function* sliceSeries(all: readonly WriteSeries[], sliceMs: number): Generator<readonly WriteSeries[]> {
   for (let fromMs = firstMs; fromMs < lastMs + sliceMs; fromMs += sliceMs) {
-    const slice = all.map(({ labels, samples }) => ({
-      labels,
-      samples: samples.filter(([timeMs]) => timeMs >= fromMs && timeMs < fromMs + sliceMs),
-    }))
-    yield slice.filter(({ samples }) => samples.length > 0)
+    const isInside = ([timeMs]: readonly [number, unknown]) => timeMs >= fromMs && timeMs < fromMs + sliceMs
+    const slice = all.map(({ labels, samples, histograms = [] }) => {
+      return { labels, samples: samples.filter(isInside), histograms: histograms.filter(isInside) }
+    })
+    yield slice.filter(({ samples, histograms }) => samples.length + histograms.length > 0)
   }
 }
