@@ -230,8 +230,11 @@ describe('errors', () => {
     ['label_replace(a, "y", "", "", "")', 'execution', 'vector cannot contain metrics with the same labelset'],
     ['count_values("\\xff", a)', 'execution', 'invalid label name "\\xff"'],
     ['topk(NaN, a)', 'execution', 'Parameter value is NaN'],
-    ['sum_over_time(a[step()])', 'execution', '1:17: parse error: duration must be greater than 0'],
-    ['a[1m / (1 - 1)]', 'execution', '1:8: parse error: division by zero'],
+    ['sum_over_time(a[step()])', 'bad_data', '16:22: duration must be greater than 0'],
+    ['a[1m / (1 - 1)]', 'bad_data', '2:13: division by zero'],
+    ['a[max_of(step() - 1, -1m) ^ 0.5]', 'bad_data', '9:31: duration is NaN or infinite'],
+    ['{x="é"}[(1d)^9]', 'bad_data', '10:15: duration is out of range'],
+    ['a[365d * 365d]', 'bad_data', '2:13: duration is out of range'],
   ])('of %j are Prometheus’ texts', (query, kind, message) => {
     const error = errorOf(() => instant(storage, query, 0))
     expect([error.kind, error.message]).toEqual([kind, message])

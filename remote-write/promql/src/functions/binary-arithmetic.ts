@@ -23,7 +23,7 @@ export function makeArithmetic(operator: BinaryOperator): (left: number, right: 
 }
 
 /** C's pow: unlike JavaScript's, 1 to any power is 1, and -1 to an infinite power too. */
-function power(base: number, exponent: number): number {
+export function power(base: number, exponent: number): number {
   if (base === 1) return 1
   if (base === -1 && (exponent === Infinity || exponent === -Infinity)) return 1
   return base ** exponent

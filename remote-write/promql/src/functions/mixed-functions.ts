@@ -84,14 +84,15 @@ function combine(
   return ofHistograms(histograms, remarks)
 }
 
+/** With empty buckets, as Prometheus leaves them: a quantile looks whether there are negative ones. */
 function sumHistograms(histograms: readonly FloatHistogram[], remarks: HistogramRemarks): FloatHistogram | undefined {
   const sum = new HistogramSum(histograms[0]!)
-  return addAll(histograms, sum, remarks) ? sum.total.compact() : undefined
+  return addAll(histograms, sum, remarks) ? sum.total : undefined
 }
 
 function averageHistograms(histograms: readonly FloatHistogram[], remarks: HistogramRemarks): FloatHistogram | undefined {
   const average = new HistogramAverage(histograms[0]!)
-  return addAll(histograms, average, remarks) ? average.average.compact() : undefined
+  return addAll(histograms, average, remarks) ? average.average : undefined
 }
 
 function addAll(histograms: readonly FloatHistogram[], into: HistogramSum | HistogramAverage, remarks: HistogramRemarks): boolean {

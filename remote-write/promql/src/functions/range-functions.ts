@@ -32,7 +32,7 @@ export const rangeFunctions: ReadonlyMap<string, RangeFunction> = new Map<string
   ['idelta', plain(makeInstantaneous(false))],
   ['deriv', plain(derivative)],
   ['predict_linear', { make: ([seconds]) => makePredictLinear(seconds!) }],
-  ['double_exponential_smoothing', { make: ([smoothing, trend]) => makeSmoothing(smoothing!, trend!) }],
+  ['double_exponential_smoothing', { make: ([smoothing, trend]) => makeDoubleExponentialSmoothing(smoothing!, trend!) }],
   ['resets', plain(countResets, { needsResets: true })],
   ['changes', plain(countChanges)],
   ['avg_over_time', plain(overTime.averageOverTime)],
@@ -52,18 +52,6 @@ export const rangeFunctions: ReadonlyMap<string, RangeFunction> = new Map<string
   ['ts_of_max_over_time', plain(overTime.timeOfMax)],
   ['ts_of_min_over_time', plain(overTime.timeOfMin)],
 ])
-
-function makeSmoothing(smoothing: Float64Array, trend: Float64Array): WindowFunction {
-  checkFactors(smoothing, 'smoothing', 'sf')
-  checkFactors(trend, 'trend', 'tf')
-  return makeDoubleExponentialSmoothing(smoothing, trend)
-}
-
-function checkFactors(factors: Float64Array, name: string, symbol: string): void {
-  for (const factor of factors) {
-    if (!(factor > 0 && factor < 1)) throw new RangeError(`invalid ${name} factor. Expected: 0 < ${symbol} < 1, got: ${factor.toFixed(6)}`)
-  }
-}
 
 /** As `describeNonCounter` by the type that a metric's labels name. */
 export function describeNonCounterType(name: string, type: string): string | undefined {

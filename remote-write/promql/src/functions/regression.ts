@@ -1,3 +1,4 @@
+import { QueryError } from '../query-error.ts'
 import type { SampleWindow, WindowFunction } from './sample-window.ts'
 
 const line = { slope: 0, intercept: 0 }
@@ -72,9 +73,12 @@ export function makePredictLinear(seconds: Float64Array): WindowFunction {
 /** Holt's double exponential smoothing; factors already checked to be in (0, 1). */
 export function makeDoubleExponentialSmoothing(smoothing: Float64Array, trend: Float64Array): WindowFunction {
   return ({ values, from, to }, out, step) => {
-    if (to - from < 2) return false
+    if (to === from) return false
     const sf = smoothing[step]!
     const tf = trend[step]!
+    checkFactor(sf, 'smoothing', 'sf')
+    checkFactor(tf, 'trend', 'tf')
+    if (to - from < 2) return false
     let level = values[from]!
     let slope = values[from + 1]! - values[from]!
     let previousLevel = 0
@@ -86,4 +90,11 @@ export function makeDoubleExponentialSmoothing(smoothing: Float64Array, trend: F
     out[step] = level
     return true
   }
+}
+
+/** As in Prometheus, where only a window with samples is looked at, and a factor that is no number passes. */
+function checkFactor(factor: number, name: string, symbol: string): void {
+  if (!(factor <= 0 || factor >= 1)) return
+  const got = Number.isFinite(factor) ? factor.toFixed(6) : factor > 0 ? '+Inf' : '-Inf'
+  throw new QueryError('execution', `invalid ${name} factor. Expected: 0 < ${symbol} < 1, got: ${got}`)
 }

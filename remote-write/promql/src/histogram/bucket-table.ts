@@ -40,7 +40,8 @@ export function listStoredBuckets(histogram: FloatHistogram): Bucket[] {
     const lower = -findBound(index, schema, customValues)
     buckets.push({ lower, upper, count, lowerInclusive: true, upperInclusive: false, isZero: false })
   }
-  if (zeroCount !== 0) {
+  // Custom buckets have none: what a factor of infinity makes of nothing does not count.
+  if (zeroCount !== 0 && !usesCustomBuckets) {
     const [lower, upper] = [-zeroThreshold, zeroThreshold]
     buckets.push({ lower, upper, count: zeroCount, lowerInclusive: true, upperInclusive: true, isZero: true })
   }

@@ -28,8 +28,7 @@ export class HistogramRemarks {
   }
 
   mixedFloats(): void {
-    const name = this.metricName === '' ? '' : ` metric name ${quoteText(this.metricName)}`
-    this.#warn(`encountered a mix of histograms and floats for${name}`)
+    this.#warn(`encountered a mix of histograms and floats for metric name ${quoteText(this.metricName)}`)
   }
 
   mixedFloatsInAggregation(): void {
@@ -90,6 +89,7 @@ export class HistogramRemarks {
   }
 
   overlappingStart(): void {
-    this.#warn(`sample has start time that overlaps with previous sample timestamp for metric ${quoteText(this.metricName)}`)
+    const message = `sample has start time that overlaps with previous sample timestamp for metric ${quoteText(this.metricName)}`
+    this.#annotations.warnCounted(message, this.#span)
   }
 }

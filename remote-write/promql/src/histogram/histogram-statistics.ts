@@ -36,9 +36,9 @@ export function quantileOfHistogram(quantile: number, histogram: FloatHistogram)
   const nan = mayHaveNaN && hasNaN(histogram, buckets) ? 'skews' : 'none'
   if (histogram.usesCustomBuckets) {
     if (bucket.lower === -Infinity) {
-      if (bucket.upper <= 0) return { value: bucket.upper, nan }
+      if (bucket.upper <= 0) return plain(bucket.upper)
       bucket.lower = 0
-    } else if (bucket.upper === Infinity) return { value: bucket.lower, nan }
+    } else if (bucket.upper === Infinity) return plain(bucket.lower)
   }
   // Rounding may make the buckets more than the whole.
   if (count > histogram.count) count = histogram.count

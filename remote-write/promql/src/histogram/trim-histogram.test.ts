@@ -17,6 +17,9 @@ describe('trimHistogram', () => {
       [0, 0],
       [0, 0],
     ])
+    const withZero = histogram({ count: 6, sum: 5, zeroCount: 2, zeroThreshold: 0.1, positive: buckets(0, 1, 2, 1) })
+    const { count, sum, zeroCount, positive } = trimHistogram(withZero, NaN, true)
+    expect([count, sum, zeroCount, positive.counts.length]).toEqual([NaN, NaN, NaN, 0])
   })
 
   it('shares out the bucket that it cuts, and estimates the sum', () => {

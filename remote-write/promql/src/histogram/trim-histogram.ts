@@ -37,11 +37,16 @@ export function trimHistogram(histogram: FloatHistogram, value: number, keepsBel
   })
   const positive = trimList(histogram.positive, 1)
   const negative = trimList(histogram.negative, -1)
-  const hasPositive = histogram.positive.counts.length > 0
-  const hasNegative = histogram.negative.counts.length > 0
+  const hasPositive = histogram.positive.counts.some((bucketCount) => bucketCount !== 0)
+  const hasNegative = histogram.negative.counts.some((bucketCount) => bucketCount !== 0)
   const zeroLower = hasPositive && !hasNegative ? 0 : -zeroThreshold
   const zeroUpper = hasNegative && !hasPositive ? 0 : zeroThreshold
-  const zeroCount = trim(histogram.zeroCount, zeroLower, zeroUpper, true)
+  // As in Prometheus, a zero bucket of less than nothing is left as it is, and not counted.
+  const zeroCount = histogram.zeroCount < 0 ? histogram.zeroCount : trim(histogram.zeroCount, zeroLower, zeroUpper, true)
+  // As in Prometheus, the zero bucket is shared out by NaN, and with it everything.
+  if (Number.isNaN(value) && zeroCount !== histogram.zeroCount) {
+    return histogram.with({ positive, negative, zeroCount: NaN, count: NaN, sum: NaN }).compact()
+  }
   return isTrimmed ? histogram.with({ positive, negative, zeroCount, count, sum }).compact() : histogram
 }
 
@@ -60,8 +65,8 @@ function trimBucket(bucket: Remainder, value: number, keepsBelow: boolean, isLin
   if (keepsBelow ? upper <= value : lower >= value) return bucket
   if (keepsBelow ? lower >= value : upper <= value) return { count: 0, lower, upper }
   if (upper === Infinity) return keepsBelow || lower === -Infinity ? { count: 0, lower, upper } : { count, lower: value, upper }
-  const below = fractionBelow(value, { lower, upper }, isLinear)
-  return keepsBelow ? { count: count * below, lower, upper: value } : { count: count * (1 - below), lower: value, upper }
+  const below = count * fractionBelow(value, { lower, upper }, isLinear)
+  return keepsBelow ? { count: below, lower, upper: value } : { count: count - below, lower: value, upper }
 }
 
 /** Where a bucket's observations are taken to be. */

@@ -1,4 +1,5 @@
 import { Labels } from '@narthex/model/labels'
+import type { Matcher } from '@narthex/model/matcher'
 import type { Plan, StepGrid } from '../plan/plan.ts'
 import { SingleSeriesOperator } from './constant-series.ts'
 import type { VectorOperator } from './operator.ts'
@@ -18,7 +19,7 @@ function labelsOfAbsent(argument: Plan): Labels {
   if (selector.kind !== 'selector') return Labels.empty
   let labels = Labels.empty
   const seen = new Set<string>()
-  for (const { name, type, value } of selector.matchers) {
+  for (const { name, type, value } of inOrderOfSearch(selector.matchers)) {
     if (name === '__name__') continue
     if (type === '=' && !seen.has(name)) {
       labels = labels.with(name, value)
@@ -26,4 +27,12 @@ function labelsOfAbsent(argument: Plan): Labels {
     } else labels = labels.without(name)
   }
   return labels
+}
+
+/** As Prometheus' storage has put them when it comes to this: those that only take series away stand behind the others. */
+function inOrderOfSearch(matchers: readonly Matcher[]): readonly Matcher[] {
+  const required = new Set(matchers.filter((matcher) => !matcher.matches('')).map(({ name }) => name))
+  const takesAway = (matcher: Matcher) =>
+    !required.has(matcher.name) || ((matcher.type === '!=' || matcher.type === '!~') && matcher.matches(''))
+  return [...matchers.filter((matcher) => !takesAway(matcher)), ...matchers.filter(takesAway)]
 }

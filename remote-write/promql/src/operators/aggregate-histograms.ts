@@ -11,6 +11,10 @@ import { histogramBytes } from './operator.ts'
 interface Aggregated {
   /** undefined: histograms that cannot be added to each other were among them. */
   value: HistogramSum | HistogramAverage | undefined
+  /** A float came before them: the sum is none anyway, and they are not added up. */
+  readonly isBehindFloat: boolean
+  /** They cannot be added to each other, and no float came before that was found: none is told of. */
+  isSilent: boolean
   wasReset: boolean
   wasNotReset: boolean
 }
@@ -28,7 +32,8 @@ export class HistogramAggregation {
     this.#remarks = new HistogramRemarks(context.annotations, span)
   }
 
-  add({ labels, present, histograms }: StepSeries): void {
+  /** `floats`: where the group has floats so far. */
+  add({ labels, present, histograms }: StepSeries, floats: Uint8Array): void {
     this.#remarks.metricName = labels.get('__name__')
     for (let i = 0; i < present.length; i++) {
       const histogram = present[i] === 0 ? undefined : histograms?.[i]
@@ -37,11 +42,13 @@ export class HistogramAggregation {
       if (step === undefined) {
         this.#context.hold(histogram.sampleCount, 2 * histogramBytes(histogram))
         const value = this.#operator === 'sum' ? new HistogramSum(histogram) : new HistogramAverage(histogram)
-        step = { value, wasReset: false, wasNotReset: false }
+        step = { value, isBehindFloat: floats[i] !== 0, isSilent: false, wasReset: false, wasNotReset: false }
         this.#steps[i] = step
-      } else if (step.value?.add(histogram) === false) {
+      } else if (!step.isBehindFloat && step.value?.add(histogram) === false) {
+        if (step.value.reconciledBounds) this.#remarks.reconciledBounds('aggregation')
         this.#remarks.mixedSchemas()
         step.value = undefined
+        step.isSilent = floats[i] === 0
       }
       if (histogram.hint === counterReset) step.wasReset = true
       if (histogram.hint === noReset) step.wasNotReset = true
@@ -53,15 +60,15 @@ export class HistogramAggregation {
     const results: StepHistograms = []
     this.#steps.forEach((step, i) => {
       if (step === undefined) return
-      const { value, wasReset, wasNotReset } = step
-      if (wasReset && wasNotReset) this.#remarks.conflictingResets('aggregation')
+      const { value, wasReset, wasNotReset, isSilent } = step
       if (value?.reconciledBounds === true) this.#remarks.reconciledBounds('aggregation')
       if (present[i] !== 0) {
-        this.#remarks.mixedFloatsInAggregation()
+        if (!isSilent) this.#remarks.mixedFloatsInAggregation()
         present[i] = 0
         return
       }
       if (value === undefined) return
+      if (wasReset && wasNotReset) this.#remarks.conflictingResets('aggregation')
       present[i] = 1
       results[i] = (value instanceof HistogramSum ? value.total : value.average).compact()
     })

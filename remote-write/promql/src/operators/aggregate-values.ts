@@ -6,7 +6,6 @@ import { quantileOfAny, quantileOfSorted } from '../functions/quantile.ts'
 import { formatHistogram } from '../histogram/format-histogram.ts'
 import { HistogramRemarks } from '../histogram/histogram-remarks.ts'
 import type { AggregationPlan, StepGrid } from '../plan/plan.ts'
-import { placeOf } from '../plan/plan.ts'
 import type { QueryContext } from '../query-context.ts'
 import { QueryError } from '../query-error.ts'
 import { dropHistograms } from './drop-histograms.ts'
@@ -69,7 +68,7 @@ export class QuantileOperator implements VectorOperator {
 
   #collect(): Map<string, { labels: Labels; series: StepSeries[] }> {
     const groupOf = makeGrouping(this.#plan.grouping, this.#plan.without)
-    const remarks = new HistogramRemarks(this.#context.annotations, placeOf(this.#plan.input))
+    const remarks = new HistogramRemarks(this.#context.annotations, this.#plan.input.span)
     const groups = new Map<string, { labels: Labels; series: StepSeries[] }>()
     for (const series of SeriesStore.collect(this.#context, this.#input).series) {
       if (dropHistograms(series)) remarks.ignoredInAggregation('quantile')
@@ -131,7 +130,7 @@ export class CountValuesOperator implements VectorOperator {
         const labels = isTakenAway
           ? group
           : group.with(label, histogram === undefined ? formatFloatPlain(values[i]!) : formatHistogram(histogram))
-        const counted = this.#seriesOf(counts, labels, series.dropName)
+        const counted = this.#seriesOf(counts, labels)
         counted.present[i] = 1
         counted.values[i]!++
       }
@@ -139,16 +138,21 @@ export class CountValuesOperator implements VectorOperator {
     return counts.values()
   }
 
-  #seriesOf(counts: Map<string, StepSeries>, labels: Labels, dropName: boolean): StepSeries {
+  #seriesOf(counts: Map<string, StepSeries>, labels: Labels): StepSeries {
     const key = labels.key()
     let counted = counts.get(key)
     if (counted === undefined) {
       this.#context.checkAlive()
       this.#context.hold(this.#steps, stepSeriesBytes(this.#steps))
-      counted = { labels, dropName, values: new Float64Array(this.#steps), present: new Uint8Array(this.#steps), histograms: undefined }
+      counted = {
+        labels,
+        dropName: false,
+        values: new Float64Array(this.#steps),
+        present: new Uint8Array(this.#steps),
+        histograms: undefined,
+      }
       counts.set(key, counted)
     }
-    counted.dropName ||= dropName
     return counted
   }
 }

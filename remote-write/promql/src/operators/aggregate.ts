@@ -3,7 +3,6 @@ import type { Accumulator, AccumulatorKind } from '../functions/accumulators.ts'
 import { accumulatorColumns, makeAccumulator } from '../functions/accumulators.ts'
 import { HistogramRemarks } from '../histogram/histogram-remarks.ts'
 import type { AggregationPlan, StepGrid } from '../plan/plan.ts'
-import { placeOf } from '../plan/plan.ts'
 import type { QueryContext } from '../query-context.ts'
 import { HistogramAggregation } from './aggregate-histograms.ts'
 import { dropHistograms } from './drop-histograms.ts'
@@ -83,10 +82,10 @@ export class AggregateOperator implements VectorOperator {
     // Whatever a value is, it counts as one.
     if (operator === 'count' || operator === 'group') return
     if (operator === 'sum' || operator === 'avg') {
-      group.histograms ??= new HistogramAggregation(this.#context, operator, placeOf(input))
-      group.histograms.add(series)
+      group.histograms ??= new HistogramAggregation(this.#context, operator, input.span)
+      group.histograms.add(series, group.present)
       dropHistograms(series)
-    } else if (dropHistograms(series)) new HistogramRemarks(this.#context.annotations, placeOf(input)).ignoredInAggregation(operator)
+    } else if (dropHistograms(series)) new HistogramRemarks(this.#context.annotations, input.span).ignoredInAggregation(operator)
   }
 
   #makeGroup(labels: Labels, kind: AccumulatorKind): Group {

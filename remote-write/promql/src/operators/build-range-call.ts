@@ -6,15 +6,14 @@ import { describeNonCounter, describeNonCounterType, rangeFunctions } from '../f
 import { HistogramRemarks } from '../histogram/histogram-remarks.ts'
 import type { Span } from '../parse/ast.ts'
 import type { CallPlan, Plan, StepGrid } from '../plan/plan.ts'
-import { placeOf } from '../plan/plan.ts'
 import type { QueryContext } from '../query-context.ts'
-import { notBuiltYet, QueryError } from '../query-error.ts'
+import { notBuiltYet } from '../query-error.ts'
 import { ExtendedRangeOperator } from './extended-range.ts'
 import { dropNames } from './names.ts'
 import { measureSource } from './measured.ts'
 import type { SampleSeries, SampleSource, VectorOperator } from './operator.ts'
 import { RangeFunctionOperator } from './range-function.ts'
-import { warnOfQuantiles } from './quantile-warning.ts'
+import { warnOfUsedQuantiles } from './quantile-warning.ts'
 import { emptySource, subqueryGrid, SubquerySource } from './subquery-source.ts'
 import { WindowSource } from './window-source.ts'
 
@@ -46,15 +45,15 @@ export function buildRangeCall(context: QueryContext, plan: CallPlan, grid: Step
   if (input.kind !== 'window' && input.kind !== 'subquery') throw notBuiltYet(`${input.kind} as a range vector is`)
   const scalarPlans = plan.args.filter(({ type }) => type === 'scalar')
   const scalars = scalarPlans.map((argument) => builder.scalar(argument, grid))
-  if (plan.name === 'quantile_over_time') warnOfQuantiles(context, scalars[0]!, placeOf(scalarPlans[0]!))
   const source = buildSource(context, input, grid, builder)
-  const remarks = new HistogramRemarks(context.annotations, input.span)
+  // As in Prometheus, they are about the first argument, whatever that is.
+  const remarks = new HistogramRemarks(context.annotations, plan.args[0]!.span)
   const onSeries = definition.wantsCounter === true ? makeCounterRemark(context, input.span) : undefined
   if (input.kind === 'window' && input.mode !== 'plain') {
     return dropNames(context, new ExtendedRangeOperator(context, source, grid, input, plan.name, remarks, onSeries))
   }
-  const evaluate = makeFunction(plan.name, scalars)
-  const operator = new RangeFunctionOperator(context, source, {
+  const evaluate = definition.make(scalars)
+  const plain = new RangeFunctionOperator(context, source, {
     grid,
     rangeMs: input.rangeMs,
     shift: input.kind === 'window' ? input.selector.shift : input.shift,
@@ -65,6 +64,8 @@ export function buildRangeCall(context: QueryContext, plan: CallPlan, grid: Step
     needsResets: definition.needsResets === true,
     onSeries,
   })
+  const isQuantile = plan.name === 'quantile_over_time'
+  const operator = isQuantile ? warnOfUsedQuantiles(context, plain, scalars[0]!, scalarPlans[0]!.span) : plain
   return definition.keepsName === true ? operator : dropNames(context, operator, plan.mayComeInParts)
 }
 
@@ -90,16 +91,4 @@ export function buildPresence(context: QueryContext, input: Plan, grid: StepGrid
     remarks: new HistogramRemarks(context.annotations, input.span),
     needsResets: false,
   })
-}
-
-function makeFunction(
-  name: string,
-  scalars: readonly Float64Array[],
-): ReturnType<NonNullable<ReturnType<typeof rangeFunctions.get>>['make']> {
-  try {
-    return rangeFunctions.get(name)!.make(scalars)
-  } catch (error) {
-    if (error instanceof RangeError) throw new QueryError('execution', error.message)
-    throw error
-  }
 }

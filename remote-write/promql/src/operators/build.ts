@@ -14,7 +14,7 @@ import { MatchVectorsOperator } from './match-vectors.ts'
 import { dropNames } from './names.ts'
 import { measureVector } from './measured.ts'
 import type { VectorOperator } from './operator.ts'
-import { warnOfQuantiles } from './quantile-warning.ts'
+import { warnOfExtremeQuantiles } from './quantile-warning.ts'
 import { evaluateScalar } from './scalar-values.ts'
 import { SelectSeriesOperator } from './select-series.ts'
 import { buildSetOperation } from './set-operations.ts'
@@ -87,7 +87,7 @@ function buildAggregation(context: QueryContext, plan: AggregationPlan, grid: St
       return new SelectSeriesOperator(context, plan, input, builder.scalar(plan.parameter!, grid), grid)
     case 'quantile': {
       const quantiles = builder.scalar(plan.parameter!, grid)
-      warnOfQuantiles(context, quantiles, plan.parameter!.span)
+      warnOfExtremeQuantiles(context, quantiles, plan.parameter!.span)
       return new QuantileOperator(context, plan, input, quantiles, grid)
     }
     case 'count_values':

@@ -29,6 +29,8 @@ export type NativeFunction = (histogram: FloatHistogram, step: number, labels: L
 export interface BucketOutput {
   readonly evaluate: BucketFunction
   readonly evaluateNative: NativeFunction
+  /** Default: at all steps. */
+  readonly isComputedAt?: (step: number) => boolean
   /** Labels of the result. */
   readonly label: (labels: Labels) => Labels
 }
@@ -99,9 +101,9 @@ export class ClassicHistogramOperator implements VectorOperator {
       const le = series.labels.get('le')
       const bound = parseGoFloat(le)
       if (bound === undefined) {
-        const name = quoteText(series.labels.get('__name__'))
-        const message = `bucket label "le" is missing or has a malformed value of ${quoteText(le)} for metric name ${name}`
-        this.#context.annotations.warn(message, this.#span)
+        const name = this.#nameToTell(series.labels)
+        const message = `bucket label "le" is missing or has a malformed value of ${quoteText(le)}`
+        this.#context.annotations.warn(name === '' ? message : `${message} for metric name ${quoteText(name)}`, this.#span)
         continue
       }
       histogramOf(series.labels.without('le'), series.dropName).buckets.push({ bound, series })
@@ -111,10 +113,19 @@ export class ClassicHistogramOperator implements VectorOperator {
     return [...histograms.values()]
   }
 
-  #compute({ buckets, labels, native }: Histogram, { evaluate, evaluateNative }: BucketOutput): void {
+  /** Whose name a result loses is told of without it. */
+  #nameToTell(labels: Labels): string {
+    return this.#context.delayedNameRemoval ? labels.get('__name__') : ''
+  }
+
+  #compute({ buckets, labels, native }: Histogram, { evaluate, evaluateNative, isComputedAt }: BucketOutput): void {
     const { values, present } = this.#series
     const atStep: Buckets = { bounds: new Float64Array(buckets.length), counts: new Float64Array(buckets.length), length: 0 }
     for (let i = 0; i < values.length; i++) {
+      if (isComputedAt?.(i) === false) {
+        present[i] = 0
+        continue
+      }
       atStep.length = 0
       for (const { bound, series } of buckets) {
         if (series.present[i] === 0) continue
@@ -123,7 +134,7 @@ export class ClassicHistogramOperator implements VectorOperator {
       }
       const histogram = native?.present[i] === 1 ? native.histograms![i] : undefined
       if (histogram !== undefined && atStep.length > 0) {
-        this.#remarks.metricName = labels.get('__name__')
+        this.#remarks.metricName = this.#nameToTell(labels)
         this.#remarks.mixedClassic()
         present[i] = 0
         continue

@@ -9,6 +9,7 @@ import { MergeLabelsOperator } from './merge-labels.ts'
 import { RemoveMarkedNamesOperator } from './names.ts'
 import type { SampleSeries, VectorOperator } from './operator.ts'
 import { countPresent, histogramBytes } from './operator.ts'
+import { extendSamples } from './extended-samples.ts'
 import { evaluateScalar } from './scalar-values.ts'
 import { shiftedBounds } from './vector-selector.ts'
 
@@ -123,6 +124,15 @@ export function collectSamples(context: QueryContext, plan: Plan, grid: StepGrid
   if (plan.kind !== 'window' && plan.kind !== 'subquery') return columns.finish()
   const { firstMs: endMs } = shiftedBounds(grid, plan.kind === 'window' ? plan.selector.shift : plan.shift)
   for (let series = source.next(); series !== undefined; series = source.next()) {
+    if (plan.kind === 'window' && plan.mode !== 'plain') {
+      const { times, values } = extendSamples(series, plan, endMs, context.lookbackMs)
+      if (times.length === 0) continue
+      columns.reserve(times.length)
+      times.forEach((timeMs, i) => columns.pushFloat(timeMs, values[i]!))
+      context.countSamples(grid, times.length, () => times.length)
+      columns.endSeries(series.labels)
+      continue
+    }
     const samples = putSamples(series, endMs - plan.rangeMs, endMs, columns)
     if (plan.kind === 'window') context.countSamples(grid, samples, () => samples)
     const { labels } = series

@@ -39,7 +39,11 @@ export class OperandCombiner {
       return undefined
     }
     const name = operator === '+' ? 'addition' : 'subtraction'
-    if (combination.conflictingResets) this.#remarks.conflictingResets(name)
+    if (combination.conflictingResets) {
+      // As in Prometheus, a warning here means that there is no result.
+      this.#remarks.conflictingResets(name)
+      return undefined
+    }
     if (combination.reconciledBounds) this.#remarks.reconciledBounds(name)
     return combination.histogram.compact()
   }

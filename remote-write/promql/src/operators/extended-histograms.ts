@@ -75,6 +75,11 @@ export function computeEdgedHistograms(
     }
     return count
   }
+  // Here a counter that began anew makes no difference.
+  if (histograms.some(({ usesCustomBuckets }) => usesCustomBuckets !== histograms[0]!.usesCustomBuckets)) {
+    remarks.mixedSchemas()
+    return undefined
+  }
   const difference = differenceOfHistograms(histograms, name !== 'delta', remarks)
   return name === 'rate' ? difference?.dividedBy(rangeMs / 1000) : difference
 }

@@ -200,7 +200,7 @@ export function interpolate({ times, values, length }: SampleSeries, at: number,
   if (times[at] === timeMs || at + 1 >= length) return before
   const behind = values[at + 1]!
   const from = isCounter && behind < before ? 0 : before
-  return from + (behind - from) * ((timeMs - times[at]!) / (times[at + 1]! - times[at]!))
+  return from + ((behind - from) * (timeMs - times[at]!)) / (times[at + 1]! - times[at]!)
 }
 
 function computeEdged(name: string, { values, length, rangeMs }: EdgedWindow): number {

@@ -40,6 +40,7 @@ export class InfoOperator implements VectorOperator {
       name: '',
       shift: shiftOf(plan.args[0]!) ?? { offsetMs: 0, atMs: undefined },
       smoothed: false,
+      statisticsOnly: false,
       span: plan.span,
       type: 'vector',
       invariant: false,
@@ -53,24 +54,40 @@ export class InfoOperator implements VectorOperator {
   }
 
   #join(): Iterator<StepSeries> {
-    const infos = this.#collectInfos()
+    const bases = SeriesStore.collect(this.#context, this.#input).series
+    const infos = this.#collectInfos(bases.filter(({ labels }) => !this.#isInfo(labels)))
     const results = new Map<string, StepSeries>()
     const acceptsNone = this.#dataMatchers.every((matcher) => matcher.matches(''))
-    for (let base = this.#input.next(); base !== undefined; base = this.#input.next()) {
+    const isAsked = new Uint8Array(this.#grid.steps)
+    for (const { present } of bases) present.forEach((isPresent, i) => (isAsked[i]! |= isPresent))
+    for (const candidates of infos.values()) {
+      for (let i = 0; i < isAsked.length; i++) if (isAsked[i] !== 0) chooseNewest(candidates, i)
+    }
+    for (const base of bases) {
       this.#context.checkAlive()
-      const name = base.labels.get('__name__')
-      const isInfo = this.#nameMatchers.every((matcher) => matcher.matches(name))
+      const isInfo = this.#isInfo(base.labels)
       const candidates = isInfo ? [] : (infos.get(base.labels.keep(...identifyingLabels).key()) ?? [])
       this.#joinSeries(base, candidates, isInfo || acceptsNone, results)
     }
     return results.values()
   }
 
+  #isInfo(labels: Labels): boolean {
+    const name = labels.get('__name__')
+    return this.#nameMatchers.every((matcher) => matcher.matches(name))
+  }
+
   /** Info series by their identifying labels; their values are the times of their samples. */
-  #collectInfos(): Map<string, StepSeries[]> {
+  #collectInfos(bases: readonly StepSeries[]): Map<string, StepSeries[]> {
     const byIdentity = new Map<string, StepSeries[]>()
+    // Those that have an identifying label in common with any of the series, each label looked at by itself.
+    const wanted = identifyingLabels.map(
+      (name) => [name, new Set(bases.map(({ labels }) => labels.get(name)).filter((value) => value !== ''))] as const,
+    )
+    if (wanted.every(([, values]) => values.size === 0)) return byIdentity
     const operator = new VectorSelectorOperator(this.#context, this.#selector, this.#grid, 'timestamp of float')
     for (const series of SeriesStore.collect(this.#context, operator).series) {
+      if (wanted.some(([name, values]) => values.size > 0 && !values.has(series.labels.get(name)))) continue
       const key = series.labels.keep(...identifyingLabels).key()
       const known = byIdentity.get(key)
       if (known === undefined) byIdentity.set(key, [series])

@@ -25,6 +25,9 @@ interface Output extends StepSeries {
   histogramBytes: number
 }
 
+/** Of two operands: what does not go together gives none, a comparison may filter them. */
+type Result = Operand | 'none' | 'filtered'
+
 /** Arithmetic and comparisons between two vectors, with on, ignoring, group_left, group_right and fill. */
 export class MatchVectorsOperator implements VectorOperator {
   readonly distinctWithoutName: boolean
@@ -81,16 +84,15 @@ export class MatchVectorsOperator implements VectorOperator {
       groupOf(groups, signature(series.labels)).many.push(series)
     }
     for (const series of SeriesStore.collect(this.#context, oneSide).series) groupOf(groups, signature(series.labels)).one.push(series)
+    // That a side is not as it must be is told before what comes of a match.
+    for (const { one } of groups.values()) if (one.length > 1) this.#chooseOne(one)
     return groups
   }
 
   #combine({ many, one }: MatchGroup): Output[] {
     const { fillLeft, fillRight } = this.#matching
     const hasFill = fillLeft !== undefined || fillRight !== undefined
-    if (!hasFill && (one.length === 0 || many.length === 0)) {
-      if (one.length > 1) this.#chooseOne(one)
-      return []
-    }
+    if (!hasFill && (one.length === 0 || many.length === 0)) return []
     const chosen = this.#chooseOne(one)
     const outputs = new Map<string, Output>()
     const groupMatched = new Uint8Array(this.#steps)
@@ -102,7 +104,8 @@ export class MatchVectorsOperator implements VectorOperator {
   /** Which series of the one side is there at each step (-1: none). Two at one step cannot be matched. */
   #chooseOne(one: readonly StepSeries[]): Int32Array {
     const chosen = new Int32Array(this.#steps).fill(-1)
-    const fills = this.#matching.fillLeft !== undefined
+    const { fillLeft, fillRight } = this.#matching
+    const fills = fillLeft !== undefined || fillRight !== undefined
     one.forEach(({ present, labels }, number) => {
       for (let i = 0; i < present.length; i++) {
         if (present[i] === 0) continue
@@ -125,6 +128,7 @@ export class MatchVectorsOperator implements VectorOperator {
     const compute = this.#compute()
     const { values, present } = series
     const hasHistograms = series.histograms !== undefined || one.some(({ histograms }) => histograms !== undefined)
+    const mayNotFit = hasHistograms || isTrim(this.#plan.operator)
     let output: Output | undefined
     let outputOf = -2
     for (let i = 0; i < present.length; i++) {
@@ -136,20 +140,21 @@ export class MatchVectorsOperator implements VectorOperator {
         output = this.#output(outputs, series.labels, series.dropName, labels)
         outputOf = number
       }
+      const oneValue = number < 0 ? fillRight! : one[number]!.values[i]!
+      let result: Operand | 'filtered' | undefined
+      if (mayNotFit) {
+        const combined = this.#combineOperands(series.histograms?.[i] ?? values[i]!, one[number]?.histograms?.[i] ?? oneValue)
+        // What does not go together is no match.
+        if (combined === 'none') continue
+        result = combined
+      }
       if (isOneToOne) {
         if (groupMatched[i] !== 0) throw multipleMatchesError('many-to-one matching must be explicit (group_left/group_right)')
       } else if (output!.matched[i] !== 0) throw multipleMatchesError('grouping labels must ensure unique matches')
       groupMatched[i] = 1
       output!.matched[i] = 1
-      const oneValue = number < 0 ? fillRight! : one[number]!.values[i]!
-      if (!hasHistograms) {
-        compute(output!, i, values[i]!, oneValue)
-        continue
-      }
-      const oneHistogram = number < 0 ? undefined : one[number]!.histograms?.[i]
-      const histogram = series.histograms?.[i]
-      if (histogram === undefined && oneHistogram === undefined) compute(output!, i, values[i]!, oneValue)
-      else this.#combineOperands(output!, i, histogram ?? values[i]!, oneHistogram ?? oneValue)
+      if (result === undefined) compute(output!, i, values[i]!, oneValue)
+      else if (result !== 'filtered') this.#keep(output!, i, result)
     }
   }
 
@@ -162,8 +167,12 @@ export class MatchVectorsOperator implements VectorOperator {
       const { labels, values, dropName, histograms } = one[number]!
       const output = this.#output(outputs, this.#matchingLabels(labels), dropName, labels)
       const histogram = histograms?.[i]
-      if (histogram === undefined) compute(output, i, fill, values[i]!)
-      else this.#combineOperands(output, i, fill, histogram)
+      if (histogram === undefined && !isTrim(this.#plan.operator)) {
+        compute(output, i, fill, values[i]!)
+        continue
+      }
+      const result = this.#combineOperands(fill, histogram ?? values[i]!)
+      if (result !== 'none' && result !== 'filtered') this.#keep(output, i, result)
     }
   }
 
@@ -176,7 +185,8 @@ export class MatchVectorsOperator implements VectorOperator {
   #compute(): (output: Output, step: number, many: number, one: number) => void {
     const { operator, returnBool } = this.#plan
     const swapped = this.#matching.cardinality === 'one-to-many'
-    if (isTrim(operator)) return (output, step, many, one) => this.#combineOperands(output, step, many, one)
+    // Floats cannot be trimmed.
+    if (isTrim(operator)) return () => {}
     if (!isComparison(operator)) {
       const compute = makeArithmetic(operator)
       return (output, step, many, one) => {
@@ -194,19 +204,19 @@ export class MatchVectorsOperator implements VectorOperator {
     }
   }
 
-  /** As `#compute` where either side is a histogram. */
-  #combineOperands(output: Output, step: number, many: Operand, one: Operand): void {
+  /** What comes of a many and a one side of which either may be a histogram. */
+  #combineOperands(many: Operand, one: Operand): Result {
     const { operator, returnBool } = this.#plan
     const swapped = this.#matching.cardinality === 'one-to-many'
     const [left, right] = swapped ? [one, many] : [many, one]
-    let result: Operand | undefined
-    if (isTrim(operator) || !isComparison(operator)) result = this.#combiner.compute(left, right)
-    else {
-      const holds = this.#combiner.compare(left, right)
-      if (returnBool && holds !== undefined) result = holds ? 1 : 0
-      else if (holds === true) result = left
-    }
-    if (result === undefined) return
+    if (isTrim(operator) || !isComparison(operator)) return this.#combiner.compute(left, right) ?? 'none'
+    const holds = this.#combiner.compare(left, right)
+    if (holds === undefined) return 'none'
+    if (returnBool) return holds ? 1 : 0
+    return holds ? left : 'filtered'
+  }
+
+  #keep(output: Output, step: number, result: Operand): void {
     output.present[step] = 1
     if (typeof result === 'number') output.values[step] = result
     else {

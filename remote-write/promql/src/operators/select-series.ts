@@ -2,10 +2,10 @@ import { formatFloatG } from '@narthex/model/number'
 import { ExtremeHeap } from '../functions/extreme-heap.ts'
 import { HistogramRemarks } from '../histogram/histogram-remarks.ts'
 import type { AggregationPlan, StepGrid } from '../plan/plan.ts'
-import { placeOf } from '../plan/plan.ts'
 import type { QueryContext } from '../query-context.ts'
 import { QueryError } from '../query-error.ts'
 import { dropHistograms } from './drop-histograms.ts'
+import { extremes } from './extremes-of-parameter.ts'
 import { makeGrouping } from './grouping.ts'
 import type { StepSeries, VectorOperator } from './operator.ts'
 import { SeriesStore } from './series-store.ts'
@@ -16,7 +16,8 @@ export class SelectSeriesOperator implements VectorOperator {
   readonly #context: QueryContext
   readonly #input: VectorOperator
   readonly #plan: AggregationPlan
-  readonly #parameter: Float64Array
+  /** Not looked at before the series are there: what is wrong with those is told first. */
+  #parameter: Float64Array
   readonly #grid: StepGrid
   #selected: Iterator<StepSeries> | undefined
 
@@ -24,7 +25,7 @@ export class SelectSeriesOperator implements VectorOperator {
     this.#context = context
     this.#input = input
     this.#plan = plan
-    this.#parameter = plan.operator === 'limit_ratio' ? checkRatios(context, plan, parameter) : checkCounts(parameter)
+    this.#parameter = parameter
     this.#grid = grid
     this.distinctWithoutName = input.distinctWithoutName
   }
@@ -39,10 +40,17 @@ export class SelectSeriesOperator implements VectorOperator {
     const { grouping, without, operator } = this.#plan
     const groupOf = makeGrouping(grouping, without)
     const wantsFloats = operator === 'topk' || operator === 'bottomk'
-    const remarks = new HistogramRemarks(this.#context.annotations, placeOf(this.#plan.input))
+    const remarks = new HistogramRemarks(this.#context.annotations, this.#plan.span)
     const groups = new Map<string, StepSeries[]>()
-    for (const series of SeriesStore.collect(this.#context, this.#input).series) {
-      if (wantsFloats && dropHistograms(series)) remarks.ignoredInAggregation(operator)
+    const all = SeriesStore.collect(this.#context, this.#input).series
+    const isRatio = operator === 'limit_ratio'
+    this.#parameter = isRatio ? checkRatios(this.#context, this.#plan, this.#parameter) : checkCounts(this.#parameter)
+    if (!this.#parameter.some((value) => (isRatio ? value !== 0 : value >= 1))) return [][Symbol.iterator]()
+    for (const series of all) {
+      if (wantsFloats) {
+        if (this.#ignoresHistograms(series)) remarks.ignoredInAggregation(operator)
+        dropHistograms(series)
+      }
       const key = groupOf(series.labels).key()
       const group = groups.get(key)
       if (group === undefined) groups.set(key, [series])
@@ -51,12 +59,19 @@ export class SelectSeriesOperator implements VectorOperator {
     const selected: StepSeries[] = []
     for (const group of groups.values()) {
       this.#context.checkAlive()
-      if (operator === 'limit_ratio') keepRatio(group, this.#parameter)
+      if (isRatio) keepRatio(group, this.#parameter)
       else if (operator === 'limitk') keepFirst(group, this.#parameter)
       else this.#keepExtremes(group, operator === 'topk')
       for (const series of group) if (series.present.includes(1)) selected.push(series)
     }
     return selected[Symbol.iterator]()
+  }
+
+  /** Whether a histogram is there where values are asked for. */
+  #ignoresHistograms({ present, histograms }: StepSeries): boolean {
+    return (
+      histograms !== undefined && present.some((isPresent, i) => isPresent !== 0 && this.#parameter[i]! >= 1 && histograms[i] !== undefined)
+    )
   }
 
   /** For an instant the group is also put in order, the most extreme first. */
@@ -101,22 +116,25 @@ function keepRatio(group: readonly StepSeries[], ratios: Float64Array): void {
   }
 }
 
+/** If none asks for a series they are not looked at more closely. */
 function checkCounts(counts: Float64Array): Float64Array {
-  return counts.map((count) => {
-    if (Number.isNaN(count)) throw new QueryError('execution', 'Parameter value is NaN')
-    if (count >= 2 ** 63) throw new QueryError('execution', `Scalar value ${formatFloatG(count)} overflows int64`)
-    if (count <= -(2 ** 63)) throw new QueryError('execution', `Scalar value ${formatFloatG(count)} underflows int64`)
-    return Math.trunc(count)
-  })
+  if (counts.every((count) => count < 1)) return counts
+  const [least, most] = extremes(counts)
+  if (counts.some(Number.isNaN)) throw new QueryError('execution', 'Parameter value is NaN')
+  if (least <= -(2 ** 63)) throw new QueryError('execution', `Scalar value ${formatFloatG(least)} underflows int64`)
+  if (most >= 2 ** 63) throw new QueryError('execution', `Scalar value ${formatFloatG(most)} overflows int64`)
+  return counts.map(Math.trunc)
 }
 
 function checkRatios(context: QueryContext, plan: AggregationPlan, ratios: Float64Array): Float64Array {
-  return ratios.map((ratio) => {
-    if (Number.isNaN(ratio)) throw new QueryError('execution', 'Ratio value is NaN')
-    if (ratio >= -1 && ratio <= 1) return ratio
-    const capped = ratio < 0 ? -1 : 1
-    const message = `ratio value should be between -1 and 1, got ${formatFloatG(ratio)}, capping to ${capped}`
+  if (ratios.every((ratio) => ratio === 0)) return ratios
+  if (ratios.some(Number.isNaN)) throw new QueryError('execution', 'Ratio value is NaN')
+  const [least, most] = extremes(ratios)
+  const warn = (ratio: number, cap: number) => {
+    const message = `ratio value should be between -1 and 1, got ${formatFloatG(ratio)}, capping to ${cap}`
     context.annotations.warn(message, plan.parameter!.span)
-    return capped
-  })
+  }
+  if (most > 1) warn(most, 1)
+  if (least < -1) warn(least, -1)
+  return ratios.map((ratio) => Math.max(-1, Math.min(1, ratio)))
 }

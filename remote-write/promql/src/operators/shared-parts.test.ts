@@ -34,9 +34,9 @@ describe('a part that a query has several times', () => {
     expect(run('a + a').statistics).toMatchObject({ totalQueryableSamples: 12, samplesRead: 5 })
   })
 
-  it('is remarked on at each place', () => {
+  it('is remarked on once, at the last of its places', () => {
     const { infos } = run('rate(a[2m]) and rate(a[2m])')
-    expect(infos.map((text) => /\(.*\)$/.exec(text)![0])).toEqual(['(1:6)', '(1:22)'])
+    expect(infos.map((text) => /\(.*\)$/.exec(text)![0])).toEqual(['(1:22)'])
   })
 
   it('may be changed by one without the others noticing', () => {

@@ -222,8 +222,6 @@ class SharedOperator implements VectorOperator {
 /** The places of one plan by those of its equal. */
 function pairPlaces(from: Plan, to: Plan, places: Map<Span, Span>): void {
   places.set(from.span, to.span)
-  // Equal parts have their parentheses around the same parts.
-  if (from.outerSpan !== undefined && to.outerSpan !== undefined) places.set(from.outerSpan, to.outerSpan)
   const twins = partsOf(to)
   partsOf(from).forEach((part, i) => pairPlaces(part, twins[i]!, places))
 }

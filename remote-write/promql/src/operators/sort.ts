@@ -11,11 +11,10 @@ import { SeriesStore } from './series-store.ts'
 export function buildSort(context: QueryContext, plan: CallPlan, input: VectorOperator, grid: StepGrid): VectorOperator {
   const isByValue = plan.name === 'sort' || plan.name === 'sort_desc'
   const sortable = isByValue ? new MapValuesOperator(input, keepFloats) : input
-  if (!context.isInstant) {
+  if (grid.steps > 1) {
     context.annotations.warn('sort is ineffective for range queries since results are always ordered by labels', plan.span)
     return sortable
   }
-  if (grid.steps > 1) return sortable
   switch (plan.name) {
     case 'sort':
       return new SortOperator(context, sortable, (a, b) => compareValues(a, b, 1))

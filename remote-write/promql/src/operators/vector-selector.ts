@@ -2,7 +2,7 @@ import type { HistogramColumns } from '@narthex/model/histogram-columns'
 import type { SampleColumns } from '@narthex/model/sample-columns'
 import { STALE_HIGH, STALE_LOW } from '@narthex/model/stale'
 import type { FloatHistogram } from '../histogram/float-histogram.ts'
-import { histogramOfColumns } from '../histogram/histograms-of-columns.ts'
+import { histogramOfColumns, statisticsOfColumns } from '../histogram/histograms-of-columns.ts'
 import type { SelectorPlan, StepGrid } from '../plan/plan.ts'
 import type { QueryContext } from '../query-context.ts'
 import { QueryError } from '../query-error.ts'
@@ -141,14 +141,15 @@ export class VectorSelectorOperator implements VectorOperator {
       present[i] = 0
       if (columns.isStale(at)) continue
       present[i] = 1
-      if (this.#content === 'timestamp of float') throw new QueryError('execution', 'info sample should be float')
+      if (this.#content === 'timestamp of float')
+        throw new QueryError('execution', `this should be an info metric, with float samples: ${this.#set.labels().toString()}`)
       if (wantsTime) {
         values[i] = columns.times[at]! / 1000
         found++
         continue
       }
       if (histogramAt !== at) {
-        histogram = histogramOfColumns(columns, at)
+        histogram = (this.#plan.statisticsOnly ? statisticsOfColumns : histogramOfColumns)(columns, at)
         histogramAt = at
       }
       taken[i] = histogram

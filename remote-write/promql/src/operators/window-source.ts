@@ -2,7 +2,7 @@ import type { HistogramColumns } from '@narthex/model/histogram-columns'
 import type { SampleColumns } from '@narthex/model/sample-columns'
 import { STALE_HIGH, STALE_LOW } from '@narthex/model/stale'
 import type { FloatHistogram } from '../histogram/float-histogram.ts'
-import { histogramOfColumns } from '../histogram/histograms-of-columns.ts'
+import { histogramOfColumns, statisticsOfColumns } from '../histogram/histograms-of-columns.ts'
 import type { StepGrid, WindowPlan } from '../plan/plan.ts'
 import type { QueryContext } from '../query-context.ts'
 import type { SeriesSet } from '../storage.ts'
@@ -21,6 +21,7 @@ export class WindowSource implements SampleSource {
   readonly #columns: SampleColumns
   readonly #histograms: HistogramReader
   readonly #series: SampleSeries
+  readonly #makeHistogram: typeof histogramOfColumns
 
   /** `beforeMs`, `afterMs`: how much more than the windows is read (for anchored and smoothed). */
   constructor(context: QueryContext, plan: WindowPlan, grid: StepGrid, beforeMs = 0, afterMs = 0) {
@@ -28,6 +29,7 @@ export class WindowSource implements SampleSource {
     this.#columns = makeFloatColumns(context)
     this.#histograms = new HistogramReader(context)
     this.distinctWithoutName = plan.selector.name !== ''
+    this.#makeHistogram = plan.selector.statisticsOnly ? statisticsOfColumns : histogramOfColumns
     const { firstMs, lastMs } = shiftedBounds(grid, plan.selector.shift)
     this.#set = openScan(context.queryable, plan.selector.scan, firstMs - plan.rangeMs - beforeMs + 1, lastMs + afterMs)
     const { times, values } = this.#columns
@@ -68,7 +70,7 @@ export class WindowSource implements SampleSource {
       if (columns.isStale(i)) continue
       times[values.length] = columns.times[i]!
       if (startTimes !== undefined) startTimes[values.length] = known![i]!
-      values.push(histogramOfColumns(columns, i))
+      values.push(this.#makeHistogram(columns, i))
     }
     return values.length === 0 ? undefined : makeHistogramSeries(times.subarray(0, values.length), values, startTimes)
   }

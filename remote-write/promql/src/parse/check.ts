@@ -82,7 +82,7 @@ class Checker {
       if (got < least) throw fail(`at least ${least}`)
       if (variadic > 0 && got > least + variadic) throw fail(`at most ${least + variadic}`)
     }
-    if (name === 'info' && got > 1) this.#checkInfoSelector(call.args[1]!)
+    if (name === 'info' && got > 1) this.#checkInfoSelector(call.args[1]!, call.start)
     const args = call.args.map((argument, i) => {
       if (name === 'info' && i === 1) return argument
       return this.#expect(argument, argTypes[Math.min(i, argTypes.length - 1)]!, `call to function ${quoteText(name)}`)
@@ -91,11 +91,11 @@ class Checker {
   }
 
   /** The second argument of info() only looks like a selector: it may match everything. */
-  #checkInfoSelector(argument: Expression): void {
+  #checkInfoSelector(argument: Expression, callStart: number): void {
     if (argument.kind !== 'vectorSelector') {
       const type = documentedType(typeOf(argument))
       if (type === 'instant vector') throw this.#error('expected label selectors only', argument.start)
-      throw this.#error(`expected type instant vector in call to function "info", got ${type}`, argument.start)
+      throw this.#error(`expected type instant vector in call to function "info", got ${type}`, callStart)
     }
     if (argument.name !== '') throw this.#error('expected label selectors only, got vector selector instead', argument.start)
   }

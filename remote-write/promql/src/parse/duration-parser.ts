@@ -1,5 +1,4 @@
 import type { DurationExpression } from './ast.ts'
-import { evaluateConstantDuration } from './duration-value.ts'
 import type { TokenType } from './token.ts'
 import type { TokenStream } from './token-stream.ts'
 
@@ -20,8 +19,8 @@ export class DurationParser {
   }
 
   /** A whole expression; `context` names the place in errors. */
-  bracketDuration(context: string, orElse = ''): DurationExpression {
-    return this.#checked(this.#expression(0, context, wantedOperand + orElse))
+  bracketDuration(context: string, expected = wantedOperand): DurationExpression {
+    return this.#checked(this.#expression(0, context, expected))
   }
 
   /** Behind `offset` only one operand belongs to the duration: `a offset 5m + 2` adds 2 to the result. */
@@ -29,22 +28,17 @@ export class DurationParser {
     return this.#checked(this.#operand('offset', wantedOperand, false))
   }
 
-  /** Milliseconds of a plain number or duration, with or without a sign; undefined for anything that must be computed. */
+  /** Milliseconds of a plain number or duration; undefined for anything that must be computed. */
   literalMs(duration: DurationExpression): number | undefined {
-    if (duration.kind === 'number') return Math.round(duration.value * 1000)
-    if (duration.kind !== 'unary' || duration.expression.kind !== 'number') return undefined
-    const ms = Math.round(duration.expression.value * 1000)
-    return duration.operator === '-' ? 0 - ms : ms
+    return duration.kind === 'number' ? Math.round(duration.value * 1000) + 0 : undefined
   }
 
   #checked(duration: DurationExpression): DurationExpression {
-    if (this.literalMs(duration) === undefined) {
+    if (duration.kind !== 'number') {
       if (!this.#allowExpressions) throw this.#tokens.error('experimental duration expression is not enabled', duration.start)
-    } else {
-      const seconds = Math.abs(evaluateConstantDuration(duration)!)
-      if (Number.isNaN(seconds)) throw this.#tokens.error('duration must be a number, got NaN', duration.start)
-      if (seconds > 9223372036) throw this.#tokens.error('duration out of range', duration.start)
+      return duration
     }
+    if (Number.isNaN(duration.value)) throw this.#tokens.error('duration must be a number, got NaN', duration.start)
     return duration
   }
 
@@ -57,6 +51,10 @@ export class DurationParser {
       if (precedence === undefined || precedence < precedenceMin) break
       this.#tokens.next()
       const right = this.#expression(token.type === '^' ? precedence : precedence + 1, context, expected)
+      if (right.kind === 'number' && right.value === 0) {
+        if (token.type === '/') throw this.#tokens.error('division by zero', token)
+        if (token.type === '%') throw this.#tokens.error('modulo by zero', token)
+      }
       left = { kind: 'binary', operator: token.type as '+', left, right, start: left.start, end: right.end }
     }
     this.#depth--
@@ -68,18 +66,23 @@ export class DurationParser {
     const { start, end } = token
     switch (token.type) {
       case 'number':
-      case 'duration':
-        return { kind: 'number', value: this.#tokens.numberOf(token), isDuration: token.type === 'duration', start, end }
+      case 'duration': {
+        const value = this.#tokens.numberOf(token)
+        if (value > 2 ** 63 / 1e9) throw this.#tokens.error('duration out of range', start)
+        return { kind: 'number', value, isDuration: token.type === 'duration', start, end }
+      }
       case '+':
       case '-': {
         // As everywhere, -2^2 is -(2^2), but behind `offset` the power is not part of the duration.
         const expression = signTakesPower ? this.#expression(signPrecedence, context, expected) : this.#operand(context, expected, false)
-        return { kind: 'unary', operator: token.type, expression, start, end: expression.end }
+        return signed(token.type, expression, start, !signTakesPower)
       }
       case '(': {
         const expression = this.#expression(0, context, expected)
         const close = this.#tokens.next()
-        if (close.type !== ')') throw this.#tokens.unexpected(close, context, '")"')
+        if (close.type !== ')') throw this.#tokens.unexpected(close, context, expected)
+        // As in Prometheus' tree, nothing is left of what changes nothing.
+        if (expression.kind === 'number' || expression.kind === 'paren') return expression
         return { kind: 'paren', expression, start, end: close.end }
       }
       case 'step':
@@ -98,22 +101,23 @@ export class DurationParser {
   /** Reads `(…)` with exactly `count` arguments; returns where it ends. */
   #arguments(count: number, context: string, expected: string, into: DurationExpression[]): number {
     const open = this.#tokens.next()
-    if (open.type !== '(') throw this.#tokens.unexpected(open, context, '"("')
+    if (open.type !== '(') throw this.#tokens.unexpected(open, context, expected)
     for (let i = 0; i < count; i++) {
       if (i > 0) {
         const comma = this.#tokens.next()
-        if (comma.type !== ',') throw this.#tokens.unexpected(comma, context, '","')
+        if (comma.type !== ',') throw this.#tokens.unexpected(comma, context, expected)
       }
       into.push(this.#expression(0, context, expected))
     }
     const close = this.#tokens.next()
-    if (close.type !== ')') throw this.#tokens.unexpected(close, context, '")"')
+    if (close.type !== ')') throw this.#tokens.unexpected(close, context, expected)
     return close.end
   }
 }
 
-/** A duration that is known to be no positive one before the query runs. */
-export function isZeroDuration(duration: DurationExpression): boolean {
-  const seconds = evaluateConstantDuration(duration)
-  return seconds !== undefined && !(seconds > 0)
+/** A sign is part of the number behind it. A plus is kept as written directly behind `offset` before a call, and nowhere else. */
+function signed(operator: '+' | '-', expression: DurationExpression, start: number, isBehindOffset: boolean): DurationExpression {
+  if (expression.kind === 'number') return { ...expression, value: operator === '-' ? -expression.value : expression.value, start }
+  if (operator === '+' && !(isBehindOffset && expression.kind === 'call')) return expression
+  return { kind: 'unary', operator, expression, start, end: expression.end }
 }

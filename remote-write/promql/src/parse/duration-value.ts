@@ -1,4 +1,5 @@
-import type { DurationExpression } from './ast.ts'
+import { power } from '../functions/binary-arithmetic.ts'
+import type { DurationExpression, Span } from './ast.ts'
 
 /** What step() and range() stand for while a query runs, in seconds. */
 export interface DurationScope {
@@ -9,11 +10,11 @@ export interface DurationScope {
 /** A duration expression that divides by zero, or comes out as no time span; the text is Prometheus'. */
 export class DurationError extends Error {
   override name = 'DurationError'
-  readonly offset: number
+  readonly span: Span
 
-  constructor(reason: string, offset: number) {
+  constructor(reason: string, span: Span) {
     super(reason)
-    this.offset = offset
+    this.span = span
   }
 }
 
@@ -33,7 +34,7 @@ export function evaluateDuration(duration: DurationExpression, scope: DurationSc
     case 'binary': {
       const left = evaluateDuration(duration.left, scope)
       const right = evaluateDuration(duration.right, scope)
-      return combine(duration.operator, left, right, duration.right.start)
+      return combine(duration.operator, left, right, placeOfDuration(duration))
     }
   }
 }
@@ -45,7 +46,7 @@ function evaluateCall(call: Extract<DurationExpression, { kind: 'call' }>, scope
   return call.name === 'min_of' ? Math.min(first!, second!) : Math.max(first!, second!)
 }
 
-function combine(operator: '+' | '-' | '*' | '/' | '%' | '^', left: number, right: number, offset: number): number {
+function combine(operator: '+' | '-' | '*' | '/' | '%' | '^', left: number, right: number, place: Span): number {
   switch (operator) {
     case '+':
       return left + right
@@ -54,36 +55,31 @@ function combine(operator: '+' | '-' | '*' | '/' | '%' | '^', left: number, righ
     case '*':
       return left * right
     case '/':
-      if (right === 0) throw new DurationError('division by zero', offset)
+      if (right === 0) throw new DurationError('division by zero', place)
       return left / right
     case '%':
-      if (right === 0) throw new DurationError('modulo by zero', offset)
+      if (right === 0) throw new DurationError('modulo by zero', place)
       return left % right
     case '^':
-      return left ** right
+      return power(left, right)
   }
 }
 
-/** Seconds of an expression without step() and range(); undefined if it has one, or cannot be computed. */
-export function evaluateConstantDuration(duration: DurationExpression): number | undefined {
-  if (dependsOnQuery(duration)) return undefined
-  try {
-    return evaluateDuration(duration, { stepSeconds: 0, rangeSeconds: 0 })
-  } catch {
-    return undefined
-  }
-}
-
-function dependsOnQuery(duration: DurationExpression): boolean {
+/** Where Prometheus takes a duration to stand: from its first operand to its last. */
+export function placeOfDuration(duration: DurationExpression): Span {
   switch (duration.kind) {
     case 'number':
-      return false
+      return duration
     case 'paren':
+      return placeOfDuration(duration.expression)
     case 'unary':
-      return dependsOnQuery(duration.expression)
+      return { start: duration.start, end: placeOfDuration(duration.expression).end }
     case 'binary':
-      return dependsOnQuery(duration.left) || dependsOnQuery(duration.right)
-    case 'call':
-      return duration.args.length === 0 || duration.args.some(dependsOnQuery)
+      return { start: placeOfDuration(duration.left).start, end: placeOfDuration(duration.right).end }
+    case 'call': {
+      const [first, second] = duration.args
+      if (first === undefined || second === undefined) return duration
+      return { start: placeOfDuration(first).start, end: placeOfDuration(second).end }
+    }
   }
 }

@@ -24,10 +24,10 @@ export function readGroupingLabels(tokens: TokenStream): string[] {
 function groupingLabelOf(tokens: TokenStream, token: Token): string {
   if (token.type === 'string') {
     const name = tokens.textOf(token)
-    if (name === '' || !name.isWellFormed()) throw tokens.error(`invalid label name ${quoteText(name)}`, token)
+    if (name === '' || !name.isWellFormed()) throw tokens.error(`invalid label name for grouping: ${quoteText(name)}`, token)
     return name
   }
-  if (!mayNameLabel(token.type) || token.text.includes(':')) throw tokens.unexpected(token, 'grouping opts', 'label')
+  if (!mayNameLabel(token.type)) throw tokens.unexpected(token, 'grouping opts', 'label')
   return token.text
 }
 

@@ -1,6 +1,8 @@
 import { quoteText } from '@narthex/model/quote'
 import { quoteRune } from './go-strings.ts'
+import { isAlpha, isAlphaNumeric, isDigit, isOneOf } from './characters.ts'
 import { ParseError } from './parse-error.ts'
+import { scanNumber } from './scan-number.ts'
 import type { Token, TokenType } from './token.ts'
 import { aggregations, keywords, wordOperators } from './token.ts'
 
@@ -17,6 +19,9 @@ export class Lexer {
   #braceOpen = false
   #bracketOpen = false
   #colonSeen = false
+  /** Behind `[`, up to the first number. */
+  #beginsDuration = false
+  #durationSeen = false
 
   constructor(text: string) {
     this.#text = text
@@ -27,12 +32,23 @@ export class Lexer {
     if (this.#braceOpen) return this.#insideBraces()
     const start = this.#at
     const char = this.#char()
+    if (this.#beginsDuration) {
+      if (char === '') throw this.#error('unexpected end of input in duration expression')
+      const isWord = isOneOf(char.toLowerCase(), 'srm')
+      if (!isWord && !isOneOf(char, ']:()+-*/%^,') && !isDigit(char) && !(char === '.' && isDigit(this.#char(1)))) {
+        throw this.#error(`unexpected character in duration expression: ${quoteRune(this.#rune())}`)
+      }
+    }
     if (char === '') {
       if (this.#parenDepth !== 0) throw this.#error('unclosed left parenthesis')
       if (this.#bracketOpen) throw this.#error('unclosed left bracket')
       return { type: 'eof', text: '', start, end: start }
     }
-    if (isDigit(char) || (char === '.' && isDigit(this.#char(1)))) return this.#number()
+    if (isDigit(char) || (char === '.' && isDigit(this.#char(1)))) {
+      if (this.#beginsDuration) this.#durationSeen = true
+      this.#beginsDuration = false
+      return this.#number()
+    }
     if (char === '"' || char === "'" || char === '`') return this.#string(char)
     if (isAlpha(char) || char === ':') return this.#bracketOpen ? this.#insideBrackets(char) : this.#word()
     return this.#symbol(char)
@@ -56,9 +72,8 @@ export class Lexer {
     const text = this.#text
     while (this.#at < text.length) {
       const char = text[this.#at]!
-      if (char === '#') {
-        const newline = text.indexOf('\n', this.#at)
-        this.#at = newline < 0 ? text.length : newline
+      if (char === '#' && !this.#beginsDuration) {
+        while (this.#at < text.length && text[this.#at] !== '\n' && text[this.#at] !== '\r') this.#at++
       } else if (char === ' ' || char === '\t' || char === '\n' || char === '\r') this.#at++
       else return
     }
@@ -82,7 +97,7 @@ export class Lexer {
         return this.#take('=', 1)
       case '!':
         if (following === '=') return this.#take('!=', 2)
-        throw this.#error(`unexpected character after '!': ${following === '' ? '-1' : quoteRune(following)}`)
+        throw this.#error(`unexpected character after '!': ${quoteRune(following === '' ? '\ufffd' : following)}`)
       case '<':
         if (following === '=') return this.#take('<=', 2)
         return following === '/' ? this.#take('</', 2) : this.#take('<', 1)
@@ -101,11 +116,13 @@ export class Lexer {
       case '[':
         if (this.#bracketOpen) throw this.#error("unexpected left bracket '['")
         this.#bracketOpen = true
+        this.#beginsDuration = true
         this.#colonSeen = false
         return this.#take('[', 1)
       case ']':
         if (!this.#bracketOpen) throw this.#error("unexpected right bracket ']'")
         this.#bracketOpen = false
+        this.#beginsDuration = false
         return this.#take(']', 1)
       default:
         throw this.#error(`unexpected character: ${quoteRune(this.#rune())}`)
@@ -133,7 +150,7 @@ export class Lexer {
       case '!':
         if (following === '~') return this.#take('!~', 2)
         if (following === '=') return this.#take('!=', 2)
-        throw this.#error(`unexpected character after '!' inside braces: ${following === '' ? '-1' : quoteRune(following)}`)
+        throw this.#error(`unexpected character after '!' inside braces: ${quoteRune(following === '' ? '\ufffd' : following)}`)
       case '{':
         throw this.#error("unexpected left brace '{'")
       case '}':
@@ -147,14 +164,21 @@ export class Lexer {
   /** Between [ and ] stand numbers, durations, the colon of a subquery and the words of duration expressions. */
   #insideBrackets(char: string): Token {
     if (char === ':') {
+      if (this.#beginsDuration && !this.#durationSeen) {
+        throw this.#error('unexpected colon before duration in duration expression', this.#at + 1)
+      }
       if (this.#colonSeen) throw this.#error("unexpected colon ':'")
       this.#colonSeen = true
       return this.#take(':', 1)
     }
     let length = 1
-    while (isAlphaNumeric(this.#char(length))) length++
+    while (isAlpha(this.#char(length))) length++
     const word = this.#text.slice(this.#at, this.#at + length).toLowerCase()
-    if (durationKeywords.has(word)) return this.#take(word as TokenType, length)
+    if (durationKeywords.has(word)) {
+      this.#durationSeen = true
+      return this.#take(word as TokenType, length)
+    }
+    if (this.#beginsDuration) throw this.#error(`unexpected character in duration expression: ${quoteRune(char)}`)
     throw this.#error(`unexpected character: ${quoteRune(char)}, expected ':'`)
   }
 
@@ -164,8 +188,14 @@ export class Lexer {
     const word = this.#text.slice(this.#at, this.#at + length)
     const lower = word.toLowerCase()
     if (lower === 'inf' || lower === 'nan') return this.#take('number', length)
+    if (lower.startsWith('fill') && keywords.has(lower) && !this.#isBeforeParenthesis(length)) return this.#take('identifier', length)
     if (keywords.has(lower) || aggregations.has(lower) || wordOperators.has(lower)) return this.#take(lower as TokenType, length)
     return this.#take(word.includes(':') ? 'metric identifier' : 'identifier', length)
+  }
+
+  #isBeforeParenthesis(ahead: number): boolean {
+    while (isOneOf(this.#char(ahead), blanks)) ahead++
+    return this.#char(ahead) === '('
   }
 
   #string(quoteChar: string): Token {
@@ -196,12 +226,12 @@ export class Lexer {
     let i = numberEnd.end
     const bad = (end: number) =>
       this.#error(`bad number or duration syntax: ${quoteText(text.slice(start, Math.min(end, text.length)))}`, start)
-    if (!'smhdwy'.includes(text[i] ?? ' ')) throw bad(i)
+    if (!isOneOf(text[i], 'smhdwy')) throw bad(i)
     i++
     if (text[i] === 's') i++
     while (isDigit(text[i] ?? '')) {
       while (isDigit(text[i] ?? '')) i++
-      if (!'smhdw'.includes(text[i] ?? ' ')) throw bad(i)
+      if (!isOneOf(text[i], 'smhdw')) throw bad(i)
       i++
       if (text[i] === 's') i++
     }
@@ -214,53 +244,4 @@ export class Lexer {
   }
 }
 
-/** Go-like numbers: 0x1F, 1_000, .5, 1e3; `valid` is false if what follows makes it none (or a duration). */
-function scanNumber(text: string, start: number): { valid: boolean; end: number } {
-  let i = start
-  let isDigitChar = isDigit
-  if (text[i] === '0' && (text[i + 1] === 'x' || text[i + 1] === 'X')) {
-    i += 2
-    isDigitChar = isHexDigit
-    if (text[i] === '_') i++
-  }
-  const hexadecimal = isDigitChar === isHexDigit
-  let previous = ''
-  let dots = 0
-  let exponents = 0
-  for (; i < text.length; i++) {
-    const char = text[i]!
-    if (isDigitChar(char)) {
-      previous = char
-      continue
-    }
-    if (char === '.') {
-      if (dots++ > 0 || exponents > 0 || previous === '_') return { valid: false, end: i + 1 }
-    } else if (char === '_') {
-      if (previous === '_' || previous === '.') return { valid: false, end: i + 1 }
-    } else if (!hexadecimal && (char === 'e' || char === 'E')) {
-      if (exponents++ > 0 || previous === '_') return { valid: false, end: i + 1 }
-      const sign = text[i + 1]
-      if (sign === '+' || sign === '-') i++
-      if (!isDigit(text[i + 1] ?? '')) return { valid: false, end: i + 1 }
-    } else break
-    previous = char
-  }
-  if (previous === '_') return { valid: false, end: i }
-  return { valid: !isAlphaNumeric(text[i] ?? ''), end: i }
-}
-
-function isDigit(char: string): boolean {
-  return char >= '0' && char <= '9' && char.length === 1
-}
-
-function isHexDigit(char: string): boolean {
-  return isDigit(char) || (char >= 'a' && char <= 'f') || (char >= 'A' && char <= 'F')
-}
-
-function isAlpha(char: string): boolean {
-  return char === '_' || (char >= 'a' && char <= 'z') || (char >= 'A' && char <= 'Z')
-}
-
-function isAlphaNumeric(char: string): boolean {
-  return isAlpha(char) || isDigit(char)
-}
+const blanks = ' \t\n\r'

@@ -1,11 +1,10 @@
 import type { MatchCardinality, VectorMatching } from './ast.ts'
 import { readGroupingLabels } from './label-parser.ts'
-import type { Token } from './token.ts'
 import { mayBeginOperand } from './token.ts'
 import type { TokenStream } from './token-stream.ts'
 
 /** Everything between a binary operator and its right side: bool, on, ignoring, group_left, group_right, fill. */
-export function readBinaryModifiers(tokens: TokenStream, allowFill: boolean): { returnBool: boolean; matching: VectorMatching } {
+export function readBinaryModifiers(tokens: TokenStream): { returnBool: boolean; matching: VectorMatching } {
   const returnBool = tokens.accept('bool') !== undefined
   let cardinality: MatchCardinality = 'one-to-one'
   let labels: readonly string[] = []
@@ -20,29 +19,29 @@ export function readBinaryModifiers(tokens: TokenStream, allowFill: boolean): { 
       if (type === '(' || !mayBeginOperand(type)) include = readGroupingLabels(tokens)
     }
   }
-  return { returnBool, matching: { cardinality, on, labels, include, ...readFills(tokens, allowFill) } }
+  return { returnBool, matching: { cardinality, on, labels, include, ...readFills(tokens) } }
 }
 
 /** `fill`, `fill_left`, `fill_right` are modifiers only before a parenthesis; else they are metric names. */
-function readFills(tokens: TokenStream, allowFill: boolean): { fillLeft?: number; fillRight?: number } {
+function readFills(tokens: TokenStream): { fillLeft?: number; fillRight?: number } {
   const fills: { fillLeft?: number; fillRight?: number } = {}
   for (;;) {
     const word = tokens.peek()
     const left = word.type === 'fill' || word.type === 'fill_left'
     const right = word.type === 'fill' || word.type === 'fill_right'
     if ((!left && !right) || tokens.peek(1).type !== '(') return fills
-    if ((left && fills.fillLeft !== undefined) || (right && fills.fillRight !== undefined)) throw tokens.unexpected(word)
-    const value = readFill(tokens, word, allowFill)
+    // One of both sides stands alone, of the others there is one each: what follows is a name.
+    if ((left && fills.fillLeft !== undefined) || (right && fills.fillRight !== undefined)) return fills
+    const value = readFill(tokens)
     if (left) fills.fillLeft = value
     if (right) fills.fillRight = value
   }
 }
 
-function readFill(tokens: TokenStream, word: Token, allowFill: boolean): number {
+function readFill(tokens: TokenStream): number {
   tokens.next()
-  if (!allowFill) throw tokens.error('binop fill modifiers are experimental and not enabled', word)
   tokens.next()
-  const value = tokens.signedNumber('fill modifier', 'number')
-  tokens.require(')', 'fill modifier', '")"')
+  const value = tokens.signedNumber()
+  tokens.require(')')
   return value
 }

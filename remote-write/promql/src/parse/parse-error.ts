@@ -6,8 +6,9 @@ export class ParseError extends Error {
   /** Offset into the query text in UTF-16 units. */
   readonly offset: number
 
-  constructor(reason: string, text: string, offset: number) {
-    super(`${formatPosition(text, offset)}: parse error: ${reason}`)
+  /** Without a text: of nowhere. */
+  constructor(reason: string, text?: string, offset = 0) {
+    super(`${text === undefined ? 'unknown position' : formatPosition(text, offset)}: parse error: ${reason}`)
     this.reason = reason
     this.offset = offset
   }

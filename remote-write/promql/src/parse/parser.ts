@@ -6,6 +6,7 @@ import { functionSignatures } from './functions.ts'
 import { readGroupingLabels, readMatchers } from './label-parser.ts'
 import { readBinaryModifiers } from './matching-parser.ts'
 import type { ParseOptions } from './parse.ts'
+import { ParseError } from './parse-error.ts'
 import { PostfixParser } from './postfix-parser.ts'
 import type { AggregationType, Token, TokenType } from './token.ts'
 import { aggregations, mayBeginOperand, mayNameMetric } from './token.ts'
@@ -41,6 +42,7 @@ const functionKeywords: ReadonlySet<TokenType> = new Set(['start', 'end', 'step'
 
 /** A Pratt parser over the lexer's tokens. Texts and order of errors follow Prometheus' generated parser. */
 export class Parser {
+  readonly #text: string
   readonly #options: ParseOptions
   readonly #tokens: TokenStream
   readonly #postfixes: PostfixParser
@@ -50,6 +52,7 @@ export class Parser {
   #treeDepth = 0
 
   constructor(text: string, options: ParseOptions) {
+    this.#text = text
     this.#options = options
     this.#tokens = new TokenStream(text)
     const durations = new DurationParser(this.#tokens, options.durationExpressions ?? true)
@@ -58,7 +61,7 @@ export class Parser {
 
   parseWhole(): Expression {
     const first = this.#tokens.peek()
-    if (first.type === 'eof') throw this.#tokens.error('no expression found in input', 0)
+    if (first.type === 'eof') throw new ParseError('no expression found in input', this.#text === '' ? undefined : this.#text)
     const expression = this.#expression(0)
     const rest = this.#tokens.peek()
     if (rest.type !== 'eof') throw this.#tokens.unexpected(rest)
@@ -102,8 +105,12 @@ export class Parser {
 
   #binary(left: Expression, token: Token, precedence: number): Binary {
     const operator = token.type as BinaryOperator
-    const { returnBool, matching } = readBinaryModifiers(this.#tokens, this.#options.binopFillModifiers ?? false)
+    const { returnBool, matching } = readBinaryModifiers(this.#tokens)
     const right = this.#expression(operator === '^' ? precedence : precedence + 1)
+    const hasFill = matching.fillLeft !== undefined || matching.fillRight !== undefined
+    if (hasFill && this.#options.binopFillModifiers !== true) {
+      throw this.#tokens.error('binop fill modifiers are experimental and not enabled', left)
+    }
     return { kind: 'binary', operator, left, right, returnBool, matching, start: left.start, end: right.end }
   }
 

@@ -1,11 +1,12 @@
 import type { DurationExpression, Expression, MatrixSelector, Subquery, TimeShift, VectorSelector } from './ast.ts'
 import type { DurationParser } from './duration-parser.ts'
-import { isZeroDuration } from './duration-parser.ts'
 import type { Token } from './token.ts'
 import type { TokenStream } from './token-stream.ts'
 
 /** Go checks that the timestamp fits int64 once it is in milliseconds. */
 const atSecondsMax = 2 ** 63 / 1000
+
+const wantedStep = 'number, duration, step(), range(), or "]"'
 
 /** What may follow an operand: `[…]`, offset, @, anchored, smoothed. */
 export class PostfixParser {
@@ -48,8 +49,8 @@ export class PostfixParser {
       const vector = this.#checkRangeable(expression, open)
       return { kind: 'matrixSelector', vector, rangeMs, rangeExpression, start, end: token.end }
     }
-    if (token.type !== ':') throw tokens.unexpected(token, 'subquery or range selector', '":" or "]"')
-    const step = tokens.peek().type === ']' ? { ms: 0, expression: undefined } : this.#positiveDuration('subquery selector', ' or "]"')
+    if (token.type !== ':') throw tokens.unexpected(token, 'subquery or range', '":" or "]"')
+    const step = tokens.peek().type === ']' ? { ms: 0, expression: undefined } : this.#positiveDuration('subquery selector', wantedStep)
     const { end } = tokens.require(']', 'subquery selector', '"]"')
     return {
       kind: 'subquery',
@@ -64,9 +65,9 @@ export class PostfixParser {
     }
   }
 
-  #positiveDuration(context: string, orElse = ''): { ms: number; expression: DurationExpression | undefined } {
-    const duration = this.#durations.bracketDuration(context, orElse)
-    if (isZeroDuration(duration)) throw this.#tokens.error('duration must be greater than 0', duration)
+  #positiveDuration(context: string, expected?: string): { ms: number; expression: DurationExpression | undefined } {
+    const duration = this.#durations.bracketDuration(context, expected)
+    if (duration.kind === 'number' && duration.value <= 0) throw this.#tokens.error('duration must be greater than 0', duration)
     return this.#settle(duration)
   }
 
@@ -79,10 +80,9 @@ export class PostfixParser {
   #checkRangeable(vector: Expression, open: Token): VectorSelector {
     const refuse = (reason: string) => this.#tokens.error(reason, open)
     if (vector.kind !== 'vectorSelector') throw refuse('ranges only allowed for vector selectors')
-    if (vector.offsetMs !== 0 || vector.offsetExpression !== undefined) throw refuse('no offset modifiers allowed before range')
-    if (vector.atMs !== undefined || vector.atPreprocessor !== undefined) throw refuse('no @ modifiers allowed before range')
-    if (vector.anchored) throw refuse('no anchored modifiers allowed before range')
-    if (vector.smoothed) throw refuse('no smoothed modifiers allowed before range')
+    // Others may stand there, and hold for the range.
+    if (vector.offsetMs !== 0) throw refuse('no offset modifiers allowed before range')
+    if (vector.atMs !== undefined) throw refuse('no @ modifiers allowed before range')
     return vector
   }
 
@@ -132,13 +132,13 @@ export class PostfixParser {
 
   #extended(expression: Expression, word: 'anchored' | 'smoothed'): Expression {
     const token = this.#tokens.next()
-    if (!this.#allowExtended) throw this.#tokens.error(`${word} modifier is experimental and not enabled`, token)
+    if (!this.#allowExtended) throw this.#tokens.error(`${word} modifier is experimental and not enabled`, expression)
     const refuse = (reason: string) => this.#tokens.error(reason, expression)
     if (expression.kind === 'subquery') throw refuse(`${word} modifier is not supported for subqueries`)
     const vector = expression.kind === 'matrixSelector' ? expression.vector : expression
     if (vector.kind !== 'vectorSelector') throw refuse(`${word} modifier not implemented`)
-    if (word === 'anchored' && expression.kind === 'vectorSelector') throw refuse('anchored modifier can only be used with range selectors')
-    if (vector.anchored || vector.smoothed) throw refuse('anchored and smoothed modifiers cannot be used together')
+    // Anchored, an instant is what it is anyway.
+    if (word === 'anchored' ? vector.smoothed : vector.anchored) throw refuse('anchored and smoothed modifiers cannot be used together')
     return withShift(expression, word === 'anchored' ? { anchored: true } : { smoothed: true }, token.end)
   }
 }

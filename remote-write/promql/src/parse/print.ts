@@ -18,7 +18,8 @@ export function printExpression(expression: Expression): string {
     case 'call':
       return `${expression.function.name}(${expression.args.map(printExpression).join(', ')})`
     case 'vectorSelector':
-      return printSelector(expression) + printExtension(expression) + printShift(expression)
+      // The modifier stands elsewhere than behind a range.
+      return printSelector(expression) + printAt(expression) + printExtension(expression) + printOffset(expression)
     case 'matrixSelector':
       return printMatrix(expression)
     case 'subquery':
@@ -62,7 +63,8 @@ export function printOperator({ operator, returnBool, matching }: OperatorParts)
     if (matching.cardinality === 'one-to-many') text += ` group_right (${printLabels(matching.include)})`
   }
   const { fillLeft, fillRight } = matching
-  if (fillLeft !== undefined && Object.is(fillLeft, fillRight)) return `${text} fill (${formatFloatPlain(fillLeft)})`
+  // NaN is not equal to itself.
+  if (fillLeft !== undefined && fillLeft === fillRight) return `${text} fill (${formatFloatPlain(fillLeft)})`
   if (fillLeft !== undefined) text += ` fill_left (${formatFloatPlain(fillLeft)})`
   if (fillRight !== undefined) text += ` fill_right (${formatFloatPlain(fillRight)})`
   return text
@@ -109,13 +111,18 @@ export function printSubquerySuffix(subquery: Subquery): string {
 }
 
 /** ` @ 10.000 offset 5m`, with a leading blank, or nothing. */
-export function printShift({ offsetMs, offsetExpression, atMs, atPreprocessor }: TimeShift): string {
-  let text = ''
-  if (atMs !== undefined) text += ` @ ${(atMs / 1000).toFixed(3)}`
-  if (atPreprocessor !== undefined) text += ` @ ${atPreprocessor}()`
-  if (offsetExpression !== undefined) text += ` offset ${printDuration(offsetExpression)}`
-  else if (offsetMs !== 0) text += ` offset ${formatDuration(offsetMs)}`
-  return text
+export function printShift(shift: TimeShift): string {
+  return printAt(shift) + printOffset(shift)
+}
+
+function printAt({ atMs, atPreprocessor }: TimeShift): string {
+  if (atMs !== undefined) return ` @ ${(atMs / 1000).toFixed(3)}`
+  return atPreprocessor === undefined ? '' : ` @ ${atPreprocessor}()`
+}
+
+function printOffset({ offsetMs, offsetExpression }: TimeShift): string {
+  if (offsetExpression !== undefined) return ` offset ${printDuration(offsetExpression)}`
+  return offsetMs === 0 ? '' : ` offset ${formatDuration(offsetMs)}`
 }
 
 export function printDuration(duration: DurationExpression): string {
@@ -127,7 +134,7 @@ export function printDuration(duration: DurationExpression): string {
     case 'paren':
       return `(${printDuration(duration.expression)})`
     case 'unary':
-      return duration.operator + printDuration(duration.expression)
+      return (duration.operator === '-' ? '-' : '') + printDuration(duration.expression)
     case 'call':
       return `${duration.name}(${duration.args.map(printDuration).join(', ')})`
     case 'binary':

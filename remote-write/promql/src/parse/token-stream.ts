@@ -67,7 +67,7 @@ export class TokenStream {
   }
 
   /** A number or duration with or without a sign. */
-  signedNumber(context: string, expected: string): number {
+  signedNumber(context = '', expected = ''): number {
     const sign = this.accept('-') ?? this.accept('+')
     const token = this.next()
     if (token.type !== 'number' && token.type !== 'duration') throw this.unexpected(token, context, expected)

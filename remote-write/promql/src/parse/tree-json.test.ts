@@ -7,7 +7,7 @@ const up = {
   type: 'vectorSelector',
   name: 'up',
   matchers: [{ name: '__name__', value: 'up', type: '=' }],
-  ...{ offset: 0, timestamp: null, startOrEnd: null, anchored: false, smoothed: false },
+  ...{ offset: 0, offsetExpr: null, timestamp: null, startOrEnd: null, anchored: false, smoothed: false },
 }
 
 describe('describeTree', () => {
@@ -17,13 +17,29 @@ describe('describeTree', () => {
       ...up,
       type: 'matrixSelector',
       matchers: [{ name: 'a', value: 'b', type: '!~' }, ...up.matchers],
-      ...{ range: 300_000, offset: -60_000, timestamp: 1500 },
+      ...{ range: 300_000, rangeExpr: null, offset: -60_000, timestamp: 1500 },
     })
     expect(tree('up[1h:5m] @ end()')).toEqual({
       type: 'subquery',
       expr: up,
-      ...{ range: 3_600_000, step: 300_000, offset: 0, timestamp: null, startOrEnd: 'end' },
+      ...{ range: 3_600_000, rangeExpr: null, step: 300_000, stepExpr: null },
+      ...{ offset: 0, offsetExpr: null, timestamp: null, startOrEnd: 'end' },
     })
+  })
+
+  it('shows durations that are computed as trees in seconds, without what changes nothing', () => {
+    const number = (val: string, duration: boolean) => ({ type: 'numberLiteral', val, duration })
+    const operation = (op: string, lhs: unknown, rhs: unknown, wrapped = false) => ({ type: 'durationExpr', op, lhs, rhs, wrapped })
+    expect(tree('up[(1m + 30.5) * 2:step()] offset -(range() / 2)')).toMatchObject({
+      ...{ range: 0, step: 0, offset: 0, stepExpr: operation('step', null, null) },
+      rangeExpr: operation('*', operation('+', number('60', true), number('30.5', false), true), number('2', false)),
+      offsetExpr: operation('-', null, operation('/', operation('range', null, null), number('2', false), true)),
+    })
+    expect(tree('up[max_of(step(), 1m)] offset +step()')).toMatchObject({
+      rangeExpr: operation('max_of', operation('step', null, null), number('60', true)),
+      offsetExpr: operation('+', null, operation('step', null, null)),
+    })
+    expect(tree('up[+(5m)] offset (-(1m))')).toMatchObject({ range: 300_000, rangeExpr: null, offset: -60_000, offsetExpr: null })
   })
 
   it('shows calls with the signature of the function', () => {

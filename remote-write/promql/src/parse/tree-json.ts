@@ -1,6 +1,6 @@
 import { formatFloatPlain } from '@narthex/model/number'
 import type { Matcher } from '@narthex/model/matcher'
-import type { Binary, Expression, TimeShift, VectorSelector } from './ast.ts'
+import type { Binary, DurationExpression, Expression, TimeShift, VectorSelector } from './ast.ts'
 
 /** The syntax tree as Prometheus' `/api/v1/parse_query` shows it: plain objects for JSON, durations and times in ms. */
 export function describeTree(expression: Expression): Record<string, unknown> {
@@ -16,13 +16,20 @@ export function describeTree(expression: Expression): Record<string, unknown> {
     case 'vectorSelector':
       return { type: 'vectorSelector', ...describeSelector(expression) }
     case 'matrixSelector':
-      return { type: 'matrixSelector', ...describeSelector(expression.vector), range: expression.rangeMs }
+      return {
+        type: 'matrixSelector',
+        ...describeSelector(expression.vector),
+        range: expression.rangeMs,
+        rangeExpr: describeDuration(expression.rangeExpression),
+      }
     case 'subquery':
       return {
         type: 'subquery',
         expr: describeTree(expression.expression),
         range: expression.rangeMs,
+        rangeExpr: describeDuration(expression.rangeExpression),
         step: expression.stepMs,
+        stepExpr: describeDuration(expression.stepExpression),
         ...describeShift(expression),
       }
     case 'call': {
@@ -65,6 +72,28 @@ function describeMatcher({ name, value, type }: Matcher): Record<string, string>
   return { name, value, type }
 }
 
-function describeShift({ offsetMs, atMs, atPreprocessor }: TimeShift): Record<string, unknown> {
-  return { offset: offsetMs, timestamp: atMs ?? null, startOrEnd: atPreprocessor ?? null }
+function describeShift({ offsetMs, offsetExpression, atMs, atPreprocessor }: TimeShift): Record<string, unknown> {
+  const offsetExpr = describeDuration(offsetExpression)
+  return { offset: offsetMs, offsetExpr, timestamp: atMs ?? null, startOrEnd: atPreprocessor ?? null }
+}
+
+/** What is computed when the query runs: a tree of operators, calls and signs among them, over numbers in seconds. */
+function describeDuration(duration: DurationExpression | undefined): unknown {
+  if (duration === undefined) return null
+  switch (duration.kind) {
+    case 'number':
+      return { type: 'numberLiteral', val: formatFloatPlain(duration.value), duration: duration.isDuration }
+    case 'paren':
+      return { ...(describeDuration(duration.expression) as Record<string, unknown>), wrapped: true }
+    case 'unary':
+      return describeOperation(duration.operator, undefined, duration.expression)
+    case 'binary':
+      return describeOperation(duration.operator, duration.left, duration.right)
+    case 'call':
+      return describeOperation(duration.name, duration.args[0], duration.args[1])
+  }
+}
+
+function describeOperation(op: string, left: DurationExpression | undefined, right: DurationExpression | undefined): unknown {
+  return { type: 'durationExpr', op, lhs: describeDuration(left), rhs: describeDuration(right), wrapped: false }
 }

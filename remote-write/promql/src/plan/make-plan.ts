@@ -1,8 +1,7 @@
 import { QueryError } from '../query-error.ts'
 import type { DurationExpression, Expression, TimeShift, VectorSelector } from '../parse/ast.ts'
 import { typeOf, unwrapParens } from '../parse/ast.ts'
-import { DurationError, evaluateDuration } from '../parse/duration-value.ts'
-import { formatPosition } from '../parse/parse-error.ts'
+import { DurationError, evaluateDuration, placeOfDuration } from '../parse/duration-value.ts'
 import type { Plan, SelectorPlan, Shift } from './plan.ts'
 import { wholeScan } from './plan.ts'
 
@@ -13,6 +12,10 @@ export interface PlanScope {
   /** 0 for an instant query. */
   readonly stepMs: number
   readonly subqueryStepMs: number
+  /** Something around this place asks for no more than count and sum of histograms. */
+  readonly asksForStatistics?: boolean
+  /** Something around this place asks for their buckets. */
+  readonly asksForBuckets?: boolean
 }
 
 /** Functions that treat a selector otherwise than any other vector. */
@@ -29,22 +32,23 @@ export function makePlan(expression: Expression, scope: PlanScope): Plan {
     case 'string':
       return { kind: 'text', value: expression.value, span, type: 'string', invariant }
     case 'paren':
-      return { ...makePlan(expression.expression, scope), outerSpan: span }
+      return makePlan(expression.expression, scope)
     case 'vectorSelector':
       return planSelector(expression, scope)
     case 'matrixSelector': {
       const { vector } = expression
-      const selector = planSelector(vector, scope)
       const mode = vector.anchored ? 'anchored' : vector.smoothed ? 'smoothed' : 'plain'
       const rangeMs = settle(expression.rangeExpression, expression.rangeMs, scope, true)
+      const selector = planSelector(vector, scope)
       return { kind: 'window', selector, rangeMs, mode, span, type: 'matrix', invariant }
     }
     case 'subquery': {
       const shift = planShift(expression, scope)
+      const written = settle(expression.stepExpression, expression.stepMs, scope, true)
       const rangeMs = settle(expression.rangeExpression, expression.rangeMs, scope, true)
-      const written = settle(expression.stepExpression, expression.stepMs, scope, expression.stepExpression !== undefined)
       const stepMs = written === 0 ? scope.subqueryStepMs : written
-      const input = makePlan(expression.expression, scope)
+      // Between the steps a counter may begin anew.
+      const input = makePlan(expression.expression, { ...scope, asksForBuckets: true })
       return { kind: 'subquery', input, rangeMs, stepMs, shift, span, type: 'matrix', invariant }
     }
     case 'unary': {
@@ -54,8 +58,9 @@ export function makePlan(expression: Expression, scope: PlanScope): Plan {
     }
     case 'call': {
       const { name, returns } = expression.function
+      const inner = scopeInCall(name, scope)
       const args = expression.args.map((argument) => {
-        const arg = makePlan(argument, scope)
+        const arg = makePlan(argument, inner)
         return looksAtSelector.has(name) && unwrapParens(argument).kind === 'unary' ? asValue(arg) : arg
       })
       return { kind: 'call', name, args, span, type: returns, invariant }
@@ -67,12 +72,22 @@ export function makePlan(expression: Expression, scope: PlanScope): Plan {
       return { kind: 'aggregation', operator, input, parameter, grouping, without, span, type: 'vector', invariant }
     }
     case 'binary': {
-      const left = makePlan(expression.left, scope)
-      const right = makePlan(expression.right, scope)
+      const isTrim = expression.operator === '</' || expression.operator === '>/'
+      const inner = isTrim ? { ...scope, asksForBuckets: true } : scope
+      const left = makePlan(expression.left, inner)
+      const right = makePlan(expression.right, inner)
       const { operator, returnBool, matching } = expression
       return { kind: 'binary', operator, left, right, returnBool, matching, span, type: typeOf(expression), invariant }
     }
   }
+}
+
+const asksForStatistics: ReadonlySet<string> = new Set(['histogram_avg', 'histogram_count', 'histogram_sum'])
+const asksForBuckets: ReadonlySet<string> = new Set(['histogram_fraction', 'histogram_quantile', 'histogram_quantiles'])
+
+function scopeInCall(name: string, scope: PlanScope): PlanScope {
+  if (asksForStatistics.has(name)) return { ...scope, asksForStatistics: true }
+  return asksForBuckets.has(name) ? { ...scope, asksForBuckets: true } : scope
 }
 
 /** Behind a plus a selector is a vector like others; nothing but its values is left of it. */
@@ -89,7 +104,9 @@ function planSelector(selector: VectorSelector, scope: PlanScope): SelectorPlan 
   const fixed = matchers.find(({ name, type }) => name === '__name__' && type === '=')
   const name = selector.name === '' ? (fixed?.value ?? '') : selector.name
   const span = { start, end }
-  return { kind: 'selector', matchers, name, shift, smoothed, scan: wholeScan(matchers), span, type: 'vector', invariant: false }
+  const statisticsOnly = scope.asksForStatistics === true && scope.asksForBuckets !== true
+  const scan = wholeScan(matchers)
+  return { kind: 'selector', matchers, name, shift, smoothed, statisticsOnly, scan, span, type: 'vector', invariant: false }
 }
 
 function planShift(shift: TimeShift, scope: PlanScope): Shift {
@@ -101,17 +118,23 @@ function planShift(shift: TimeShift, scope: PlanScope): Shift {
 /** Milliseconds of a duration expression, or the literal beside it. */
 function settle(expression: DurationExpression | undefined, literalMs: number, scope: PlanScope, mustBePositive: boolean): number {
   if (expression === undefined) return literalMs
-  const fail = (reason: string, offset: number) =>
-    new QueryError('execution', `${formatPosition(scope.text, offset)}: parse error: ${reason}`)
-  let seconds: number
+  const rangeSeconds = (scope.endMs - scope.startMs) / 1000
   try {
-    const rangeSeconds = (scope.endMs - scope.startMs) / 1000
-    seconds = evaluateDuration(expression, { stepSeconds: scope.stepMs / 1000, rangeSeconds })
+    return toMilliseconds(evaluateDuration(expression, { stepSeconds: scope.stepMs / 1000, rangeSeconds }), expression, mustBePositive)
   } catch (error) {
-    if (error instanceof DurationError) throw fail(error.message, error.offset)
-    throw error
+    if (!(error instanceof DurationError)) throw error
+    const [start, end] = [error.span.start, error.span.end].map((at) => new TextEncoder().encode(scope.text.slice(0, at)).length)
+    throw new QueryError('bad_data', `${start}:${end}: ${error.message}`)
   }
-  if (mustBePositive && !(seconds > 0)) throw fail('duration must be greater than 0', expression.start)
-  if (!(Math.abs(seconds) <= 9223372036)) throw fail('duration is out of range', expression.start)
-  return Math.round(seconds * 1000)
+}
+
+/** Go's time.Duration holds no more. */
+const secondsMax = 2 ** 63 / 1e9
+
+function toMilliseconds(seconds: number, expression: DurationExpression, mustBePositive: boolean): number {
+  const fail = (reason: string) => new DurationError(reason, placeOfDuration(expression))
+  if (!Number.isFinite(seconds)) throw fail('duration is NaN or infinite')
+  if (mustBePositive && seconds <= 0) throw fail('duration must be greater than 0')
+  if (Math.abs(seconds) > secondsMax) throw fail('duration is out of range')
+  return Math.trunc(seconds * 1000)
 }

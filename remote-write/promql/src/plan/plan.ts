@@ -18,16 +18,9 @@ export function timeOfStep(grid: StepGrid, step: number): number {
   return grid.startMs + step * grid.stepMs
 }
 
-/** Where a part of a query stands for what it is a part of: remarks on an operand name its parentheses too. */
-export function placeOf({ span, outerSpan }: PlanBase): Span {
-  return outerSpan ?? span
-}
-
-/** What every node of a plan says: where it stands in the query, and whether it is the same at every step. */
+/** What every node of a plan says: where it stands in the query, without parentheses around it, and whether it is the same at every step. */
 interface PlanBase {
   readonly span: Span
-  /** With the parentheses around it, if there are any. */
-  readonly outerSpan?: Span
   readonly type: ValueType
   /** The same at every step: evaluated at one and spread over the others. */
   readonly invariant: boolean
@@ -69,6 +62,8 @@ export interface SelectorPlan extends PlanBase {
   readonly name: string
   readonly shift: Shift
   readonly smoothed: boolean
+  /** Of histograms no more than count and sum is asked for. */
+  readonly statisticsOnly: boolean
   readonly scan: Scan
 }
 

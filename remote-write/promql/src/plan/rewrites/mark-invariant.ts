@@ -7,14 +7,10 @@ const timeDependent: ReadonlySet<string> = new Set([
   'day_of_week',
   'day_of_year',
   'days_in_month',
-  'end',
   'hour',
   'minute',
   'month',
   'predict_linear',
-  'range',
-  'start',
-  'step',
   'time',
   'timestamp',
   'year',
@@ -34,6 +30,8 @@ function isInvariant(plan: Plan): boolean {
     case 'subquery':
       return plan.shift.atMs !== undefined
     case 'call':
+      // That of a sample that is pinned does not depend on the step.
+      if (plan.name === 'timestamp' && plan.args[0]!.kind === 'selector') return plan.args[0]!.invariant
       return !timeDependent.has(plan.name) && plan.args.every((argument) => argument.invariant)
     default:
       return partsOf(plan).every((part) => part.invariant)

@@ -84,8 +84,7 @@ class Forms {
     const known = this.#numbers.get(plan)
     if (known !== undefined) return known
     const parts = partsOf(plan)
-    // Parentheses inside: remarks name places with them.
-    const text = JSON.stringify([textOfHead(plan), ...parts.map((part) => [this.number(part), part.outerSpan === undefined ? 0 : 1])])
+    const text = JSON.stringify([textOfHead(plan), ...parts.map((part) => this.number(part))])
     if (plan.kind === 'selector' || parts.some((part) => this.#reading.has(part))) this.#reading.add(plan)
     let number = this.#byText.get(text)
     if (number === undefined) {
@@ -110,7 +109,7 @@ function textOfHead(plan: Plan): string {
     case 'text':
       return `text ${plan.value}`
     case 'selector':
-      return `selector ${JSON.stringify(plan.matchers.map(String))} ${plan.smoothed}${textOfShift(plan.shift)}`
+      return `selector ${JSON.stringify(plan.matchers.map(String))} ${plan.smoothed} ${plan.statisticsOnly}${textOfShift(plan.shift)}`
     case 'window':
       return `window ${plan.rangeMs} ${plan.mode}`
     case 'subquery':
