@@ -57,6 +57,9 @@ const factories: { readonly [Name in Mechanism]?: Factory<Name> } = {
   kubernetes: (config, context) => createKubernetesDiscoverer(config, context),
 }
 
+/** Those that are built, by their names in a configuration. */
+export const discoveryMechanisms: readonly string[] = Object.keys(factories)
+
 /** The mechanism of one configuration entry; throws when it is not built yet or cannot be used. */
 export function createDiscoverer(config: DiscoveryConfig, context: DiscoveryContext): Discoverer {
   const factory = config.mechanism === 'other' ? undefined : (factories[config.mechanism] as Factory<Mechanism> | undefined)

@@ -315,7 +315,8 @@ const all: readonly ObjectCodec<OtherDiscovery>[] = [
     {
       check({ endpoint }, { fail }) {
         const problem = isSet(endpoint) ? checkGoUrl(String(endpoint)) : undefined
-        if (problem !== undefined) fail(`invalid endpoint: parse ${JSON.stringify(endpoint)}: ${problem}`, 'endpoint')
+        if (problem !== undefined)
+          fail(`stackit_sd: invalid endpoint ${JSON.stringify(endpoint)}: parse ${JSON.stringify(endpoint)}: ${problem}`, 'endpoint')
       },
     },
   ),

@@ -55,10 +55,10 @@ const rawGlobal = object<RawGlobal>('config.plain', {
   limits: inline(scrapeLimits),
   metricNameValidationScheme: field('metric_name_validation_scheme', nameValidationScheme, ''),
   metricNameEscapingScheme: field('metric_name_escaping_scheme', nameEscapingScheme, ''),
-  scrapeNativeHistograms: field('scrape_native_histograms', boolean, false),
+  scrapeNativeHistograms: field('scrape_native_histograms', boolean, false, { always: true }),
   alwaysScrapeClassicHistograms: field('always_scrape_classic_histograms', boolean, false),
   convertClassicHistogramsToNhcb: field('convert_classic_histograms_to_nhcb', boolean, false),
-  extraScrapeMetrics: field('extra_scrape_metrics', boolean, false),
+  extraScrapeMetrics: field('extra_scrape_metrics', boolean, false, { always: true }),
 })
 
 const defaultIntervalMs = 60_000
@@ -68,8 +68,10 @@ const defaultTimeoutMs = 10_000
 export const globalConfig: ObjectCodec<GlobalConfig> = convertObject<RawGlobal, GlobalConfig>(
   rawGlobal,
   complete,
-  (global) => ({
+  ({ scrapeProtocols, ...global }) => ({
     ...global,
+    // As Prometheus prints it: only what the file has.
+    ...(global.hasOwnProtocols ? { scrapeProtocols } : {}),
     queryLogFile: global.queryLogFile ?? '',
     scrapeFailureLogFile: global.scrapeFailureLogFile ?? '',
     metricNameEscapingScheme: global.metricNameEscapingScheme ?? '',

@@ -183,6 +183,9 @@ function fileGlob(kind: string): Codec<string> {
 
 const runtimeConfig = object<RawConfig['runtime']>('config.RuntimeConfig', { gogc: field('gogc', integer, 75) })
 
+/** How a job's place is told that is not in a file of `scrape_config_files`. */
+const mainFile = 'main config file'
+
 const scrapeConfigList = list(rawScrapeConfig, { goType: '[]*config.ScrapeConfig', emptyText: 'empty or null scrape config section' })
 
 const rawConfig: ObjectCodec<RawConfig> = object<RawConfig>('config.plain', {
@@ -239,13 +242,13 @@ function complete(
     if (jobs.has(whole.jobName)) {
       context.failAt(config, 'job_name', `found multiple scrape configs with job name ${JSON.stringify(whole.jobName)}`)
     }
-    jobs.set(whole.jobName, options.path)
+    jobs.set(whole.jobName, mainFile)
     return whole
   })
   const exporters = completeEmbeddedExporters(raw.exporters, global, context)
   for (const { scrape } of exporters) {
     if (jobs.has(scrape.jobName)) fail(`found multiple scrape configs with job name ${JSON.stringify(scrape.jobName)}`, 'exporters')
-    jobs.set(scrape.jobName, options.path)
+    jobs.set(scrape.jobName, mainFile)
   }
   checkNames(raw.remoteWrite, 'write', context)
   checkNames(raw.remoteRead, 'read', context)

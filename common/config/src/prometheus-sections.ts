@@ -1,3 +1,5 @@
+import { formatFloatG } from '@narthex/model/number'
+import { formatByteSize } from './byte-size.ts'
 import { sigv4Config } from './cloud-auth-config.ts'
 import { boolean, choice, durationMs, float, integer, list, map, sizeBytes, string, text } from './codec.ts'
 import { checkStaticTargets, discoveries } from './discovery-config.ts'
@@ -80,9 +82,11 @@ const retention = object<RawTsdb['retention']>(
   { timeMs: optional('time', durationMs), sizeBytes: optional('size', sizeBytes), percentage: optional('percentage', float) },
   {
     check({ sizeBytes: size, percentage }, { fail }) {
-      if (size !== undefined && size < 0) fail("'storage.tsdb.retention.size' must be greater than or equal to 0", 'size')
+      if (size !== undefined && size < 0) {
+        fail(`'storage.tsdb.retention.size' must be greater than or equal to 0, got ${formatByteSize(size)}`, 'size')
+      }
       if (percentage !== undefined && !(percentage >= 0 && percentage <= 100)) {
-        fail("'storage.tsdb.retention.percentage' must be in the range [0, 100]", 'percentage')
+        fail(`'storage.tsdb.retention.percentage' must be in the range [0, 100], got ${formatFloatG(percentage)}`, 'percentage')
       }
     },
   },
@@ -232,10 +236,12 @@ function checkOtlp(otlp: OtlpConfig, checker: Checker): OtlpConfig {
 
 function trimAttributes(given: readonly string[], key: string, word: string, { fail }: Checker): string[] {
   const seen = new Set<string>()
+  const problems: string[] = []
   for (const attribute of given.map((name) => name.trim())) {
-    if (attribute === '') fail(`empty ${word} OTel resource attribute`, key)
-    if (seen.has(attribute)) fail(`duplicated ${word} OTel resource attribute ${JSON.stringify(attribute)}`, key)
+    if (attribute === '') problems.push(`empty ${word} OTel resource attribute`)
+    else if (seen.has(attribute)) problems.push(`duplicated ${word} OTel resource attribute ${JSON.stringify(attribute)}`)
     seen.add(attribute)
   }
+  if (problems.length > 0) fail(`invalid '${key}': ${problems.join('\n')}`, key)
   return [...seen]
 }

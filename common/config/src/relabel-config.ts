@@ -13,7 +13,7 @@ import type { Codec } from './yaml-decode.ts'
 interface RawRule {
   readonly sourceLabels: readonly string[]
   readonly separator: string
-  readonly regexText: string
+  readonly regexText?: string
   readonly modulus: number
   readonly targetLabel: string
   readonly replacement: string
@@ -32,7 +32,7 @@ const action: Codec<RelabelAction> = {
 const rawRule = object<RawRule>('relabel.plain', {
   sourceLabels: field('source_labels', list(string, { goType: 'model.LabelNames' }), []),
   separator: field('separator', string, relabelDefaults.separator),
-  regexText: field('regex', text, relabelDefaults.regexText),
+  regexText: optional('regex', text),
   modulus: field('modulus', unsigned, 0),
   targetLabel: field('target_label', string, ''),
   replacement: field('replacement', string, relabelDefaults.replacement),
@@ -55,7 +55,8 @@ export const relabelRule: Codec<RelabelRule> = convertObject<RawRule, RelabelRul
   ({ sourceLabels, separator, regexText, modulus, targetLabel, replacement, action: given }) => ({
     sourceLabels,
     separator,
-    regexText,
+    // As Prometheus prints it, the one that matches everything is left out.
+    ...(regexText === relabelDefaults.regexText ? {} : { regexText }),
     modulus,
     targetLabel,
     replacement,

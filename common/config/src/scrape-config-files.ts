@@ -1,4 +1,5 @@
 import { globSync, readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { ConfigError } from './config-error.ts'
 import type { ObjectCodec } from './object-codec.ts'
 import type { RawScrapeConfig, ScrapeConfig } from './scrape-config.ts'
@@ -30,7 +31,7 @@ export interface IncludedScrapeConfigs {
 }
 
 /**
- * Reads all files that the globs name. `jobs` has the job names so far with the file of each, and gets the new ones.
+ * Reads all files that the globs name. `jobs` has the job names so far with the place of each, and gets the new ones.
  * Throws ConfigError, placed in the file that is wrong.
  */
 export function loadScrapeConfigFiles(
@@ -50,10 +51,10 @@ export function loadScrapeConfigFiles(
         const whole = complete(config, context)
         const known = jobs.get(whole.jobName)
         if (known !== undefined) {
-          const text = `found multiple scrape configs with job name ${JSON.stringify(whole.jobName)}, first found in ${JSON.stringify(known)}`
+          const text = `found multiple scrape configs with job name ${JSON.stringify(whole.jobName)}, first found in ${known}`
           context.failAt(config, 'job_name', text)
         }
-        jobs.set(whole.jobName, path)
+        jobs.set(whole.jobName, JSON.stringify(resolve(path)))
         return whole
       })
       notYet.push(...context.notYet)

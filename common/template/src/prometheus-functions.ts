@@ -99,6 +99,8 @@ const fixedFunctions: FunctionMap = {
   parseDuration: { parameters: [stringType], call: (text: string) => parseDuration(text) / 1000 },
 }
 
+export const prometheusFunctionNames: readonly string[] = [...Object.keys(fixedFunctions), 'query', 'now', 'externalURL', 'pathPrefix']
+
 function answerQuery(queries: PrometheusFunctionContext['queries'], text: string): QueryResult {
   const answer = queries.get(text)
   if (answer === undefined) throw new PendingQueryError(text)
