@@ -286,7 +286,7 @@ describe('answers', () => {
       })
     })
     expect((await call(`${url}/prom/label/job/values`)).status).toBe(200)
-    expect((await call(`${url}/nothing`)).status).toBe(404)
+    expect(await call(`${url}/nothing`)).toMatchObject({ status: 404, body: Buffer.from('404 page not found\n') })
     expect(seen).toEqual(['GET /label/:name/values 200'])
   })
 

@@ -10,6 +10,7 @@ import { DirectAnswers } from './direct/direct-answer.ts'
 import type { DirectRoute } from './direct/direct-connection.ts'
 import { DirectFront } from './direct/direct-front.ts'
 import { formatListenUrl, ListenError, parseListenAddress, type ListenAddress } from './listen-address.ts'
+import { answerWithoutRoute } from './no-route.ts'
 import { addInstruments, type HttpInstruments } from './instruments.ts'
 import { createTlsSettings, type TlsSettings } from './server-tls.ts'
 
@@ -223,6 +224,7 @@ function createApp(options: HttpServerOptions, webConfig: () => WebConfig, passw
     if (status >= 500) reportBug(options, request.method, request.routeOptions.url, error)
     return reply.code(status).type('text/plain; charset=utf-8').send(`${error.message}\n`)
   })
+  answerWithoutRoute(app)
   addBasicAuth(app, () => webConfig().basicAuthUsers, passwords)
   if (options.instruments !== undefined) addInstruments(app, options.instruments, routePrefix)
   return { fastify: app, handler }

@@ -2,6 +2,7 @@ import { gunzipSync } from 'node:zlib'
 import { Labels } from '@narthex/model/labels'
 import { fastify, type FastifyInstance, type InjectOptions } from 'fastify'
 import { afterEach, describe, expect, it } from 'vitest'
+import { answerWithoutRoute } from '@narthex/http/no-route'
 import { registerApi } from './api.ts'
 import type { AdminBackend, ApiBackend, EncodedAnswer, MetadataEntry, RuleFilter } from './backend.ts'
 import { ApiError } from './envelope.ts'
@@ -17,6 +18,7 @@ afterEach(async () => {
 
 class FakeServer {
   readonly app = fastify()
+  apiFeatures: Record<string, boolean> = {}
   /** Calls of the query backend: kind and arguments. */
   readonly calls: [string, Record<string, unknown>][] = []
   readonly bugs: unknown[] = []
@@ -90,7 +92,7 @@ class FakeServer {
         runtimeInformation: () => ({ CWD: '/' }),
         buildInformation: () => ({ version: '3' }),
         walReplay: () => ({ min: 0, max: 1, current: 1 }),
-        features: () => ({}),
+        features: () => ({ api: this.apiFeatures }),
       },
       get admin() {
         return admin()
@@ -112,6 +114,7 @@ class FakeServer {
       },
       now: () => nowMs,
     }
+    answerWithoutRoute(this.app)
     registerApi(this.app, backend)
     apps.push(this.app)
   }
@@ -314,11 +317,13 @@ describe('state', () => {
       return { names: data.groups.map(({ name }) => name).join(''), token: data.groupNextToken }
     }
     const first = await page('group_limit=2')
-    expect(first).toMatchObject({ names: 'ab', token: expect.stringMatching(/^[0-9a-f]{40}$/) })
+    expect(first).toMatchObject({ names: 'ab', token: expect.stringMatching(/^[0-9a-f]{64}$/) })
     expect(await page(`group_limit=2&group_next_token=${first.token}`)).toEqual({ names: 'c', token: undefined })
     expect(await server.errorOf('/api/v1/rules?group_limit=0')).toContain('group_limit needs to be greater than 0')
     expect(await server.errorOf('/api/v1/rules?group_next_token=x')).toContain('group_limit needs to be present')
-    expect(await server.errorOf('/api/v1/rules?group_limit=1&group_next_token=x')).toContain('400 bad_data')
+    expect(await server.errorOf('/api/v1/rules?group_limit=1&group_next_token=x')).toBe(
+      `400 bad_data: invalid parameter "group_next_token": invalid group_next_token 'x'. were rule groups changed?`,
+    )
   })
 
   it('shows the head statistics for limits from 1 to 10,000', async () => {
@@ -359,13 +364,19 @@ describe('state', () => {
     ])
   })
 
-  it('says of an endpoint that is not built that it is not, whatever the body', async () => {
+  it('says of an endpoint that is not switched on that it is not, and of one that is not built, too', async () => {
     const server = new FakeServer()
     const headers = { 'content-type': 'application/x-protobuf' }
+    const { status, body } = await server.ask('/api/v1/otlp/v1/metrics', { method: 'POST', headers, payload: Buffer.from([1, 2]) })
+    expect([status, body]).toEqual([404, 'otlp write receiver needs to be enabled with --web.enable-otlp-receiver\n'])
+    expect(await server.errorOf('/api/v1/search/label_names')).toBe('500 unavailable: search API disabled')
+    server.apiFeatures = { search: true, otlp_write_receiver: true }
+    expect(await server.errorOf('/api/v1/search/label_names')).toBe('406 not_acceptable: cannot answer: the search is not built yet')
     expect(await server.errorOf('/api/v1/otlp/v1/metrics', { method: 'POST', headers, payload: Buffer.from([1, 2]) })).toBe(
       '406 not_acceptable: cannot answer: OTLP is not built yet',
     )
-    expect(await server.errorOf('/api/v1/nothing')).toBe('404 not_found: no such API endpoint')
+    expect(await server.ask('/api/v1/nothing')).toMatchObject({ status: 404, body: '404 page not found\n' })
+    expect(await server.ask('/api/v1/labels', { method: 'PUT' })).toMatchObject({ status: 405, body: 'Method Not Allowed\n' })
   })
 })
 

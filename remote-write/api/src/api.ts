@@ -68,20 +68,23 @@ function registerRoutes(server: FastifyInstance, backend: ApiBackend): void {
   registerQueryBook(get, (path, handler) => server.post(path, (request, reply) => answer(backend, request, reply, handler)), backend)
   registerAdmin((path, handler) => {
     server.route({ method: ['POST', 'PUT'], url: path, handler: (request, reply) => answer(backend, request, reply, handler) })
-    server.route({ method: ['GET', 'PATCH', 'DELETE'], url: path, handler: (_request, reply) => refuseMethod(reply, 'OPTIONS, POST, PUT') })
   }, backend)
   registerExport(server, backend, { readParameters, checkSelector: (selector) => checkSelector(selector, true) })
   for (const [path, what] of notBuilt) both(path, () => notBuiltYet(what))
-  for (const path of ['/api/v1/read', '/api/v1/write']) server.get(path, (_request, reply) => refuseMethod(reply, 'OPTIONS, POST'))
-  server.all('/api/v1/*', (request, reply) => {
-    // What browsers ask before a request from another origin; the CORS headers are the answer.
-    if (request.method === 'OPTIONS') return reply.code(204).send()
-    return send(request, reply, 404, encodeError('not_found', 'no such API endpoint'))
+  const isOn = (feature: string) => backend.state.features()['api']?.[feature] === true
+  for (const kind of ['metric_names', 'label_names', 'label_values']) {
+    both(`/api/v1/search/${kind}`, () => {
+      if (!isOn('search')) throw new ApiError('unavailable', 'search API disabled')
+      return notBuiltYet('the search')
+    })
+  }
+  server.post('/api/v1/otlp/v1/metrics', (request, reply) => {
+    if (isOn('otlp_write_receiver')) return answer(backend, request, reply, () => notBuiltYet('OTLP'))
+    const refusal = 'otlp write receiver needs to be enabled with --web.enable-otlp-receiver\n'
+    return reply.code(404).type('text/plain; charset=utf-8').send(refusal)
   })
-}
-
-function refuseMethod(reply: FastifyReply, allowed: string): FastifyReply {
-  return reply.code(405).header('allow', allowed).type('text/plain; charset=utf-8').send('Method Not Allowed\n')
+  // What browsers ask before a request from another origin; the CORS headers are the answer.
+  server.options('/api/v1/*', (_request, reply) => reply.code(204).send())
 }
 
 // Endpoints of Prometheus that answer with one clear error until their part is built.
@@ -89,11 +92,7 @@ const notBuilt: readonly [path: string, what: string][] = [
   ['/api/v1/notifications', 'notifications'],
   ['/api/v1/notifications/live', 'notifications'],
   ['/api/v1/status/self_metrics', 'own metrics as JSON'],
-  ['/api/v1/search/metric_names', 'the search'],
-  ['/api/v1/search/label_names', 'the search'],
-  ['/api/v1/search/label_values', 'the search'],
   ['/api/v1/openapi.yaml', 'the description of the API'],
-  ['/api/v1/otlp/v1/metrics', 'OTLP'],
 ]
 
 function notBuiltYet(what: string): never {
@@ -167,7 +166,10 @@ function registerState(get: Register, backend: ApiBackend): void {
     if (!['', 'alert', 'record'].includes(type)) throw invalidParameter('type', `not supported value ${JSON.stringify(type)}`)
     const filter = { type, names: parameters.all('rule_name[]'), groups: parameters.all('rule_group[]'), files: parameters.all('file[]') }
     const excludeAlerts = readFlag(parameters, 'exclude_alerts')
-    const matcherSets = parameters.all('match[]').map((selector) => parseSelector('match[]', selector))
+    const matcherSets = parameters.all('match[]').map((selector) => {
+      checkSelector(selector, false)
+      return parseMetricSelector(selector)
+    })
     return encodeSuccess(selectPage(state.rules({ ...filter, excludeAlerts, matcherSets }), parameters))
   })
   get('/api/v1/alerts', () => encodeSuccess(state.alerts()))
@@ -374,7 +376,7 @@ function selectMetadata(backend: ApiBackend, parameters: Parameters): Record<str
 }
 
 function readFlag(parameters: Parameters, name: string): boolean {
-  const text = parameters.get(name)
+  const text = parameters.get(name).toLowerCase()
   const value = parseFlag(text)
   if (value === undefined)
     throw invalidParameter(name, `error converting ${name}: strconv.ParseBool: parsing ${JSON.stringify(text)}: invalid syntax`)
@@ -398,8 +400,7 @@ function selectPage(view: RuleGroupsView, parameters: Parameters): RuleGroupsVie
   if (limit <= 0) throw invalidParameter('group_limit', 'group_limit needs to be greater than 0')
   const first = token === '' ? 0 : view.groups.findIndex((group) => groupToken(group) === token)
   if (first < 0) {
-    const reason = 'invalid group_next_token. were rule groups changed?'
-    throw invalidParameter('group_next_token', `invalid group_next_token ${JSON.stringify(token)}: ${reason}`)
+    throw invalidParameter('group_next_token', `invalid group_next_token '${token}'. were rule groups changed?`)
   }
   const next = view.groups[first + limit]
   const groups = view.groups.slice(first, first + limit)
@@ -407,7 +408,7 @@ function selectPage(view: RuleGroupsView, parameters: Parameters): RuleGroupsVie
 }
 
 function groupToken({ file, name }: { file: string; name: string }): string {
-  return createHash('sha1').update(`${file};${name}`).digest('hex')
+  return createHash('sha256').update(`${file};${name}`).digest('hex')
 }
 
 /** `U__a_2e_b` → `a.b`: the escaping of names that do not fit into a URL path (Prometheus' "values" escaping scheme). */

@@ -19,7 +19,7 @@ it.each([
 })
 
 it('the answer says what it is', () => {
-  expect(chooseFederationFormat('').contentType).toBe('text/plain; version=0.0.4; charset=utf-8')
+  expect(chooseFederationFormat('').contentType).toBe('text/plain; version=0.0.4; charset=utf-8; escaping=underscores')
   expect(chooseFederationFormat(`${protobuf};escaping=allow-utf-8`).contentType).toBe(
     'application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited; escaping=allow-utf-8',
   )

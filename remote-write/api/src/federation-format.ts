@@ -20,7 +20,8 @@ export function chooseFederationFormat(accept: string): FederationFormat {
   // The sort keeps the order of those that are liked alike.
   const liked = clauses.toSorted((a, b) => b.weight - a.weight).find((clause) => clause.weight > 0 && formatOf(clause) !== undefined)
   const format = (liked && formatOf(liked)) ?? 'text'
-  return { format, allowsUtf8, contentType: allowsUtf8 ? `${contentTypes[format]}; escaping=allow-utf-8` : contentTypes[format] }
+  const escaping = allowsUtf8 ? 'allow-utf-8' : 'underscores'
+  return { format, allowsUtf8, contentType: `${contentTypes[format]}; escaping=${escaping}` }
 }
 
 interface Clause {

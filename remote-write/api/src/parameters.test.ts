@@ -38,7 +38,7 @@ describe('times', () => {
 
   it("are refused with Prometheus' two texts", () => {
     expect(errorOf(() => of('time=abc').timeMs('time', 0))).toBe(
-      `400 bad_data: invalid parameter "time": Invalid time value for 'time': cannot parse "abc" to a valid timestamp`,
+      `400 bad_data: invalid parameter "time": invalid time value for 'time': cannot parse "abc" to a valid timestamp`,
     )
     expect(errorOf(() => of('').requiredTimeMs('start'))).toBe(
       '400 bad_data: invalid parameter "start": cannot parse "" to a valid timestamp',

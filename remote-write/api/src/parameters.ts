@@ -22,7 +22,7 @@ export class Parameters {
     const text = this.get(name)
     if (text === '') return defaultMs
     const time = parseTime(text)
-    if (time === undefined) throw invalidParameter(name, `Invalid time value for '${name}': ${badTime(text)}`)
+    if (time === undefined) throw invalidParameter(name, `invalid time value for '${name}': ${badTime(text)}`)
     return time
   }
 

@@ -24,7 +24,7 @@ export interface RuleView {
   readonly keepFiringFor?: number
   readonly labels: Readonly<Record<string, string>>
   readonly annotations?: Readonly<Record<string, string>>
-  readonly alerts?: readonly AlertView[]
+  readonly alerts?: readonly AlertView[] | null
   readonly health: string
   readonly lastError?: string
   readonly evaluationTime: number
@@ -59,7 +59,7 @@ export function viewRuleGroups(groups: readonly RuleGroup[], filter: RuleFilter 
   for (const group of groups) {
     if (!isWanted(filter.ruleGroups, group.name) || !isWanted(filter.files, group.file)) continue
     const entries = group.entries.filter((entry) => matchesFilter(entry, filter))
-    if (entries.length === 0 && group.entries.length > 0) continue
+    if (entries.length === 0) continue
     views.push({
       name: group.name,
       file: group.file,
@@ -93,7 +93,7 @@ function viewAlertingRule(rule: AlertingRule, entry: RuleEntry, excludeAlerts: b
     keepFiringFor: rule.keepFiringForMs / 1000,
     labels: rule.labels.toRecord(),
     annotations: rule.annotations,
-    alerts: excludeAlerts ? [] : rule.activeAlerts().map(viewAlert),
+    alerts: excludeAlerts ? null : rule.activeAlerts().map(viewAlert),
     ...viewHealth(entry),
     type: 'alerting',
   }

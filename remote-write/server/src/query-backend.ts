@@ -1,5 +1,6 @@
 import type { EncodedAnswer, QueryBackend, QueryClient } from '@narthex/api/backend'
 import { ApiError } from '@narthex/api/envelope'
+import { invalidParameter } from '@narthex/api/parameters'
 import { Labels } from '@narthex/model/labels'
 import type { Matcher } from '@narthex/model/matcher'
 import type { LastSample, QueryFunction, SelectLastSamples } from '@narthex/rules/interfaces'
@@ -36,9 +37,18 @@ export function createQueryBackend({ pool, readPool, timeoutMs, memory, external
       throw error
     }
   }
+  // What is wrong with an expression may come out only when its times are known.
+  const evaluate = async (...args: Parameters<typeof ask>): Promise<EncodedAnswer> => {
+    try {
+      return await ask(...args)
+    } catch (error) {
+      if (error instanceof ApiError && error.kind === 'bad_data') throw invalidParameter('query', error.message)
+      throw error
+    }
+  }
   return {
-    instant: ({ timeoutMs: limitMs, ...query }, signal, client) => ask({ kind: 'instant', ...query }, limitMs, signal, client),
-    range: ({ timeoutMs: limitMs, ...query }, signal, client) => ask({ kind: 'range', ...query }, limitMs, signal, client),
+    instant: ({ timeoutMs: limitMs, ...query }, signal, client) => evaluate({ kind: 'instant', ...query }, limitMs, signal, client),
+    range: ({ timeoutMs: limitMs, ...query }, signal, client) => evaluate({ kind: 'range', ...query }, limitMs, signal, client),
     series: (query, signal, client) => ask({ kind: 'series', ...query }, timeoutMs, signal, client),
     labelNames: (query, signal, client) => ask({ kind: 'labelNames', ...query }, timeoutMs, signal, client),
     labelValues: (name, query, signal, client) => ask({ kind: 'labelValues', name, ...query }, timeoutMs, signal, client),

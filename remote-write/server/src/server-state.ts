@@ -6,6 +6,7 @@ import { formatDuration } from '@narthex/model/duration'
 import { Labels } from '@narthex/model/labels'
 import type { Store } from '@narthex/tsdb/store'
 import type { AlertingParts } from './alerting.ts'
+import { listFeatures } from './features-view.ts'
 import type { QueryPool } from './query-pool.ts'
 import type { ServerSettings } from './server.ts'
 
@@ -68,7 +69,7 @@ export class ServerState implements StateBackend {
   }
 
   scrapePoolConfig(scrapePool: string): unknown {
-    if (this.#scrape === undefined) throw new Error(`error retrieving scrape config: unknown scrape pool: ${JSON.stringify(scrapePool)}`)
+    if (this.#scrape === undefined) throw new Error(`error retrieving scrape config: scrape pool ${JSON.stringify(scrapePool)} not found`)
     return this.#scrape.scrapePoolConfig(scrapePool)
   }
 
@@ -154,20 +155,7 @@ export class ServerState implements StateBackend {
   }
 
   features(): Record<string, Record<string, boolean>> {
-    const has = (feature: string) => this.#parts.settings.features.includes(feature)
-    return {
-      promql: {
-        experimental_functions: has('promql-experimental-functions'),
-        delayed_name_removal: has('promql-delayed-name-removal'),
-        extended_range_selectors: has('promql-extended-range-selectors'),
-        binop_fill_modifiers: has('promql-binop-fill-modifiers'),
-      },
-      api: {
-        remote_write_receiver: this.#parts.settings.receiverRefusal === undefined,
-        lifecycle: this.#parts.settings.enableLifecycle,
-        admin: this.#parts.settings.enableAdminApi,
-      },
-    }
+    return listFeatures(this.#parts.settings)
   }
 }
 

@@ -24,12 +24,19 @@ describe('relabel steps', () => {
     expect(view.relabelSteps('j', '{"__address__":"a:1","__meta_zone":"x"}')).toEqual({
       steps: [
         {
-          rule: { sourceLabels: ['__meta_zone'], separator: ';', regex: '(.*)', targetLabel: 'zone', replacement: '$1', action: 'replace' },
+          rule: {
+            source_labels: ['__meta_zone'],
+            separator: ';',
+            regex: '(.*)',
+            target_label: 'zone',
+            replacement: '$1',
+            action: 'replace',
+          },
           output: { __address__: 'a:1', __meta_zone: 'x', zone: 'x' },
           keep: true,
         },
         {
-          rule: { sourceLabels: ['zone'], separator: ';', regex: 'b|c', replacement: '$1', action: 'drop' },
+          rule: { source_labels: ['zone'], separator: ';', regex: 'b|c', replacement: '$1', action: 'drop' },
           output: { __address__: 'a:1', __meta_zone: 'x', zone: 'x' },
           keep: true,
         },
@@ -51,7 +58,7 @@ describe('relabel steps', () => {
   test.each([
     ['', '{}', 'no scrapePool parameter provided'],
     ['j', '', 'no labels parameter provided'],
-    ['k', '{}', 'error retrieving scrape config: unknown scrape pool: "k"'],
+    ['k', '{}', 'error retrieving scrape config: scrape pool "k" not found'],
     ['j', '{', 'error parsing labels: '],
     ['j', '[]', 'error parsing labels: want an object of texts'],
     ['j', '{"a":1}', 'error parsing labels: want a text for label "a"'],

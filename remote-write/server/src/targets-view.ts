@@ -47,7 +47,8 @@ export function createScrapeView(source: ScrapeSource, own?: OwnAddress): Scrape
           .map((target) => viewActive(target, own))
           .sort((a, b) => (a.scrapePool === b.scrapePool ? 0 : a.scrapePool < b.scrapePool ? -1 : 1)),
         droppedTargets: left.map((target) => ({ discoveredLabels: target.discoveredLabels.toRecord(), scrapePool: target.scrapePool })),
-        droppedTargetCounts: droppedCounts,
+        // Of those that are not asked for nothing is told.
+        droppedTargetCounts: ['', 'any', 'dropped'].includes(state) ? droppedCounts : null,
         // Ours, and only where there are some.
         ...(Object.keys(otherShardCounts).length === 0 ? {} : { otherShardTargetCounts: otherShardCounts }),
       }
@@ -69,9 +70,10 @@ export function createScrapeView(source: ScrapeSource, own?: OwnAddress): Scrape
       const found: unknown[] = []
       for (const { target, families } of source.metadata()) {
         if (!matchers.every((matcher) => matcher.matches(target.get(matcher.name)))) continue
+        // As in Prometheus, a target that was begun is told of whole.
+        if (limit >= 0 && found.length >= limit) return found
         for (const { name, type, help, unit } of families) {
           if (metric !== '' && name !== metric) continue
-          if (limit >= 0 && found.length >= limit) return found
           found.push({ target: target.toRecord(), ...(metric === '' ? { metric: name } : {}), type, help, unit })
         }
       }
@@ -95,7 +97,7 @@ export function createScrapeView(source: ScrapeSource, own?: OwnAddress): Scrape
 function findJob(source: ScrapeSource, scrapePool: string): ScrapeConfig {
   const config = source.jobConfig(scrapePool)
   if (config !== undefined) return config
-  throw new RelabelRequestError(`error retrieving scrape config: unknown scrape pool: ${JSON.stringify(scrapePool)}`)
+  throw new RelabelRequestError(`error retrieving scrape config: scrape pool ${JSON.stringify(scrapePool)} not found`)
 }
 
 /** `output` is empty once a rule dropped the target. */
@@ -103,11 +105,11 @@ function viewStep(rule: RelabelRule, output: Labels | undefined) {
   const { action, sourceLabels, separator, regexText, modulus, targetLabel, replacement } = rule
   return {
     rule: {
-      ...(sourceLabels.length === 0 ? {} : { sourceLabels }),
+      ...(sourceLabels.length === 0 ? {} : { source_labels: sourceLabels }),
       separator,
       regex: regexText,
       ...(modulus === 0 ? {} : { modulus }),
-      ...(targetLabel === '' ? {} : { targetLabel }),
+      ...(targetLabel === '' ? {} : { target_label: targetLabel }),
       replacement,
       action,
     },
@@ -125,8 +127,12 @@ function readLabels(text: string): Labels {
     if (bad !== undefined) throw new Error(`want a text for label ${JSON.stringify(bad[0])}`)
     return Labels.from(value as Record<string, string>)
   } catch (cause) {
-    throw new RelabelRequestError(`error parsing labels: ${(cause as Error).message}`, { cause })
+    throw new RelabelRequestError(`error parsing labels: ${lowerFirst((cause as Error).message)}`, { cause })
   }
+}
+
+function lowerFirst(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1)
 }
 
 const loopbackNames = ['127.0.0.1', 'localhost', '[::1]']

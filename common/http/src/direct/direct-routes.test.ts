@@ -257,7 +257,7 @@ describe('a route that is answered directly', () => {
   it('is only what was asked for exactly so', async () => {
     const url = await start(makeRoute())
     expect(await post(new URL('?a=b', url), 'a')).toMatchObject({ status: 200, text: 'ordinary 97' })
-    expect((await post(url, '', { method: 'GET' })).status).toBe(404)
+    expect((await post(url, '', { method: 'GET' })).status).toBe(405)
   })
 
   it('is there over TLS, and what is not for it arrives whole at its ordinary route', async () => {

@@ -217,9 +217,10 @@ describe('status', () => {
       { name: 'i', value: 66 },
       { name: '__name__', value: 12 },
     ])
+    // A name and a value have a byte for their length each.
     expect(status.memoryInBytesByLabelName).toEqual([
-      { name: '__name__', value: 66 * 2 + (66 - 50) },
-      { name: 'i', value: 10 + 56 * 2 },
+      { name: '__name__', value: 66 * (8 + 1 + 1) + 66 * 2 + (66 - 50) },
+      { name: 'i', value: 66 * (1 + 1 + 1) + 10 + 56 * 2 },
     ])
     expect(status.minTimeMs).toBe(nowMs)
   })

@@ -34,15 +34,16 @@ export function measureHead(symbols: Symbols, pairs: LabelPairs, limit: number):
   const byPair = new Top(limit)
   for (let record = pairs.firstName(); record !== 0; record = pairs.next(record)) {
     const isMetricName = symbols.text(pairs.name(record)) === '__name__'
-    let valueBytes = 0
+    const nameBytes = sizeOfText(symbols.length(pairs.name(record)))
+    let labelBytes = 0
     for (let pair = pairs.firstValue(record); pair !== 0; pair = pairs.next(pair)) {
       const series = pairs.count(pair)
-      valueBytes += series * symbols.length(pairs.value(pair))
+      labelBytes += series * (nameBytes + sizeOfText(symbols.length(pairs.value(pair))))
       byPair.add(pair, series)
       if (isMetricName) byMetric.add(pair, series)
     }
     valueCounts.add(record, pairs.count(record))
-    bytes.add(record, valueBytes)
+    bytes.add(record, labelBytes)
   }
   const name = (record: number): string => symbols.text(pairs.name(record))
   const value = (pair: number): string => symbols.text(pairs.value(pair))
@@ -52,6 +53,11 @@ export function measureHead(symbols: Symbols, pairs: LabelPairs, limit: number):
     memoryInBytesByLabelName: bytes.list(name),
     seriesCountByLabelValuePair: byPair.list((pair) => `${name(pair)}=${value(pair)}`),
   }
+}
+
+/** As Prometheus keeps a text in a label set: behind its length in one byte, or in four. */
+function sizeOfText(length: number): number {
+  return length + (length < 255 ? 1 : 4)
 }
 
 /** The `limit` entries of the highest value. */

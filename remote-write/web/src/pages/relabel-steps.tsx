@@ -7,11 +7,11 @@ type LabelRecord = Readonly<Record<string, string>>
 interface RelabelStep {
   readonly rule: {
     readonly action: string
-    readonly sourceLabels?: readonly string[]
+    readonly source_labels?: readonly string[]
     readonly separator?: string
     readonly regex?: string
     readonly modulus?: number
-    readonly targetLabel?: string
+    readonly target_label?: string
     readonly replacement?: string
   }
   readonly output: LabelRecord
@@ -81,11 +81,11 @@ function Change({ before, after, keep }: { before: LabelRecord; after: LabelReco
 
 function describeRule({
   action,
-  sourceLabels = [],
+  source_labels: sourceLabels = [],
   separator = ';',
   regex,
   modulus,
-  targetLabel,
+  target_label: targetLabel,
   replacement,
 }: RelabelStep['rule']): string {
   const parts = [action]

@@ -1,0 +1,43 @@
+import type { FastifyInstance } from 'fastify'
+
+interface KnownPath {
+  readonly pattern: RegExp
+  readonly methods: Set<string>
+}
+
+/**
+ * Answers what no route takes as Go's servers of the family do, in plain text: 404, or 405 with `Allow` where the path has routes for other methods.
+ * To be called before routes are added.
+ */
+export function answerWithoutRoute(app: FastifyInstance): void {
+  const paths = new Map<string, KnownPath>()
+  app.addHook('onRoute', ({ url, method }) => {
+    let path = paths.get(url)
+    if (path === undefined) {
+      path = { pattern: patternOf(url), methods: new Set() }
+      paths.set(url, path)
+    }
+    // HEAD and OPTIONS go without saying.
+    for (const one of [method].flat()) if (one !== 'HEAD' && one !== 'OPTIONS') path.methods.add(one)
+  })
+  app.setNotFoundHandler((request, reply) => {
+    const path = request.url.split('?', 1)[0]!
+    const allowed = new Set<string>()
+    for (const { pattern, methods } of paths.values()) if (pattern.test(path)) for (const method of methods) allowed.add(method)
+    const answer = reply.type('text/plain; charset=utf-8')
+    if (allowed.size === 0 || allowed.has(request.method)) return answer.code(404).send('404 page not found\n')
+    return answer
+      .code(405)
+      .header('allow', [...allowed, 'OPTIONS'].sort().join(', '))
+      .send('Method Not Allowed\n')
+  })
+}
+
+/** `/api/:name/*`: a parameter is one part of the path, a star all the rest. */
+function patternOf(url: string): RegExp {
+  const parts = url.split('/').map((part) => {
+    if (part.startsWith(':')) return '[^/]+'
+    return part === '*' ? '.*' : part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
+  })
+  return new RegExp(`^${parts.join('/')}$`)
+}

@@ -1,0 +1,75 @@
+import { discoveryMechanisms } from '@narthex/agent/discovery/mechanisms'
+import { functionSignatures } from '@narthex/promql/parse/functions'
+import { aggregations } from '@narthex/promql/parse/token'
+import { prometheusFunctionNames } from '@narthex/template/prometheus-functions'
+import type { ServerSettings } from './server.ts'
+
+const operators = [
+  '+',
+  '-',
+  '*',
+  '/',
+  '%',
+  '^',
+  'atan2',
+  '==',
+  '!=',
+  '<',
+  '<=',
+  '>',
+  '>=',
+  '</',
+  '>/',
+  '=~',
+  '!~',
+  '@',
+  'and',
+  'or',
+  'unless',
+]
+const experimentalAggregations: readonly string[] = ['limitk', 'limit_ratio']
+
+type Features = Record<string, Record<string, boolean>>
+
+/** What this server can do and what is switched on, by area, as `/api/v1/features` tells it. */
+export function listFeatures(settings: ServerSettings): Features {
+  const has = (feature: string) => settings.features.includes(feature)
+  const experimental = has('promql-experimental-functions')
+  const [extended, fill] = [has('promql-extended-range-selectors'), has('promql-binop-fill-modifiers')]
+  const all = (names: Iterable<string>) => Object.fromEntries([...names].sort().map((name) => [name, true]))
+  return {
+    api: {
+      ...all(['exclude_alerts', 'label_values_match', 'query_stats', 'query_warnings', 'time_range_labels', 'time_range_series']),
+      admin: settings.enableAdminApi,
+      lifecycle: settings.enableLifecycle,
+      otlp_write_receiver: settings.flags['web.enable-otlp-receiver'] === 'true',
+      remote_write_receiver: settings.receiverRefusal === undefined,
+      search: has('search-api'),
+    },
+    prometheus: {
+      agent_mode: false,
+      auto_reload_config: has('auto-reload-config') || settings.flags['config.auto-reload'] === 'true',
+      server_mode: true,
+    },
+    promql: {
+      ...all(['at_modifier', 'bool', 'by', 'duration_expr', 'group_left', 'group_right', 'ignoring', 'negative_offset', 'offset', 'on']),
+      ...all(['per_query_lookback_delta', 'subqueries', 'without']),
+      ...{ anchored: extended, smoothed: extended, fill, fill_left: fill, fill_right: fill },
+      delayed_name_removal: has('promql-delayed-name-removal'),
+      per_step_stats: has('promql-per-step-stats'),
+      type_and_unit_labels: has('type-and-unit-labels'),
+    },
+    promql_functions: Object.fromEntries(
+      [...functionSignatures.values()].map((signature) => [signature.name, experimental || !signature.experimental]),
+    ),
+    promql_operators: {
+      ...all([...operators, ...aggregations]),
+      ...Object.fromEntries(experimentalAggregations.map((name) => [name, experimental])),
+    },
+    rules: { concurrent_rule_eval: false, keep_firing_for: true, query_offset: true },
+    scrape: { extra_scrape_metrics: true, start_timestamp_zero_ingestion: false, type_and_unit_labels: has('type-and-unit-labels') },
+    service_discovery_providers: all(discoveryMechanisms),
+    templating_functions: all(prometheusFunctionNames),
+    tsdb: { exemplar_storage: has('exemplar-storage'), isolation: true, native_histograms: true },
+  }
+}
