@@ -7,7 +7,7 @@ const timeoutMs = 5 * 60_000
 
 /** What a server said to one request. */
 export type ApiAnswer =
-  | { readonly status: 'success'; readonly data: unknown; readonly warnings: readonly string[] }
+  | { readonly status: 'success'; readonly data: unknown; readonly warnings: readonly string[]; readonly infos: readonly string[] }
   | { readonly status: 'error'; readonly errorType: string; readonly error: string }
 
 /** The HTTP API of a Prometheus-compatible server, as its client tools ask it. */
@@ -54,6 +54,10 @@ function readAnswer(text: string, status: number): ApiAnswer {
   const answer = (typeof content === 'object' && content !== null ? content : {}) as Readonly<Record<string, unknown>>
   if (answer['status'] === 'error') return { status: 'error', errorType: String(answer['errorType']), error: String(answer['error']) }
   if (answer['status'] !== 'success') throw new Error(`want an answer with a status, got ${JSON.stringify(text.slice(0, 200))}`)
-  const { data, warnings } = answer
-  return { status: 'success', data, warnings: Array.isArray(warnings) ? warnings.map(String) : [] }
+  const { data, warnings, infos } = answer
+  return { status: 'success', data, warnings: readTexts(warnings), infos: readTexts(infos) }
+}
+
+function readTexts(value: unknown): string[] {
+  return Array.isArray(value) ? value.map(String) : []
 }

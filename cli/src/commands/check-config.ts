@@ -1,4 +1,5 @@
 import { globSync, readFileSync, statSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { populateLabels } from '@narthex/agent/scrape/populate-labels'
 import { listTargetFiles, parseTargetGroups } from '@narthex/agent/discovery/file'
 import type { TargetGroup } from '@narthex/agent/discovery/target-groups'
@@ -119,7 +120,8 @@ function readConfig(path: string, { mode, isSyntaxOnly }: CheckConfigOptions): P
     // Go's own checks do not say where; we know.
     const place = cause.kind === 'check' && cause.line > 0 ? `\n    at ${cause.path}:${cause.line}:${cause.column}` : ''
     if (agentText.test(cause.goText)) throw new CheckFailure(cause.goText + place, { cause })
-    const prefix = cause.path === path ? `parsing YAML file ${path}: ` : `error loading scrape configs: ${JSON.stringify(cause.path)}: `
+    const prefix =
+      cause.path === path ? `parsing YAML file ${path}: ` : `error loading scrape configs: ${JSON.stringify(resolve(cause.path))}: `
     throw new CheckFailure(prefix + cause.goText + place, { cause })
   }
 }

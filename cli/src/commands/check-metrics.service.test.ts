@@ -76,6 +76,7 @@ aaaaaaaaaaaaaaaaaaaaaaaaaaaaa_total 1
     expect(ours.exitCode).toBe(theirs.status)
     // Its words for what it cannot read are those of another parser than the one that scrapes.
     if (ours.exitCode !== 1) expect(ours.errors).toEqual(theirs.stderr.split('\n').filter((line) => line !== ''))
-    if (page !== '') expect(ours.output).toBe(theirs.stdout)
+    // 2.42 counts nothing of a page that breaks conventions, 3 does.
+    if (page !== '' && theirs.status !== 3) expect(ours.output).toBe(theirs.stdout)
   })
 })

@@ -50,13 +50,22 @@ describe('checkMetrics', () => {
 })
 
 describe('runCheckMetrics', () => {
+  test('counts the series of a page that breaks conventions, too', () => {
+    const { output, errors, exitCode } = checkMetrics(Buffer.from('a 1\n'), { format: undefined, extended: true, lints: true })
+    expect([exitCode, errors, output]).toEqual([3, ['a no help text'], expect.stringMatching(/^Metric .*\na .*1 .*100.00%/)])
+  })
+
   test('reads a file and ends with the exit code of its problems', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'narthex-check-'))
     try {
       const path = join(folder, 'page.txt')
       writeFileSync(path, 'a 1\n')
       await expect(runCheckMetrics([path])).rejects.toMatchObject({ exitCode: 3, message: 'a no help text' })
-      await expect(runCheckMetrics([path, '--lint=none'])).resolves.toBeUndefined()
+      await expect(runCheckMetrics([path, '--lint=none', '--extended'])).resolves.toBeUndefined()
+      await expect(runCheckMetrics([path, '--lint=none'])).rejects.toMatchObject({
+        exitCode: 1,
+        message: expect.stringContaining('at least one'),
+      })
       await expect(runCheckMetrics([join(folder, 'none')])).rejects.toMatchObject({ exitCode: 1 })
     } finally {
       rmSync(folder, { recursive: true })

@@ -21,6 +21,9 @@ const bodyBytesMax = 512 * 1024 * 1024
 const parseErrorCode = 1
 const lintErrorCode = 3
 
+const nothingToDoText = `error: at least one of --extended or linting must be enabled
+Use --extended for cardinality analysis, or remove --lint=none to enable linting`
+
 const flags = {
   format: flag.choice(
     'format',
@@ -43,6 +46,7 @@ export async function runCheckMetrics(argv: readonly string[]): Promise<void> {
     },
     argv,
   )
+  if (!values.extended && values.lint === 'none') throw new UserError(nothingToDoText, parseErrorCode)
   const [path] = positional
   const body = await readBody(path === undefined || path === '-' ? process.stdin : createReadStream(path), path ?? 'standard input')
   const { output, errors, exitCode } = checkMetrics(body, {
@@ -84,8 +88,9 @@ export function checkMetrics(body: Uint8Array, options: CheckMetricsOptions): Ch
     return { output: '', errors: [describe(error.problem, error.line)], exitCode: parseErrorCode }
   }
   const lints = options.lints ? lintMetrics(families) : []
-  if (lints.length > 0) return { output: '', errors: lints.map(({ metric, text }) => `${metric} ${text}`), exitCode: lintErrorCode }
-  return { output: options.extended ? formatCardinality(families) : '', errors: [], exitCode: 0 }
+  const output = options.extended ? formatCardinality(families) : ''
+  if (lints.length > 0) return { output, errors: lints.map(({ metric, text }) => `${metric} ${text}`), exitCode: lintErrorCode }
+  return { output, errors: [], exitCode: 0 }
 }
 
 function endsWithEof(body: Uint8Array): boolean {

@@ -37,16 +37,25 @@ export function runCheckRules(argv: readonly string[]): void {
         lint: flag.text('lint', 'Linting checks to apply. Available options are: all, duplicate-rules, none.', 'duplicate-rules'),
         lintFatal: flag.boolean('lint-fatal', 'Make lint errors exit with exit code 3.'),
       },
-      arguments: [{ name: 'rule-files', help: 'The rule files to check.', isRepeatable: true }],
+      arguments: [
+        { name: 'rule-files', help: 'The rule files to check; standard input if there are none.', isRepeatable: true, isOptional: true },
+      ],
     },
     argv,
   )
   requireFiles('narthex check rules', files)
   const lints = readLints(values.lint, processOutput)
   const checks = createRuleChecks(splitFeatures(values.features))
-  const verdict = checkRuleFiles(files, { checks, lintsDuplicates: lints.duplicateRules, indent: '' }, processOutput)
+  const verdict = checkRuleFiles(
+    files.length === 0 ? [standardInput] : files,
+    { checks, lintsDuplicates: lints.duplicateRules, indent: '' },
+    processOutput,
+  )
   throw new PrintAndExit('', exitCodeOf(verdict, values.lintFatal))
 }
+
+/** In place of a path. */
+const standardInput = 'standard input'
 
 /** promtool's exit code: lints alone are no failure unless they are said to be fatal. */
 export function exitCodeOf({ failed, hasErrors }: RulesVerdict, isLintFatal: boolean): number {
@@ -99,7 +108,7 @@ export function checkRuleFiles(paths: readonly string[], options: RuleFileOption
 function checkRuleFile(path: string, options: RuleFileOptions): { rules: number; problems: readonly string[]; isLint: boolean } {
   let groups: readonly RuleGroupConfig[]
   try {
-    groups = parseRuleFile(readFileSync(path, 'utf8'), path, options.checks)
+    groups = parseRuleFile(readFileSync(path === standardInput ? 0 : path, 'utf8'), path, options.checks)
   } catch (error) {
     return { rules: 0, problems: describeProblems(path, error), isLint: false }
   }

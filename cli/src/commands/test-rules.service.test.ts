@@ -205,7 +205,7 @@ describe('what newer promtools have', () => {
         {labels: 'latency{job="a"}', histogram: '{{schema:1 sum:3 count:2 buckets:[2]}}'},
         {labels: 'latency{job="b"}', histogram: '{{schema:-53 sum:3 count:3 custom_values:[5e-1 2] counter_reset_hint:gauge buckets:[1 2]}}'}]}
     - {expr: 'latency{job="a"}', eval_time: 3m, exp_samples: [{labels: 'latency{job="a"}', histogram: '{{schema:1 count:5 sum:6.8999999999999995 counter_reset_hint:not_reset buckets:[5]}}'}]}
-    - {expr: 'latency{job="a"}', eval_time: 4m, exp_samples: [{labels: 'latency{job="a"}', histogram: '{{schema:1 count:1 sum:1 counter_reset_hint:reset buckets:[1]}}'}]}
+    - {expr: 'latency{job="a"}', eval_time: 4m, exp_samples: [{labels: 'latency{job="a"}', histogram: '{{schema:1 count:1 sum:1 buckets:[1]}}'}]}
     - {expr: 'latency{job="a"}', eval_time: 5m}
     - {expr: 'job:latency{job="a"}', eval_time: 1m, exp_samples: [{labels: 'job:latency{job="a"}', histogram: '{{schema:1 count:3 sum:4.3 counter_reset_hint:not_reset buckets:[3]}}'}]}
     - {expr: 'histogram_count(latency)', eval_time: 1m, exp_samples: [{labels: '{job="a"}', value: 3}, {labels: '{job="b"}', value: 3}]}
