@@ -19,7 +19,8 @@ export interface BucketFalls {
   readonly lastMs: number
 }
 
-interface Remark {
+/** Plain data: threads send it to each other. */
+export interface Remark {
   readonly kind: Kind
   readonly message: string
   span: Span
@@ -28,6 +29,11 @@ interface Remark {
   /** How often it was made is told. */
   readonly isCounted: boolean
   falls: BucketFalls | undefined
+}
+
+/** It tells of how many samples it was made: what several parts of a query look at each of them counts. */
+export function tellsCount({ isCounted, falls }: Readonly<Remark>): boolean {
+  return isCounted || falls !== undefined
 }
 
 /** Remarks as they were made about each place. */
@@ -91,13 +97,22 @@ export class Annotations {
     for (const remark of remarks) this.#add({ ...remark, span: placeOf(remark.span) })
   }
 
-  #add(remark: Remark): void {
+  get remarks(): Remark[] {
+    return [...this.#warnings.values(), ...this.#infos.values()]
+  }
+
+  /** Adds what was remarked on the same query at other steps. */
+  addAll(remarks: readonly Readonly<Remark>[]): void {
+    for (const remark of remarks) this.#add(remark)
+  }
+
+  #add(remark: Readonly<Remark>): void {
     const into = remark.kind === 'warning' ? this.#warnings : this.#infos
     const seen = into.get(remark.message)
     if (seen === undefined) {
       if (into.size < keptMax) into.set(remark.message, { ...remark })
     } else {
-      const isFirst = remark.isCounted || remark.falls !== undefined
+      const isFirst = tellsCount(remark)
       if (isEvaluatedLater(remark.span, seen.span) !== isFirst) seen.span = remark.span
       mergeCounts(seen, remark)
     }

@@ -212,6 +212,7 @@ function evaluatePlanned(
     text: plan.kind === 'text' ? plan.value : '',
     timeMs: grid.startMs,
     ...context.annotations.render(options.annotationsMax ?? 10),
+    remarks: context.annotations.remarks,
     statistics: context.statistics,
     ...(context.profile && { explanation: explainPlan(plan, grid.steps, context.profile) }),
   }

@@ -1,4 +1,5 @@
 import type { Labels } from '@narthex/model/labels'
+import type { Remark } from './annotations.ts'
 import type { FloatHistogram } from './histogram/float-histogram.ts'
 import type { ExplainedPart } from './plan/explain-plan.ts'
 import type { QueryStatistics } from './query-context.ts'
@@ -42,6 +43,8 @@ export interface QueryResult {
   readonly timeMs: number
   readonly warnings: readonly string[]
   readonly infos: readonly string[]
+  /** All that the warnings and infos are the texts of. */
+  readonly remarks: readonly Remark[]
   readonly statistics: QueryStatistics
   /** The plan and what its parts took, if that was asked. */
   readonly explanation?: ExplainedPart

@@ -1,4 +1,5 @@
 import type { MessagePort } from 'node:worker_threads'
+import { Annotations, tellsCount } from '@narthex/promql/annotations'
 import { encodeJoined, encodePart, type MatrixPart } from '@narthex/promql/encode-parts'
 import { evaluatePart, prepareRange, type EngineOptions, type PreparedRange } from '@narthex/promql/engine'
 import { QueryError } from '@narthex/promql/query-error'
@@ -72,7 +73,7 @@ export function contributePart(query: DividedQuery): void {
 
 /**
  * Evaluates the first part, waits for the others, and gives them all. Undefined: the query is not worth dividing, or a part met an error or a limit,
- * which it is up to the whole to tell. Throws a QueryError for a query that cannot be read, or that is to end.
+ * which it is up to the whole to tell, as are counts of what was remarked on. Throws a QueryError for a query that cannot be read, or that is to end.
  */
 export async function gatherParts(query: DividedQuery): Promise<DividedAnswer | undefined> {
   const { share, engine } = query
@@ -91,8 +92,8 @@ export async function gatherParts(query: DividedQuery): Promise<DividedAnswer | 
       if (part === undefined) return undefined
       parts.push(reply === threadEnded && index > 0 ? copyTexts(part) : part)
     }
-    const warnings = unite(parts.map((part) => part.warnings))
-    const infos = unite(parts.map((part) => part.infos))
+    if (parts.some(({ remarks }) => remarks.some(tellsCount))) return undefined
+    const { warnings, infos } = uniteRemarks(range.text, parts)
     if (warnings.length > remarksMax || infos.length > remarksMax) return undefined
     const measures = sumMeasures(parts, query.preparationMs, performance.now() - begunMs)
     if (measures.peakSamples > (engine.samplesMax ?? Infinity)) return undefined
@@ -123,7 +124,7 @@ export function writeGathered({ parts }: DividedAnswer, writer: AnswerWriter, li
   )
 }
 
-/** What a query shows of each kind; a part with more says how many are left out. */
+/** What a query shows of each kind. */
 const remarksMax = 10
 
 /** Undefined: a part met an error, or takes more than its share of what the query may hold. */
@@ -133,8 +134,7 @@ function attempt(query: DividedQuery, range: PreparedRange, index: number, count
     const result = evaluatePart(engine, reader, range, index, count)
     return {
       texts: encode(result, writer),
-      warnings: result.warnings,
-      infos: result.infos,
+      remarks: result.remarks,
       storageWarnings: query.storageWarnings(),
       measures: measureResult(result, preparationMs),
     }
@@ -176,6 +176,13 @@ function receive(port: MessagePort): Promise<PartReply | typeof threadEnded> {
     port.once('message', (reply: PartReply) => resolve(reply))
     port.once('close', () => resolve(threadEnded))
   })
+}
+
+/** As the whole tells them: a remark of several parts once, about the place evaluated last. */
+function uniteRemarks(text: string, parts: readonly EvaluatedPart[]): { warnings: string[]; infos: string[] } {
+  const annotations = new Annotations(text)
+  for (const { remarks } of parts) annotations.addAll(remarks)
+  return annotations.render(remarksMax)
 }
 
 function unite(lists: readonly (readonly string[])[]): string[] {

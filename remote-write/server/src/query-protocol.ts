@@ -4,6 +4,7 @@ import type { Explain, ExportFormat, RemoteReadQuery } from '@narthex/api/backen
 import type { DeletedIntervals } from '@narthex/tsdb/head/deleted-intervals'
 import type { ExemplarSnapshot } from '@narthex/tsdb/exemplars/exemplar-snapshot'
 import type { ShelvedBlock } from '@narthex/tsdb/select/block-shelf'
+import type { Remark } from '@narthex/promql/annotations'
 import type { MatrixPart } from '@narthex/promql/encode-parts'
 import type { QueryMemoryShare } from './query-memory.ts'
 
@@ -139,8 +140,7 @@ export type PartReply = EvaluatedPart | undefined
 
 export interface EvaluatedPart {
   readonly texts: MatrixPart
-  readonly warnings: readonly string[]
-  readonly infos: readonly string[]
+  readonly remarks: readonly Remark[]
   /** What the storage says. */
   readonly storageWarnings: readonly string[]
   readonly measures: QueryMeasures
