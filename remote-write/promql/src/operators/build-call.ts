@@ -7,7 +7,7 @@ import { varianceOfHistogram } from '../histogram/histogram-statistics.ts'
 import type { CallPlan, SelectorPlan, StepGrid } from '../plan/plan.ts'
 import { timeOfStep } from '../plan/plan.ts'
 import type { QueryContext } from '../query-context.ts'
-import { notBuiltYet, QueryError } from '../query-error.ts'
+import { notBuiltYet } from '../query-error.ts'
 import { buildAbsent } from './absent.ts'
 import { buildHistogramCall } from './build-histogram-call.ts'
 import type { Builder } from './build-range-call.ts'
@@ -115,13 +115,10 @@ function buildTimestamp(context: QueryContext, plan: CallPlan, grid: StepGrid, b
   return dropNames(context, new MapValuesOperator(builder.vector(argument, grid), (values) => values.set(times), applyMixed))
 }
 
-/** Of a selector's samples; what an expression makes has no beginning. */
+/** Of a selector's samples, if start timestamps are read; what an expression makes has no beginning. */
 function buildStartTimestamp(context: QueryContext, plan: CallPlan, grid: StepGrid): VectorOperator {
-  if (!context.useStartTimestamps) {
-    throw new QueryError('execution', 'start_timestamp() must be enabled with --enable-feature=use-start-timestamps')
-  }
   const argument = plan.args[0]!
-  if (argument.kind !== 'selector' || argument.smoothed) return emptyVector
+  if (!context.useStartTimestamps || argument.kind !== 'selector' || argument.smoothed) return emptyVector
   return dropNames(context, buildSelector(context, argument, grid, 'start timestamp'))
 }
 
