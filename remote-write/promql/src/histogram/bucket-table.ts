@@ -38,7 +38,7 @@ export function listStoredBuckets(histogram: FloatHistogram): Bucket[] {
     const index = negative.indexes[i]!
     const upper = -findBound(index - 1, schema, customValues)
     const lower = -findBound(index, schema, customValues)
-    buckets.push({ lower, upper, count, lowerInclusive: true, upperInclusive: false, isZero: false })
+    buckets.push({ lower, upper, count, lowerInclusive: lower < 0, upperInclusive: false, isZero: false })
   }
   // Custom buckets have none: what a factor of infinity makes of nothing does not count.
   if (zeroCount !== 0 && !usesCustomBuckets) {
@@ -51,7 +51,9 @@ export function listStoredBuckets(histogram: FloatHistogram): Bucket[] {
     const index = positive.indexes[i]!
     const lower = findBound(index - 1, schema, customValues)
     const upper = findBound(index, schema, customValues)
-    buckets.push({ lower, upper, count, lowerInclusive: usesCustomBuckets && index === 0, upperInclusive: true, isZero: false })
+    const lowerInclusive = usesCustomBuckets && index === 0
+    // A bound that is too small for a number is 0, which no such bucket holds.
+    buckets.push({ lower, upper, count, lowerInclusive, upperInclusive: usesCustomBuckets || upper > 0, isZero: false })
   }
   return buckets
 }

@@ -33,6 +33,14 @@ describe('a histogram', () => {
     expect(formatHistogram(custom)).toBe('{count:3, sum:0, [-Inf,5]:1, (5,+Inf]:2}')
   })
 
+  it('ends its outermost buckets at the largest number and at infinity, and holds no end that is too small for a number', () => {
+    const large = histogram({ count: 6, positive: buckets(1023, 1, 2, 3) })
+    expect(formatHistogram(large)).toContain(
+      '(4.49423283715579e+307,8.98846567431158e+307]:1, (8.98846567431158e+307,1.7976931348623157e+308]:2, (1.7976931348623157e+308,+Inf]:3',
+    )
+    expect(formatHistogram(histogram({ count: 1, positive: buckets(-1080, 1) }))).toBe('{count:1, sum:0, (0,0):1}')
+  })
+
   it('is written as the API has it: which ends belong to a bucket, its ends, its count', () => {
     expect(encode(one)).toEqual([
       1.5,
