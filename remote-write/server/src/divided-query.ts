@@ -190,7 +190,7 @@ function unite(lists: readonly (readonly string[])[]): string[] {
 }
 
 function sumMeasures(parts: readonly EvaluatedPart[], preparationMs: number, evaluationMs: number): QueryMeasures {
-  const sum = (field: keyof QueryMeasures): number => parts.reduce((total, { measures }) => total + measures[field], 0)
+  const sum = (field: Exclude<keyof QueryMeasures, 'threads'>): number => parts.reduce((total, { measures }) => total + measures[field], 0)
   return {
     preparationMs,
     evaluationMs,
@@ -199,5 +199,6 @@ function sumMeasures(parts: readonly EvaluatedPart[], preparationMs: number, eva
     peakSamples: sum('peakSamples'),
     peakBytes: sum('peakBytes'),
     series: Math.max(...parts.map(({ measures }) => measures.series)),
+    threads: parts.length,
   }
 }

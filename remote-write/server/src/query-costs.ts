@@ -16,6 +16,8 @@ interface KnownQuery {
   readonly msPerStep: number
   /** The threads that would have parts of it were asked to rehearse these. */
   readonly isRehearsed: boolean
+  /** Up to so many steps it was not divided when it might have been. */
+  readonly wholeSteps: number
 }
 
 /** How long range queries took of a processor, by their texts: dashboards ask the same again and again. 4 MiB of texts at most. */
@@ -34,7 +36,7 @@ export class QueryCosts {
     const steps = stepsOf(request)
     if (!(steps >= stepsMin)) return false
     const known = this.#known.get(request.query)
-    return known === undefined || known.msPerStep * steps >= this.#worthMs
+    return known === undefined || (known.msPerStep * steps >= this.#worthMs && steps > known.wholeSteps)
   }
 
   /**
@@ -49,12 +51,17 @@ export class QueryCosts {
     return 'rehearse'
   }
 
-  /** `threads`: that evaluated it. */
-  note(request: QueryRequest, { evaluationMs }: QueryMeasures, threads: number): void {
+  /** A query was evaluated; `wasShared`: other threads were asked for parts of it. */
+  note(request: QueryRequest, { evaluationMs, threads = 1 }: QueryMeasures, wasShared: boolean): void {
     if (request.kind !== 'range' || request.query.length > textLengthMax) return
-    const isRehearsed = this.#known.get(request.query)?.isRehearsed ?? false
+    const { isRehearsed = false, wholeSteps = 0 } = this.#known.get(request.query) ?? {}
+    const steps = Math.max(1, stepsOf(request))
     this.#known.delete(request.query)
-    this.#known.set(request.query, { msPerStep: (evaluationMs * threads) / Math.max(1, stepsOf(request)), isRehearsed })
+    this.#known.set(request.query, {
+      msPerStep: (evaluationMs * threads) / steps,
+      isRehearsed,
+      wholeSteps: wasShared && threads === 1 ? Math.max(wholeSteps, steps) : wholeSteps,
+    })
     if (this.#known.size > textsMax) for (const [oldest] of this.#known) return void this.#known.delete(oldest)
   }
 }

@@ -123,7 +123,7 @@ describe('a range query', () => {
       const answer = pool.run(range, timeoutMs)
       const isShared = threads[0]!.call?.share !== undefined
       if (isShared) threads[1]!.reply()
-      threads[0]!.reply({ measures: { ...measures, evaluationMs } })
+      threads[0]!.reply({ measures: { ...measures, evaluationMs, ...(isShared ? { threads: 2 } : {}) } })
       await answer
       return isShared
     }
@@ -135,6 +135,23 @@ describe('a range query', () => {
     expect(await ask(3)).toBe(true)
     expect(await ask(2)).toBe(true)
     expect(await ask(2)).toBe(false)
+  })
+
+  it('is not shared again if its thread evaluated it alone after all, unless it has more steps then', async () => {
+    const { pool, threads } = await createIdlePool()
+    const ask = async (steps: number) => {
+      const answer = pool.run({ ...range, endMs: (steps - 1) * 15_000 }, timeoutMs)
+      const isShared = threads[0]!.call?.share !== undefined
+      if (isShared) threads[1]!.reply()
+      threads[0]!.reply({ measures })
+      await answer
+      return isShared
+    }
+    expect(await ask(100)).toBe(true)
+    expect(await ask(100)).toBe(false)
+    expect(await ask(101)).toBe(true)
+    expect(await ask(101)).toBe(false)
+    expect(await ask(50)).toBe(false)
   })
 
   it('leaves the other thread to a query that waits', async () => {

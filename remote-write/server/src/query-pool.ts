@@ -453,7 +453,7 @@ export class QueryPool {
   }
 
   #finish(job: Job, reply: QueryEnd, slot: Slot): void {
-    if (reply.measures !== undefined) this.#costs.note(job.call.request, reply.measures, job.isShared ? 1 + job.helpers.length : 1)
+    if (reply.measures !== undefined) this.#costs.note(job.call.request, reply.measures, job.isShared)
     this.#settle(job, 'failure' in reply ? asFailure(reply.failure) : undefined, reply.measures)
     if ('failure' in reply) {
       const { kind, message } = asFailure(reply.failure)

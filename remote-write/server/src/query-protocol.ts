@@ -159,6 +159,8 @@ export interface QueryMeasures {
   readonly peakSamples: number
   readonly peakBytes: number
   readonly series: number
+  /** That had parts of it. Default: 1. */
+  readonly threads?: number
 }
 
 export type QueryReply = QueryPart | QueryEnd
