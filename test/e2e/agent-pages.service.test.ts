@@ -114,7 +114,7 @@ describe('the API of an agent', () => {
     const steps = await fetch(`${agent.url}/api/v1/targets/relabel_steps?scrapePool=none&labels={}`)
     expect([steps.status, await steps.json()]).toEqual([
       400,
-      { status: 'error', errorType: 'bad_data', error: 'error retrieving scrape config: unknown scrape pool: "none"' },
+      { status: 'error', errorType: 'bad_data', error: 'error retrieving scrape config: scrape pool "none" not found' },
     ])
     const query = await fetch(`${agent.url}/api/v1/query?query=up`)
     expect([query.status, await query.json()]).toEqual([

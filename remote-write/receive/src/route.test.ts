@@ -87,8 +87,8 @@ describe.each([
     await expect.poll(async () => (await post(headers2, body2())).status).toBe(204)
   })
 
-  test('answers 404 to other methods', async () => {
-    expect((await fetch(`http://127.0.0.1:${port}/api/v1/write`)).status).toBe(404)
+  test('answers 405 to other methods', async () => {
+    expect((await fetch(`http://127.0.0.1:${port}/api/v1/write`)).status).toBe(405)
   })
 
   test('gives up a body that does not come, and its room is free again', async () => {

@@ -389,9 +389,10 @@ class Generator {
       () =>
         `${grouped('job, instance')} ${operator} ${this.#pick(['', 'on (job, instance) ', 'ignoring (le) '])}${grouped('job, instance')}`,
       () => `(${side()}) ${operator} on (job) group_left${include} ${one}`,
-      () => `${one} ${operator} on (job) group_right${include} (${side()})`,
+      // What begins with a parenthesis there would be read as labels.
+      () => `${one} ${operator} on (job) group_right${include || ' ()'} (${side()})`,
       () => `(${side()}) ${operator} ignoring (instance, zone, le, version) group_left${include} ${one}`,
-      () => `(${side()}) ${operator} ${this.#pick(['', 'on (job, instance) group_right ', ...losing])}(${side()})`,
+      () => `(${side()}) ${operator} ${this.#pick(['', 'on (job, instance) group_right () ', ...losing])}(${side()})`,
     ])()
     return operator === 'atan2' ? nameless(text) : text
   }
