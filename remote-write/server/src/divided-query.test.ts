@@ -85,8 +85,8 @@ async function ask(pool: QueryPool, request: QueryRequest): Promise<string> {
 /** Until idle threads had parts of it. */
 async function askShared(query: string, other: { readonly limit?: number; readonly stepMs?: number } = {}): Promise<string> {
   const request = { ...rangeOf(query), ...other }
-  // Only what was answered before is shared: here two steps at which there is nothing.
-  await ask(together, { ...request, startMs: startMs - 2e9, endMs: startMs - 2e9 + request.stepMs })
+  // Only what was answered before is shared: here at steps at which there is nothing.
+  await ask(together, { ...request, startMs: startMs - 2e9, endMs: startMs - 2e9 + 40 * request.stepMs })
   for (let asked = 0; asked < 10_000; asked++) {
     const before = together.sharedQueries
     const answer = await ask(together, request)

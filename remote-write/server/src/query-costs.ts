@@ -14,7 +14,7 @@ type RangeRequest = Extract<QueryRequest, { kind: 'range' }>
 interface KnownQuery {
   /** Of a processor. */
   readonly msPerStep: number
-  /** The threads that would have parts of it were asked to rehearse these. */
+  /** The threads that would have parts of it were asked to. */
   readonly isRehearsed: boolean
   /** Up to so many steps it was not divided when it might have been. */
   readonly wholeSteps: number
@@ -39,16 +39,18 @@ export class QueryCosts {
     return known === undefined || (known.msPerStep * steps >= this.#worthMs && steps > known.wholeSteps)
   }
 
-  /**
-   * How other threads are to take part in a query that may be worth it. A thread that reads blocks, or meets a kind of query, for the first time is slower than
-   * the one that waits for it: so the first time they do nothing, and the second time they rehearse.
-   */
-  takePart({ query }: RangeRequest): 'no' | 'rehearse' | 'share' {
-    const known = this.#known.get(query)
-    if (known === undefined) return 'no'
-    if (known.isRehearsed) return 'share'
-    this.#known.set(query, { ...known, isRehearsed: true })
-    return 'rehearse'
+  /** Whether other threads know their parts of it: one that reads blocks, or meets a kind of query, for the first time is slower than the one that waits for it. */
+  isRehearsed(request: QueryRequest): boolean {
+    return this.mayBeWorthSharing(request) && this.#known.get(request.query)?.isRehearsed === true
+  }
+
+  /** Whether they are to rehearse their parts of a query that was answered; they do it once. */
+  beginRehearsal(request: QueryRequest): boolean {
+    if (!this.mayBeWorthSharing(request)) return false
+    const known = this.#known.get(request.query)
+    if (known === undefined || known.isRehearsed) return false
+    this.#known.set(request.query, { ...known, isRehearsed: true })
+    return true
   }
 
   /** A query was evaluated; `wasShared`: other threads were asked for parts of it. */

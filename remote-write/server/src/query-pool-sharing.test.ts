@@ -15,16 +15,14 @@ const measures = {
 }
 const timeoutMs = 10_000
 
-/** Two threads that have nothing to do, and have both evaluated the query. */
+/** Two threads that have nothing to do; the second one has rehearsed. */
 async function createIdlePool(overrides: Parameters<typeof createFakePool>[0] = {}) {
   const { pool, threads } = createFakePool({ threadsPerQuery: 2, ...overrides })
-  for (let asked = 0; asked < 2; asked++) {
-    const answer = pool.run(range, timeoutMs)
-    if (asked === 0) await vi.advanceTimersByTimeAsync(1000)
-    if (asked > 0) threads[1]!.reply()
-    threads[0]!.reply({ measures })
-    await answer
-  }
+  const answer = pool.run(range, timeoutMs)
+  threads[0]!.reply({ measures })
+  await answer
+  await vi.advanceTimersByTimeAsync(1000)
+  threads[1]!.reply()
   return { pool, threads }
 }
 
@@ -32,7 +30,7 @@ beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
 
 describe('a range query', () => {
-  it('is evaluated by its thread alone at first; then another one, started by then, rehearses its part', async () => {
+  it('is evaluated by its thread alone at first; then another one is started, and rehearses its part', async () => {
     const { pool, threads } = createFakePool({ threadsPerQuery: 2 })
     const first = pool.run(range, timeoutMs)
     await vi.advanceTimersByTimeAsync(999)
@@ -42,23 +40,39 @@ describe('a range query', () => {
     expect(threads.map(({ call }) => call?.share)).toEqual([undefined, undefined])
     threads[0]!.reply({ measures })
     await first
+    expect(threads[1]!.call).toMatchObject({ request: range, share: { index: 1, count: 2, ports: [], isRehearsal: true } })
+    // It is not done with it.
     const second = pool.run(range, timeoutMs)
-    expect(threads[0]!.call?.share).toBeUndefined()
-    expect(threads[1]!.call?.share).toMatchObject({ index: 1, count: 2, ports: [], isRehearsal: true })
-    threads[0]!.reply({ measures })
-    await second
-    // The other one is not done with it.
-    const third = pool.run(range, timeoutMs)
     expect(threads[0]!.call?.share).toBeUndefined()
     threads[1]!.emit('message', { id: threads[1]!.call!.id, isSent: true })
     threads[0]!.reply({ measures })
-    await third
+    await second
     expect(pool.sharedQueries).toBe(0)
-    const fourth = pool.run(range, timeoutMs)
+    const third = pool.run(range, timeoutMs)
     expect(threads[0]!.call?.share).toMatchObject({ index: 0, count: 2 })
     threads[0]!.reply({ measures })
-    await fourth
+    await third
     expect(pool.sharedQueries).toBe(1)
+  })
+
+  it('is rehearsed by a thread that was started after it, and one query after the other', async () => {
+    const { pool, threads } = createFakePool({ threadsPerQuery: 2 })
+    const other: QueryRequest = { ...range, query: 'other' }
+    for (const request of [range, other, { ...range, query: 'quick' }]) {
+      const answer = pool.run(request, timeoutMs)
+      threads[0]!.reply({ measures: { ...measures, evaluationMs: request.query === 'quick' ? 1 : 100 } })
+      await answer
+    }
+    await vi.advanceTimersByTimeAsync(1000)
+    expect(threads[1]!.call?.request).toEqual(range)
+    threads[1]!.reply()
+    expect(threads[1]!.call?.request).toEqual(other)
+    threads[1]!.reply()
+    expect(threads[1]!.call?.request).toEqual(other)
+    const shared = pool.run(other, timeoutMs)
+    expect(threads[0]!.call?.share).toBeDefined()
+    threads[0]!.reply({ measures })
+    await shared
   })
 
   it('is rehearsed until another query wants the thread', async () => {
@@ -67,15 +81,15 @@ describe('a range query', () => {
     await vi.advanceTimersByTimeAsync(1000)
     threads[0]!.reply({ measures })
     await first
-    const second = pool.run(range, timeoutMs)
     const ended = new Int32Array(threads[1]!.call!.share!.ended)
+    const second = pool.run(range, timeoutMs)
     expect(ended[0]).toBe(0)
-    const other = pool.run({ kind: 'headStatistics', limit: 1 }, timeoutMs)
+    const third = pool.run({ kind: 'headStatistics', limit: 1 }, timeoutMs)
     expect(ended[0]).toBe(1)
     threads[1]!.emit('message', { id: threads[1]!.call!.id, failure: { kind: 'canceled', message: 'query was canceled' } })
     threads[1]!.reply()
     threads[0]!.reply({ measures })
-    await Promise.all([second, other])
+    await Promise.all([second, third])
   })
 
   it('is shared with an idle thread, which is free again when it has done its part', async () => {

@@ -95,9 +95,8 @@ interface Job {
   readonly onAbort: () => void
   isCanceled: boolean
   slot: Slot | undefined
-  /** Beside `slot`, those that evaluate parts of it: for `slot`, or as a rehearsal. */
+  /** Those that evaluate parts of it for `slot`. */
   helpers: readonly Slot[]
-  isShared: boolean
   timer: NodeJS.Timeout | undefined
 }
 
@@ -107,8 +106,8 @@ interface Slot {
   release(): void
   heldBytes(): number
   job: Job | undefined
-  /** The job of another slot of which this one evaluates a part. */
-  helps: Job | undefined
+  /** The job of another slot of which this one evaluates a part, or what it rehearses. */
+  helps: Pick<Job, 'call'> | undefined
   /** Of its warm-up. */
   wanted: SharedArrayBuffer | undefined
   idleTimer: NodeJS.Timeout | undefined
@@ -131,6 +130,8 @@ export class QueryPool {
   /** Those that were told. */
   readonly #brokenBlocks = new Set<string>()
   readonly #costs: QueryCosts
+  /** Range queries that were answered, and not rehearsed. */
+  readonly #answered: QueryCall[] = []
   /** `ended` of those that run, and of the newest that did. */
   readonly #rehearsals = new Set<SharedArrayBuffer>()
   #helperTimer: NodeJS.Timeout | undefined
@@ -169,7 +170,7 @@ export class QueryPool {
       const onAbort = () => this.#cancel(job)
       const job: Job = {
         ...{ call, origin, askedMs, startedMs: undefined, attempts: 0, signal, onPart, resolve, reject, onAbort },
-        ...{ isCanceled: false, slot: undefined, helpers: [], isShared: false, timer: undefined },
+        ...{ isCanceled: false, slot: undefined, helpers: [], timer: undefined },
       }
       signal?.addEventListener('abort', onAbort, { once: true })
       job.timer = setTimeout(() => this.#expire(job), timeoutMs)
@@ -229,6 +230,7 @@ export class QueryPool {
    * to end.
    */
   relieve(reason: string): boolean {
+    this.#endRehearsals()
     const idle = [...this.#slots].filter(isIdle)
     for (const slot of idle) this.#endSlot(slot)
     if (idle.length > 0) return true
@@ -259,11 +261,6 @@ export class QueryPool {
     slot.worker.postMessage({ wanted: slot.wanted, blocks: listBlocks(), deletions: listDeletions?.() } satisfies WarmUpCall)
   }
 
-  #want(slot: Slot): void {
-    if (slot.wanted !== undefined) Atomics.store(new Int32Array(slot.wanted), 0, 1)
-    slot.wanted = undefined
-  }
-
   #dispatch(): void {
     while (this.#waiting.length > 0 && !this.#closed) {
       const slot = this.#findIdle() ?? this.#startSlot()
@@ -288,43 +285,59 @@ export class QueryPool {
     }
   }
 
-  /** To its thread, and parts of it to idle ones. */
+  /** To its thread, and parts of it to those that have nothing to do. */
   #give(job: Job, slot: Slot): void {
     this.#options.onBegin?.()
-    this.#want(slot)
-    const { call } = job
-    job.helpers = []
-    job.isShared = false
-    const helpers = this.#costs.mayBeWorthSharing(call.request) ? this.#findHelpers() : []
-    const part = helpers.length > 0 && call.request.kind === 'range' ? this.#costs.takePart(call.request) : 'no'
-    if (part === 'no') return slot.worker.postMessage(call)
-    job.helpers = helpers
-    job.isShared = part === 'share'
-    const ended = new SharedArrayBuffer(4)
-    const count = helpers.length + 1
-    if (job.isShared) this.#share(job, slot, { count, ended })
-    else {
-      slot.worker.postMessage(call)
-      // They tell nobody of it.
-      this.#rehearsals.add(ended)
-      for (const [i, helper] of helpers.entries()) this.#help(helper, job, { index: i + 1, count, ports: [], ended, isRehearsal: true })
-    }
+    want(slot)
+    const { request } = job.call
+    if (this.#costs.mayBeWorthSharing(request)) this.#wishForHelpers()
+    const isShareable = this.#waiting.length === 0 && this.#costs.isRehearsed(request)
+    job.helpers = isShareable ? [...this.#slots].filter(isIdle).slice(0, this.#helpersMax) : []
+    if (job.helpers.length > 0) this.#share(job, slot)
+    else slot.worker.postMessage(job.call)
   }
 
-  #share(job: Job, slot: Slot, { count, ended }: Pick<QueryShare, 'count' | 'ended'>): void {
+  get #helpersMax(): number {
+    return Math.min(this.#options.threadsPerQuery ?? 1, this.#options.workersMax) - 1
+  }
+
+  #share(job: Job, slot: Slot): void {
     this.sharedQueries++
+    const ended = new SharedArrayBuffer(4)
+    const count = job.helpers.length + 1
     const channels = job.helpers.map(() => new MessageChannel())
     const ports = channels.map(({ port1 }) => port1)
     // It has the most to do.
     slot.worker.postMessage({ ...job.call, share: { index: 0, count, ports, ended } } satisfies QueryCall, ports)
-    for (const [i, helper] of job.helpers.entries()) this.#help(helper, job, { index: i + 1, count, ports: [channels[i]!.port2], ended })
+    for (const [i, helper] of job.helpers.entries()) {
+      want(helper)
+      this.#help(helper, job, { index: i + 1, count, ports: [channels[i]!.port2], ended })
+    }
   }
 
-  #help(helper: Slot, job: Job, share: QueryShare): void {
+  #help(helper: Slot, helped: Slot['helps'] & {}, share: QueryShare): void {
     clearTimeout(helper.idleTimer)
-    this.#want(helper)
-    helper.helps = job
-    helper.worker.postMessage({ ...job.call, share } satisfies QueryCall, share.ports)
+    helper.helps = helped
+    helper.worker.postMessage({ ...helped.call, share } satisfies QueryCall, share.ports)
+  }
+
+  /** Threads that would take part in a query evaluate their parts for nobody, some times, when nobody waits. */
+  #rehearse(): void {
+    const [, ...others] = this.#slots
+    const helpers = others.filter(isIdle).slice(0, this.#helpersMax)
+    if (this.#closed || this.#waiting.length > 0 || helpers.length === 0) return
+    const answered = this.#answered.splice(0)
+    const next = answered.findIndex(({ request }) => this.#costs.beginRehearsal(request))
+    if (next < 0) return
+    this.#answered.push(...answered.slice(next + 1))
+    const { listBlocks, listDeletions } = this.#options
+    const deadlineMs = Date.now() + rehearsalMsMax
+    const call = { ...answered[next]!, cancel: new SharedArrayBuffer(4), deadlineMs, blocks: listBlocks(), deletions: listDeletions?.() }
+    const ended = new SharedArrayBuffer(4)
+    this.#rehearsals.add(ended)
+    for (const [i, helper] of helpers.entries()) {
+      this.#help(helper, { call }, { index: i + 1, count: this.#helpersMax + 1, ports: [], ended, isRehearsal: true })
+    }
   }
 
   /** Their threads are wanted. */
@@ -333,16 +346,11 @@ export class QueryPool {
     this.#rehearsals.clear()
   }
 
-  /** Only those that have nothing to do. If there are none, one is started for later. */
-  #findHelpers(): Slot[] {
-    const wanted = Math.min(this.#options.threadsPerQuery ?? 1, this.#options.workersMax) - 1
-    if (wanted <= 0 || this.#waiting.length > 0) return []
-    const idle = [...this.#slots].filter(isIdle)
-    if (idle.length === 0 && this.#slots.size <= wanted) {
-      this.#helperTimer ??= setTimeout(() => this.#startHelper(), helperDelayMs)
-      this.#helperTimer.unref()
-    }
-    return idle.slice(0, wanted)
+  /** A thread for the next time. */
+  #wishForHelpers(): void {
+    if (this.#slots.size > this.#helpersMax) return
+    this.#helperTimer ??= setTimeout(() => this.#startHelper(), helperDelayMs)
+    this.#helperTimer.unref()
   }
 
   #startHelper(): void {
@@ -352,6 +360,7 @@ export class QueryPool {
     this.#warm(slot)
     this.#rest(slot)
     this.#dispatch()
+    this.#rehearse()
   }
 
   /** Nobody's many queries keep those of others waiting. */
@@ -434,6 +443,7 @@ export class QueryPool {
     if (retires) return this.#endSlot(slot)
     this.#rest(slot)
     this.#dispatch()
+    this.#rehearse()
   }
 
   #tellBroken({ brokenBlocks = [] }: QueryEnd): void {
@@ -453,7 +463,13 @@ export class QueryPool {
   }
 
   #finish(job: Job, reply: QueryEnd, slot: Slot): void {
-    if (reply.measures !== undefined) this.#costs.note(job.call.request, reply.measures, job.isShared)
+    if (reply.measures !== undefined) {
+      this.#costs.note(job.call.request, reply.measures, job.helpers.length > 0)
+      if (this.#helpersMax > 0 && job.call.request.kind === 'range') {
+        this.#answered.push(job.call)
+        if (this.#answered.length > answeredMax) this.#answered.shift()
+      }
+    }
     this.#settle(job, 'failure' in reply ? asFailure(reply.failure) : undefined, reply.measures)
     if ('failure' in reply) {
       const { kind, message } = asFailure(reply.failure)
@@ -560,11 +576,20 @@ export class QueryPool {
 /** Buffers that a thread would keep. */
 const returnedBytesMin = 128 * 1024
 const returnedBytesMax = 4 * 1024 * 1024
+const answeredMax = 16
+/** A rehearsal ends long before. */
+const rehearsalMsMax = 5000
 /** The query that would have liked help does not wait for a thread to start. */
 const helperDelayMs = 1000
 /** A query that holds less is not worth ending. */
 const relievedBytesMin = 8 * 1024 * 1024
 const outOfMemoryText = 'the query needs more memory for its labels and lists than a query thread may have'
+
+/** A query comes: no more of the warm-up. */
+function want(slot: Slot): void {
+  if (slot.wanted !== undefined) Atomics.store(new Int32Array(slot.wanted), 0, 1)
+  slot.wanted = undefined
+}
 
 function isIdle({ job, helps }: Slot): boolean {
   return job === undefined && helps === undefined
