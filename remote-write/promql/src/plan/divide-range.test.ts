@@ -40,6 +40,13 @@ describe('a range query', () => {
   })
 })
 
+it('is not divided if a parameter of an aggregation varies over the steps', () => {
+  expect(
+    ['topk(3, a)', 'quantile(0.5, a)', 'count_values("x", a)', 'topk(scalar(b @ end()), a)'].map((text) => divide(text).partsMax > 1),
+  ).toEqual([true, true, true, true])
+  expect(['topk(scalar(b), a)', '1 + quantile(time() / 2, a)'].map((text) => divide(text).partsMax)).toEqual([1, 1])
+})
+
 describe('parts', () => {
   it('have all steps in their order, and a later one fewer, as it reads what is before it, too', () => {
     for (const [reachMs, count] of [

@@ -16,9 +16,19 @@ export interface Divisibility {
 export function divisibilityOf(plan: Plan, { steps, stepMs }: StepGrid, lookbackMs: number): Divisibility {
   const reachMs = reachOf(plan, lookbackMs)
   // What is the same at every step is evaluated once, and what reads nothing takes no time.
-  const isWorthIt = !plan.invariant && reachMs > 0
+  const isWorthIt = !plan.invariant && reachMs > 0 && !hasVaryingParameter(plan)
   const partsMax = isWorthIt ? Math.min(Math.floor(steps / stepsMin), Math.floor((steps * stepMs) / (2 * reachMs))) : 1
   return { partsMax: Math.max(1, partsMax), reachMs }
+}
+
+/** Of the values that a parameter takes an aggregation remarks on the greatest and the least, which are others in a part of the steps. */
+function hasVaryingParameter(plan: Plan): boolean {
+  if (plan.kind === 'aggregation' && plan.parameter !== undefined && !plan.parameter.invariant && !isLiteral(plan.parameter)) return true
+  return partsOf(plan).some(hasVaryingParameter)
+}
+
+function isLiteral({ kind }: Plan): boolean {
+  return kind === 'number' || kind === 'text'
 }
 
 /** 0 for what is the same at every step. */
