@@ -68,7 +68,8 @@ export function makeExtrapolatedAll(isCounter: boolean, isRate: boolean): Window
         // It goes no further back than this, nor than the counter can have begun: a little more than that share of what it counted is enough to know.
         zeroShare = (beforeMs / spanMs) * (1 + 1e-9)
       }
-      if (isCounter && result > 0 && firstValue >= 0 && !(firstValue >= result * zeroShare)) {
+      const zeroBound = result * zeroShare
+      if (isCounter && result > 0 && firstValue >= 0 && !(firstValue >= zeroBound && zeroBound > roundedMax)) {
         const factor = extrapolate(firstMs, lastMs, intervals, windowStartMs, windowEndMs, firstValue / result)
         out[i] = result * (isRate ? factor / rangeSeconds : factor)
       } else out[i] = result * scale
@@ -95,6 +96,9 @@ function extrapolate(firstMs: number, lastMs: number, intervals: number, startMs
   if (toEnd >= threshold) toEnd = average / 2
   return (sampled + toStart + toEnd) / sampled
 }
+
+/** A product below is rounded by more than the share of it that is kept aside. */
+const roundedMax = 1e-290
 
 let allResets = new Uint32Array(64)
 
