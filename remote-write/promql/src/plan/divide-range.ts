@@ -6,6 +6,8 @@ const stepsMin = 16
 
 /** How the steps of a range query may be divided into parts that are evaluated apart. */
 export interface Divisibility {
+  /** Parts of two steps and more remark on what the whole remarks on. */
+  readonly isPossible: boolean
   /** Into more parts than this it is not worth it. */
   readonly partsMax: number
   /** How long before its first step the samples of a part begin, offsets aside. */
@@ -16,9 +18,10 @@ export interface Divisibility {
 export function divisibilityOf(plan: Plan, { steps, stepMs }: StepGrid, lookbackMs: number): Divisibility {
   const reachMs = reachOf(plan, lookbackMs)
   // What is the same at every step is evaluated once, and what reads nothing takes no time.
-  const isWorthIt = !plan.invariant && reachMs > 0 && !hasVaryingParameter(plan)
-  const partsMax = isWorthIt ? Math.min(Math.floor(steps / stepsMin), Math.floor((steps * stepMs) / (2 * reachMs))) : 1
-  return { partsMax: Math.max(1, partsMax), reachMs }
+  const isWorthIt = !plan.invariant && reachMs > 0
+  const isPossible = !hasVaryingParameter(plan)
+  const partsMax = isWorthIt && isPossible ? Math.min(Math.floor(steps / stepsMin), Math.floor((steps * stepMs) / (2 * reachMs))) : 1
+  return { isPossible, partsMax: Math.max(1, partsMax), reachMs }
 }
 
 /** Of the values that a parameter takes an aggregation remarks on the greatest and the least, which are others in a part of the steps. */
