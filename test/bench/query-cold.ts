@@ -2,9 +2,9 @@ import { makeTemporaryDirectory } from '../kit/process.ts'
 import { writeLongBlocks } from './long-blocks.ts'
 import { describeMachine } from './measure.ts'
 import { sendQueriedLoad } from './query-load.ts'
-import { askWhenStarted, countDifferences, printQuestions, type ByContender, type QuestionFigures } from './query-turns.ts'
+import { askWhenStarted, boundEach, countDifferences, printQuestions, type ByContender, type QuestionFigures } from './query-turns.ts'
 import type { BenchServer } from './server-contenders.ts'
-import { eachKeptServer, ratio, readStorageArguments, type ContenderKey } from './storage-bench.ts'
+import { eachKeptServer, readStorageArguments, type ContenderKey } from './storage-bench.ts'
 
 // A month of 500 series a sample a minute, in blocks that ours and Prometheus get as copies of the same files; VictoriaMetrics gets the samples by remote
 // write. Each question is the very first of a process that has just become ready: nothing is open yet. The system's page cache is warm for all:
@@ -68,10 +68,7 @@ export async function benchQueryCold(args: readonly string[]): Promise<boolean> 
   }
   printQuestions(questions, figures)
   if (!keys.includes('narthex')) return true
-  for (const [i, { name }] of questions.entries()) {
-    const { narthex, prometheus } = figures[i]!
-    bounds.atMost(`${name} / Prometheus`, ratio(narthex?.bestSeconds, prometheus?.bestSeconds), 0.5, '×')
-  }
+  boundEach(bounds, questions, figures)
   bounds.atMost('answers that differ from Prometheus', countDifferences(questions, figures), 0, '')
   return bounds.print()
 }

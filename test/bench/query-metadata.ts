@@ -1,7 +1,15 @@
 import { describeMachine } from './measure.ts'
 import { withLoadedServers } from './query-load.ts'
-import { askInTurns, countDifferences, printQuestions, type ByContender, type Question, type QuestionFigures } from './query-turns.ts'
-import { ratio, readStorageArguments } from './storage-bench.ts'
+import {
+  askInTurns,
+  boundEach,
+  countDifferences,
+  printQuestions,
+  type ByContender,
+  type Question,
+  type QuestionFigures,
+} from './query-turns.ts'
+import { readStorageArguments } from './storage-bench.ts'
 
 // What Grafana asks to fill its lists, and counts by a label with many values, over a million series that are all in the head.
 
@@ -57,10 +65,7 @@ export async function benchQueryMetadata(args: readonly string[]): Promise<boole
   )
   printQuestions(questions, figures)
   if (!keys.includes('narthex')) return true
-  for (const [i, { name }] of questions.entries()) {
-    const { narthex, prometheus } = figures[i]!
-    bounds.atMost(`${name} / Prometheus`, ratio(narthex?.bestSeconds, prometheus?.bestSeconds), 0.5, '×')
-  }
+  boundEach(bounds, questions, figures)
   bounds.atMost('answers that differ from Prometheus', countDifferences(questions, figures), 0, '')
   return bounds.print()
 }

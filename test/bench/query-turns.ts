@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { readAnswer } from '@narthex/cli/compare/answer'
 import { compareAnswers } from '@narthex/cli/compare/compare-answers'
+import type { Bounds } from './bounds.ts'
 import { startMemoryMark } from './measure.ts'
 import type { BenchServer } from './server-contenders.ts'
 import { ratio, type ContenderKey } from './storage-bench.ts'
@@ -156,4 +157,12 @@ export function countDifferences(questions: readonly Question[], figures: readon
     console.log(`${name}:\n  ${told.join('\n  ')}`)
   }
   return differing
+}
+
+/** The bound of each question by itself: half of Prometheus' time. */
+export function boundEach(bounds: Bounds, questions: readonly Question[], figures: readonly ByContender<QuestionFigures>[]): void {
+  for (const [i, { name }] of questions.entries()) {
+    const { narthex, prometheus } = figures[i]!
+    bounds.atMost(`${name} / Prometheus`, ratio(narthex?.bestSeconds, prometheus?.bestSeconds), 0.5, '×')
+  }
 }

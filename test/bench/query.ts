@@ -1,6 +1,14 @@
 import { describeMachine } from './measure.ts'
 import { withLoadedServers } from './query-load.ts'
-import { askInTurns, countDifferences, geometricMean, printQuestions, type ByContender, type QuestionFigures } from './query-turns.ts'
+import {
+  askInTurns,
+  boundEach,
+  countDifferences,
+  geometricMean,
+  printQuestions,
+  type ByContender,
+  type QuestionFigures,
+} from './query-turns.ts'
 import { makeRangeQuestions } from './range-questions.ts'
 import { ratio, readStorageArguments, type ContenderKey } from './storage-bench.ts'
 
@@ -20,10 +28,7 @@ export async function benchQuery(args: readonly string[]): Promise<boolean> {
   })
   printQuestions(questions, figures)
   if (!keys.includes('narthex')) return true
-  for (const [i, { name }] of questions.entries()) {
-    const { narthex, prometheus } = figures[i]!
-    bounds.atMost(`${name} / Prometheus`, ratio(narthex?.bestSeconds, prometheus?.bestSeconds), 0.5, '×')
-  }
+  boundEach(bounds, questions, figures)
   const best = ({ bestSeconds }: QuestionFigures): number => bestSeconds
   const first = ({ firstSeconds }: QuestionFigures): number => firstSeconds
   bounds.atMost('geometric mean / Prometheus', geometricMean(figures, 'prometheus', best), 0.25, '×')

@@ -6,6 +6,7 @@ import { QueryError } from '@narthex/promql/query-error'
 import type { QueryResult } from '@narthex/promql/query-result'
 import type { Queryable } from '@narthex/tsdb/select/queryable'
 import type { AnswerWriter } from './answer-writer.ts'
+import { keptBytesMax } from './query-protocol.ts'
 import type { EvaluatedPart, PartReply, QueryMeasures, QueryRequest, QueryShare } from './query-protocol.ts'
 
 // A range query that several threads evaluate, each at some of its steps: what it gives at one step does not depend on the others. Decision 0019 says why.
@@ -107,13 +108,10 @@ export async function gatherParts(query: DividedQuery): Promise<DividedAnswer | 
 export function endGathering({ share }: DividedQuery, gathered: DividedAnswer | undefined): void {
   for (const [i, port] of share.ports.entries()) {
     const buffer = gathered?.parts[i + 1]?.texts.bytes.buffer
-    if (buffer instanceof ArrayBuffer && buffer.byteLength <= returnedBytesMax) port.postMessage(buffer, [buffer])
+    if (buffer instanceof ArrayBuffer && buffer.byteLength <= keptBytesMax) port.postMessage(buffer, [buffer])
     port.close()
   }
 }
-
-/** A larger one is not kept. */
-const returnedBytesMax = 4 * 1024 * 1024
 
 /** Writes the `data` of the answer, of `limit` series at most (0 = all); gives how many there are. */
 export function writeGathered({ parts }: DividedAnswer, writer: AnswerWriter, limit: number): number {

@@ -1,32 +1,9 @@
 import { discoveryMechanisms } from '@narthex/agent/discovery/mechanisms'
 import { functionSignatures } from '@narthex/promql/parse/functions'
-import { aggregations } from '@narthex/promql/parse/token'
+import { aggregations, operators } from '@narthex/promql/parse/token'
 import { prometheusFunctionNames } from '@narthex/template/prometheus-functions'
 import type { ServerSettings } from './server.ts'
 
-const operators = [
-  '+',
-  '-',
-  '*',
-  '/',
-  '%',
-  '^',
-  'atan2',
-  '==',
-  '!=',
-  '<',
-  '<=',
-  '>',
-  '>=',
-  '</',
-  '>/',
-  '=~',
-  '!~',
-  '@',
-  'and',
-  'or',
-  'unless',
-]
 const experimentalAggregations: readonly string[] = ['limitk', 'limit_ratio']
 
 type Features = Record<string, Record<string, boolean>>

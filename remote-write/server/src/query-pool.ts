@@ -5,6 +5,7 @@ import type { ShelvedBlock } from '@narthex/tsdb/select/block-shelf'
 import { noteTaken } from './part-sender.ts'
 import { QueryCosts } from './query-costs.ts'
 import type { ActiveQuery, EndedQuery, QueryOrigin } from './query-observer.ts'
+import { givenBytesMin, keptBytesMax } from './query-protocol.ts'
 import type {
   LastColumns,
   QueryCall,
@@ -481,7 +482,7 @@ export class QueryPool {
   }
 
   #returning({ buffer }: Uint8Array, slot: Slot): Pick<EncodedReply, 'giveBack'> {
-    if (!(buffer instanceof ArrayBuffer) || buffer.byteLength < returnedBytesMin || buffer.byteLength > returnedBytesMax) return {}
+    if (!(buffer instanceof ArrayBuffer) || buffer.byteLength < givenBytesMin || buffer.byteLength > keptBytesMax) return {}
     const giveBack = (): void => {
       if (this.#slots.has(slot) && !buffer.detached) slot.worker.postMessage({ returned: buffer } satisfies ReturnedBuffer, [buffer])
     }
@@ -573,9 +574,6 @@ export class QueryPool {
   }
 }
 
-/** Buffers that a thread would keep. */
-const returnedBytesMin = 128 * 1024
-const returnedBytesMax = 4 * 1024 * 1024
 const answeredMax = 16
 /** A rehearsal ends long before. */
 const rehearsalMsMax = 5000

@@ -40,6 +40,7 @@ import { QueryClaim } from './query-memory.ts'
 import { viewStatistics, type SamplesPerStep } from './query-observer.ts'
 import { QueryStorage } from './query-storage.ts'
 import { perStepFeature, startTimestampsFeature, toParseOptions } from './feature-flags.ts'
+import { givenBytesMin, keptBytesMax } from './query-protocol.ts'
 import type {
   LastColumns,
   QueryCall,
@@ -63,10 +64,6 @@ const workerNice = 10
 // The measuring of the memory takes as long as a quick query, and quick ones leave little: they are measured together.
 const unmeasuredQueriesMax = 32
 const unmeasuredMsMax = 2
-/** A smaller answer is copied. */
-const givenBytesMin = 128 * 1024
-/** A buffer above this is not kept for the next answer. */
-const keptBytesMax = 4 * 1024 * 1024
 
 // Its result has an ArrayBuffer of its own; that of a small Buffer is the pool's and cannot change threads.
 const encoder = new TextEncoder()

@@ -115,7 +115,7 @@ export const keywords: ReadonlySet<string> = new Set<KeywordType>([
 
 export const wordOperators: ReadonlySet<string> = new Set<OperatorType>(['and', 'or', 'unless', 'atan2'])
 
-const operators: ReadonlySet<string> = new Set<OperatorType>([
+export const operators: ReadonlySet<string> = new Set<OperatorType>([
   '+',
   '-',
   '*',
