@@ -100,7 +100,7 @@ function compareSamples(own: MetricFamily, theirs: MetricFamily, later: MetricFa
     // What one scrape does is seen by the next: a sample may be new, or gone.
     if (value === undefined) {
       if (laterValues.has(key) && !isTransient(own.name)) differences.push(`${key}: missing`)
-    } else if (!isBetween(own, value, low, laterValues.get(key))) {
+    } else if (key === idleWaits ? !(value > 0) : !isBetween(own, value, low, laterValues.get(key))) {
       differences.push(`${key}: want ${low} to ${laterValues.get(key)}, got ${value}`)
     }
   }
@@ -141,6 +141,9 @@ function isBetween({ name, type }: MetricFamily, value: number, low: number, hig
   if (type !== 'counter' && moving.test(name)) return Number.isFinite(value)
   return value >= Math.min(low, high) && value <= Math.max(low, high)
 }
+
+/** Falls for a moment whenever the server moves the waits of a connection that ends to its totals. */
+const idleWaits = 'mysql_perf_schema_events_waits_total{event_name="idle"}'
 
 interface Peer {
   scrape(): Promise<Families>

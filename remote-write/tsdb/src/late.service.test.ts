@@ -21,6 +21,8 @@ import type { Store } from './store.ts'
 import { histogramOf } from './wal/wal.test-histograms.ts'
 
 const run = promisify(execFile)
+/** Longer than two ranges of blocks: prometheus stores the samples of its scrapes at the time of the clock, and the end of the last range may be as old as one. */
+const windowMs = 14_400_000
 let directory = ''
 
 beforeEach(() => {
@@ -46,7 +48,7 @@ function keyed(samples: readonly Sample[]): Found {
 }
 
 function open(data: string): Store {
-  return openStore({ directory: data, outOfOrderWindowMs: 7_200_000, log: silentLogger })
+  return openStore({ directory: data, outOfOrderWindowMs: windowMs, log: silentLogger })
 }
 
 function read(store: Store): Found {
@@ -92,7 +94,10 @@ async function runPrometheus(data: string, count: number, targetPort?: number): 
   await once(socket, 'close')
   const config = join(directory, 'prometheus.yml')
   const jobs = `\n  - job_name: t\n    scrape_interval: 300ms\n    static_configs: [{targets: ['127.0.0.1:${targetPort}']}]`
-  writeFileSync(config, `storage: {tsdb: {out_of_order_time_window: 2h}}\nscrape_configs:${targetPort === undefined ? ' []' : jobs}\n`)
+  writeFileSync(
+    config,
+    `storage: {tsdb: {out_of_order_time_window: ${windowMs}ms}}\nscrape_configs:${targetPort === undefined ? ' []' : jobs}\n`,
+  )
   const child = spawn(
     'prometheus',
     [
@@ -181,6 +186,7 @@ it('of ours that are histograms are passed over by a prometheus of before 3.0, a
 // Where a range of blocks ends between the samples, prometheus and we close chunks there.
 it.each([
   ['now', Date.now()],
+  ['as long ago as the end of the last range gets', Date.now() - 7_200_000],
   ['around the end of a range', Math.floor((Date.now() - 300_000) / 7_200_000) * 7_200_000 + 300_000],
 ])(
   'of a prometheus are the same as ours, and found by us in its directory: %s',
