@@ -76,7 +76,7 @@ export function readChunkBytes(state: Uint32Array, at: number): number {
   return sampleCountBytes + Math.ceil(bits / 8) + begunByte
 }
 
-/** Pieces of the open chunk; a chunk of at most 16 is below 1005 bytes. */
+/** Pieces of the open chunk: one of at most n is below 60 n bytes. */
 export function readPieceCount(state: Uint32Array, at: number): number {
   return state[at + bitState]! >>> 8
 }

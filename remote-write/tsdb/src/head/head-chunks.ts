@@ -35,8 +35,8 @@ import { oldestPinnedEpoch } from './shared-table.ts'
 
 /** Samples of a commit whose places are read ahead. */
 const touchedAhead = 32
-// A chunk of so many pieces is below 1005 bytes.
-const smallChunkPieces = 16
+// A chunk of so many pieces is below `chunkBytesMax`.
+const smallChunkPieces = 8
 /** Chunks that were written anew, before their memory is asked for. */
 const replacedChunksMax = 1024
 
@@ -458,7 +458,7 @@ export class HeadChunks {
     this.#retired.restoreState(state.part('retired'))
   }
 
-  // As Prometheus cuts: at the end of the range, at twice the wanted samples, above 1005 bytes, or at the predicted time.
+  // As Prometheus cuts, but for the bytes: at the end of the range, at twice the wanted samples, above `chunkBytesMax`, or at the predicted time.
   #startsChunk(words: Uint32Array, doubles: Float64Array, at: number, timeMs: number, previousTimeMs: number): boolean {
     const encoder = at + record.encoderField
     const samples = readSampleCount(words, encoder)

@@ -3,6 +3,7 @@ import { Labels } from '@narthex/model/labels'
 import { Matcher } from '@narthex/model/matcher'
 import { SampleColumns } from '@narthex/model/sample-columns'
 import { compress, useUncompressed } from '@narthex/wire/snappy'
+import { encodeXorChunk } from '../chunk/xor-encoder.ts'
 import { HeadReader } from '../select/head-reader.ts'
 import { accepted, duplicateSample, memoryCeiling, outOfBounds, outOfOrder, tooFarInFuture, unknownSeries } from './append-result.ts'
 import { futureMsMax, Head } from './head.ts'
@@ -295,6 +296,31 @@ describe('chunks', () => {
     expect(read(head, 'a', startMs + 100 * 15_000, startMs + 260 * 15_000).map(([, sample]) => sample)).toEqual(
       Array.from({ length: 161 }, (_, i) => 100 + i),
     )
+  })
+
+  it('get no more above 493 bytes', () => {
+    const head = createHead()
+    const startMs = Math.floor(nowMs / (2 * hourMs)) * 2 * hourMs - 2 * hourMs
+    const ref = head.refByLabels(Labels.from({ __name__: 'a' }))
+    const open = new SampleColumns()
+    let chunks = 0
+    const lengths: number[] = []
+    for (let i = 0; i < 400; i++) {
+      const bytes = open.length === 0 ? Infinity : encodeXorChunk(open, 0, open.length).length
+      if (bytes > 493) {
+        chunks++
+        lengths.push(bytes)
+        open.clear()
+      }
+      // Of 1 to 9 bytes, so that chunks come to different lengths.
+      const sample = i % 5 === 0 ? 1 : Math.sin(i) * 2 ** (i % 50)
+      append(head, ref, startMs + i * 15_000, sample)
+      head.commit()
+      open.push(startMs + i * 15_000, words[0]!, words[1]!)
+      expect(head.stats().chunks).toBe(chunks)
+    }
+    expect(lengths.length).toBeGreaterThan(5)
+    expect(Math.max(...lengths.slice(1))).toBeLessThanOrEqual(512)
   })
 
   it('out of the retention are dropped whole, and their memory is used again when no reader holds it', () => {
