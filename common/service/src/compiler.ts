@@ -6,6 +6,14 @@ import { setFlagsFromString } from 'node:v8'
 const withoutMiddle = ['--no-maglev', '--invocation-count-for-turbofan=700']
 const withMiddle = ['--maglev', '--invocation-count-for-turbofan=3000']
 
+/**
+ * To be called before code has run often. V8 compiles code that uses buffers for a thread in which none was ever given away (by `transfer`, or to another
+ * thread), and throws all of it away when the first one is.
+ */
+export function giveUpFirstBuffer(): void {
+  new ArrayBuffer(1).transfer()
+}
+
 let isAsked = false
 
 /** The process has started; from now on it takes what comes. */

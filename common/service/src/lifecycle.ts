@@ -1,4 +1,5 @@
 import { setUncaughtExceptionCaptureCallback } from 'node:process'
+import { giveUpFirstBuffer } from './compiler.ts'
 import type { Logger } from './logger.ts'
 import { PrintAndExit } from './user-error.ts'
 
@@ -54,6 +55,7 @@ const ownProcess: MainProcess = {
  * ours and is printed with its stack, code 2 when it came from the running program. A second signal exits at once.
  */
 export function runMain(main: (context: MainContext) => void | Promise<void>, options: MainOptions = {}): Promise<number> {
+  giveUpFirstBuffer()
   const host = options.process ?? ownProcess
   const stopMs = options.stopMs ?? 5_000
   const abort = new AbortController()

@@ -1,5 +1,6 @@
 import { parentPort, type MessagePort } from 'node:worker_threads'
 import { setPriority } from 'node:os'
+import { giveUpFirstBuffer } from '@narthex/service/compiler'
 import { SampleColumns } from '@narthex/model/sample-columns'
 import { encodeResult } from '@narthex/promql/encode-result'
 import { evaluateInstant, evaluateRange, explainInstant, explainRange, type EngineOptions } from '@narthex/promql/engine'
@@ -25,6 +26,7 @@ import { answerExport } from './answer-export.ts'
 import { answerFederation } from './answer-federation.ts'
 import { answerRemoteRead } from './answer-remote-read.ts'
 import { AnswerWriter } from './answer-writer.ts'
+import { CancelFlag } from './cancel-flag.ts'
 import {
   contributePart,
   endGathering,
@@ -76,6 +78,7 @@ if (ownPort) {
 }
 
 function serve(port: MessagePort, { head, memory, options }: QueryWorkerData): void {
+  giveUpFirstBuffer()
   const storage = new QueryStorage(new HeadReader(head as HeadDescriptor), options.cacheBytesMax)
   const claim = new QueryClaim(memory)
   const buffer = new AnswerWriter(claim)
@@ -89,12 +92,14 @@ function serve(port: MessagePort, { head, memory, options }: QueryWorkerData): v
   })
 
   function warmUp(call: WarmUpCall): void {
-    const wanted = new Int32Array(call.wanted)
-    const isWanted = () => Atomics.load(wanted, 0) !== 0
-    const steps = new WarmUp(engine, storage.head.maxTimeMs, isWanted)
+    const signal = new CancelFlag(call.wanted)
+    const write = (result: QueryResult) => void encodeQueryAnswer(result, 0, undefined, buffer)
+    const steps = new WarmUp({ engine, signal, write, endMs: storage.head.maxTimeMs })
     const goOn = (): void => {
-      if (steps.isDone || isWanted()) return
+      if (steps.isDone || signal.aborted) return
       steps.step(storage.open(call, () => {}))
+      claim.reset()
+      buffer.shrink(keptBytesMax)
       storage.head.release()
       storage.takeBroken()
       setTimeout(goOn, 0)
@@ -150,7 +155,7 @@ interface ThreadParts {
 async function answer(call: QueryCall, parts: ThreadParts): Promise<QueryEnd> {
   const { storage, engine, port, buffer, partBuffer, claim } = parts
   const begunMs = performance.now()
-  const signal = watchCancel(call)
+  const signal = new CancelFlag(call.cancel)
   const check = () => checkAlive(signal, call.deadlineMs)
   const reader = storage.open(call, check)
   try {
@@ -182,7 +187,7 @@ async function answer(call: QueryCall, parts: ThreadParts): Promise<QueryEnd> {
       if (request.explain === 'plan')
         return { id: call.id, status: 200, body: encoder.encode(envelope({ explain: explain(request, engine) }, [])) }
       if (request.kind === 'range' && call.share !== undefined) {
-        const divided = { call, request, share: call.share, reader, signal, preparationMs }
+        const divided = { call, request, share: call.share, reader, preparationMs }
         const shared = call.share.index > 0 ? contribute(divided, parts) : await answerDivided(divided, parts)
         if (shared !== undefined) return shared
       }
@@ -209,7 +214,6 @@ interface DividedCall {
   readonly request: Extract<QueryRequest, { kind: 'range' }>
   readonly share: QueryShare
   readonly reader: Queryable
-  readonly signal: AbortFlag
   readonly preparationMs: number
 }
 
@@ -250,13 +254,8 @@ function joinParts(gathered: DividedAnswer, limit: number, buffer: AnswerWriter)
   return takeBody(buffer)
 }
 
-function toDividedQuery({ call, request, share, reader, signal, preparationMs }: DividedCall, parts: ThreadParts): DividedQuery {
-  const ended = new Int32Array(share.ended)
-  const eitherSignal = {
-    get aborted() {
-      return signal.aborted || Atomics.load(ended, 0) !== 0
-    },
-  }
+function toDividedQuery({ call, request, share, reader, preparationMs }: DividedCall, parts: ThreadParts): DividedQuery {
+  const eitherSignal = new CancelFlag(call.cancel, share.ended)
   const { claim, partBuffer, storage } = parts
   const options = optionsOf(request, call.deadlineMs, eitherSignal, parts.engine)
   const engine = { ...options, bytesMax: Math.floor(claim.bytesMax / share.count) }
@@ -290,16 +289,6 @@ function toEngineOptions(options: QueryWorkerOptions, claim: QueryClaim): Engine
     parse: toParseOptions(options.featureFlags),
     // Each result is encoded, or copied, before the next query.
     resultBuffers: new ResultBuffers(),
-  }
-}
-
-/** Whether the caller still wants the answer; a view that the engine may ask for every series. */
-function watchCancel({ cancel }: QueryCall): AbortFlag {
-  const flag = new Int32Array(cancel)
-  return {
-    get aborted() {
-      return Atomics.load(flag, 0) !== 0
-    },
   }
 }
 

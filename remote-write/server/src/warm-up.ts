@@ -1,19 +1,20 @@
-import { ByteWriter } from '@narthex/bytes/byte-writer'
-import { encodeResult } from '@narthex/promql/encode-result'
 import { evaluateInstant, evaluateRange, type EngineOptions } from '@narthex/promql/engine'
 import { BlockError } from '@narthex/tsdb/block/block-error'
 import { BlockGoneError } from '@narthex/tsdb/select/block-shelf'
+import type { AbortFlag } from '@narthex/promql/query-context'
 import { QueryError } from '@narthex/promql/query-error'
+import type { QueryResult } from '@narthex/promql/query-result'
 import type { Queryable } from '@narthex/tsdb/select/queryable'
 
-const rangeMs = 60 * 60_000
+/** The newest block is in it, and the head. */
+const rangeMs = 6 * 60 * 60_000
 /** The blocks of a day are opened. */
 const openedMs = 24 * 60 * 60_000
-const stepMs = 15_000
-const roundsMax = 12
-const totalMsMax = 600
+const stepMs = 60_000
+const roundsMax = 30
+const totalMsMax = 2000
 /** Of one query. */
-const limits = { samplesMax: 500_000, bytesMax: 32 * 1024 * 1024, timeoutMs: 100 }
+const limits = { samplesMax: 2_000_000, bytesMax: 32 * 1024 * 1024, timeoutMs: 400 }
 /** A metric with a name that says that it counts, and one without. */
 const countedName = /_total$|_count$|_bucket$/
 
@@ -27,27 +28,31 @@ const rangeQueries = (selector: string): string[] => [
   `${selector} / ${selector}`,
 ]
 
+export interface WarmUpOptions {
+  readonly engine: EngineOptions
+  /** Ends a piece. */
+  readonly signal: AbortFlag
+  /** Makes an answer of a result, as for who asks. */
+  readonly write: (result: QueryResult) => void
+  /** Of the newest samples. */
+  readonly endMs: number
+}
+
 /**
- * Queries that nobody asked, over the newest hour of two metrics: blocks are then open, and code that ran a few times is many times as quick. Half a second of the
- * processor at most, in pieces; `isWanted` ends one.
+ * Queries that nobody asked, over the newest hours of two metrics: blocks are then open, and code that ran a few times is many times as quick. It is that only
+ * for the kinds of objects that it ran with, so these are those of a real query. Two seconds of the processor at most, in pieces.
  */
 export class WarmUp {
   readonly #engine: EngineOptions
-  readonly #writer = new ByteWriter(64 * 1024)
+  readonly #write: WarmUpOptions['write']
   readonly #endMs: number
   #queries: readonly string[] | undefined
   #next = 0
   #spentMs = 0
 
-  /** `endMs`: of the newest samples. */
-  constructor(engine: EngineOptions, endMs: number, isWanted: () => boolean) {
-    const { cover: _, ...options } = engine
-    const signal = {
-      get aborted() {
-        return isWanted()
-      },
-    }
-    this.#engine = { ...options, ...limits, signal }
+  constructor({ engine, signal, write, endMs }: WarmUpOptions) {
+    this.#engine = { ...engine, ...limits, signal }
+    this.#write = write
     this.#endMs = endMs
   }
 
@@ -76,9 +81,7 @@ export class WarmUp {
   }
 
   #ask(reader: Queryable, query: string): void {
-    const writer = this.#writer
-    writer.reset()
-    encodeResult(evaluateRange(this.#engine, reader, query, this.#endMs - rangeMs, this.#endMs, stepMs), writer)
-    encodeResult(evaluateInstant(this.#engine, reader, query, this.#endMs), writer)
+    this.#write(evaluateRange(this.#engine, reader, query, this.#endMs - rangeMs, this.#endMs, stepMs))
+    this.#write(evaluateInstant(this.#engine, reader, query, this.#endMs))
   }
 }

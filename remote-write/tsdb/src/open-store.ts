@@ -1,7 +1,9 @@
+import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { makeDirectory } from '@narthex/service/make-directory'
 import type { Logger } from '@narthex/service/logger'
 import type { SummaryCell } from '@narthex/service/metrics'
+import { isUlid } from './block/ulid.ts'
 import { BlockSet } from './compact/block-set.ts'
 import { CompactionThread } from './compact/compaction-thread.ts'
 import { Compactor } from './compact/compactor.ts'
@@ -70,6 +72,16 @@ export class StoreOpening {
       this.#ahead = startReading([...segmentsOfCheckpoint, ...segments])
     } catch {
       // A new directory, or one that cannot be read: the first step meets it, and tells.
+    }
+  }
+
+  /** Whether there is a block, or what has the name of one. */
+  get hasBlocks(): boolean {
+    try {
+      return readdirSync(this.#options.directory).some(isUlid)
+    } catch {
+      // The first step meets it, and tells.
+      return false
     }
   }
 

@@ -78,7 +78,7 @@ export class ServerOpening {
       diskReserveBytes: settings.diskReserveBytes ?? defaultReserveBytes(settings.directory),
       onLogRead: (seconds) => {
         // Whoever asked in vain meanwhile comes back soon.
-        if (seconds >= longReplaySeconds) this.#bootedWorker = bootQueryWorker(plan)
+        if (seconds >= longReplaySeconds) this.#bootedWorker ??= bootQueryWorker(plan)
       },
       version: settings.version,
       log,
@@ -107,6 +107,8 @@ export class ServerOpening {
   static async begin(parts: ServerParts): Promise<ServerOpening> {
     const opening = new ServerOpening(parts)
     opening.#store.readAhead()
+    // Who has blocks has been asked before: a thread for queries loads its code while the log is read.
+    if (opening.#store.hasBlocks) opening.#bootedWorker = bootQueryWorker(opening.#plan)
     const { http, settings, registry } = parts
     const writer = new FamilyWriter()
     http.routesOfStart((app, _options, done) => {
@@ -124,6 +126,7 @@ export class ServerOpening {
       opening.urls = await http.listen()
     } catch (error) {
       opening.#store.release()
+      await opening.#bootedWorker?.terminate()
       throw error
     }
     return opening
@@ -140,7 +143,7 @@ export class ServerOpening {
         const parts = { store, plan: this.#plan, addWriteRoute: this.#writeRoute.add, bootedWorker: this.#bootedWorker }
         this.#server = new Server(this.#parts, parts)
         this.#bootedWorker = undefined
-        // Who has blocks has been asked before, and who waited for a long start comes back soon.
+        // Who waited for a long start comes back soon.
         if (store.replay.seconds >= longReplaySeconds || store.blocks.blocks.length > 0) this.#server.pool.warmUp()
         return this.#server
       } catch (error) {
