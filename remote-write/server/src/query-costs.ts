@@ -39,6 +39,11 @@ export class QueryCosts {
     return known === undefined || (known.msPerStep * steps >= this.#worthMs && steps > known.wholeSteps)
   }
 
+  /** Whether the text of a range query was not asked before, or is not remembered. */
+  isNew(request: QueryRequest): boolean {
+    return request.kind === 'range' && !this.#known.has(request.query)
+  }
+
   /** Whether other threads know their parts of it: one that reads blocks, or meets a kind of query, for the first time is slower than the one that waits for it. */
   isRehearsed(request: QueryRequest): boolean {
     return this.mayBeWorthSharing(request) && this.#known.get(request.query)?.isRehearsed === true
@@ -51,6 +56,12 @@ export class QueryCosts {
     if (known === undefined || known.isRehearsed) return false
     this.#known.set(request.query, { ...known, isRehearsed: true })
     return true
+  }
+
+  /** It was ended before its time. */
+  dropRehearsal(request: QueryRequest): void {
+    const known = request.kind === 'range' ? this.#known.get(request.query) : undefined
+    if (known !== undefined) this.#known.set((request as RangeRequest).query, { ...known, isRehearsed: false })
   }
 
   /** A query was evaluated; `wasShared`: other threads were asked for parts of it. */

@@ -92,6 +92,25 @@ describe('a range query', () => {
     await Promise.all([second, third])
   })
 
+  it('makes a rehearsal wait if it was never asked before', async () => {
+    const { pool, threads } = createFakePool({ threadsPerQuery: 2 })
+    const first = pool.run(range, timeoutMs)
+    await vi.advanceTimersByTimeAsync(1000)
+    threads[0]!.reply({ measures })
+    await first
+    const rehearsal = threads[1]!.call!
+    const next = pool.run({ ...range, query: 'never asked' }, timeoutMs)
+    expect(new Int32Array(rehearsal.share!.ended)[0]).toBe(1)
+    threads[1]!.reply({ measures })
+    expect(threads[1]!.call).toBe(rehearsal)
+    threads[0]!.reply({ measures })
+    await next
+    expect(threads[1]!.call).not.toBe(rehearsal)
+    expect(threads[1]!.call).toMatchObject({ request: range, share: { isRehearsal: true } })
+    threads[1]!.reply()
+    expect(threads[1]!.call).toMatchObject({ request: { query: 'never asked' }, share: { isRehearsal: true } })
+  })
+
   it('is shared with an idle thread, which is free again when it has done its part', async () => {
     const { pool, threads } = await createIdlePool()
     const answer = pool.run(range, timeoutMs)

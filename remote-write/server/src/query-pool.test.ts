@@ -458,6 +458,13 @@ describe('a thread that cannot be started', () => {
 })
 
 describe('an idle thread', () => {
+  test('can be there before the first query for each part of it', () => {
+    const { pool, workers } = createPool({ workersMax: 4, threadsPerQuery: 2 })
+    pool.warmUp()
+    pool.warmUp()
+    expect(workers.length).toBe(2)
+  })
+
   test('can be there before the first query, which it gets, and ends after its time without one', async () => {
     const { pool, workers } = createPool()
     pool.warmUp()

@@ -4,6 +4,7 @@ import type { ExemplarSnapshot } from '@narthex/tsdb/exemplars/exemplar-snapshot
 import type { ShelvedBlock } from '@narthex/tsdb/select/block-shelf'
 import { noteTaken } from './part-sender.ts'
 import { QueryCosts } from './query-costs.ts'
+import { Rehearsals } from './rehearsals.ts'
 import type { ActiveQuery, EndedQuery, QueryOrigin } from './query-observer.ts'
 import { givenBytesMin, keptBytesMax } from './query-protocol.ts'
 import type {
@@ -98,6 +99,8 @@ interface Job {
   slot: Slot | undefined
   /** Those that evaluate parts of it for `slot`. */
   helpers: readonly Slot[]
+  /** Nothing like it was asked before. */
+  isNew: boolean
   timer: NodeJS.Timeout | undefined
 }
 
@@ -131,10 +134,7 @@ export class QueryPool {
   /** Those that were told. */
   readonly #brokenBlocks = new Set<string>()
   readonly #costs: QueryCosts
-  /** Range queries that were answered, and not rehearsed. */
-  readonly #answered: QueryCall[] = []
-  /** `ended` of those that run, and of the newest that did. */
-  readonly #rehearsals = new Set<SharedArrayBuffer>()
+  readonly #rehearsals: Rehearsals
   #helperTimer: NodeJS.Timeout | undefined
   #nextId = 1
   #closed = false
@@ -144,6 +144,7 @@ export class QueryPool {
   constructor(options: QueryPoolOptions) {
     this.#options = options
     this.#costs = new QueryCosts(options.sharedMsMin)
+    this.#rehearsals = new Rehearsals(this.#costs)
   }
 
   /** Resolves with what the worker answered, after its parts; rejects with a QueryFailure. */
@@ -171,7 +172,7 @@ export class QueryPool {
       const onAbort = () => this.#cancel(job)
       const job: Job = {
         ...{ call, origin, askedMs, startedMs: undefined, attempts: 0, signal, onPart, resolve, reject, onAbort },
-        ...{ isCanceled: false, slot: undefined, helpers: [], timer: undefined },
+        ...{ isCanceled: false, slot: undefined, helpers: [], isNew: false, timer: undefined },
       }
       signal?.addEventListener('abort', onAbort, { once: true })
       job.timer = setTimeout(() => this.#expire(job), timeoutMs)
@@ -231,7 +232,7 @@ export class QueryPool {
    * to end.
    */
   relieve(reason: string): boolean {
-    this.#endRehearsals()
+    this.#rehearsals.end(false)
     const idle = [...this.#slots].filter(isIdle)
     for (const slot of idle) this.#endSlot(slot)
     if (idle.length > 0) return true
@@ -247,13 +248,14 @@ export class QueryPool {
     return true
   }
 
-  /** Starts a thread before somebody asks; it ends as others do when nobody does. */
+  /** Starts the threads of one query before somebody asks; they end as others do when nobody does. */
   warmUp(): void {
-    if (this.#slots.size > 0 || this.#closed) return
-    const slot = this.#startSlot()
-    if (slot === undefined) return
-    this.#warm(slot)
-    this.#rest(slot)
+    while (!this.#closed && this.#slots.size <= this.#helpersMax) {
+      const slot = this.#startSlot()
+      if (slot === undefined) return
+      this.#warm(slot)
+      this.#rest(slot)
+    }
   }
 
   #warm(slot: Slot): void {
@@ -265,7 +267,7 @@ export class QueryPool {
   #dispatch(): void {
     while (this.#waiting.length > 0 && !this.#closed) {
       const slot = this.#findIdle() ?? this.#startSlot()
-      if (!slot) return this.#endRehearsals()
+      if (!slot) return this.#rehearsals.end(true)
       const job = this.#takeNext()
       clearTimeout(slot.idleTimer)
       clearTimeout(job.timer)
@@ -292,6 +294,9 @@ export class QueryPool {
     want(slot)
     const { request } = job.call
     if (this.#costs.mayBeWorthSharing(request)) this.#wishForHelpers()
+    job.isNew = this.#costs.isNew(request)
+    // What was never asked takes long: nothing else has the processors meanwhile.
+    if (job.isNew) this.#rehearsals.end(true)
     const isShareable = this.#waiting.length === 0 && this.#costs.isRehearsed(request)
     job.helpers = isShareable ? [...this.#slots].filter(isIdle).slice(0, this.#helpersMax) : []
     if (job.helpers.length > 0) this.#share(job, slot)
@@ -326,25 +331,16 @@ export class QueryPool {
   #rehearse(): void {
     const [, ...others] = this.#slots
     const helpers = others.filter(isIdle).slice(0, this.#helpersMax)
-    if (this.#closed || this.#waiting.length > 0 || helpers.length === 0) return
-    const answered = this.#answered.splice(0)
-    const next = answered.findIndex(({ request }) => this.#costs.beginRehearsal(request))
-    if (next < 0) return
-    this.#answered.push(...answered.slice(next + 1))
+    if (this.#closed || this.#waiting.length > 0 || helpers.length === 0 || [...this.#slots].some(({ job }) => job?.isNew)) return
+    const rehearsal = this.#rehearsals.begin()
+    if (rehearsal === undefined) return
+    const { ended } = rehearsal
     const { listBlocks, listDeletions } = this.#options
     const deadlineMs = Date.now() + rehearsalMsMax
-    const call = { ...answered[next]!, cancel: new SharedArrayBuffer(4), deadlineMs, blocks: listBlocks(), deletions: listDeletions?.() }
-    const ended = new SharedArrayBuffer(4)
-    this.#rehearsals.add(ended)
+    const call = { ...rehearsal.call, cancel: new SharedArrayBuffer(4), deadlineMs, blocks: listBlocks(), deletions: listDeletions?.() }
     for (const [i, helper] of helpers.entries()) {
       this.#help(helper, { call }, { index: i + 1, count: this.#helpersMax + 1, ports: [], ended, isRehearsal: true })
     }
-  }
-
-  /** Their threads are wanted. */
-  #endRehearsals(): void {
-    for (const ended of this.#rehearsals) Atomics.store(new Int32Array(ended), 0, 1)
-    this.#rehearsals.clear()
   }
 
   /** A thread for the next time. */
@@ -435,7 +431,7 @@ export class QueryPool {
     // What a query does wrong the thread that answers tells, but not this.
     if ('failure' in reply && reply.failure.kind === 'internal')
       this.#options.log.warn('A part of a query failed', { err: reply.failure.message })
-    if (![...this.#slots].some(({ helps }) => helps !== undefined)) this.#rehearsals.clear()
+    if (![...this.#slots].some(({ helps }) => helps !== undefined)) this.#rehearsals.noteEnded()
     this.#tellBroken(reply)
     this.#next(slot, reply)
   }
@@ -466,10 +462,7 @@ export class QueryPool {
   #finish(job: Job, reply: QueryEnd, slot: Slot): void {
     if (reply.measures !== undefined) {
       this.#costs.note(job.call.request, reply.measures, job.helpers.length > 0)
-      if (this.#helpersMax > 0 && job.call.request.kind === 'range') {
-        this.#answered.push(job.call)
-        if (this.#answered.length > answeredMax) this.#answered.shift()
-      }
+      if (this.#helpersMax > 0 && job.call.request.kind === 'range') this.#rehearsals.noteAnswered(job.call)
     }
     this.#settle(job, 'failure' in reply ? asFailure(reply.failure) : undefined, reply.measures)
     if ('failure' in reply) {
@@ -574,7 +567,6 @@ export class QueryPool {
   }
 }
 
-const answeredMax = 16
 /** A rehearsal ends long before. */
 const rehearsalMsMax = 5000
 /** The query that would have liked help does not wait for a thread to start. */
