@@ -79,7 +79,8 @@ export function contributePart(query: DividedQuery): void {
 export async function gatherParts(query: DividedQuery): Promise<DividedAnswer | undefined> {
   const { share, engine } = query
   const begunMs = performance.now()
-  const replies = share.ports.map((port) => receive(port))
+  // Without a port for a part, it is up to this thread.
+  const replies = Array.from({ length: share.count - 1 }, (_, i) => (i < share.ports.length ? receive(share.ports[i]!) : threadEnded))
   try {
     const range = prepare(query)
     const count = partsOf(query, range)

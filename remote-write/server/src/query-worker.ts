@@ -57,7 +57,7 @@ import type {
   VectorColumns,
   WarmUpCall,
 } from './query-protocol.ts'
-import { WarmUp } from './warm-up.ts'
+import { WarmUp, type WarmUpOptions } from './warm-up.ts'
 
 // A thread that evaluates queries over the shared head and the blocks, one at a time, and encodes its own answers.
 
@@ -83,7 +83,7 @@ function serve(port: MessagePort, { head, memory, options }: QueryWorkerData): v
   const claim = new QueryClaim(memory)
   const buffer = new AnswerWriter(claim)
   const engine = toEngineOptions(options, claim)
-  const partBuffer = new AnswerWriter(claim)
+  const parts: ThreadParts = { storage, engine, port, buffer, partBuffer: new AnswerWriter(claim), claim }
   let unmeasuredQueries = 0
   port.on('message', (message: QueryCall | ReturnedBuffer | WarmUpCall) => {
     if ('returned' in message) buffer.adopt(message.returned)
@@ -94,22 +94,31 @@ function serve(port: MessagePort, { head, memory, options }: QueryWorkerData): v
   function warmUp(call: WarmUpCall): void {
     const signal = new CancelFlag(call.wanted)
     const write = (result: QueryResult) => void encodeQueryAnswer(result, 0, undefined, buffer)
-    const steps = new WarmUp({ engine, signal, write, endMs: storage.head.maxTimeMs })
-    const goOn = (): void => {
+    let reader: Queryable
+    const answerInParts: WarmUpOptions['answerInParts'] = async (limited, query, startMs, endMs, stepMs) => {
+      const request = { kind: 'range', query, startMs, endMs, stepMs, lookbackMs: undefined, limit: 0, stats: '', explain: '' } as const
+      const deadlineMs = Date.now() + (limited.timeoutMs ?? 0)
+      const asked: QueryCall = { ...{ id: 0, request, deadlineMs, queuedMs: 0, cancel: call.wanted }, blocks: call.blocks }
+      const share: QueryShare = { index: 0, count: 2, ports: [], ended: new SharedArrayBuffer(4) }
+      await answerDivided({ call: asked, request, share, reader, preparationMs: 0 }, { ...parts, engine: limited })
+    }
+    const steps = new WarmUp({ engine, signal, write, answerInParts, endMs: storage.head.maxTimeMs })
+    const goOn = async (): Promise<void> => {
       if (steps.isDone || signal.aborted) return
-      steps.step(storage.open(call, () => {}))
+      reader = storage.open(call, () => {})
+      await steps.step(reader)
       claim.reset()
       buffer.shrink(keptBytesMax)
       storage.head.release()
       storage.takeBroken()
-      setTimeout(goOn, 0)
+      setTimeout(() => void goOn(), 0)
     }
-    goOn()
+    void goOn()
   }
 
   async function respond(call: QueryCall): Promise<void> {
     const begunMs = performance.now()
-    const outcome = await answer(call, { storage, engine, port, buffer, partBuffer, claim })
+    const outcome = await answer(call, parts)
     claim.reset()
     const brokenBlocks = storage.takeBroken()
     unmeasuredQueries++

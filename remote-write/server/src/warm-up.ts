@@ -34,6 +34,8 @@ export interface WarmUpOptions {
   readonly signal: AbortFlag
   /** Makes an answer of a result, as for who asks. */
   readonly write: (result: QueryResult) => void
+  /** Answers a range query in parts, with the engine given, as if other threads had some. */
+  readonly answerInParts: (engine: EngineOptions, query: string, startMs: number, endMs: number, stepMs: number) => Promise<void>
   /** Of the newest samples. */
   readonly endMs: number
 }
@@ -44,16 +46,16 @@ export interface WarmUpOptions {
  */
 export class WarmUp {
   readonly #engine: EngineOptions
-  readonly #write: WarmUpOptions['write']
+  readonly #options: WarmUpOptions
   readonly #endMs: number
   #queries: readonly string[] | undefined
   #next = 0
   #spentMs = 0
 
-  constructor({ engine, signal, write, endMs }: WarmUpOptions) {
-    this.#engine = { ...engine, ...limits, signal }
-    this.#write = write
-    this.#endMs = endMs
+  constructor(options: WarmUpOptions) {
+    this.#options = options
+    this.#engine = { ...options.engine, ...limits, signal: options.signal }
+    this.#endMs = options.endMs
   }
 
   get isDone(): boolean {
@@ -62,11 +64,11 @@ export class WarmUp {
   }
 
   /** The next piece. */
-  step(reader: Queryable): void {
+  async step(reader: Queryable): Promise<void> {
     const begunMs = performance.now()
     try {
       this.#queries ??= this.#choose(reader)
-      if (this.#queries.length > 0) this.#ask(reader, this.#queries[this.#next++ % this.#queries.length]!)
+      if (this.#queries.length > 0) await this.#ask(reader, this.#queries[this.#next++ % this.#queries.length]!)
     } catch (error) {
       // A query that comes is more important, and blocks may be gone.
       if (!(error instanceof QueryError || error instanceof BlockError || error instanceof BlockGoneError)) throw error
@@ -80,8 +82,11 @@ export class WarmUp {
     return chosen.flatMap((name) => (name === undefined ? [] : rangeQueries(`{__name__=${JSON.stringify(name)}}`)))
   }
 
-  #ask(reader: Queryable, query: string): void {
-    this.#write(evaluateRange(this.#engine, reader, query, this.#endMs - rangeMs, this.#endMs, stepMs))
-    this.#write(evaluateInstant(this.#engine, reader, query, this.#endMs))
+  async #ask(reader: Queryable, query: string): Promise<void> {
+    const { write, answerInParts } = this.#options
+    const startMs = this.#endMs - rangeMs
+    write(evaluateRange(this.#engine, reader, query, startMs, this.#endMs, stepMs))
+    write(evaluateInstant(this.#engine, reader, query, this.#endMs))
+    await answerInParts(this.#engine, query, startMs, this.#endMs, stepMs)
   }
 }
