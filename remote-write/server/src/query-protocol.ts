@@ -103,7 +103,7 @@ export interface ReturnedBuffer {
 
 /** A smaller answer is copied, and its buffer stays where it is; a larger buffer is not kept for the next one. */
 export const givenBytesMin = 128 * 1024
-export const keptBytesMax = 4 * 1024 * 1024
+export const keptBytesMax = 8 * 1024 * 1024
 
 export interface QueryCall {
   readonly id: number
