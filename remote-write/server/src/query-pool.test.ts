@@ -106,7 +106,7 @@ describe('QueryPool', () => {
       return { reply: (await answer) as EncodedReply, buffer: body.buffer }
     }
     expect((await ask(128 * 1024 - 1)).reply.giveBack).toBeUndefined()
-    expect((await ask(4 * 1024 * 1024 + 1)).reply.giveBack).toBeUndefined()
+    expect((await ask(8 * 1024 * 1024 + 1)).reply.giveBack).toBeUndefined()
     const { reply, buffer } = await ask(128 * 1024)
     reply.giveBack!()
     expect(workers[0]!.calls.at(-1)).toEqual({ returned: buffer })
