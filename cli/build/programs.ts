@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { entryPoints, escapeNonAscii } from './bundle.ts'
 
-// programs.ts DIRECTORY agent|server|narthex: the program as one script for bin/narthex, NAME.cjs, and for the last two one for each of their workers. Run from
+// programs.ts DIRECTORY agent|exporter|server|narthex: the program as one script for bin/narthex, NAME.cjs, and for the last two one for each of their workers. Run from
 // its sources a server takes 60 MB and two seconds of processor time more, an agent 25 MB: the type stripper, every module's text and the
 // loader's books about them.
 
@@ -13,12 +13,13 @@ const [directory, name] = process.argv.slice(2)
 const { main, ...workers } = entryPoints
 const programs: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   agent: { agent: 'cli/src/main-agent.ts' },
+  exporter: { exporter: 'cli/src/main-exporter.ts' },
   server: { ...workers, server: 'cli/src/main-server.ts' },
   narthex: { ...workers, narthex: main! },
 }
 const scripts = name === undefined || !Object.hasOwn(programs, name) ? undefined : programs[name]
 if (directory === undefined || scripts === undefined)
-  throw new Error(`cannot build a program: want DIRECTORY agent|server|narthex, got ${process.argv.slice(2).join(' ')}`)
+  throw new Error(`cannot build a program: want DIRECTORY agent|exporter|server|narthex, got ${process.argv.slice(2).join(' ')}`)
 
 // Written beside and renamed: a program that starts meanwhile must find whole files. The main script is the last, as its age is what counts.
 const unfinished = join(directory, `${name}-${process.pid}`)
@@ -27,8 +28,8 @@ await build({
   entryPoints: scripts,
   outdir: unfinished,
   outExtension: { '.js': '.cjs' },
-  // The agent has no worker but one that checks passwords, which few use: it comes from its source.
-  define: name === 'agent' ? {} : { 'process.env.NARTHEX_WORKERS': JSON.stringify(directory) },
+  // These two have no worker but one that checks passwords, which few use: it comes from its source.
+  define: name === 'agent' || name === 'exporter' ? {} : { 'process.env.NARTHEX_WORKERS': JSON.stringify(directory) },
   bundle: true,
   platform: 'node',
   target: 'node24',

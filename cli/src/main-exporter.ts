@@ -1,0 +1,7 @@
+import { ownArguments } from '@narthex/service/flags'
+import { runMain } from '@narthex/service/lifecycle'
+import { runExporter } from './commands/exporter.ts'
+
+// narthex exporter NAME [ARG ...] alone: from a clone an exporter does not load the agent, nor the server.
+
+void runMain((context) => runExporter(ownArguments().slice(1), context))
