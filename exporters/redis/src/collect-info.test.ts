@@ -2,15 +2,20 @@ import { readInventory } from '@narthex/exporter-kit/inventory'
 import { FamilyWriter } from '@narthex/exposition/family-writer'
 import { expect, test } from 'vitest'
 import { writeInfo, type InfoOptions, type InfoSummary } from './collect-info.ts'
+import { CommandTable } from './command-table.ts'
 import { writeModules } from './collect-modules.ts'
 import { infoFields, moduleFields } from './info-fields.ts'
-import { TargetWriter } from './target-writer.ts'
+import { FamilyNames, TargetWriter } from './target-writer.ts'
 
-const defaults: InfoOptions = { databases: 3, includesEmptyDatabases: true, includesSystem: false, nowMs: 1_700_000_000_900 }
+const commands = new CommandTable()
+const defaults: InfoOptions = { databases: 3, includesEmptyDatabases: true, includesSystem: false, nowMs: 1_700_000_000_900, commands }
 
 function write(text: string, options: Partial<InfoOptions> = {}): { samples: string[]; types: Map<string, string>; summary: InfoSummary } {
   const families = new FamilyWriter()
-  const summary = writeInfo(new TargetWriter(families, 'redis'), text.replaceAll('\n', '\r\n'), { ...defaults, ...options })
+  const summary = writeInfo(new TargetWriter(families, new FamilyNames('redis')), Buffer.from(text.replaceAll('\n', '\r\n')), {
+    ...defaults,
+    ...options,
+  })
   const lines = Buffer.from(families.finish()).toString().trimEnd().split('\n')
   const types = new Map(lines.flatMap((line) => (line.startsWith('# TYPE ') ? [line.slice(7).split(' ') as [string, string]] : [])))
   return { samples: lines.filter((line) => !line.startsWith('#')), types, summary }
@@ -72,7 +77,7 @@ test('fields without a name of their own are kept if they begin as the original 
 })
 
 test('commands get calls, time, refusals and quantiles in percent', () => {
-  const { samples, summary } = write(`# Commandstats
+  const { samples } = write(`# Commandstats
 cmdstat_set:calls=3,usec=1500,usec_per_call=500,rejected_calls=1,failed_calls=2
 cmdstat_config|get:calls=1,usec=2,usec_per_call=2
 cmdstat_bad:calls=x,usec=2
@@ -97,7 +102,7 @@ errorstat_BAD:cnt=x
     'redis_latency_percentiles_usec_sum{cmd="set"} 1500',
     'redis_latency_percentiles_usec_count{cmd="set"} 3',
   ])
-  expect(summary.commandMicroseconds.get('set')).toBe(1500)
+  expect(commands.microseconds(commands.rowOf('set')!)).toBe(1500)
 })
 
 test('databases are shown also when they are empty, unless that is switched off', () => {
@@ -193,9 +198,11 @@ used_active_time_io_thread_2:0.5
 test('modules are labels, their fields families', () => {
   const families = new FamilyWriter()
   writeModules(
-    new TargetWriter(families, 'redis'),
-    '# Modules\r\nmodule:name=ReJSON,ver=20000,api=1,filters=0,usedby=[search|ts],using=[],options=[handle-io-errors]\r\n' +
-      '# search_runtime\r\nsearch_number_of_indexes:2\r\nsearch_total_cycles:3\r\n',
+    new TargetWriter(families, new FamilyNames('redis')),
+    Buffer.from(
+      '# Modules\r\nmodule:name=ReJSON,ver=20000,api=1,filters=0,usedby=[search|ts],using=[],options=[handle-io-errors]\r\n' +
+        '# search_runtime\r\nsearch_number_of_indexes:2\r\nsearch_total_cycles:3\r\n',
+    ),
   )
   const text = Buffer.from(families.finish()).toString()
   expect(text).toContain('redis_module_info{api="1",filters="0",name="ReJSON",usedby="[search|ts]",using="[]",ver="20000"} 1\n')

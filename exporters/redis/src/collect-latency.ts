@@ -1,5 +1,6 @@
+import type { CommandTable } from './command-table.ts'
 import type { RespValue } from './resp-reader.ts'
-import { fieldsOf, integerOf, itemsOf, textOf } from './resp-value.ts'
+import { integerOf, itemsOf, textOf } from './resp-value.ts'
 import { writeSorted, type Row, type TargetWriter } from './target-writer.ts'
 
 /** Writes the answer of LATENCY LATEST: per event its name, the time of the last spike, its milliseconds and the longest ever. */
@@ -23,21 +24,48 @@ export function writeLatencySpikes(writer: TargetWriter, reply: RespValue): void
  * Writes the answer of LATENCY HISTOGRAM: per command `calls` and `histogram_usec`, pairs of an upper bound and the calls up to it. The sums
  * are those of Commandstats.
  */
-export function writeLatencyHistograms(writer: TargetWriter, reply: RespValue, commandMicroseconds: ReadonlyMap<string, number>): void {
-  const commands = fieldsOf(reply)
+export function writeLatencyHistograms(writer: TargetWriter, reply: RespValue, commands: CommandTable): void {
+  const items = itemsOf(reply)
   writer.family('commands_latencies_usec', 'Microseconds per call by command.', 'histogram')
-  for (const command of [...commands.keys()].sort()) {
-    const details = fieldsOf(commands.get(command))
-    const calls = integerOf(details.get('calls'))
+  for (const at of orderByName(items)) {
+    const command = textOf(items[at])!
+    const details = itemsOf(items[at + 1])
+    const calls = integerOf(findField(details, 'calls'))
     if (calls === undefined) continue
-    const buckets = itemsOf(details.get('histogram_usec'))
+    const buckets = itemsOf(findField(details, 'histogram_usec'))
     for (let i = 0; i + 1 < buckets.length; i += 2) {
       const bound = integerOf(buckets[i])
       const count = integerOf(buckets[i + 1])
-      if (bound !== undefined && count !== undefined) writer.sample(count, ['cmd', command, 'le', String(bound)], '_bucket')
+      if (bound !== undefined && count !== undefined) writer.sample(count, ['cmd', command, 'le', textOfBound(bound)], '_bucket')
     }
+    const row = commands.rowOf(command)
+    const labels = row === undefined ? ['cmd', command] : commands.labelsOf(row)
     writer.sample(calls, ['cmd', command, 'le', '+Inf'], '_bucket')
-    writer.sample(commandMicroseconds.get(command) ?? 0, ['cmd', command], '_sum')
-    writer.sample(calls, ['cmd', command], '_count')
+    writer.sample(row === undefined ? 0 : commands.microseconds(row), labels, '_sum')
+    writer.sample(calls, labels, '_count')
   }
+}
+
+/** Where the names of an array `name, value, name, value, …` stand, sorted by name. */
+function orderByName(items: readonly RespValue[]): readonly number[] {
+  const places: number[] = []
+  for (let at = 0; at + 1 < items.length; at += 2) if (textOf(items[at]) !== undefined) places.push(at)
+  return places.sort((a, b) => (textOf(items[a])! < textOf(items[b])! ? -1 : 1))
+}
+
+function findField(items: readonly RespValue[], name: string): RespValue | undefined {
+  for (let at = 0; at + 1 < items.length; at += 2) if (textOf(items[at]) === name) return items[at + 1]
+  return undefined
+}
+
+/** Upper bounds that were printed before: a server has a few dozen. */
+const boundTexts = new Map<number, string>()
+const boundTextsMax = 1_000
+
+function textOfBound(bound: number): string {
+  const known = boundTexts.get(bound)
+  if (known !== undefined) return known
+  const text = String(bound)
+  if (boundTexts.size < boundTextsMax) boundTexts.set(bound, text)
+  return text
 }

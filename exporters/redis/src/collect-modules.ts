@@ -1,18 +1,18 @@
+import type { Buffer } from 'node:buffer'
 import { moduleFields } from './info-fields.ts'
 import { InfoReport } from './info-report.ts'
-import { writeField } from './collect-info.ts'
+import { readFieldNumber, writeField } from './collect-info.ts'
 import { writeSorted, type Row, type TargetWriter } from './target-writer.ts'
 
 const moduleLabels = ['api', 'filters', 'name', 'usedby', 'using', 'ver'] as const
 
 /** Writes the answer of INFO MODULES: one line per module, then what the modules tell themselves. */
-export function writeModules(writer: TargetWriter, text: string): void {
+export function writeModules(writer: TargetWriter, text: Buffer): void {
   const report = new InfoReport(text)
   const modules: Row[] = []
   while (report.nextField()) {
-    const { field, value } = report
-    if (field === 'module') modules.push({ labels: readModule(value), value: 1 })
-    else writeField(writer, moduleFields.get(field), value)
+    if (report.field === 'module') modules.push({ labels: readModule(report.value), value: 1 })
+    else writeField(writer, moduleFields.get(report.field), readFieldNumber(report))
   }
   writeSorted(writer, 'module_info', 'Loaded modules as labels.', 'gauge', modules)
 }

@@ -24,6 +24,7 @@ export interface RedisClientOptions {
 const closed = new RedisConnectionError('use of closed network connection')
 
 interface Waiting {
+  readonly wantsText: boolean
   readonly resolve: (value: RespValue) => void
   readonly reject: (error: Error) => void
 }
@@ -46,7 +47,10 @@ export class RedisClient {
 
   private constructor(socket: Socket, options: RedisClientOptions) {
     this.#socket = socket
-    this.#reader = new RespReader((reply) => this.#answer(reply))
+    this.#reader = new RespReader(
+      (reply) => this.#answer(reply),
+      () => this.#waiting[this.#answered]?.wantsText ?? false,
+    )
     const onAbort = (): void => this.#fail(new RedisConnectionError('context deadline exceeded'))
     options.signal.addEventListener('abort', onAbort, { once: true })
     socket.setTimeout(options.timeoutMs, () => {
@@ -95,9 +99,18 @@ export class RedisClient {
 
   /** Sends a command. The promise may be dropped: a failure nobody waits for is no unhandled one. */
   call(...parts: readonly (string | Uint8Array)[]): Promise<RespValue> {
+    return this.#send(parts, false)
+  }
+
+  /** As `call`, for an answer in which no bulk string is a key or a value: they come as text. */
+  callText(...parts: readonly string[]): Promise<RespValue> {
+    return this.#send(parts, true)
+  }
+
+  #send(parts: readonly (string | Uint8Array)[], wantsText: boolean): Promise<RespValue> {
     const reply = new Promise<RespValue>((resolve, reject) => {
       if (this.#failure !== undefined) return reject(this.#failure)
-      this.#waiting.push({ resolve, reject })
+      this.#waiting.push({ resolve, reject, wantsText })
       if (this.#outgoing.push(encodeCommand(parts)) === 1) queueMicrotask(() => this.#flush())
     })
     reply.catch(() => undefined)

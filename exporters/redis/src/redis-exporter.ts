@@ -14,10 +14,10 @@ import {
   type MetricsResponse,
 } from '@narthex/exporter-kit/metrics-answer'
 import { writeProcessMetrics } from '@narthex/exporter-kit/process-metrics'
-import { ScrapeWriter } from '@narthex/exporter-kit/scrape-writer'
 import { FamilyWriter } from '@narthex/exposition/family-writer'
 import type { Logger } from '@narthex/service/logger'
 import { ClusterNodes } from './cluster-nodes.ts'
+import { CommandTable } from './command-table.ts'
 import { redisExporterFlags } from './flags.ts'
 import { openNode, openTarget, type Target } from './open-target.ts'
 import { readPasswordFile, type PasswordMap } from './password-file.ts'
@@ -25,7 +25,7 @@ import { parseRedisAddress, redactAddress, type RedisAddress } from './redis-add
 import { RefusalMemory } from './refusal-memory.ts'
 import { enabledSteps, scrapeTarget, stepNames } from './scrape-target.ts'
 import { overrideByQuery, readSettings, type RedisSettings } from './settings.ts'
-import { TargetWriter } from './target-writer.ts'
+import { FamilyNames, TargetWriter } from './target-writer.ts'
 
 /** Scrapes at once, `/metrics` and `/scrape` together; more are answered with 503. */
 export const requestsMax = 40
@@ -84,6 +84,8 @@ export function createRedisExporter(options: RedisExporterOptions): RedisExporte
   const refusals = new RefusalMemory(() => performance.now())
   const statistics: ScrapeStatistics = { scrapes: 0, seconds: 0 }
   const idleWriters: FamilyWriter[] = []
+  const names = new FamilyNames(settings.namespace)
+  const commands = new CommandTable()
   const running = new Set<AbortController>()
   let passwords: PasswordMap = passwordFile === '' ? new Map() : readPasswordFile(passwordFile)
   let requestErrors = 0
@@ -138,18 +140,11 @@ export function createRedisExporter(options: RedisExporterOptions): RedisExporte
   async function writeAnswer(asked: Answer, families: FamilyWriter, abort: AbortController): Promise<MetricsResponse> {
     const { request, target } = asked
     const steps = selectSteps(asked.settings, request.query ?? new URLSearchParams())
-    const scrapeWriter = new ScrapeWriter(families)
-    const collected = scrapeWriter.createWriter()
-    const writer = new TargetWriter(collected, asked.settings.namespace)
+    // Nothing of a scrape writes once it is over, so the families need no guard.
+    const writer = new TargetWriter(families, names)
     if (target !== undefined) await scrape(target, steps, writer, asked, abort)
     writeExporterMetrics(writer, asked.statistics)
-    collected.close()
-    if (families.duplicates + scrapeWriter.typeClashes > 0) {
-      log.debug('dropped part of a scrape', {
-        duplicate_samples: families.duplicates,
-        families_with_clashing_types: scrapeWriter.typeClashes,
-      })
-    }
+    if (families.duplicates > 0) log.debug('dropped part of a scrape', { duplicate_samples: families.duplicates })
     if (asked.withProcess) writeProcessMetrics(families)
     return answerMetrics(request, families.finish())
   }
@@ -164,7 +159,7 @@ export function createRedisExporter(options: RedisExporterOptions): RedisExporte
     const timeoutMs = scrapeTimeoutOf(request, timeoutOffsetMs)
     const timer = setTimeout(() => abort.abort(), timeoutMs)
     const startMs = performance.now()
-    const { isUp, error } = await scrapeTarget({ target, writer, steps, refusals, log, signal: abort.signal, nowMs })
+    const { isUp, error } = await scrapeTarget({ target, writer, steps, refusals, commands, log, signal: abort.signal, nowMs })
     clearTimeout(timer)
     const seconds = (performance.now() - startMs) / 1000
     own.scrapes++

@@ -1,3 +1,4 @@
+import { readText } from '@narthex/exposition/text-cache'
 import { Buffer } from 'node:buffer'
 
 /** An error that the server answered, such as `ERR unknown command`: a value, because one bad command is no reason to give up the rest. */
@@ -9,7 +10,7 @@ export class RespError {
   }
 }
 
-/** One reply: bulk strings are bytes (keys need not be text), simple strings are text; nil is null. */
+/** One reply: bulk strings are bytes (keys need not be text) or, where the caller wants it, text; simple strings are text; nil is null. */
 export type RespValue = string | number | Buffer | null | RespError | readonly RespValue[]
 
 /** Bytes that are not RESP, or more of them than is allowed; the connection is of no use afterwards. */
@@ -32,6 +33,14 @@ interface OpenArray {
 
 const carriageReturn = 13
 const lineFeed = 10
+const plus = 43
+const minus = 45
+const colon = 58
+const dollar = 36
+const star = 42
+
+/** Longest run of digits that is exact in a double whatever the digits are. */
+const exactDigits = 15
 
 /**
  * Reads RESP 2 replies from bytes as they come. Chunks are copied into one buffer that grows to the largest bulk string; nothing is read
@@ -39,6 +48,7 @@ const lineFeed = 10
  */
 export class RespReader {
   readonly #onReply: (reply: RespValue) => void
+  readonly #wantsText: () => boolean
   #bytes = Buffer.allocUnsafeSlow(16_384)
   #start = 0
   #end = 0
@@ -50,8 +60,10 @@ export class RespReader {
   #replyBytes = 0
   #elements = 0
 
-  constructor(onReply: (reply: RespValue) => void) {
+  /** `wantsText` tells of the reply that is being read whether its bulk strings are to be text. */
+  constructor(onReply: (reply: RespValue) => void, wantsText: () => boolean = () => false) {
     this.#onReply = onReply
+    this.#wantsText = wantsText
   }
 
   /** Takes the next bytes and hands out the replies that they complete. Throws `RespProtocolError`. */
@@ -92,26 +104,27 @@ export class RespReader {
       }
       if (found - this.#start > lineBytesMax) throw tooMuch(`a line of at most ${lineBytesMax} bytes`)
       if (found === this.#start || this.#bytes[found - 1] !== carriageReturn) throw wrong('a line that ends in CR LF', this.#shown(found))
-      const type = String.fromCharCode(this.#bytes[this.#start]!)
-      const text = this.#bytes.toString('utf8', this.#start + 1, found - 1)
+      const start = this.#start + 1
+      const end = found - 1
+      const type = this.#bytes[this.#start]!
       this.#count(found + 1 - this.#start)
       this.#start = this.#scanned = found + 1
       switch (type) {
-        case '+':
-          return text
-        case '-':
-          return new RespError(text)
-        case ':':
-          return readInteger(text)
-        case '$': {
-          const length = readLength(text)
+        case plus:
+          return readText(this.#bytes, start, end)
+        case minus:
+          return new RespError(this.#bytes.toString('utf8', start, end))
+        case colon:
+          return this.#readInteger(start, end)
+        case dollar: {
+          const length = this.#readLength(start, end)
           if (length < 0) return null
           if (this.#replyBytes + length > replyBytesMax) throw tooMuch(`a reply of at most ${replyBytesMax} bytes`)
           this.#bulkLength = length
           return this.#readBulk()
         }
-        case '*': {
-          const length = readLength(text)
+        case star: {
+          const length = this.#readLength(start, end)
           if (length < 0) return null
           if (length === 0) return []
           if (length + this.#elements > elementsMax) throw tooMuch(`at most ${elementsMax} elements`)
@@ -120,17 +133,17 @@ export class RespReader {
           break
         }
         default:
-          throw wrong('one of + - : $ *', type)
+          throw wrong('one of + - : $ *', String.fromCharCode(type))
       }
     }
   }
 
-  #readBulk(): Buffer | undefined {
+  #readBulk(): Buffer | string | undefined {
     const length = this.#bulkLength
     if (this.#end - this.#start < length + 2) return undefined
     const end = this.#start + length
     if (this.#bytes[end] !== carriageReturn || this.#bytes[end + 1] !== lineFeed) throw wrong('CR LF after a bulk string', 'other bytes')
-    const value = Buffer.from(this.#bytes.subarray(this.#start, end))
+    const value = this.#wantsText() ? readText(this.#bytes, this.#start, end) : Buffer.from(this.#bytes.subarray(this.#start, end))
     this.#count(length + 2)
     this.#start = this.#scanned = end + 2
     this.#bulkLength = -1
@@ -154,13 +167,48 @@ export class RespReader {
     this.#onReply(whole)
   }
 
+  /** 64-bit integers above 2^53 are rounded, as they would be in a sample. */
+  #readInteger(start: number, end: number): number {
+    const sign = this.#bytes[start]
+    const digitsStart = sign === minus || sign === plus ? start + 1 : start
+    const length = end - digitsStart
+    const value = this.#readDigits(digitsStart, end)
+    if (value < 0 || length > 20) throw wrong('an integer', this.#quote(start, end))
+    if (length > exactDigits) return Number(this.#bytes.toString('latin1', start, end))
+    return sign === minus ? -value : value
+  }
+
+  /** -1 for a string or an array that is none. */
+  #readLength(start: number, end: number): number {
+    if (end - start === 2 && this.#bytes[start] === minus && this.#bytes[start + 1] === 49) return -1
+    const value = this.#readDigits(start, end)
+    if (value < 0 || end - start > 10) throw wrong('a length', this.#quote(start, end))
+    return value
+  }
+
+  /** The number in [start, end), rounded if it is long; -1 where there are no digits or something else. */
+  #readDigits(start: number, end: number): number {
+    if (end <= start) return -1
+    let value = 0
+    for (let offset = start; offset < end; offset++) {
+      const digit = this.#bytes[offset]! - 48
+      if (digit < 0 || digit > 9) return -1
+      value = value * 10 + digit
+    }
+    return value
+  }
+
   #count(bytes: number): void {
     this.#replyBytes += bytes
     if (this.#replyBytes > replyBytesMax) throw tooMuch(`a reply of at most ${replyBytesMax} bytes`)
   }
 
   #shown(end: number): string {
-    return JSON.stringify(this.#bytes.toString('latin1', this.#start, Math.min(end, this.#start + 32)))
+    return this.#quote(this.#start, end)
+  }
+
+  #quote(start: number, end: number): string {
+    return JSON.stringify(this.#bytes.toString('latin1', start, Math.min(end, start + 32)))
   }
 }
 
@@ -179,18 +227,6 @@ export function encodeCommand(parts: readonly (string | Uint8Array)[]): Buffer {
   }
   const last = Buffer.from(text)
   return pieces.length === 0 ? last : Buffer.concat([...pieces, last])
-}
-
-// 64-bit integers above 2^53 are rounded, as they would be in a sample.
-function readInteger(text: string): number {
-  if (!/^[+-]?[0-9]{1,20}$/.test(text)) throw wrong('an integer', JSON.stringify(text.slice(0, 32)))
-  return Number(text)
-}
-
-function readLength(text: string): number {
-  if (text === '-1') return -1
-  if (!/^[0-9]{1,10}$/.test(text)) throw wrong('a length', JSON.stringify(text.slice(0, 32)))
-  return Number(text)
 }
 
 function wrong(want: string, got: string): RespProtocolError {

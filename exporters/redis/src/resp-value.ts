@@ -10,6 +10,14 @@ export function textOf(value: RespValue | undefined): string | undefined {
   return Buffer.isBuffer(value) ? value.toString('utf8') : undefined
 }
 
+const noBytes = Buffer.alloc(0)
+
+/** Bytes, and texts as UTF-8; empty for anything else. */
+export function bytesOf(value: RespValue | undefined): Buffer {
+  if (Buffer.isBuffer(value)) return value
+  return typeof value === 'string' ? Buffer.from(value) : noBytes
+}
+
 /** Integers, and texts that are whole decimal numbers; undefined for anything else. */
 export function integerOf(value: RespValue | undefined): number | undefined {
   if (typeof value === 'number') return value

@@ -1,8 +1,9 @@
 import type { Logger } from '@narthex/service/logger'
+import type { Buffer } from 'node:buffer'
 import { ClusterNodes } from './cluster-nodes.ts'
 import { writeClients } from './collect-clients.ts'
 import { writeConfig } from './collect-config.ts'
-import { writeField, writeInfo, type InfoSummary } from './collect-info.ts'
+import { readFieldNumber, writeField, writeInfo, type InfoSummary } from './collect-info.ts'
 import { collectKeyGroups } from './collect-key-groups.ts'
 import { collectKeyCounts, collectKeys } from './collect-keys.ts'
 import { writeLatencyHistograms, writeLatencySpikes } from './collect-latency.ts'
@@ -10,6 +11,7 @@ import { writeModules } from './collect-modules.ts'
 import { collectScripts } from './collect-scripts.ts'
 import { collectSearchIndexes } from './collect-search-indexes.ts'
 import { collectSentinel } from './collect-sentinel.ts'
+import type { CommandTable } from './command-table.ts'
 import { commandlogKinds, writeCommandlog, writeSlowlog } from './collect-slowlog.ts'
 import { collectStreams } from './collect-streams.ts'
 import { writeTile38 } from './collect-tile38.ts'
@@ -20,9 +22,9 @@ import { openNode, openTarget, type Target } from './open-target.ts'
 import type { RedisClient } from './redis-client.ts'
 import { isLasting, type RefusalMemory } from './refusal-memory.ts'
 import { RespError, type RespValue } from './resp-reader.ts'
-import { errorOf, textOf } from './resp-value.ts'
+import { bytesOf, errorOf } from './resp-value.ts'
 import type { RedisSettings } from './settings.ts'
-import { TargetWriter } from './target-writer.ts'
+import { FamilyNames, TargetWriter } from './target-writer.ts'
 
 /** A Redis without CONFIG has this many databases, as long as nobody says otherwise. */
 const databasesDefault = 16
@@ -34,6 +36,8 @@ export interface TargetScrape {
   readonly steps: ReadonlySet<string>
   readonly refusals: RefusalMemory
   readonly log: Logger
+  /** Used while this scrape writes what INFO says, by others at other times. */
+  readonly commands: CommandTable
   /** Ends the scrape: what was written until then stays. */
   readonly signal: AbortSignal
   /** Wall clock, milliseconds. */
@@ -99,36 +103,40 @@ export async function scrapeTarget(scrape: TargetScrape): Promise<ScrapeResult> 
 }
 
 async function scrapeOpen(scrape: TargetScrape, client: RedisClient, onUp: () => void): Promise<void> {
-  const { target, writer, steps, nowMs } = scrape
+  const { target, writer, steps, commands, nowMs } = scrape
   const { settings } = target
   if (settings.pings) await ping(client, writer)
   // All on their way at once: one round trip.
   const asker = new Asker(scrape, client)
   if (settings.setsClientName) void client.call('CLIENT', 'SETNAME', 'redis_exporter')
   const info = client.call('INFO', 'ALL')
-  const config = asker.ask('config', settings.configCommand, 'GET', '*')
-  const spikes = asker.ask('latency', 'LATENCY', 'LATEST')
-  const histograms = settings.excludesHistograms ? undefined : asker.ask('latency', 'LATENCY', 'HISTOGRAM')
-  const slowlogLength = asker.ask('slowlog', 'SLOWLOG', 'LEN')
-  const slowlogNewest = asker.ask('slowlog', 'SLOWLOG', 'GET', '1')
+  const others = Promise.allSettled([
+    asker.ask('config', settings.configCommand, 'GET', '*'),
+    asker.ask('latency', 'LATENCY', 'LATEST'),
+    settings.excludesHistograms ? undefined : asker.ask('latency', 'LATENCY', 'HISTOGRAM'),
+    asker.ask('slowlog', 'SLOWLOG', 'LEN'),
+    asker.ask('slowlog', 'SLOWLOG', 'GET', '1'),
+  ])
 
   const text = await readInfo(client, await info)
   onUp()
-  const configReply = await config
+  // From here on nothing waits: what came of a connection that breaks is written.
+  const [config, spikes, histograms, slowlogLength, slowlogNewest] = await others
+  const configReply = answerOf(config)
   const databases = configReply === undefined ? undefined : writeConfig(writer, configReply, settings)
-  const isCluster = /^cluster_enabled:1\r?$/m.test(text)
-  const summary = steps.has('info')
-    ? writeInfo(writer, text, {
-        databases: isCluster ? 1 : (databases ?? databasesDefault),
-        includesEmptyDatabases: settings.includesEmptyDatabases,
-        includesSystem: settings.includesSystem,
-        nowMs: nowMs(),
-      })
-    : summarize(text)
-  await writeWhenAnswered(spikes, (reply) => writeLatencySpikes(writer, reply))
-  await writeWhenAnswered(histograms, (reply) => writeLatencyHistograms(writer, reply, summary.commandMicroseconds))
-  const [length, newest] = await Promise.all([slowlogLength, slowlogNewest])
-  if (length !== undefined && newest !== undefined) writeSlowlog(writer, length, newest)
+  const isCluster = text.includes('\ncluster_enabled:1')
+  const options = {
+    databases: isCluster ? 1 : (databases ?? databasesDefault),
+    includesEmptyDatabases: settings.includesEmptyDatabases,
+    includesSystem: settings.includesSystem,
+    nowMs: nowMs(),
+    commands,
+  }
+  const summary = writeInfo(steps.has('info') ? writer : nowhere, text, options)
+  writeWhenAnswered(spikes, (reply) => writeLatencySpikes(writer, reply))
+  writeWhenAnswered(histograms, (reply) => writeLatencyHistograms(writer, reply, commands))
+  writeWhenAnswered(slowlogLength, (length) => writeWhenAnswered(slowlogNewest, (newest) => writeSlowlog(writer, length, newest)))
+  for (const answer of [config, spikes, histograms, slowlogLength, slowlogNewest]) if (answer.status === 'rejected') throw answer.reason
 
   await collectByRole(asker, summary, isCluster)
   await collectKeySpace(scrape, client, summary, isCluster ? 1 : (databases ?? databasesDefault))
@@ -142,10 +150,8 @@ async function collectByRole(asker: Asker, summary: InfoSummary, isCluster: bool
   const cluster = isCluster ? asker.ask('cluster', 'CLUSTER', 'INFO') : undefined
   const lengths = summary.isValkey ? commandlogKinds.map(({ kind }) => asker.ask('commandlog', 'COMMANDLOG', 'LEN', kind)) : []
   const limits = summary.isValkey ? asker.ask('commandlog', target.settings.configCommand, 'GET', 'commandlog-*') : undefined
-  await writeWhenAnswered(cluster, (reply) => {
-    const report = new InfoReport(textOf(reply) ?? '')
-    while (report.nextField()) writeField(writer, infoFields.get(report.field) ?? otherField(report.field), report.value)
-  })
+  const report = new InfoReport(bytesOf(await cluster))
+  while (report.nextField()) writeField(writer, infoFields.get(report.field) ?? otherField(report.field), readFieldNumber(report))
   if (lengths.length > 0)
     writeCommandlog(
       writer,
@@ -189,10 +195,9 @@ async function collectKeySpace(scrape: TargetScrape, client: RedisClient, summar
 async function collectOnDemand(scrape: TargetScrape, client: RedisClient, asker: Asker): Promise<void> {
   const { target, writer, steps, nowMs } = scrape
   const { settings } = target
-  await writeWhenAnswered(asker.ask('client-list', 'CLIENT', 'LIST'), (reply) =>
-    writeClients(writer, reply, settings.exportsClientPorts, nowMs()),
-  )
-  await writeWhenAnswered(asker.ask('modules', 'INFO', 'MODULES'), (reply) => writeModules(writer, textOf(reply) ?? ''))
+  const clients = await asker.ask('client-list', 'CLIENT', 'LIST')
+  if (clients !== undefined) writeClients(writer, clients, settings.exportsClientPorts, nowMs())
+  writeModules(writer, bytesOf(await asker.ask('modules', 'INFO', 'MODULES')))
   const { searchIndexes } = settings
   if (steps.has('search_indexes') && searchIndexes !== undefined) {
     await orWarn(scrape, () => collectSearchIndexes(client, writer, searchIndexes))
@@ -219,7 +224,7 @@ class Asker {
     const { steps, refusals, target } = this.scrape
     const name = command.slice(0, 2).join(' ')
     if (!steps.has(step) || command[0] === '' || refusals.isRefused(target.address.text, name)) return Promise.resolve(undefined)
-    const answer = this.client.call(...command).then((reply) => {
+    const answer = this.client.callText(...command).then((reply) => {
       if (!(reply instanceof RespError)) return reply
       // A lasting refusal is remembered as such, and its command not sent again for a while; any other only as having been told.
       if (refusals.remember(target.address.text, isLasting(reply.message) ? name : `${name}: ${reply.message}`)) {
@@ -239,24 +244,26 @@ async function ping(client: RedisClient, writer: TargetWriter): Promise<void> {
   writer.gauge('exporter_last_scrape_ping_time_seconds', 'Seconds that PING took.', (performance.now() - startMs) / 1000)
 }
 
-/** The text of INFO ALL, or of INFO where a server does not know ALL. Throws the server's own words. */
-async function readInfo(client: RedisClient, reply: RespValue): Promise<string> {
-  const text = textOf(reply) ?? ''
+/** What INFO ALL answered, or INFO where a server does not know ALL. Throws the server's own words. */
+async function readInfo(client: RedisClient, reply: RespValue): Promise<Buffer> {
+  const text = bytesOf(reply)
   if (text.includes(':')) return text
   const plain = await client.call('INFO')
-  const fallback = textOf(plain) ?? ''
+  const fallback = bytesOf(plain)
   if (fallback.includes(':')) return fallback
-  const got = fallback === '' ? 'nothing' : JSON.stringify(fallback.slice(0, 32))
+  const got = fallback.length === 0 ? 'nothing' : JSON.stringify(fallback.toString('utf8', 0, 32))
   throw new Error(errorOf(plain) ?? errorOf(reply) ?? `cannot read INFO: want lines of field:value, got ${got}`)
 }
 
-function summarize(text: string): InfoSummary {
-  const nowhere = new TargetWriter({ family: () => undefined, sample: () => undefined }, 'redis')
-  return writeInfo(nowhere, text, { databases: 0, includesEmptyDatabases: false, includesSystem: false, nowMs: 0 })
+const nowhere = new TargetWriter({ family: () => undefined, sample: () => undefined }, new FamilyNames(''))
+
+/** Undefined: not asked, refused, or the connection broke before. */
+function answerOf(settled: PromiseSettledResult<RespValue | undefined>): RespValue | undefined {
+  return settled.status === 'fulfilled' ? settled.value : undefined
 }
 
-async function writeWhenAnswered(answer: Promise<RespValue | undefined> | undefined, write: (reply: RespValue) => void): Promise<void> {
-  const reply = await answer
+function writeWhenAnswered(settled: PromiseSettledResult<RespValue | undefined>, write: (reply: RespValue) => void): void {
+  const reply = answerOf(settled)
   if (reply !== undefined) write(reply)
 }
 

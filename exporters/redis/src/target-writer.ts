@@ -2,29 +2,50 @@ import type { MetricWriter } from '@narthex/exporter-kit/collector'
 
 type Labels = readonly string[]
 
-/** Writes the families of one server: the namespace in front of each name, a help text behind it. */
-export class TargetWriter {
-  readonly #writer: MetricWriter
-  readonly #prefix: string
+/** Names made of fields that no table knows are made anew each time beyond so many. */
+const namesMax = 2_000
 
-  constructor(writer: MetricWriter, namespace: string) {
-    this.#writer = writer
+/** The names of families with the namespace in front, made once. */
+export class FamilyNames {
+  readonly #prefix: string
+  readonly #full = new Map<string, string>()
+
+  constructor(namespace: string) {
     this.#prefix = `${namespace}_`
   }
 
+  full(name: string): string {
+    const known = this.#full.get(name)
+    if (known !== undefined) return known
+    const full = this.#prefix + name
+    if (this.#full.size < namesMax) this.#full.set(name, full)
+    return full
+  }
+}
+
+/** Writes the families of one server: the namespace in front of each name, a help text behind it. */
+export class TargetWriter {
+  readonly #writer: MetricWriter
+  readonly #names: FamilyNames
+
+  constructor(writer: MetricWriter, names: FamilyNames) {
+    this.#writer = writer
+    this.#names = names
+  }
+
   gauge(name: string, help: string, value: number, labels?: Labels): void {
-    this.#writer.family(this.#prefix + name, help, 'gauge')
+    this.#writer.family(this.#names.full(name), help, 'gauge')
     this.#writer.sample(value, labels)
   }
 
   counter(name: string, help: string, value: number, labels?: Labels): void {
-    this.#writer.family(this.#prefix + name, help, 'counter')
+    this.#writer.family(this.#names.full(name), help, 'counter')
     this.#writer.sample(value, labels)
   }
 
   /** Starts a family of several samples; `sample` adds to it. */
   family(name: string, help: string, type: 'counter' | 'gauge' | 'summary' | 'histogram'): void {
-    this.#writer.family(this.#prefix + name, help, type)
+    this.#writer.family(this.#names.full(name), help, type)
   }
 
   /** Labels are a flat, sorted list; `quantile` and `le` last. */

@@ -9,7 +9,8 @@ import { writeCommandlog, writeSlowlog } from '@narthex/exporter-redis/collect-s
 import { writeTile38 } from '@narthex/exporter-redis/collect-tile38'
 import { RespReader, type RespValue } from '@narthex/exporter-redis/resp-reader'
 import { itemsOf, textOf } from '@narthex/exporter-redis/resp-value'
-import { TargetWriter } from '@narthex/exporter-redis/target-writer'
+import { FamilyNames, TargetWriter } from '@narthex/exporter-redis/target-writer'
+import { CommandTable } from '@narthex/exporter-redis/command-table'
 import { decode, eachPiece, encode, ensure, type FuzzTarget } from '../fuzz-target.ts'
 
 /** All replies in the bytes, taken in pieces of a size. */
@@ -38,7 +39,8 @@ master0:name=a,status=ok,address=127.0.0.1:6379,slaves=1,sentinels=1
 db0:keys=1,expires=0,avg_ttl=3000,subexpiry=0
 `
 
-const nowhere = new TargetWriter({ family: () => undefined, sample: () => undefined }, 'redis')
+const commands = new CommandTable()
+const nowhere = new TargetWriter({ family: () => undefined, sample: () => undefined }, new FamilyNames('redis'))
 
 const bulk = (value: string): string => `$${Buffer.byteLength(value)}\r\n${value}\r\n`
 const array = (...items: readonly string[]): string => `*${items.length}\r\n${items.join('')}`
@@ -59,11 +61,11 @@ function writeReply(reply: RespValue): void {
   const text = textOf(reply) ?? ''
   writeConfig(nowhere, reply, { includesConfig: true, redactsConfig: true })
   writeLatencySpikes(nowhere, reply)
-  writeLatencyHistograms(nowhere, reply, new Map())
+  writeLatencyHistograms(nowhere, reply, commands)
   writeSlowlog(nowhere, 1, reply)
   writeCommandlog(nowhere, itemsOf(reply), reply)
   writeClients(nowhere, reply, true, 1_700_000_000_000)
-  writeModules(nowhere, text)
+  writeModules(nowhere, Buffer.from(text))
   for (const { address } of parseClusterNodes(text, 'own')) {
     const port = /:(\d+)$/.exec(address)?.[1]
     ensure(Number(port) > 0 && Number(port) <= 65_535, `a node is at ${address}`)
@@ -90,7 +92,7 @@ export const exporterTargets: readonly FuzzTarget[] = [
     seeds: [encode(redisInfo)],
     refusals: [],
     read: (bytes) => {
-      writeInfo(nowhere, decode(bytes), { databases: 16, includesEmptyDatabases: true, includesSystem: true, nowMs: 0 })
+      writeInfo(nowhere, Buffer.from(bytes), { databases: 16, includesEmptyDatabases: true, includesSystem: true, nowMs: 0, commands })
     },
   },
   {
