@@ -16,7 +16,7 @@ export interface RedisClientOptions {
   readonly tls: ConnectionOptions
   /** Longest time to connect, and longest silence while a reply is awaited. */
   readonly timeoutMs: number
-  /** Ends everything at once. */
+  /** Ends everything at once, until `rest`. */
   readonly signal: AbortSignal
 }
 
@@ -45,14 +45,17 @@ export class RedisClient {
   #answered = 0
   #failure: Error | undefined
 
+  readonly #onAbort = (): void => this.#fail(new RedisConnectionError('context deadline exceeded'))
+  #signal: AbortSignal
+
   private constructor(socket: Socket, options: RedisClientOptions) {
     this.#socket = socket
+    this.#signal = options.signal
     this.#reader = new RespReader(
       (reply) => this.#answer(reply),
       () => this.#waiting[this.#answered]?.wantsText ?? false,
     )
-    const onAbort = (): void => this.#fail(new RedisConnectionError('context deadline exceeded'))
-    options.signal.addEventListener('abort', onAbort, { once: true })
+    this.#signal.addEventListener('abort', this.#onAbort, { once: true })
     socket.setTimeout(options.timeoutMs, () => {
       if (this.#waiting.length > this.#answered) this.#fail(new RedisConnectionError(`read ${options.address.text}: i/o timeout`))
     })
@@ -65,7 +68,7 @@ export class RedisClient {
     })
     socket.on('error', (error) => this.#fail(describeSocketError(error, options.address)))
     socket.on('close', () => {
-      options.signal.removeEventListener('abort', onAbort)
+      this.#signal.removeEventListener('abort', this.#onAbort)
       if (this.#failure === undefined) this.#fail(new RedisConnectionError('EOF'))
     })
   }
@@ -125,6 +128,24 @@ export class RedisClient {
       replies.push(...(await Promise.all(batch)))
     }
     return replies
+  }
+
+  /** Open, and every command is answered. */
+  get isUsable(): boolean {
+    return this.#failure === undefined && this.#waiting.length === 0
+  }
+
+  /** No signal ends the connection, and it does not keep the process alive, until `resume`. */
+  rest(): void {
+    this.#signal.removeEventListener('abort', this.#onAbort)
+    this.#socket.unref()
+  }
+
+  resume(signal: AbortSignal): void {
+    this.#signal = signal
+    if (signal.aborted) return this.#onAbort()
+    signal.addEventListener('abort', this.#onAbort, { once: true })
+    this.#socket.ref()
   }
 
   close(): void {

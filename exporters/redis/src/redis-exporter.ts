@@ -19,6 +19,7 @@ import type { Logger } from '@narthex/service/logger'
 import { ClusterNodes } from './cluster-nodes.ts'
 import { CommandTable } from './command-table.ts'
 import { redisExporterFlags } from './flags.ts'
+import { KeptConnections } from './kept-connections.ts'
 import { openNode, openTarget, type Target } from './open-target.ts'
 import { readPasswordFile, type PasswordMap } from './password-file.ts'
 import { parseRedisAddress, redactAddress, type RedisAddress } from './redis-address.ts'
@@ -86,6 +87,7 @@ export function createRedisExporter(options: RedisExporterOptions): RedisExporte
   const idleWriters: FamilyWriter[] = []
   const names = new FamilyNames(settings.namespace)
   const commands = new CommandTable()
+  const connections = new KeptConnections()
   const running = new Set<AbortController>()
   let passwords: PasswordMap = passwordFile === '' ? new Map() : readPasswordFile(passwordFile)
   let requestErrors = 0
@@ -159,7 +161,7 @@ export function createRedisExporter(options: RedisExporterOptions): RedisExporte
     const timeoutMs = scrapeTimeoutOf(request, timeoutOffsetMs)
     const timer = setTimeout(() => abort.abort(), timeoutMs)
     const startMs = performance.now()
-    const { isUp, error } = await scrapeTarget({ target, writer, steps, refusals, commands, log, signal: abort.signal, nowMs })
+    const { isUp, error } = await scrapeTarget({ target, writer, steps, refusals, commands, connections, log, signal: abort.signal, nowMs })
     clearTimeout(timer)
     const seconds = (performance.now() - startMs) / 1000
     own.scrapes++
@@ -210,6 +212,7 @@ export function createRedisExporter(options: RedisExporterOptions): RedisExporte
 
   function close(): Promise<void> {
     for (const abort of running) abort.abort()
+    connections.close()
     return Promise.resolve()
   }
 
@@ -219,6 +222,7 @@ export function createRedisExporter(options: RedisExporterOptions): RedisExporte
     handleScrape,
     discoverClusterNodes,
     reload: () => {
+      connections.close()
       if (passwordFile !== '') passwords = readPasswordFile(passwordFile)
     },
     close,

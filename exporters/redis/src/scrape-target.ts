@@ -17,6 +17,7 @@ import { collectStreams } from './collect-streams.ts'
 import { writeTile38 } from './collect-tile38.ts'
 import { infoFields, otherField } from './info-fields.ts'
 import { InfoReport } from './info-report.ts'
+import type { KeptConnections } from './kept-connections.ts'
 import { isRefusal, type KeyPlaces } from './key-places.ts'
 import { openNode, openTarget, type Target } from './open-target.ts'
 import type { RedisClient } from './redis-client.ts'
@@ -25,6 +26,9 @@ import { RespError, type RespValue } from './resp-reader.ts'
 import { bytesOf, errorOf } from './resp-value.ts'
 import type { RedisSettings } from './settings.ts'
 import { FamilyNames, TargetWriter } from './target-writer.ts'
+
+/** Steps that select databases. */
+const keySteps: readonly string[] = ['check-keys', 'check-streams', 'count-keys', 'check-key-groups']
 
 /** A Redis without CONFIG has this many databases, as long as nobody says otherwise. */
 const databasesDefault = 16
@@ -38,6 +42,7 @@ export interface TargetScrape {
   readonly log: Logger
   /** Used while this scrape writes what INFO says, by others at other times. */
   readonly commands: CommandTable
+  readonly connections: KeptConnections
   /** Ends the scrape: what was written until then stays. */
   readonly signal: AbortSignal
   /** Wall clock, milliseconds. */
@@ -82,33 +87,55 @@ export const stepNames: readonly string[] = (
 
 /** Scrapes one server over one connection. Never rejects. */
 export async function scrapeTarget(scrape: TargetScrape): Promise<ScrapeResult> {
-  const { target, writer, signal } = scrape
-  const startMs = performance.now()
-  let client: RedisClient | undefined
-  let isUp = false
-  try {
-    try {
-      client = await openTarget(target, signal)
-    } finally {
-      const seconds = (performance.now() - startMs) / 1000
-      writer.gauge('exporter_last_scrape_connect_time_seconds', 'Seconds that connecting took.', seconds)
+  const { target, writer, signal, connections } = scrape
+  const kept = connections.take(target, signal)
+  if (kept !== undefined) {
+    const result = await scrapeOver(scrape, kept, false)
+    // The server may have closed it in this very moment: that is no reason to call it down.
+    if (result.isUp || signal.aborted) {
+      writeConnectTime(writer, 0)
+      return result
     }
-    await scrapeOpen(scrape, client, () => (isUp = true))
-    return { isUp, error: '' }
+  }
+  const startMs = performance.now()
+  try {
+    const client = await openTarget(target, signal).finally(() => writeConnectTime(writer, (performance.now() - startMs) / 1000))
+    return await scrapeOver(scrape, client, true)
   } catch (error) {
-    return { isUp, error: error instanceof Error ? error.message : String(error) }
-  } finally {
-    client?.close()
+    return { isUp: false, error: messageOf(error) }
   }
 }
 
-async function scrapeOpen(scrape: TargetScrape, client: RedisClient, onUp: () => void): Promise<void> {
+async function scrapeOver(scrape: TargetScrape, client: RedisClient, isNew: boolean): Promise<ScrapeResult> {
+  const { target, steps, connections } = scrape
+  let isUp = false
+  try {
+    await scrapeOpen(scrape, client, isNew, () => (isUp = true))
+    // Steps that look at keys leave another database selected.
+    if (keySteps.some((step) => steps.has(step))) client.close()
+    else connections.give(target, client)
+    return { isUp, error: '' }
+  } catch (error) {
+    client.close()
+    return { isUp, error: messageOf(error) }
+  }
+}
+
+function writeConnectTime(writer: TargetWriter, seconds: number): void {
+  writer.gauge('exporter_last_scrape_connect_time_seconds', 'Seconds that connecting took; 0 where a connection was there.', seconds)
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+async function scrapeOpen(scrape: TargetScrape, client: RedisClient, isNew: boolean, onUp: () => void): Promise<void> {
   const { target, writer, steps, commands, nowMs } = scrape
   const { settings } = target
   if (settings.pings) await ping(client, writer)
   // All on their way at once: one round trip.
   const asker = new Asker(scrape, client)
-  if (settings.setsClientName) void client.call('CLIENT', 'SETNAME', 'redis_exporter')
+  if (isNew && settings.setsClientName) void client.call('CLIENT', 'SETNAME', 'redis_exporter')
   const info = client.call('INFO', 'ALL')
   const others = Promise.allSettled([
     asker.ask('config', settings.configCommand, 'GET', '*'),
