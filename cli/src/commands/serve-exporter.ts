@@ -80,9 +80,10 @@ export function mountAnswers(app: FastifyInstance, path: string, answerTo: (requ
   app.get(path, async (request, reply) => {
     const query = new URLSearchParams(request.url.split('?')[1] ?? '')
     const answer = await answerTo({ query, headers: request.headers })
+    const { buffer, byteOffset, byteLength } = answer.body
     return reply
       .code(answer.status)
       .headers({ ...answer.headers })
-      .send(Buffer.from(answer.body))
+      .send(Buffer.from(buffer, byteOffset, byteLength))
   })
 }

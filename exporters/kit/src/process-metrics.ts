@@ -10,6 +10,12 @@ const files = new FileReader(8192)
 const scanner = new ByteScanner()
 const startTimeSeconds = Date.now() / 1000 - process.uptime()
 
+/** How long limits are believed: they change by `prlimit` only, and cost as much to read as all the rest. */
+const limitsMs = 60_000
+let limits: readonly [descriptors: number, addressSpace: number] = [0, 0]
+let limitsUntilMs = -Infinity
+let pageBytes = 0
+
 /**
  * The process_* families of Go's process collector for this process, read from /proc/self where there is one; elsewhere the three that
  * Node.js knows by itself (cpu, resident memory, start time). `go_*` is left out: it has no meaning here.
@@ -18,13 +24,26 @@ export function writeProcessMetrics(writer: FamilyWriter): void {
   const cpu = process.cpuUsage()
   writeOne(writer, 'process_cpu_seconds_total', 'User and system CPU time spent.', 'counter', (cpu.user + cpu.system) / 1e6)
   writeOne(writer, 'process_start_time_seconds', 'Start of the process in Unix time.', 'gauge', startTimeSeconds)
-  writeOne(writer, 'process_resident_memory_bytes', 'Resident memory.', 'gauge', process.memoryUsage.rss())
   const stat = files.readIfThere('/proc/self/stat')
-  if (stat === undefined) return
-  writeOne(writer, 'process_virtual_memory_bytes', 'Virtual memory.', 'gauge', readVirtualBytes(stat))
+  if (stat === undefined) return writeResident(writer, process.memoryUsage.rss())
+  // proc(5): the second field is in parentheses and may hold blanks, so count from its end to the 23rd and 24th, vsize and rss in pages.
+  scanner.load(stat)
+  scanner.nextLine()
+  scanner.moveTo(stat.lastIndexOf(41) + 1)
+  for (let field = 3; field < 23; field++) scanner.nextField()
+  const virtualBytes = scanner.nextUnsigned()
+  const residentPages = scanner.nextUnsigned()
+  // Nobody tells the size of a page but the same number in bytes, a little later: a power of two from 4 KiB on.
+  if (pageBytes === 0) pageBytes = 2 ** Math.round(Math.log2(process.memoryUsage.rss() / residentPages))
+  writeResident(writer, residentPages * pageBytes)
+  writeOne(writer, 'process_virtual_memory_bytes', 'Virtual memory.', 'gauge', virtualBytes)
   writeLimits(writer)
   writeOne(writer, 'process_open_fds', 'Open file descriptors.', 'gauge', readdirSync('/proc/self/fd').length - 1)
   writeNetwork(writer)
+}
+
+function writeResident(writer: FamilyWriter, bytes: number): void {
+  writeOne(writer, 'process_resident_memory_bytes', 'Resident memory.', 'gauge', bytes)
 }
 
 function writeOne(writer: FamilyWriter, name: string, help: string, type: 'counter' | 'gauge', value: number): void {
@@ -32,36 +51,48 @@ function writeOne(writer: FamilyWriter, name: string, help: string, type: 'count
   writer.sample(value)
 }
 
-// proc(5): the 23rd field is vsize; the second one is in parentheses and may hold blanks, so count from its end.
-function readVirtualBytes(stat: Buffer): number {
-  scanner.load(stat)
-  scanner.nextLine()
-  scanner.moveTo(stat.lastIndexOf(41) + 1)
-  for (let field = 3; field < 23; field++) scanner.nextField()
-  return scanner.nextUnsigned()
-}
-
 function writeLimits(writer: FamilyWriter): void {
-  const text = files.readTextIfThere('/proc/self/limits') ?? ''
-  const soft = (name: string): number => {
-    const value = new RegExp(`^${name} +(\\S+)`, 'm').exec(text)?.[1]
-    return value === undefined || value === 'unlimited' ? unlimited : Number(value)
+  const nowMs = performance.now()
+  if (nowMs >= limitsUntilMs) {
+    const text = files.readTextIfThere('/proc/self/limits') ?? ''
+    limits = [readSoftLimit(text, /^Max open files +(\S+)/m), readSoftLimit(text, /^Max address space +(\S+)/m)]
+    limitsUntilMs = nowMs + limitsMs
   }
-  writeOne(writer, 'process_max_fds', 'Limit of open file descriptors.', 'gauge', soft('Max open files'))
-  writeOne(writer, 'process_virtual_memory_max_bytes', 'Limit of virtual memory.', 'gauge', soft('Max address space'))
+  writeOne(writer, 'process_max_fds', 'Limit of open file descriptors.', 'gauge', limits[0])
+  writeOne(writer, 'process_virtual_memory_max_bytes', 'Limit of virtual memory.', 'gauge', limits[1])
 }
 
-// As the Go client: the octets of the network namespace that the process is in.
+function readSoftLimit(text: string, pattern: RegExp): number {
+  const value = pattern.exec(text)?.[1]
+  return value === undefined || value === 'unlimited' ? unlimited : Number(value)
+}
+
+// As the Go client: the octets of the network namespace that the process is in. A line of names is followed by one of values.
 function writeNetwork(writer: FamilyWriter): void {
-  const text = files.readTextIfThere('/proc/self/net/netstat')
+  const text = files.readIfThere('/proc/self/net/netstat')
   if (text === undefined) return
-  const [names, values] = text.split('\n').filter((line) => line.startsWith('IpExt:'))
-  if (names === undefined || values === undefined) return
-  const columns = names.split(' ')
-  const numbers = values.split(' ')
-  const received = numbers[columns.indexOf('InOctets')]
-  const sent = numbers[columns.indexOf('OutOctets')]
-  if (received === undefined || sent === undefined) return
-  writeOne(writer, 'process_network_receive_bytes_total', 'Bytes received over IP by the network namespace.', 'counter', Number(received))
-  writeOne(writer, 'process_network_transmit_bytes_total', 'Bytes sent over IP by the network namespace.', 'counter', Number(sent))
+  scanner.load(text)
+  let receivedAt = -1
+  let sentAt = -1
+  while (scanner.nextLine()) {
+    scanner.nextField()
+    if (!scanner.fieldIs('IpExt:')) continue
+    if (receivedAt < 0) {
+      for (let column = 1; scanner.nextField(); column++) {
+        if (scanner.fieldIs('InOctets')) receivedAt = column
+        else if (scanner.fieldIs('OutOctets')) sentAt = column
+      }
+      if (receivedAt < 0 || sentAt < 0) return
+      continue
+    }
+    let received = 0
+    let sent = 0
+    for (let column = 1; scanner.nextField(); column++) {
+      if (column === receivedAt) received = scanner.unsigned()
+      else if (column === sentAt) sent = scanner.unsigned()
+    }
+    writeOne(writer, 'process_network_receive_bytes_total', 'Bytes received over IP by the network namespace.', 'counter', received)
+    writeOne(writer, 'process_network_transmit_bytes_total', 'Bytes sent over IP by the network namespace.', 'counter', sent)
+    return
+  }
 }
