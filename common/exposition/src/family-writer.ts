@@ -29,6 +29,8 @@ export class FamilyWriter {
   #firstRunByName = new Map<string, number>()
   #lastRunByName = new Map<string, number>()
   #inOrder = true
+  readonly #writtenNames: string[] = []
+  #sortedNames: readonly string[] = []
 
   #name = ''
   #help = ''
@@ -119,7 +121,7 @@ export class FamilyWriter {
   finish(): Uint8Array {
     this.#run = undefined
     if (this.#inOrder) return this.#bytes.subarray(0, this.#length)
-    const names = [...this.#firstRunByName.keys()].sort(compareNames)
+    const names = this.#sortNames()
     if (this.#sorted.length < this.#length) this.#sorted = new Uint8Array(this.#bytes.length)
     let length = 0
     for (const name of names) {
@@ -130,6 +132,23 @@ export class FamilyWriter {
       }
     }
     return this.#sorted.subarray(0, length)
+  }
+
+  /** The families of one writer are nearly always those of the last time, in the order of then. */
+  #sortNames(): readonly string[] {
+    const written = this.#writtenNames
+    let count = 0
+    let isKnown = written.length === this.#firstRunByName.size
+    for (const name of this.#firstRunByName.keys()) {
+      if (written[count] !== name) {
+        written[count] = name
+        isKnown = false
+      }
+      count++
+    }
+    if (isKnown) return this.#sortedNames
+    written.length = count
+    return (this.#sortedNames = written.toSorted(compareNames))
   }
 
   /** Forgets all that was written; keeps the buffers. */
