@@ -1,9 +1,10 @@
+import type { QueryLimits } from './mysql-collector.ts'
 import type { QueryResult } from './query-result.ts'
 
 /** What the pool needs of a connection. */
 export interface PooledConnection {
   readonly isUsable: boolean
-  query(sql: string): Promise<QueryResult>
+  query(sql: string, rowsMax?: number): Promise<QueryResult>
   ping(): Promise<void>
   destroy(reason?: Error): void
   /** As `destroy`, politely; for one that runs no statement. */
@@ -72,20 +73,31 @@ export class ConnectionPool<Connection extends PooledConnection> {
 
   /**
    * Runs one statement. When the signal aborts, the server is asked to end it; the promise settles only when it has ended or its
-   * connection is gone, so that whoever waits for it knows how long it holds on.
+   * connection is gone, so that whoever waits for it knows how long it holds on. So it is when the time of `limits` is over.
    */
-  async query(sql: string, signal: AbortSignal): Promise<QueryResult> {
+  async query(sql: string, signal: AbortSignal, limits?: QueryLimits): Promise<QueryResult> {
     const connection = await this.#acquire(signal)
     let timer: NodeJS.Timeout | undefined
+    let isLate = false
     const cancel = (): void => {
+      if (timer !== undefined) return
       timer = setTimeout(() => connection.destroy(new Error('statement did not end after its deadline')), this.#cancelMs)
       this.#options.cancel(connection, sql).catch(() => {})
     }
+    const timeout =
+      limits &&
+      setTimeout(() => {
+        isLate = true
+        cancel()
+      }, limits.timeoutMs)
     signal.addEventListener('abort', cancel, { once: true })
     try {
-      return await connection.query(sql)
+      return await connection.query(sql, limits?.rowsMax)
+    } catch (error) {
+      throw isLate ? new Error(`want an answer within ${limits!.timeoutMs} ms, got none`, { cause: error }) : error
     } finally {
       signal.removeEventListener('abort', cancel)
+      clearTimeout(timeout)
       clearTimeout(timer)
       this.#release(connection)
     }

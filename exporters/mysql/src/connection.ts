@@ -1,5 +1,5 @@
 import { lookupHost } from '@narthex/http/host-lookup'
-import type { Connection, SslOptions } from 'mysql2'
+import type { Connection, FieldPacket, SslOptions } from 'mysql2'
 import { readFile } from 'node:fs/promises'
 import { connect, isIP, type Socket } from 'node:net'
 import { Duplex } from 'node:stream'
@@ -10,6 +10,9 @@ import { parseServerVersion, type ServerVersion } from './server-version.ts'
 
 /** Largest answer to one statement; a server that sends more loses the connection. */
 export const answerBytesMax = 64 * 1024 * 1024
+
+/** Most values in one answer, each of which is an object while the answer is read. */
+export const answerCellsMax = 2_000_000
 
 /** Longest time for taking leave. */
 const closeMsMax = 1_000
@@ -74,15 +77,31 @@ export class MysqlConnection {
     }
   }
 
-  /** Runs a statement of the text protocol. Rejects with the server's error, or when the connection ends. */
-  query(sql: string): Promise<QueryResult> {
+  /**
+   * Runs a statement of the text protocol. Rejects with the server's error, when the connection ends, and for an answer with more than
+   * `rowsMax` rows, which ends the connection too.
+   */
+  query(sql: string, rowsMax = Infinity): Promise<QueryResult> {
     return this.#run((resolve, reject) => {
-      this.#driver.query({ sql, rowsAsArray: true, typeCast: false }, (error, rows, fields) => {
-        if (error) return reject(error)
-        // Without a result set (`SET …`) there are no fields.
-        const columns = Array.isArray(fields) ? fields.map(({ name }) => name) : []
-        resolve(new QueryResult(columns, Array.isArray(rows) ? (rows as unknown as Row[]) : []))
+      let columns: string[] = []
+      let cellsLeft = answerCellsMax
+      const rows: Row[] = []
+      // Row by row, so that an answer without end is noticed before its end.
+      const running = this.#driver.query({ sql, rowsAsArray: true, typeCast: false })
+      running.on('fields', (fields: readonly FieldPacket[] | undefined) => {
+        columns = (fields ?? []).map(({ name }) => name)
       })
+      running.on('result', (row: unknown) => {
+        // Without a result set (`SET …`) this is what the server says about the statement.
+        if (columns.length === 0 || this.#failure !== undefined) return
+        rows.push(row as Row)
+        cellsLeft -= columns.length
+        if (rows.length > rowsMax) this.#fail(new Error(`want an answer of at most ${rowsMax} rows, got more`))
+        else if (cellsLeft < 0) this.#fail(new Error(`want an answer of at most ${answerCellsMax} values, got more`))
+      })
+      running.on('error', (error: Error) => reject(error))
+      // Once the bytes that came with the end are counted too.
+      running.on('end', () => process.nextTick(() => resolve(new QueryResult(columns, rows))))
     })
   }
 

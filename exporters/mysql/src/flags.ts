@@ -1,6 +1,7 @@
 import { FlagReader } from '@narthex/exporter-kit/flag-reader'
 import type { FlagSpec } from '@narthex/exporter-kit/flag-spec'
 import { collectorFactories, collectorFlags } from './collectors.ts'
+import { customQueryFlags } from './custom-queries.ts'
 import { flagsWithoutEffect } from './flags-without-effect.ts'
 import { sessionFlags } from './session-statements.ts'
 import { settingsFlags } from './settings-source.ts'
@@ -21,6 +22,7 @@ const switchFlags: readonly FlagSpec[] = collectorFactories.map((create) => {
  */
 export const mysqlExporterFlags: readonly FlagSpec[] = [
   ...settingsFlags,
+  ...customQueryFlags,
   ...sessionFlags,
   ...exporterFlags,
   ...collectorFlags,

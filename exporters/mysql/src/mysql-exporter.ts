@@ -17,10 +17,13 @@ import {
 import { writeProcessMetrics } from '@narthex/exporter-kit/process-metrics'
 import { FamilyWriter } from '@narthex/exposition/family-writer'
 import type { Logger } from '@narthex/service/logger'
+import { createCustomQueryCollector, customQueryPrefix } from './collect-custom-query.ts'
 import { collectorFactories } from './collectors.ts'
 import type { ConnectionSettings } from './connection-settings.ts'
-import { collectorsNotBuilt } from './flags-without-effect.ts'
+import { loadCustomQueries } from './custom-queries.ts'
+import { CustomQueryCache } from './custom-query-cache.ts'
 import { mysqlExporterFlags } from './flags.ts'
+import type { MysqlCollector } from './mysql-collector.ts'
 import { loadSettings } from './settings-source.ts'
 import { TargetDirectory, TargetError } from './target-directory.ts'
 import { createSessionStatements } from './session-statements.ts'
@@ -45,7 +48,7 @@ export interface MysqlExporter extends Exporter {
   readonly landingPage: string
   /** Answers `/probe?target=host:port&auth_module=client.x`. Never rejects. */
   handleProbe(request: MetricsRequest): Promise<MetricsResponse>
-  /** Reads the credentials again; connections to servers are opened anew. Throws and changes nothing when they cannot be used. */
+  /** Reads the credentials and the custom queries again; connections to servers are opened anew. Throws and changes nothing when they cannot be used. */
   reload(): void
 }
 
@@ -60,8 +63,13 @@ export function createMysqlExporter(options: MysqlExporterOptions): MysqlExporte
   const timeoutOffsetMs = flags.number('timeout-offset') * 1000
   const load = options.loadSettings ?? (() => loadSettings(flags, options.env ?? process.env, log))
   const all = collectorFactories.map((create) => create(flags))
-  const enabled = all.filter(({ name }) => flags.boolean(`collect.${name}`))
-  const knownNames = new Set([...all.map(({ name }) => name), ...collectorsNotBuilt])
+  const built = all.filter(({ name }) => flags.boolean(`collect.${name}`))
+  const loadCollectors = (): readonly MysqlCollector[] => {
+    const cache = new CustomQueryCache()
+    const queries = loadCustomQueries(flags.strings('config.custom-queries'))
+    return [...built, ...queries.map((query) => createCustomQueryCollector(query, cache))]
+  }
+  let enabled = loadCollectors()
   const targets = new TargetDirectory({
     sections: load(),
     collectors: enabled,
@@ -117,18 +125,22 @@ export function createMysqlExporter(options: MysqlExporterOptions): MysqlExporte
   }
 
   // As the original, names that are off or unknown choose nothing; but where nothing is left it runs everything, and we say why we do not.
-  function selectNamed(query: URLSearchParams): readonly (typeof enabled)[number][] {
+  function selectNamed(query: URLSearchParams): readonly MysqlCollector[] {
     const wanted = query.getAll('collect[]')
-    if (wanted.length > 0 && query.getAll('exclude[]').length === 0) {
-      const chosen = enabled.filter(({ name }) => wanted.includes(name))
+    const unwanted = query.getAll('exclude[]')
+    if (unwanted.length === 0) {
+      const chosen = enabled.filter(({ name }) => isNamed(name, wanted))
       if (chosen.length > 0) return chosen
     }
+    const knownNames = new Set([...all, ...enabled].map(({ name }) => name))
     const names = new Set(selectCollectors(enabled.map(asNamed), knownNames, query).map(({ name }) => name))
-    return enabled.filter(({ name }) => names.has(name))
+    return enabled.filter(({ name }) => names.has(name) && !isNamed(name, unwanted))
   }
 
   return {
-    collectorNames: enabled.map(({ name }) => name),
+    get collectorNames() {
+      return enabled.map(({ name }) => name)
+    },
     telemetryPath,
     landingPage: renderLandingPage({
       name: 'MySQLd Exporter',
@@ -138,9 +150,18 @@ export function createMysqlExporter(options: MysqlExporterOptions): MysqlExporte
     }),
     handleMetrics: (request = {}) => answer(request, 'metrics'),
     handleProbe: (request) => answer(request, 'probe'),
-    reload: () => targets.replaceSections(load()),
+    reload: () => {
+      const sections = load()
+      enabled = loadCollectors()
+      targets.replace(sections, enabled)
+    },
     close: () => Promise.resolve(targets.close()),
   }
+}
+
+/** `custom_query` stands for all of them. */
+function isNamed(name: string, names: readonly string[]): boolean {
+  return names.includes(name) || (name.startsWith(`${customQueryPrefix}.`) && names.includes(customQueryPrefix))
 }
 
 /** For the kit's selection, which reads names only. */

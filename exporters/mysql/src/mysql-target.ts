@@ -1,18 +1,20 @@
 import { CollectorRunner, type CollectorOutcome } from '@narthex/exporter-kit/collector-runner'
-import type { Collector } from '@narthex/exporter-kit/collector'
+import { NoDataError, type Collector } from '@narthex/exporter-kit/collector'
 import type { FamilyWriter } from '@narthex/exposition/family-writer'
 import type { Logger } from '@narthex/service/logger'
 import { ConnectionPool } from './connection-pool.ts'
 import { describeServer, killStatement, openConnection, type MysqlConnection } from './connection.ts'
 import type { ConnectionSettings } from './connection-settings.ts'
-import type { MysqlCollector } from './mysql-collector.ts'
-import type { SessionStatement } from './session-statements.ts'
+import type { MysqlCollector, MysqlSession, ServerIdentity } from './mysql-collector.ts'
+import { readOnlyStatement, type SessionStatement } from './session-statements.ts'
 import type { ServerVersion } from './server-version.ts'
 
 /** Longest time for a login, whatever the time of the scrape. */
 export const connectMsMax = 10_000
 
 export interface MysqlTargetOptions {
+  /** Of the option file. */
+  readonly section: string
   readonly settings: ConnectionSettings
   readonly collectors: readonly MysqlCollector[]
   readonly statementsFor: (version: ServerVersion) => readonly SessionStatement[]
@@ -23,23 +25,32 @@ export interface MysqlTargetOptions {
 /** One server: its connections, and what is known about it between scrapes. */
 export class MysqlTarget {
   readonly #log: Logger
+  readonly #server: ServerIdentity
   readonly #pool: ConnectionPool<MysqlConnection>
+  /** For statements that are not ours: a slow one costs none of our own its connection. Opened when there is one. */
+  readonly #readOnlyPool: ConnectionPool<MysqlConnection>
   readonly #runner: CollectorRunner
   /** One per collector for as long as the target lives: the runner knows by them which one still hangs. */
   readonly #adapters: ReadonlyMap<MysqlCollector, Collector>
   #version: ServerVersion | undefined
   #lastFailure: string | undefined
+  /** The last failure of each collector that fails. */
+  readonly #failures = new Map<string, string>()
   readonly #refusedStatements = new Set<string>()
 
   constructor(options: MysqlTargetOptions) {
-    this.#log = options.log.with({ target: describeServer(options.settings) })
+    const { connectionsMax, section, settings, statementsFor } = options
+    this.#server = { section, address: describeServer(settings) }
+    this.#log = options.log.with({ target: this.#server.address })
     this.#runner = new CollectorRunner(this.#log)
-    const { connectionsMax, settings } = options
-    this.#pool = new ConnectionPool({
-      connectionsMax,
-      open: () => openConnection(settings, { statementsFor: options.statementsFor, onRefused: this.#reportRefused }, connectMsMax),
-      cancel: (connection, sql) => killStatement(settings, connection.threadId, sql, 1_000),
-    })
+    const createPool = (statements: MysqlTargetOptions['statementsFor']): ConnectionPool<MysqlConnection> =>
+      new ConnectionPool({
+        connectionsMax,
+        open: () => openConnection(settings, { statementsFor: statements, onRefused: this.#reportRefused }, connectMsMax),
+        cancel: (connection, sql) => killStatement(settings, connection.threadId, sql, 1_000),
+      })
+    this.#pool = createPool(statementsFor)
+    this.#readOnlyPool = createPool((version) => [...statementsFor(version), readOnlyStatement])
     this.#adapters = new Map(options.collectors.map((collector) => [collector, this.#adapt(collector)]))
   }
 
@@ -54,7 +65,7 @@ export class MysqlTarget {
     writer.sample(version === undefined ? 0 : 1)
     if (version === undefined) return 0
     const connectSeconds = (performance.now() - startMs) / 1000
-    const chosen = collectors.filter((collector) => collector.isFor?.(version) !== false)
+    const chosen = collectors.filter((collector) => collector.isFor?.(version, this.#server) !== false)
     const adapters = chosen.map((collector) => this.#adapters.get(collector)!)
     const { outcomes, typeClashes } = await this.#runner.run(adapters, writer, timeoutMs - connectSeconds * 1000)
     writeOutcomes(writer, connectSeconds, outcomes)
@@ -63,6 +74,7 @@ export class MysqlTarget {
 
   close(): void {
     this.#pool.close()
+    this.#readOnlyPool.close()
   }
 
   /** The server's version when it answers in time. Logs the first of equal failures, and the end of them. */
@@ -86,11 +98,30 @@ export class MysqlTarget {
     return {
       name: `collect.${collector.name}`,
       defaultOn: collector.defaultOn,
-      collect: (context) => {
-        const version = this.#version!
-        return collector.collect({ version, query: (sql) => this.#pool.query(sql, context.signal) }, context.writer)
+      collect: async (context) => {
+        const session: MysqlSession = {
+          version: this.#version!,
+          server: this.#server,
+          query: (sql) => this.#pool.query(sql, context.signal),
+          queryReadOnly: (sql, limits) => this.#readOnlyPool.query(sql, context.signal, limits),
+        }
+        try {
+          await collector.collect(session, context.writer)
+        } catch (error) {
+          // One that was given up has been reported.
+          throw context.remainingMs() > 0 ? this.#rememberFailure(collector.name, error) : error
+        }
+        if (this.#failures.delete(collector.name)) this.#log.info('collector succeeds again', { name: `collect.${collector.name}` })
       },
     }
+  }
+
+  /** What the runner shall be told: the first of equal failures is logged, the others are not. */
+  #rememberFailure(name: string, error: unknown): unknown {
+    const message = error instanceof Error ? error.message : String(error)
+    if (this.#failures.get(name) === message) return new NoDataError(message, { cause: error })
+    this.#failures.set(name, message)
+    return error
   }
 
   readonly #reportRefused = (sql: string, error: Error): void => {

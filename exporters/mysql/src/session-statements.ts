@@ -36,6 +36,9 @@ export interface SessionStatement {
   readonly isOptional: boolean
 }
 
+/** Makes the server refuse whatever changes tables; each statement is a transaction of its own. */
+export const readOnlyStatement: SessionStatement = { sql: 'SET SESSION TRANSACTION READ ONLY', isOptional: false }
+
 /** What is set on every connection, by flags and version. Throws for flag values that cannot be used. */
 export function createSessionStatements(flags: FlagReader): (version: ServerVersion) => readonly SessionStatement[] {
   const lockWaitSeconds = flags.number('exporter.lock_wait_timeout')

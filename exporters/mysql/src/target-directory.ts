@@ -35,12 +35,14 @@ export class TargetDirectory {
   readonly #options: TargetDirectoryOptions
   readonly #nowMs: () => number
   #sections: ReadonlyMap<string, ConnectionSettings>
+  #collectors: readonly MysqlCollector[]
   /** In the order in which they were asked last. */
   readonly #entries = new Map<string, Entry>()
 
   constructor(options: TargetDirectoryOptions) {
     this.#options = options
     this.#sections = options.sections
+    this.#collectors = options.collectors
     this.#nowMs = options.nowMs ?? (() => performance.now())
   }
 
@@ -60,8 +62,10 @@ export class TargetDirectory {
     return this.#find(query.get('auth_module') || 'client', target)
   }
 
-  replaceSections(sections: ReadonlyMap<string, ConnectionSettings>): void {
+  /** Takes other credentials and collectors; all connections are opened anew. */
+  replace(sections: ReadonlyMap<string, ConnectionSettings>, collectors: readonly MysqlCollector[]): void {
     this.#sections = sections
+    this.#collectors = collectors
     this.close()
   }
 
@@ -78,14 +82,15 @@ export class TargetDirectory {
     const known = this.#entries.get(key)
     this.#entries.delete(key)
     this.#evict(nowMs)
-    const entry = known ?? { target: this.#create(settings, address), askedMs: nowMs }
+    const entry = known ?? { target: this.#create(section, settings, address), askedMs: nowMs }
     entry.askedMs = nowMs
     this.#entries.set(key, entry)
     return entry.target
   }
 
-  #create(settings: ConnectionSettings, address: string): MysqlTarget {
-    return new MysqlTarget({ ...this.#options, settings: address === '' ? settings : { ...settings, address: readTarget(address) } })
+  #create(section: string, settings: ConnectionSettings, address: string): MysqlTarget {
+    const chosen = address === '' ? settings : { ...settings, address: readTarget(address) }
+    return new MysqlTarget({ ...this.#options, section, settings: chosen, collectors: this.#collectors })
   }
 
   #evict(nowMs: number): void {

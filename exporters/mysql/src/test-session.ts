@@ -30,7 +30,8 @@ export async function collectRecorded(
     return Promise.resolve(new QueryResult(columns.map(String), cells))
   }
   const collector = create(new FlagReader(mysqlExporterFlags, flags))
-  await collector.collect({ version: parseServerVersion(version), query }, writer)
+  const server = { section: 'client', address: 'db1:3306' }
+  await collector.collect({ version: parseServerVersion(version), server, query, queryReadOnly: query }, writer)
   const lines = Buffer.from(writer.finish()).toString().split('\n')
   return { text: lines.filter((line) => !line.startsWith('# HELP')).join('\n'), statements }
 }

@@ -66,11 +66,12 @@ export const mysqlTargets: readonly FuzzTarget[] = [
     share: 100,
     async read(bytes) {
       const result = readTable(bytes)
+      const query = () => Promise.resolve(result)
       for (const version of versions) {
         for (const collector of collectors) {
           writer.reset()
           try {
-            await collector.collect({ version, query: () => Promise.resolve(result) }, writer)
+            await collector.collect({ version, server: { section: 'client', address: 'db1:3306' }, query, queryReadOnly: query }, writer)
           } catch (error) {
             // A collector says what is wrong with an answer; a mistake of its own would be another error.
             if (!(error instanceof Error) || error.name !== 'Error') throw error
