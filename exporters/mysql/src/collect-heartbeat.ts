@@ -23,8 +23,8 @@ export const heartbeatFlags: readonly FlagSpec[] = [
 ]
 
 const families: readonly RowFamily[] = [
-  oneColumn('mysql_heartbeat_stored_timestamp_seconds', 'Time stored in the heartbeat table.', 'gauge', 'stored'),
-  oneColumn('mysql_heartbeat_now_timestamp_seconds', 'Time of the current server.', 'gauge', 'present'),
+  oneColumn('mysql_heartbeat_stored_timestamp_seconds', 'Time stored in the heartbeat table.', 'gauge', 'stored_time'),
+  oneColumn('mysql_heartbeat_now_timestamp_seconds', 'Time of the current server.', 'gauge', 'present_time'),
 ]
 
 export function createHeartbeatCollector(flags: FlagReader): MysqlCollector {
@@ -32,7 +32,9 @@ export function createHeartbeatCollector(flags: FlagReader): MysqlCollector {
   const now = flags.boolean('collect.heartbeat.utc') ? 'UTC_TIMESTAMP(6)' : 'NOW(6)'
 
   async function collect(session: MysqlSession, writer: MetricWriter): Promise<void> {
-    const result = await session.query(`SELECT UNIX_TIMESTAMP(ts) AS stored, UNIX_TIMESTAMP(${now}) AS present, server_id FROM ${table}`)
+    const result = await session.query(
+      `SELECT UNIX_TIMESTAMP(ts) AS stored_time, UNIX_TIMESTAMP(${now}) AS present_time, server_id FROM ${table}`,
+    )
     writeRowFamilies(writer, result, families, (row) => ['server_id', readText(row[2])])
   }
 

@@ -1,7 +1,7 @@
 import type { MetricWriter } from '@narthex/exporter-kit/collector'
 import { formatFloatG, parseGoFloat } from '@narthex/model/number'
 import type { MysqlCollector, MysqlSession } from './mysql-collector.ts'
-import { readNumber, readText } from './query-result.ts'
+import { isUnknownTable, readNumber, readText } from './query-result.ts'
 
 interface Distribution {
   readonly table: string
@@ -67,8 +67,4 @@ async function writeDistribution(session: MysqlSession, writer: MetricWriter, { 
   writer.sample(count, ['le', '+Inf'], '_bucket')
   writer.sample(sumSeconds, [], '_sum')
   writer.sample(count, [], '_count')
-}
-
-function isUnknownTable(error: unknown): boolean {
-  return error instanceof Error && 'errno' in error && (error.errno === 1109 || error.errno === 1146)
 }

@@ -3,6 +3,7 @@ import { createAutoIncrementCollector } from './collect-auto-increment.ts'
 import { createBinlogSizeCollector } from './collect-binlog-size.ts'
 import { createClientStatisticsCollector } from './collect-client-statistics.ts'
 import { createEngineInnodbStatusCollector } from './collect-engine-innodb-status.ts'
+import { createEngineTokudbStatusCollector } from './collect-engine-tokudb-status.ts'
 import { createEventsStatementsSumCollector } from './collect-events-statements-sum.ts'
 import { createEventsStatementsCollector, eventsStatementsFlags } from './collect-events-statements.ts'
 import { createEventsWaitsCollector } from './collect-events-waits.ts'
@@ -20,9 +21,11 @@ import { createMemoryEventsCollector, memoryEventsFlags } from './collect-memory
 import { createMysqlUserCollector, mysqlUserFlags } from './collect-mysql-user.ts'
 import { createProcesslistCollector, processlistFlags } from './collect-processlist.ts'
 import { createQueryResponseTimeCollector } from './collect-query-response-time.ts'
+import { createReplicaHostCollector } from './collect-replica-host.ts'
 import { createReplicationApplierStatusCollector } from './collect-replication-applier-status.ts'
 import { createReplicationGroupMemberStatsCollector } from './collect-replication-group-member-stats.ts'
 import { createReplicationGroupMembersCollector } from './collect-replication-group-members.ts'
+import { createRocksdbPerfContextCollector } from './collect-rocksdb-perf-context.ts'
 import { createSchemaStatisticsCollector } from './collect-schema-statistics.ts'
 import { createSlaveHostsCollector } from './collect-slave-hosts.ts'
 import { createSlaveStatusCollector } from './collect-slave-status.ts'
@@ -49,6 +52,9 @@ export const collectorFactories: readonly CreateMysqlCollector[] = [
   createBinlogSizeCollector,
   createSlaveHostsCollector,
   createEngineInnodbStatusCollector,
+  createEngineTokudbStatusCollector,
+  createReplicaHostCollector,
+  createRocksdbPerfContextCollector,
   createInnodbMetricsCollector,
   createEventsStatementsSumCollector,
   createEventsStatementsCollector,

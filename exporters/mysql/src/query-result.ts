@@ -42,3 +42,8 @@ export function readText(cell: Cell | undefined): string {
 export function readNumber(cell: Cell | undefined): number | undefined {
   return cell === null || cell === undefined ? undefined : parseGoFloat(readText(cell))
 }
+
+/** Whether the server refused a statement because it has no such table. */
+export function isUnknownTable(error: unknown): boolean {
+  return error instanceof Error && 'errno' in error && (error.errno === 1109 || error.errno === 1146)
+}
