@@ -180,7 +180,8 @@ export function startVmagent(config: string, remoteWriteUrl: string, args: reado
   })
 }
 
-export function startMariadb(): Promise<Service> {
+/** Debian's MariaDB; root has no password. `extra` goes behind the other arguments. */
+export function startMariadb(extra: readonly string[] = []): Promise<Service> {
   return startService({
     name: 'mariadb',
     binary: 'mariadbd',
@@ -198,7 +199,7 @@ export function startMariadb(): Promise<Service> {
       const made = spawnSync(install, [...user, `--datadir=${data}`, '--auth-root-authentication-method=normal'], { encoding: 'utf8' })
       if (made.status !== 0) throw new Error(`cannot create a MariaDB data directory: ${made.stderr}${made.stdout}`)
       const listen = [`--socket=${directory}/s.sock`, `--port=${port}`, '--bind-address=127.0.0.1']
-      return ['--no-defaults', ...user, `--datadir=${data}`, ...listen, '--performance-schema=on']
+      return ['--no-defaults', ...user, `--datadir=${data}`, ...listen, '--performance-schema=on', ...extra]
     },
     ready: ({ port }) => readsFirstByte(port),
   })
