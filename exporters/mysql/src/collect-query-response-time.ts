@@ -14,7 +14,7 @@ const all: Distribution = {
   family: 'mysql_info_schema_query_response_time_seconds',
   help: 'All queries by the time that they took.',
 }
-// Percona Server 5.6 and 5.7 only.
+// Percona Server 5.6 and 5.7, MariaDB from 11.5 on.
 const parts: readonly Distribution[] = [
   {
     table: 'QUERY_RESPONSE_TIME_READ',
@@ -42,7 +42,6 @@ async function collect(session: MysqlSession, writer: MetricWriter): Promise<voi
   const variable = await session.query("SHOW GLOBAL VARIABLES LIKE 'query_response_time_stats'")
   if (!/^(on|1)$/i.test(readText(variable.rows[0]?.[1]))) return
   await writeDistribution(session, writer, all)
-  if (session.version.isMariadb) return
   for (const part of parts) {
     try {
       await writeDistribution(session, writer, part)

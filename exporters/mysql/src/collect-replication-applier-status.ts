@@ -2,7 +2,7 @@ import type { MetricWriter } from '@narthex/exporter-kit/collector'
 import type { MysqlCollector, MysqlSession } from './mysql-collector.ts'
 import { readText } from './query-result.ts'
 import { isMysqlAtLeast } from './server-version.ts'
-import { parseSqlTime } from './status-value.ts'
+import { parsePreciseSqlTime } from './status-value.ts'
 
 const times = [
   'last_applied_transaction_original_commit',
@@ -33,7 +33,7 @@ async function collect(session: MysqlSession, writer: MetricWriter): Promise<voi
   for (const [index, name] of times.entries()) {
     writer.family(`mysql_perf_schema_${name}_timestamp_seconds`, `Unix time of ${name.replaceAll('_', ' ')}.`, 'gauge')
     for (const row of rows) {
-      writer.sample(parseSqlTime(readText(row[index + 2])) ?? 0, ['channel_name', readText(row[0]), 'member_id', readText(row[1])])
+      writer.sample(parsePreciseSqlTime(readText(row[index + 2])) ?? 0, ['channel_name', readText(row[0]), 'member_id', readText(row[1])])
     }
   }
 }

@@ -216,7 +216,7 @@ mysql_perf_schema_transactions_in_queue 3
       ],
     })
     const labels = '{channel_name="c",member_id="1"}'
-    expect(text).toContain(`last_applied_transaction_original_commit_timestamp_seconds${labels} 1.7855856e+09\n`)
+    expect(text).toContain(`last_applied_transaction_original_commit_timestamp_seconds${labels} 1.785585600123456e+09\n`)
     expect(text).toContain(`applying_transaction_start_apply_timestamp_seconds${labels} 0\n`)
   })
 })
@@ -230,9 +230,12 @@ describe('query response time', () => {
     ['TOO LONG', '1', 'TOO LONG'],
   ]
 
+  const missing = Object.assign(new Error('Unknown table'), { errno: 1109 })
+
   test('counts become a cumulative histogram', async () => {
     const { text } = await collectRecorded(createQueryResponseTimeCollector, '10.11.6-MariaDB', {
       ...variable('ON'),
+      QUERY_RESPONSE_TIME_: missing,
       QUERY_RESPONSE_TIME: rows,
     })
     expect(text).toBe(`# TYPE mysql_info_schema_query_response_time_seconds histogram
@@ -245,7 +248,6 @@ mysql_info_schema_query_response_time_seconds_count 6
   })
 
   test('reads and writes are left out where their tables are missing', async () => {
-    const missing = Object.assign(new Error('Unknown table'), { errno: 1109 })
     const { text } = await collectRecorded(createQueryResponseTimeCollector, '5.7.44', {
       ...variable('ON'),
       QUERY_RESPONSE_TIME_READ: rows,

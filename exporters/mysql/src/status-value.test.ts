@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { parseSqlTime, parseStatusValue, toMetricName } from './status-value.ts'
+import { parsePreciseSqlTime, parseSqlTime, parseStatusValue, toMetricName } from './status-value.ts'
 
 test.each([
   ['0', 0],
@@ -39,6 +39,16 @@ test.each([
 
 test('fractions of seconds are cut off times', () => {
   expect(parseSqlTime('2026-08-01 12:00:00.999999')).toBe(1_785_585_600)
+})
+
+test.each([
+  ['2026-11-29 15:02:21.157587', 1_795_964_541.157587],
+  ['2026-11-29 15:02:21.5', 1_795_964_541.5],
+  ['2026-11-29 15:02:21', 1_795_964_541],
+  ['0000-00-00 00:00:00.000000', undefined],
+  ['2026-11-29 15:02:21.1234567891', undefined],
+])('the precise time of %s is %d', (text, expected) => {
+  expect(parsePreciseSqlTime(text)).toBe(expected)
 })
 
 test('names are lower case, other characters become underscores', () => {

@@ -16,7 +16,7 @@ const words: ReadonlyMap<string, number> = new Map([
 const months = 'jan feb mar apr may jun jul aug sep oct nov dec'.split(' ')
 // `Nov 28 02:03:00 2035 GMT`, the day with a leading blank or zero or with neither.
 const certificateTime = /^([A-Za-z]{3}) {1,2}(\d{1,2}) (\d{2}):(\d{2}):(\d{2}) (\d{4}) [A-Z]{3,4}$/
-const sqlTime = /^(\d{4})-(\d{2})-(\d{2}) (\d{2}):(\d{2}):(\d{2})(?:\.\d+)?$/
+const sqlTime = /^(\d{4})-(\d{2})-(\d{2}) (\d{2}):(\d{2}):(\d{2})(?:\.(\d{1,9}))?$/
 
 /** The number that a status or system variable stands for; undefined where it is a text and nothing else. Times are Unix seconds, read as UTC. */
 export function parseStatusValue(text: string): number | undefined {
@@ -30,8 +30,16 @@ export function parseStatusValue(text: string): number | undefined {
 export function parseSqlTime(text: string): number | undefined {
   const match = sqlTime.exec(text)
   if (match === null) return undefined
-  const [year, month, day, hour, minute, second] = match.slice(1).map(Number) as [number, number, number, number, number, number]
+  const [year, month, day, hour, minute, second] = match.slice(1, 7).map(Number) as [number, number, number, number, number, number]
   return unixSeconds(year, month, day, hour, minute, second)
+}
+
+/** As `parseSqlTime`, with the fraction of the second, rounded as Go does on the way over nanoseconds. */
+export function parsePreciseSqlTime(text: string): number | undefined {
+  const seconds = parseSqlTime(text)
+  const fraction = sqlTime.exec(text)?.[7]
+  if (seconds === undefined || fraction === undefined) return seconds
+  return Number(BigInt(seconds) * 1_000_000_000n + BigInt(fraction.padEnd(9, '0'))) / 1e9
 }
 
 function parseCertificateTime(text: string): number | undefined {
