@@ -16,6 +16,8 @@ export interface FakeServerOptions {
   readonly tls?: { readonly key: string; readonly cert: string }
   /** Answers by statement; others get an empty OK. `raw` is sent as it is. */
   readonly answers?: Readonly<Record<string, Answer>>
+  /** Asked before `answers`. */
+  readonly answerTo?: (sql: string) => Answer | undefined
   /** Stands in for the greeting and everything after it. */
   readonly onConnection?: (socket: Socket) => void
 }
@@ -185,7 +187,7 @@ class FakeSession {
     this.#statements.push(sql)
     const fallback: Answer =
       sql === 'SELECT @@version' ? { columns: ['@@version'], rows: [[this.#options.version ?? '8.0.36']] } : emptyAnswer
-    const answer = this.#options.answers?.[sql] ?? fallback
+    const answer = this.#options.answerTo?.(sql) ?? this.#options.answers?.[sql] ?? fallback
     if (answer === 'silence') return
     if ('raw' in answer) return void this.#socket.write(answer.raw)
     if ('errno' in answer) return this.#error(answer.errno, answer.message)
