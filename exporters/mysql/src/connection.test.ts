@@ -196,6 +196,14 @@ describe('answers', () => {
     expect(connection.isUsable).toBe(true)
   })
 
+  test('an answer with more rows than asked for ends the connection, one with as many does not', async () => {
+    const server = await serve({ answers: { q: { columns: ['a'], rows: [['1'], ['2']] } } })
+    const connection = await open(server)
+    expect((await connection.query('q', 2)).rows).toHaveLength(2)
+    await expect(connection.query('q', 1)).rejects.toThrow('want an answer of at most 1 rows, got more')
+    expect(connection.isUsable).toBe(false)
+  })
+
   test('a statement that runs is rejected when the connection is destroyed', async () => {
     const connection = await open(await serve({ answers: { q: 'silence' } }))
     const running = connection.query('q')

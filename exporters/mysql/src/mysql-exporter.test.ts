@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import type { ConnectionSettings } from './connection-settings.ts'
+import { answerCellsMax } from './connection.ts'
 import { createEmbeddedMysql } from './embedded-mysql.ts'
 import { createMysqlExporter, requestsMax, type MysqlExporter, type MysqlExporterOptions } from './mysql-exporter.ts'
 import { TargetDirectory, targetIdleMs, targetsMax } from './target-directory.ts'
@@ -127,6 +128,60 @@ test('the password comes from the environment, and a reload takes new credential
   writeFileSync(cnf, '[client\n')
   expect(() => exporter.reload()).toThrow(`failed to load config from ${cnf}: line 1: want [section]`)
   expect((await ask(exporter)).text).toContain('mysql_up 1\n')
+})
+
+test('ten thousand tables are shown, and more values than a scrape may hold are refused', async () => {
+  const columns = [
+    'schema',
+    'name',
+    'type',
+    'engine',
+    'version',
+    'row_format',
+    'table_rows',
+    'data_length',
+    'index_length',
+    'data_free',
+    'create_options',
+  ]
+  const table = (index: number): string[] => ['shop', `t${index}`, 'BASE TABLE', 'InnoDB', '10', 'Dynamic', '3', '16384', '0', '0', '']
+  const scrape = async (count: number): Promise<string> => {
+    const rows = Array.from({ length: count }, (_none, index) => table(index))
+    const server = await serve({
+      answerTo: (sql) => {
+        if (sql.includes('schemata')) return { columns: ['schema_name'], rows: [['shop']] }
+        return sql.includes('information_schema.tables') ? { columns, rows } : undefined
+      },
+    })
+    const flags = { 'collect.info_schema.tables': true }
+    return (await ask(buildFor(server, flags), 'collect[]=info_schema.tables', { 'x-prometheus-scrape-timeout-seconds': '60' })).text
+  }
+  const text = await scrape(10_000)
+  expect(text.match(/^mysql_info_schema_table_rows\{/gm)).toHaveLength(10_000)
+  expect(text).toContain('mysql_info_schema_table_size{component="data_length",schema="shop",table="t9999"} 16384\n')
+  const refused = await scrape(Math.floor(answerCellsMax / columns.length) + 1)
+  expect(refused).toContain('mysql_up 1\n')
+  expect(refused).toContain('mysql_exporter_collector_success{collector="collect.info_schema.tables"} 0\n')
+}, 60_000)
+
+test('custom queries are read when the exporter is made, and again at a reload', async () => {
+  const path = join(directory, 'queries.yml')
+  const write = (name: string): void =>
+    writeFileSync(path, `metrics: [{ metric_name: ${name}, type: gauge, values: [n], query: SELECT 5 AS n }]`)
+  write('shop_n')
+  const server = await serve({ answers: { 'SELECT 5 AS n': { columns: ['n'], rows: [['5']] } } })
+  const exporter = buildFor(server, { 'config.custom-queries': [path] })
+  expect(exporter.collectorNames).toContain('custom_query.shop_n')
+  expect((await ask(exporter, 'collect[]=custom_query')).text).toContain('shop_n 5\n')
+  const readOnly = server.statements.indexOf('SET SESSION TRANSACTION READ ONLY')
+  expect(server.statements.slice(readOnly)).toEqual(['SET SESSION TRANSACTION READ ONLY', 'SELECT 5 AS n'])
+  expect((await ask(exporter, 'collect[]=custom_query.shop_m')).status).toBe(400)
+  write('shop_m')
+  exporter.reload()
+  expect((await ask(exporter, 'collect[]=custom_query.shop_m')).text).toContain('shop_m 5\n')
+  write('mysql_up')
+  expect(() => exporter.reload()).toThrow(`${path}:1:13: metric_name: want a name that is not the exporter's own`)
+  expect(() => buildFor(server, { 'config.custom-queries': [path] })).toThrow(path)
 })
 
 test('the 41st scrape at a time is refused with 503', async () => {

@@ -78,6 +78,26 @@ test('the account of the README is enough for the default collectors, over TCP',
   expect(families.get('mysql_exporter_collector_success')!.samples.map(({ value }) => value)).toEqual([1, 1, 1, 1, 1, 1])
 })
 
+test('without grants what is refused fails alone, and its reason is logged once however often it is scraped', async () => {
+  await server.run(`CREATE USER IF NOT EXISTS bare@localhost IDENTIFIED BY 'b'`)
+  const { lines, log } = recordLog()
+  const exporter = use({ 'collect.heartbeat': true }, { settings: { user: 'bare', password: new Secret('b') }, log })
+  for (let i = 0; i < 3; i++) {
+    const families = await scrapeFamilies(exporter)
+    expect(valueOf(families, 'mysql_up')).toBe(1)
+    expect(valueOf(families, ...success('global_status'))).toBe(1)
+    expect(valueOf(families, ...success('info_schema.innodb_cmp'))).toBe(0)
+    expect(valueOf(families, ...success('heartbeat'))).toBe(0)
+  }
+  expect(lines.map((line) => /name=collect\.(\S+)/.exec(line)?.[1]).sort()).toEqual([
+    'heartbeat',
+    'info_schema.innodb_cmp',
+    'info_schema.innodb_cmpmem',
+    'slave_status',
+  ])
+  expect(lines.join('')).toContain(`SELECT command denied to user 'bare'@'localhost'`)
+})
+
 test('with the further grants of the README every collector succeeds', async () => {
   await server.run(
     `CREATE USER IF NOT EXISTS everything@localhost IDENTIFIED BY 'e'`,
