@@ -1,5 +1,8 @@
 import { FlagReader } from '@narthex/exporter-kit/flag-reader'
 import { collectorFactories } from '@narthex/exporter-mysql/collectors'
+import { parseCustomQueryFile } from '@narthex/exporter-mysql/custom-query-file'
+import { readCustomSamples, writeCustomSamples } from '@narthex/exporter-mysql/custom-query-samples'
+import { findStatementProblem } from '@narthex/exporter-mysql/custom-query-statement'
 import { parseDataSourceName } from '@narthex/exporter-mysql/data-source-name'
 import { mysqlExporterFlags } from '@narthex/exporter-mysql/flags'
 import { parseCnf, readCnfSettings } from '@narthex/exporter-mysql/my-cnf'
@@ -98,6 +101,45 @@ export const mysqlTargets: readonly FuzzTarget[] = [
       } catch (error) {
         if (!(error instanceof Error) || error.name !== 'Error') throw error
       }
+    },
+  },
+  {
+    name: 'mysql-query-files',
+    seeds: [
+      encode(`collector_name: a
+min_interval: 1m
+metrics:
+  - {metric_name: m, type: gauge, help: h, key_labels: [k], static_labels: {s: t}, value_label: w, values: [v, n], query_ref: q}
+  - {metric_name: c, type: counter, static_value: 1.5, query: "SELECT 1; -- x"}
+queries:
+  - {query_name: q, query: SELECT 1, timeout: 1s, max_rows: 5, product: mysql, min_version: "8.0", max_version: 8.4, targets: ['a.*'], auth_modules: [client]}
+`),
+    ],
+    refusals: ['ConfigError'],
+    share: 300,
+    read(bytes) {
+      const result = readTable(encode('k\tv\tn\na\t1\t2\nb\t\t0x\n'))
+      for (const query of parseCustomQueryFile(decode(bytes), 'fuzz.yml')) {
+        ensure(findStatementProblem(query.sql) === undefined, `a statement is let through: ${query.sql}`)
+        writer.reset()
+        try {
+          for (const samples of readCustomSamples(result, query)) writeCustomSamples(writer, samples)
+        } catch (error) {
+          if (!(error instanceof Error) || error.name !== 'Error') throw error
+        }
+        ensureReadable(writer.finish(), query.name)
+      }
+    },
+  },
+  {
+    name: 'mysql-statements',
+    seeds: ["SELECT 'a''b\\'c', `x` FROM t /*!50000 INTO */ # c\n-- d\nWHERE a = 1;", 'WITH x AS (SELECT 1) DELETE FROM t'].map(encode),
+    refusals: [],
+    read(bytes) {
+      const sql = decode(bytes)
+      const problem = findStatementProblem(sql)
+      if (problem === undefined) ensure(/[a-z]/i.test(sql), 'a statement without a word is let through')
+      else ensure(problem.offset >= 0 && problem.offset <= sql.length, 'a problem is outside of the statement')
     },
   },
   {
