@@ -128,12 +128,12 @@ export function startNodeExporter(args: readonly string[] = []): Promise<Service
   })
 }
 
-export function startMysqldExporter(mysql: Service): Promise<Service> {
+export function startMysqldExporter(mysql: Pick<Service, 'directory'>, flags: readonly string[] = []): Promise<Service> {
   return startService({
     name: 'mysqld-exporter',
     binary: 'prometheus-mysqld-exporter',
     environment: { DATA_SOURCE_NAME: `root:@unix(${mysql.directory}/s.sock)/` },
-    args: (port) => [`--web.listen-address=127.0.0.1:${port}`],
+    args: (port) => [`--web.listen-address=127.0.0.1:${port}`, ...flags],
     ready: ({ url }) => answersOk(`${url}/metrics`),
   })
 }
