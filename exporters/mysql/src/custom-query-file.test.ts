@@ -1,5 +1,5 @@
 import { ConfigError } from '@narthex/config/config-error'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -66,6 +66,12 @@ test('a collector file of sql_exporter, with our further keys', () => {
     timeoutMs: 5_000,
     rowsMax: 1_000,
   })
+})
+
+test('the example of the documentation is one', () => {
+  const page = readFileSync(new URL('../../../docs/mysql-queries.md', import.meta.url), 'utf8')
+  const example = /```yaml\n([^]*?)```/.exec(page)![1]!
+  expect(parseCustomQueryFile(example, 'example.yml').map(({ name }) => name)).toEqual(['orders', 'shop_oldest_open_order_seconds'])
 })
 
 test('an empty file has no queries', () => {

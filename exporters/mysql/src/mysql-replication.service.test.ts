@@ -1,5 +1,5 @@
 import { waitFor } from '@narthex/test/kit/process'
-import { startMariadb } from '@narthex/test/kit/services'
+import { startMariadb, startMysqldExporter } from '@narthex/test/kit/services'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { compareWithPeer } from './test-peer.ts'
 import { createTestExporter, prepareTestServer, scrapeFamilies, valueOf, type Families, type TestServer } from './test-server.ts'
@@ -45,7 +45,7 @@ async function read(server: TestServer, column: string): Promise<number | undefi
 }
 
 test('the status of the replica is that of mysqld_exporter 0.14', async () => {
-  expect(await compareWithPeer(replica, {}, [])).toEqual([])
+  expect(await compareWithPeer(replica, {}, await startMysqldExporter(replica.service))).toEqual([])
 })
 
 test('a replica that follows is on time, and its position moves with the source', async () => {
@@ -92,10 +92,6 @@ test('the source knows its replicas and the size of its log', async () => {
   expect(valueOf(families, 'mysql_binlog_files')).toBe(1)
   expect(valueOf(families, 'mysql_binlog_file_number')).toBe(1)
   expect(valueOf(families, 'mysql_binlog_size_bytes')).toBeGreaterThan(1_000)
-  expect(
-    await compareWithPeer(source, { 'collect.slave_hosts': true, 'collect.binlog_size': true }, [
-      '--collect.slave_hosts',
-      '--collect.binlog_size',
-    ]),
-  ).toEqual([])
+  const peer = await startMysqldExporter(source.service, ['--collect.slave_hosts', '--collect.binlog_size'])
+  expect(await compareWithPeer(source, { 'collect.slave_hosts': true, 'collect.binlog_size': true }, peer)).toEqual([])
 })

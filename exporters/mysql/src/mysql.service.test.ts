@@ -1,5 +1,5 @@
 import { FlagReader } from '@narthex/exporter-kit/flag-reader'
-import { startMariadb } from '@narthex/test/kit/services'
+import { startMariadb, startMysqldExporter } from '@narthex/test/kit/services'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { collectorFactories } from './collectors.ts'
 import { mysqlExporterFlags } from './flags.ts'
@@ -15,7 +15,7 @@ beforeAll(async () => {
 afterAll(() => server.stop())
 
 test('default families, types and labels are those of mysqld_exporter 0.14, and values lie between two of its scrapes', async () => {
-  expect(await compareWithPeer(server, {}, [])).toEqual([])
+  expect(await compareWithPeer(server, {}, await startMysqldExporter(server.service))).toEqual([])
 })
 
 const names = collectorFactories.map((create) => create(new FlagReader(mysqlExporterFlags, {})).name)
@@ -26,5 +26,5 @@ test('so are those of all collectors that are off by default', async () => {
   const privileges = 'collect.mysql.user.privileges'
   const byAccount = ['collect.info_schema.processlist.processes_by_user', 'collect.info_schema.processlist.processes_by_host']
   const peerFlags = [...shared, `--${privileges}`, ...byAccount.map((name) => `--${name}`)]
-  expect(await compareWithPeer(server, { ...flags, [privileges]: true }, peerFlags)).toEqual([])
+  expect(await compareWithPeer(server, { ...flags, [privileges]: true }, await startMysqldExporter(server.service, peerFlags))).toEqual([])
 })

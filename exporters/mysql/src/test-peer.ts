@@ -1,6 +1,4 @@
 import type { MetricFamily } from '@narthex/exporter-kit/family-parser'
-import { findProgram } from '@narthex/test/kit/packages'
-import { answersOk, findFreePort, startProcess, waitFor } from '@narthex/test/kit/process'
 import { createTestExporter, parseText, scrapeFamilies, type Families, type TestServer } from './test-server.ts'
 
 /** Families that came after 0.14, or that it can have only with newer statements. */
@@ -24,24 +22,26 @@ export const unknownToPeer = ['sys.user_summary', 'info_schema.rocksdb_perf_cont
 const mysqlOnly =
   /"collect\.perf_schema\.replication_(applier_status_by_worker|group_member_stats|group_members)"|"collect\.engine_tokudb_status"/
 
+/** Debian's mysqld_exporter 0.14 on the server that is compared, as test/kit gives it. */
+export interface StartedPeer {
+  readonly url: string
+  stop(): Promise<void>
+}
+
 /**
- * What differs between ours with these flags and Debian's mysqld_exporter 0.14 with those, on one server: families, types, labels, and
- * values that do not lie between two of its scrapes.
+ * What differs between ours with these flags and the peer, which is stopped in the end: families, types, labels, and values that do not
+ * lie between two of its scrapes.
  */
-export async function compareWithPeer(
-  server: TestServer,
-  flags: Readonly<Record<string, boolean>>,
-  peerFlags: readonly string[],
-): Promise<string[]> {
-  const peer = await startPeer(server, peerFlags)
+export async function compareWithPeer(server: TestServer, flags: Readonly<Record<string, boolean>>, peer: StartedPeer): Promise<string[]> {
+  const scrapePeer = async (): Promise<Families> => parseText(await (await fetch(`${peer.url}/metrics`)).text())
   const exporter = createTestExporter(server, flags)
   // One thread that both see.
   const bystander = await server.connect()
   try {
     await exporter.handleMetrics()
-    const before = await peer.scrape()
+    const before = await scrapePeer()
     const ours = await scrapeFamilies(exporter)
-    return findDifferences(ours, before, await peer.scrape())
+    return findDifferences(ours, before, await scrapePeer())
   } finally {
     bystander.close()
     await exporter.close()
@@ -126,23 +126,3 @@ function isBetween({ name, type }: MetricFamily, value: number, low: number, hig
 
 /** Falls for a moment whenever the server moves the waits of a connection that ends to its totals. */
 const idleWaits = 'mysql_perf_schema_events_waits_total{event_name="idle"}'
-
-interface Peer {
-  scrape(): Promise<Families>
-  stop(): Promise<void>
-}
-
-/** Debian's mysqld_exporter 0.14 on the same server. */
-async function startPeer(server: TestServer, args: readonly string[]): Promise<Peer> {
-  const path = findProgram('prometheus-mysqld-exporter')
-  if (path === undefined) throw new Error('cannot start prometheus-mysqld-exporter: want it installed')
-  const address = `127.0.0.1:${await findFreePort()}`
-  const child = startProcess(path, [`--web.listen-address=${address}`, ...args], {
-    env: { ...process.env, DATA_SOURCE_NAME: `root:@unix(${server.socketPath})/` },
-  })
-  await waitFor('mysqld_exporter', () => answersOk(`http://${address}/`), { process: child })
-  return {
-    scrape: async () => parseText(await (await fetch(`http://${address}/metrics`)).text()),
-    stop: () => child.stop(),
-  }
-}
