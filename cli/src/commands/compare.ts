@@ -8,8 +8,10 @@ import { compareAnswers } from '../compare/compare-answers.ts'
 import { readDashboards, readQueryLog, readRules, type ComparedQuery } from '../compare/query-sources.ts'
 import { versionText } from '../version.ts'
 import { failureCode } from './check-output.ts'
+import { runCompareExporter } from './compare-exporter.ts'
 
 // narthex compare SERVER --with=URL …: asks two servers the same queries and says where their answers differ.
+// narthex compare exporter FIRST SECOND: another file.
 
 interface Counts {
   same: number
@@ -19,10 +21,11 @@ interface Counts {
 }
 
 export async function runCompare(argv: readonly string[]): Promise<void> {
+  if (argv[0] === 'exporter') return runCompareExporter(argv.slice(1))
   const { values, arguments: positional } = parseFlags(
     {
       name: 'narthex compare',
-      help: 'Asks two Prometheus-compatible servers the same queries and lists every value that differs.',
+      help: 'Asks two Prometheus-compatible servers the same queries and lists every value that differs. For two exporters: narthex compare exporter.',
       version: versionText('narthex compare'),
       flags: {
         with: flag.string('with', 'The server whose answers are wanted.', { required: true }),
