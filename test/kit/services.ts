@@ -180,7 +180,7 @@ export function startVmagent(config: string, remoteWriteUrl: string, args: reado
   })
 }
 
-/** Debian's MariaDB; root has no password. `extra` goes behind the other arguments. */
+/** A MariaDB with performance_schema; root has no password. `extra` goes behind the other arguments. */
 export function startMariadb(extra: readonly string[] = []): Promise<Service> {
   return startService({
     name: 'mariadb',
@@ -205,12 +205,16 @@ export function startMariadb(extra: readonly string[] = []): Promise<Service> {
   })
 }
 
-export function startRedis(args: readonly string[] = []): Promise<Service> {
+/** `configFile` is there already; flags come after it. */
+export function startRedis(args: readonly string[] = [], configFile?: string): Promise<Service> {
   return startService({
     name: 'redis',
     binary: 'redis-server',
     scheme: 'redis',
-    args: (port, directory) => ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--dir', directory, ...args],
+    args: (port, directory) => [
+      ...(configFile === undefined ? [] : [configFile]),
+      ...['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--dir', directory, ...args],
+    ],
     ready: ({ port }) => readsFirstByte(port, 'PING\r\n'),
   })
 }
