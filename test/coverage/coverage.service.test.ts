@@ -1,0 +1,12 @@
+import { expect, test } from 'vitest'
+import { isMet } from './assess.ts'
+import { assessSubject } from './subjects.ts'
+
+// npm run coverage -- NAME tells more.
+
+test.each(['mysql', 'redis', 'nginx'])('%s shows what the original shows, as far as is wanted', async (name) => {
+  const played = await assessSubject(name)
+  expect(played, 'want the inventories in the shared folder (NARTHEX_SHARED)').toBeDefined()
+  const { bounds } = played!.assessment
+  expect(bounds.filter((bound) => !isMet(bound)).map(({ title, missing }) => [title, ...missing])).toEqual([])
+})
