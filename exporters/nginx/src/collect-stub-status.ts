@@ -1,30 +1,11 @@
 import type { CollectContext, Collector, MetricWriter } from '@narthex/exporter-kit/collector'
-import type { HttpClient } from '@narthex/http/client'
-import type { Logger } from '@narthex/service/logger'
-import { withLabel } from './constant-labels.ts'
-import type { ScrapeUri } from './scrape-uri.ts'
+import { NginxServers, type NginxServersOptions, type ServerAnswer } from './nginx-servers.ts'
 import { parseStubStatus, type StubStatus } from './stub-status.ts'
 
 /** Largest page; stub_status has about a hundred bytes. */
 export const pageBytesMax = 64 * 1024
-/** Taken off the time that is left, so that `nginx_up 0` is written before the scrape is answered. */
-const reserveMs = 50
 
-export interface StubStatusOptions {
-  readonly uris: readonly ScrapeUri[]
-  /** Longest time for a page. */
-  readonly timeoutMs: number
-  readonly constantLabels: readonly string[]
-  readonly client: HttpClient
-  readonly log: Logger
-}
-
-interface Server {
-  readonly uri: ScrapeUri
-  readonly labels: readonly string[]
-  /** A server that is down is logged when it goes and when it comes back. */
-  wasUp: boolean | undefined
-}
+export type StubStatusOptions = Omit<NginxServersOptions<StubStatus>, 'parse' | 'pageBytesMax'>
 
 const families: readonly (readonly [name: string, help: string, type: 'counter' | 'gauge', field: keyof StubStatus])[] = [
   ['nginx_connections_accepted', 'Client connections accepted.', 'counter', 'accepted'],
@@ -38,50 +19,23 @@ const families: readonly (readonly [name: string, help: string, type: 'counter' 
 
 /** Asks all servers at once; one that does not answer costs its own families and shows `nginx_up 0`. */
 export function createStubStatusCollector(options: StubStatusOptions): Collector {
-  const { client, constantLabels, log, timeoutMs } = options
-  const servers = options.uris.map((uri): Server => ({
-    uri,
-    labels: options.uris.length > 1 ? withLabel(constantLabels, 'addr', uri.text) : constantLabels,
-    wasUp: undefined,
-  }))
-
-  async function collect({ writer, remainingMs, signal }: CollectContext): Promise<void> {
-    const limitMs = Math.max(1, Math.min(timeoutMs, remainingMs() - reserveMs))
-    const statuses = await Promise.all(servers.map((server) => readStatus(server, limitMs, signal)))
-    writeStatuses(writer, servers, statuses)
+  const servers = new NginxServers({ ...options, parse: parseStubStatus, pageBytesMax })
+  return {
+    name: 'stub_status',
+    defaultOn: true,
+    async collect(context: CollectContext): Promise<void> {
+      writeStubStatuses(context.writer, await servers.readAll(context))
+    },
+    close: () => servers.close(),
   }
-
-  async function readStatus(server: Server, limitMs: number, signal: AbortSignal): Promise<StubStatus | undefined> {
-    const { authorization, socketPath, text, url } = server.uri
-    try {
-      const { status, body } = await client.request({
-        url,
-        timeoutMs: limitMs,
-        bodyBytesMax: pageBytesMax,
-        signal,
-        ...(socketPath === undefined ? {} : { socketPath }),
-        ...(authorization === undefined ? {} : { headers: { authorization } }),
-      })
-      if (status !== 200) throw new Error(`expected 200 response, got ${status}`)
-      const parsed = parseStubStatus(Buffer.from(body).toString('utf8'))
-      if (server.wasUp === false) log.info('NGINX answers again', { uri: text })
-      server.wasUp = true
-      return parsed
-    } catch (error) {
-      if (server.wasUp !== false) log.warn('error getting stats', { uri: text, err: error })
-      server.wasUp = false
-      return undefined
-    }
-  }
-
-  return { name: 'stub_status', defaultOn: true, collect, close: () => client.close() }
 }
 
-function writeStatuses(writer: MetricWriter, servers: readonly Server[], statuses: readonly (StubStatus | undefined)[]): void {
+/** The original's families of servers whose numbers are those of stub_status. */
+export function writeStubStatuses(writer: MetricWriter, answers: readonly ServerAnswer<StubStatus>[]): void {
   for (const [name, help, type, field] of families) {
     writer.family(name, help, type)
-    for (const [index, status] of statuses.entries()) if (status !== undefined) writer.sample(status[field], servers[index]!.labels)
+    for (const { labels, status } of answers) if (status !== undefined) writer.sample(status[field], labels)
   }
   writer.family('nginx_up', 'Whether NGINX answered the last scrape (1).', 'gauge')
-  for (const [index, status] of statuses.entries()) writer.sample(status === undefined ? 0 : 1, servers[index]!.labels)
+  for (const { labels, status } of answers) writer.sample(status === undefined ? 0 : 1, labels)
 }

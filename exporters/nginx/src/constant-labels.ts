@@ -18,9 +18,19 @@ export function parseConstantLabels(items: readonly string[]): readonly string[]
   return [...labels].sort(([a], [b]) => (a < b ? -1 : 1)).flat()
 }
 
-/** `labels` with one more in its place; a label of that name gives way. */
+/** `labels`, which are sorted, with one more in its place; a label of that name gives way. */
 export function withLabel(labels: readonly string[], name: string, value: string): readonly string[] {
-  const pairs = new Map([[name, value]])
-  for (let i = 0; i < labels.length; i += 2) if (labels[i] !== name) pairs.set(labels[i]!, labels[i + 1]!)
-  return [...pairs].sort(([a], [b]) => (a < b ? -1 : 1)).flat()
+  return withLabels(labels, [name, value])
+}
+
+/** `labels`, which are sorted, with those of `pairs` in their places; a label of `labels` with such a name gives way. */
+export function withLabels(labels: readonly string[], pairs: readonly string[]): readonly string[] {
+  const merged = [...labels]
+  for (let i = 0; i < pairs.length; i += 2) {
+    const name = pairs[i]!
+    let at = 0
+    while (at < merged.length && merged[at]! < name) at += 2
+    merged.splice(at, merged[at] === name ? 2 : 0, name, pairs[i + 1]!)
+  }
+  return merged
 }

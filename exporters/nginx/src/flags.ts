@@ -1,4 +1,5 @@
 import type { FlagSpec } from '@narthex/exporter-kit/flag-spec'
+import { defaultBuckets } from './latency-histograms.ts'
 
 const noRestart = 'the exporter starts whether NGINX is up or not, and asks it anew at every scrape'
 const webConfig = 'use --web.config.file'
@@ -27,6 +28,50 @@ export const nginxExporterFlags: readonly FlagSpec[] = [
     default: false,
     help: 'Speak the PROXY protocol to the server (not built yet).',
     withoutEffect: 'the PROXY protocol is not built yet',
+  },
+  {
+    name: 'nginx.vts-uri',
+    type: 'string',
+    repeatable: true,
+    default: [],
+    help: 'URI or unix domain socket of the page of the module vhost traffic status in JSON, http://host/status/format/json. (repeatable)',
+  },
+  {
+    name: 'nginx.vts-exporter-names',
+    type: 'boolean',
+    default: false,
+    help: 'Also show what the module tells under the names of nginx-vts-exporter.',
+  },
+  {
+    name: 'nginx.access-log',
+    type: 'string',
+    repeatable: true,
+    default: [],
+    help: 'Access log to follow, PATH or HOST=PATH; wildcards stand for several. (repeatable)',
+  },
+  {
+    name: 'nginx.access-log.format',
+    type: 'string',
+    default: 'auto',
+    help: 'Format of the access logs: combined, json, auto (either), or the text of a log_format.',
+  },
+  {
+    name: 'nginx.access-log.buckets',
+    type: 'string',
+    default: defaultBuckets.join(','),
+    help: 'Upper bounds of the buckets of durations, in seconds.',
+  },
+  {
+    name: 'nginx.access-log.hosts',
+    type: 'string',
+    default: '',
+    help: 'Hosts that are told apart, as a regular expression of the whole name; all others are "other".',
+  },
+  {
+    name: 'nginx.access-log.label-values-max',
+    type: 'number',
+    default: 100,
+    help: 'Values of each of the labels host, upstream and backend; all others are "other".',
   },
   {
     name: 'prometheus.const-label',
@@ -60,6 +105,13 @@ export const nginxExporterEnvironment: ReadonlyMap<string, string> = new Map([
   ['nginx.ssl-client-cert', 'SSL_CLIENT_CERT'],
   ['nginx.ssl-client-key', 'SSL_CLIENT_KEY'],
   ['nginx.proxy-protocol', 'PROXY_PROTOCOL'],
+  ['nginx.vts-uri', 'VTS_URI'],
+  ['nginx.vts-exporter-names', 'VTS_EXPORTER_NAMES'],
+  ['nginx.access-log', 'ACCESS_LOG'],
+  ['nginx.access-log.format', 'ACCESS_LOG_FORMAT'],
+  ['nginx.access-log.buckets', 'ACCESS_LOG_BUCKETS'],
+  ['nginx.access-log.hosts', 'ACCESS_LOG_HOSTS'],
+  ['nginx.access-log.label-values-max', 'ACCESS_LOG_LABEL_VALUES_MAX'],
   ['prometheus.const-label', 'CONST_LABELS'],
   ['web.telemetry-path', 'TELEMETRY_PATH'],
   ['nginx.retries', 'NGINX_RETRIES'],

@@ -1,0 +1,82 @@
+import type { CollectContext } from '@narthex/exporter-kit/collector'
+import type { HttpClient } from '@narthex/http/client'
+import type { Logger } from '@narthex/service/logger'
+import { withLabel } from './constant-labels.ts'
+import type { ScrapeUri } from './scrape-uri.ts'
+
+/** Taken off the time that is left, so that `nginx_up 0` is written before the scrape is answered. */
+const reserveMs = 50
+
+export interface NginxServersOptions<Status> {
+  readonly uris: readonly ScrapeUri[]
+  /** Longest time for a page. */
+  readonly timeoutMs: number
+  readonly pageBytesMax: number
+  readonly parse: (text: string) => Status
+  readonly constantLabels: readonly string[]
+  readonly client: HttpClient
+  readonly log: Logger
+}
+
+/** What one server answered; undefined if it did not. */
+export interface ServerAnswer<Status> {
+  readonly labels: readonly string[]
+  readonly status: Status | undefined
+}
+
+interface Server {
+  readonly uri: ScrapeUri
+  readonly labels: readonly string[]
+  /** A server that is down is logged when it goes and when it comes back. */
+  wasUp: boolean | undefined
+}
+
+/** Servers whose page of one kind is read. If there are several, `addr` tells them apart. */
+export class NginxServers<Status> {
+  readonly #options: NginxServersOptions<Status>
+  readonly #servers: readonly Server[]
+
+  constructor(options: NginxServersOptions<Status>) {
+    this.#options = options
+    const { constantLabels, uris } = options
+    this.#servers = uris.map((uri) => ({
+      uri,
+      labels: uris.length > 1 ? withLabel(constantLabels, 'addr', uri.text) : constantLabels,
+      wasUp: undefined,
+    }))
+  }
+
+  /** Asks all at once, each within its own limit. */
+  async readAll({ remainingMs, signal }: CollectContext): Promise<ServerAnswer<Status>[]> {
+    const limitMs = Math.max(1, Math.min(this.#options.timeoutMs, remainingMs() - reserveMs))
+    return Promise.all(this.#servers.map(async (server) => ({ labels: server.labels, status: await this.#read(server, limitMs, signal) })))
+  }
+
+  close(): Promise<void> {
+    return this.#options.client.close()
+  }
+
+  async #read(server: Server, limitMs: number, signal: AbortSignal): Promise<Status | undefined> {
+    const { client, log, pageBytesMax, parse } = this.#options
+    const { authorization, socketPath, text, url } = server.uri
+    try {
+      const { status, body } = await client.request({
+        url,
+        timeoutMs: limitMs,
+        bodyBytesMax: pageBytesMax,
+        signal,
+        ...(socketPath === undefined ? {} : { socketPath }),
+        ...(authorization === undefined ? {} : { headers: { authorization } }),
+      })
+      if (status !== 200) throw new Error(`expected 200 response, got ${status}`)
+      const parsed = parse(Buffer.from(body).toString('utf8'))
+      if (server.wasUp === false) log.info('NGINX answers again', { uri: text })
+      server.wasUp = true
+      return parsed
+    } catch (error) {
+      if (server.wasUp !== false) log.warn('error getting stats', { uri: text, err: error })
+      server.wasUp = false
+      return undefined
+    }
+  }
+}
