@@ -1,6 +1,7 @@
 import type { HttpClientConfig, TlsConfig, TlsVersion } from '@narthex/config/http-client-config'
+import type { Socket } from 'node:net'
 import type { ConnectionOptions, SecureVersion } from 'node:tls'
-import type { Dispatcher } from 'undici'
+import type { buildConnector, Dispatcher } from 'undici'
 import type { HttpClientDefaults } from './client.ts'
 import { lookupHost } from './host-lookup.ts'
 import { findProxy } from './proxy-choice.ts'
@@ -64,7 +65,10 @@ export function createDispatcherSource(config: HttpClientConfig, defaults: HttpC
       // One client may talk to very many targets.
       maxOrigins: Infinity,
     }
-    if (proxy === undefined) return new Agent({ ...common, connect })
+    if (proxy === undefined) {
+      const { preamble } = defaults
+      return new Agent({ ...common, connect: preamble === undefined ? connect : createPreambleConnector(connect, preamble) })
+    }
     const headers: Record<string, string> = {}
     for (const [name, secrets] of Object.entries(config.proxyConnectHeader)) {
       headers[name] = secrets.map((secret) => secret.reveal()).join(', ')
@@ -79,6 +83,23 @@ export function createDispatcherSource(config: HttpClientConfig, defaults: HttpC
   }
 
   return { find, close }
+}
+
+/** Connects without TLS, writes what the connection begins with, and goes on with TLS where the URL wants it. */
+function createPreambleConnector(options: buildConnector.BuildOptions, preamble: (socket: Socket) => Uint8Array): buildConnector.connector {
+  const { buildConnector: build } = loadUndici()
+  const connect = build({ ...options, allowH2: false })
+  return (target, callback) => {
+    const isSecure = target.protocol === 'https:'
+    const port = target.port === '' ? (isSecure ? '443' : '80') : target.port
+    connect({ ...target, protocol: 'http:', port }, (...result) => {
+      const [error, socket] = result
+      if (error !== null) return callback(error, null)
+      socket.write(preamble(socket))
+      if (isSecure) connect({ ...target, httpSocket: socket }, callback)
+      else callback(null, socket)
+    })
+  }
 }
 
 // Running requests end in peace; a failure to close has nobody to tell.

@@ -1,5 +1,5 @@
 import { defaultHttpClientConfig, type HttpClientConfig } from '@narthex/config/http-client-config'
-import type { LookupFunction } from 'node:net'
+import type { LookupFunction, Socket } from 'node:net'
 import type { Dispatcher } from 'undici'
 import { createAuthorizer } from './client-auth.ts'
 import { createDispatcherSource } from './client-dispatchers.ts'
@@ -62,6 +62,8 @@ export interface HttpClientDefaults {
   readonly keepAliveMs?: number
   /** How new connections find the address of a name; default: `lookupHost`. */
   readonly lookup?: LookupFunction
+  /** Bytes that a new connection begins with, before TLS and HTTP (the PROXY protocol). Not with a proxy in between. */
+  readonly preamble?: (socket: Socket) => Uint8Array
 }
 
 /** As Go's client. */
