@@ -26,8 +26,7 @@ export const nginxExporterFlags: readonly FlagSpec[] = [
     name: 'nginx.proxy-protocol',
     type: 'boolean',
     default: false,
-    help: 'Speak the PROXY protocol to the server (not built yet).',
-    withoutEffect: 'the PROXY protocol is not built yet',
+    help: 'Begin each connection to the server with the header of the PROXY protocol.',
   },
   {
     name: 'nginx.vts-uri',

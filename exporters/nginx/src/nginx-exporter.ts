@@ -18,6 +18,7 @@ import { readJsonLine } from './json-line.ts'
 import { parseBuckets } from './latency-histograms.ts'
 import { combinedFormat, compileLogFormat } from './log-format.ts'
 import { parseLogSource } from './log-sources.ts'
+import { makeProxyHeader } from './proxy-protocol.ts'
 import { parseScrapeUri } from './scrape-uri.ts'
 
 export interface NginxExporterOptions {
@@ -67,7 +68,10 @@ export function createNginxExporter(options: NginxExporterOptions): NginxExporte
 /** What is named is read; the default page of stub_status only if nothing is. */
 function createCollectors(flags: FlagReader, timeoutMs: number, { buildInfo, log }: NginxExporterOptions): Collector[] {
   const constantLabels = parseConstantLabels([...flags.strings('prometheus.const-label'), flags.string('prometheus.const-labels')])
-  const client = createHttpClient(readClientConfig(flags), { userAgent: `NGINX-Prometheus-Exporter/v${buildInfo.version}` })
+  const client = createHttpClient(readClientConfig(flags), {
+    userAgent: `NGINX-Prometheus-Exporter/v${buildInfo.version}`,
+    ...(flags.boolean('nginx.proxy-protocol') ? { preamble: makeProxyHeader } : {}),
+  })
   const common = { timeoutMs, constantLabels, client, log }
   const vtsUris = flags.strings('nginx.vts-uri').map((uri) => parseScrapeUri(uri))
   const sources = flags.strings('nginx.access-log').map((text) => parseLogSource(text))

@@ -29,14 +29,19 @@ beforeAll(async () => {
   if (made.status !== 0) throw new Error(`cannot make a certificate: ${made.stderr.toString()}`)
   // A socket and TLS beside the kit's listener.
   tlsPort = await findFreePort()
+  proxyPorts = [await findFreePort(), await findFreePort()]
   const tls = `listen 127.0.0.1:${tlsPort} ssl; ssl_certificate ${directory}/cert.pem; ssl_certificate_key ${directory}/key.pem;`
   const config = readFileSync(`${directory}/nginx.conf`, 'utf8')
-  writeFileSync(`${directory}/nginx.conf`, config.replace('server { ', `server { listen unix:${directory}/n.sock; ${tls} `))
+  const [plainPort, securePort] = proxyPorts
+  const proxied = `listen 127.0.0.1:${plainPort} proxy_protocol; listen 127.0.0.1:${securePort} proxy_protocol ssl;`
+  const sockets = `listen unix:${directory}/n.sock; listen unix:${directory}/p.sock proxy_protocol;`
+  writeFileSync(`${directory}/nginx.conf`, config.replace('server { ', `server { ${sockets} ${proxied} ${tls} `))
   process.kill(nginx.process.pid, 'SIGHUP')
   const uri = `https://127.0.0.1:${tlsPort}/stub_status`
   await waitFor('NGINX to listen anew', async () => (await scrapeOnce({ 'nginx.scrape-uri': [uri] })).includes('nginx_up 1'))
 })
 let tlsPort: number
+let proxyPorts: readonly number[]
 
 afterAll(() => nginx?.stop())
 
@@ -80,6 +85,14 @@ test('certificates are checked only when that is wanted', async () => {
   expect(await scrapeOnce({ 'nginx.scrape-uri': uri, 'nginx.ssl-verify': true })).toEqual(['nginx_up 0'])
   const ca = `${nginx.directory}/cert.pem`
   expect(await scrapeOnce({ 'nginx.scrape-uri': uri, 'nginx.ssl-verify': true, 'nginx.ssl-ca-cert': ca })).toContain('nginx_up 1')
+})
+
+test('servers behind the PROXY protocol are asked with its header, and only so', async () => {
+  const uris = [`http://127.0.0.1:${proxyPorts[0]}`, `https://127.0.0.1:${proxyPorts[1]}`].map((uri) => `${uri}/stub_status`)
+  for (const uri of [...uris, `unix:${nginx.directory}/p.sock:/stub_status`]) {
+    expect(await scrapeOnce({ 'nginx.scrape-uri': [uri], 'nginx.proxy-protocol': true }), uri).toContain('nginx_up 1')
+    expect(await scrapeOnce({ 'nginx.scrape-uri': [uri] }), uri).toEqual(['nginx_up 0'])
+  }
 })
 
 test('the exporter starts before NGINX, outlives it and shows it again when it is back', async () => {
