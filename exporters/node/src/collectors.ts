@@ -1,24 +1,46 @@
 import type { Collector } from '@narthex/exporter-kit/collector'
+import { createArpCollector } from './collect-arp.ts'
+import { createBondingCollector } from './collect-bonding.ts'
+import { createBtrfsCollector } from './collect-btrfs.ts'
 import { createConntrackCollector } from './collect-conntrack.ts'
 import { createCpuCollector } from './collect-cpu.ts'
+import { createCpufreqCollector } from './collect-cpufreq.ts'
 import { createDiskstatsCollector } from './collect-diskstats.ts'
+import { createDmiCollector } from './collect-dmi.ts'
+import { createEdacCollector } from './collect-edac.ts'
 import { createEntropyCollector } from './collect-entropy.ts'
 import { createFilefdCollector } from './collect-filefd.ts'
 import { createFilesystemCollector } from './collect-filesystem.ts'
 import { createHwmonCollector } from './collect-hwmon.ts'
+import { createIpvsCollector } from './collect-ipvs.ts'
+import { createKernelHungCollector } from './collect-kernel-hung.ts'
 import { createLoadavgCollector } from './collect-loadavg.ts'
 import { createMdadmCollector } from './collect-mdadm.ts'
 import { createMeminfoCollector } from './collect-meminfo.ts'
+import { createNetclassCollector } from './collect-netclass.ts'
 import { createNetdevCollector } from './collect-netdev.ts'
 import { createNetstatCollector } from './collect-netstat.ts'
+import { createNfsCollector } from './collect-nfs.ts'
+import { createNfsdCollector } from './collect-nfsd.ts'
+import { createNvmeCollector } from './collect-nvme.ts'
 import { createOsCollector } from './collect-os.ts'
+import { createPowersupplyclassCollector } from './collect-powersupplyclass.ts'
 import { createPressureCollector } from './collect-pressure.ts'
+import { createRaplCollector } from './collect-rapl.ts'
+import { createSchedstatCollector } from './collect-schedstat.ts'
+import { createSelinuxCollector } from './collect-selinux.ts'
 import { createSockstatCollector } from './collect-sockstat.ts'
+import { createSoftnetCollector } from './collect-softnet.ts'
 import { createStatCollector } from './collect-stat.ts'
 import { createTextfileCollector } from './collect-textfile.ts'
+import { createThermalZoneCollector } from './collect-thermal-zone.ts'
 import { createTimeCollector } from './collect-time.ts'
+import { createUdpQueuesCollector } from './collect-udp-queues.ts'
 import { createUnameCollector } from './collect-uname.ts'
 import { createVmstatCollector } from './collect-vmstat.ts'
+import { createWatchdogCollector } from './collect-watchdog.ts'
+import { createXfsCollector } from './collect-xfs.ts'
+import { createZfsCollector } from './collect-zfs.ts'
 import type { NodeEnvironment } from './environment.ts'
 import type { SpawnHelper } from './statfs-pool.ts'
 
@@ -31,22 +53,44 @@ export type CreateCollector = (environment: NodeEnvironment, spawnHelper: SpawnH
 export const collectorFactories: ReadonlyMap<string, CreateCollector> = new Map<string, CreateCollector>([
   ['filesystem', createFilesystemCollector],
   ['hwmon', createHwmonCollector],
+  ['cpufreq', createCpufreqCollector],
+  ['nvme', createNvmeCollector],
+  ['powersupplyclass', createPowersupplyclassCollector],
+  ['thermal_zone', createThermalZoneCollector],
+  ['arp', createArpCollector],
+  ['bonding', createBondingCollector],
+  ['btrfs', createBtrfsCollector],
   ['conntrack', createConntrackCollector],
   ['cpu', createCpuCollector],
   ['diskstats', createDiskstatsCollector],
+  ['dmi', createDmiCollector],
+  ['edac', createEdacCollector],
   ['entropy', createEntropyCollector],
   ['filefd', createFilefdCollector],
+  ['ipvs', createIpvsCollector],
+  ['kernel_hung', createKernelHungCollector],
   ['loadavg', createLoadavgCollector],
   ['mdadm', createMdadmCollector],
   ['meminfo', createMeminfoCollector],
+  ['netclass', createNetclassCollector],
   ['netdev', createNetdevCollector],
   ['netstat', createNetstatCollector],
+  ['nfs', createNfsCollector],
+  ['nfsd', createNfsdCollector],
   ['os', createOsCollector],
   ['pressure', createPressureCollector],
+  ['rapl', createRaplCollector],
+  ['schedstat', createSchedstatCollector],
+  ['selinux', createSelinuxCollector],
   ['sockstat', createSockstatCollector],
+  ['softnet', createSoftnetCollector],
   ['stat', createStatCollector],
   ['time', createTimeCollector],
+  ['udp_queues', createUdpQueuesCollector],
   ['uname', createUnameCollector],
   ['vmstat', createVmstatCollector],
+  ['watchdog', createWatchdogCollector],
+  ['xfs', createXfsCollector],
+  ['zfs', createZfsCollector],
   ['textfile', createTextfileCollector],
 ])

@@ -3,6 +3,7 @@ import { FileReader } from '@narthex/exporter-kit/file-reader'
 import type { FlagReader } from '@narthex/exporter-kit/flag-reader'
 import type { FlagSpec } from '@narthex/exporter-kit/flag-spec'
 import type { Logger } from '@narthex/service/logger'
+import { AttributeReader } from './attribute-reader.ts'
 import { StatFile } from './stat-file.ts'
 
 /** What every collector is given: where the kernel's files are, the flags, and readers that all share. */
@@ -11,6 +12,8 @@ export class NodeEnvironment {
   readonly log: Logger
   /** Reads into one buffer: what a read gave is valid until the next one. */
   readonly files = new FileReader()
+  /** For attributes in /sys, which are one value each. */
+  readonly attributes = new AttributeReader()
   /** Over the buffer of `files`; no collector keeps a position in it across an `await`. */
   readonly scanner = new ByteScanner()
   readonly stat: StatFile

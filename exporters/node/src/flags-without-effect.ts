@@ -3,10 +3,7 @@ import type { FlagSpec } from '@narthex/exporter-kit/flag-spec'
 // Collectors of the original that are not built yet, and the flags that only they read. They are accepted so that existing command lines
 // start; the command prints one warning for each that is given.
 
-const defaultOn = (
-  'arp bcache bcachefs bonding btrfs cpufreq dmi dmmultipath edac fibrechannel infiniband ipvs kernel_hung netclass nfs ' +
-  'nfsd nvme powersupplyclass rapl schedstat selinux softnet tapestats thermal_zone timex udp_queues watchdog xfs zfs'
-).split(' ')
+const defaultOn = 'bcache bcachefs dmmultipath fibrechannel infiniband tapestats timex'.split(' ')
 
 const defaultOff = (
   'buddyinfo cgroups cpu_vulnerabilities drbd drm ethtool interrupts ksmd lnstat logind meminfo_numa mountstats ' +
@@ -15,15 +12,10 @@ const defaultOff = (
 ).split(' ')
 
 const booleans = [
-  'arp.netlink',
   'bcache.priorityStats',
   'ethtool.linkinfo-sorted',
-  'netclass.ignore-invalid-speed',
-  'netclass.netlink',
-  'netclass_rtnl.with-stats',
   'ntp.server-is-local',
   'pcidevice.names',
-  'rapl.enable-zone-label',
   'systemd.enable-restarts-metrics',
   'systemd.enable-start-time-metrics',
   'systemd.enable-task-metrics',
@@ -31,8 +23,6 @@ const booleans = [
 ]
 
 const texts = [
-  'arp.device-exclude',
-  'arp.device-include',
   'ethtool.device-exclude',
   'ethtool.device-include',
   'ethtool.metrics-include',
@@ -40,8 +30,6 @@ const texts = [
   'infiniband.device-include',
   'interrupts.name-exclude',
   'interrupts.name-include',
-  'ipvs.backend-labels',
-  'netclass.ignored-devices',
   'ntp.ip-ttl',
   'ntp.local-offset-tolerance',
   'ntp.max-distance',
@@ -53,7 +41,6 @@ const texts = [
   'perf.cpus',
   'perf.hardware-profilers',
   'perf.software-profilers',
-  'powersupply.ignored-supplies',
   'qdisc.device-exclude',
   'qdisc.device-include',
   'qdisc.fixtures',

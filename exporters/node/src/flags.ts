@@ -1,10 +1,15 @@
 import type { FlagSpec } from '@narthex/exporter-kit/flag-spec'
+import { arpFlags } from './collect-arp.ts'
 import { cpuFlags } from './collect-cpu.ts'
 import { diskstatsFlags } from './collect-diskstats.ts'
 import { filesystemFlags } from './collect-filesystem.ts'
 import { hwmonFlags } from './collect-hwmon.ts'
+import { ipvsFlags } from './collect-ipvs.ts'
+import { netclassFlags } from './collect-netclass.ts'
 import { netdevFlags } from './collect-netdev.ts'
 import { netstatFlags } from './collect-netstat.ts'
+import { powersupplyclassFlags } from './collect-powersupplyclass.ts'
+import { raplFlags } from './collect-rapl.ts'
 import { statFlags } from './collect-stat.ts'
 import { textfileFlags } from './collect-textfile.ts'
 import { vmstatFlags } from './collect-vmstat.ts'
@@ -36,12 +41,17 @@ const switchFlags: readonly FlagSpec[] = [...collectorFactories.keys()].sort().m
  * `web.config.file`, `log.level`, …) belong to the command. Values are wanted as given, without defaults filled in.
  */
 export const nodeExporterFlags: readonly FlagSpec[] = [
+  ...arpFlags,
   ...cpuFlags,
   ...diskstatsFlags,
   ...filesystemFlags,
   ...hwmonFlags,
+  ...ipvsFlags,
+  ...netclassFlags,
   ...netdevFlags,
   ...netstatFlags,
+  ...powersupplyclassFlags,
+  ...raplFlags,
   ...statFlags,
   ...textfileFlags,
   ...vmstatFlags,
