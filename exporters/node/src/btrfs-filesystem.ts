@@ -44,7 +44,9 @@ export function readFilesystem(environment: NodeEnvironment, directory: string, 
   const { attributes } = environment
   const number = (file: string): number => attributes.integer(`${directory}/${file}`) || 0
   const deviceNames = listSorted(`${directory}/devices`)
-  const groups = ['data', 'metadata', 'system'].map((type) => readGroup(environment, `${directory}/allocation/${type}`, type, deviceNames.length))
+  const groups = ['data', 'metadata', 'system'].map((type) =>
+    readGroup(environment, `${directory}/allocation/${type}`, type, deviceNames.length),
+  )
   const uuid = attributes.text(`${directory}/metadata_uuid`) ?? ''
   const commits = readPairs(environment, `${directory}/commit_stats`)
   return {
@@ -86,7 +88,12 @@ function ratioOf(mode: string, deviceCount: number): number {
 
 // The original asks by ioctl, which Node.js cannot. Identity comes from udev instead; errors and allocation stand in /sys too, but by
 // a number of the device that no file ties to its name. So they are shown where there is only one.
-function readDevices(environment: NodeEnvironment, directory: string, names: readonly string[], groups: readonly BtrfsGroup[]): BtrfsDevice[] {
+function readDevices(
+  environment: NodeEnvironment,
+  directory: string,
+  names: readonly string[],
+  groups: readonly BtrfsGroup[],
+): BtrfsDevice[] {
   const { attributes } = environment
   const numbers = names.length === 1 ? listSorted(`${directory}/devinfo`) : []
   return names.map((name) => {
@@ -105,7 +112,9 @@ function readDevices(environment: NodeEnvironment, directory: string, names: rea
 
 /** `write_errs 0`, `read_errs 0`, …: the type before the underscore. */
 function readErrors(environment: NodeEnvironment, path: string): [string, number][] {
-  return [...readPairs(environment, path)].filter(([key]) => key.endsWith('_errs')).map(([key, count]) => [key.slice(0, -'_errs'.length), count])
+  return [...readPairs(environment, path)]
+    .filter(([key]) => key.endsWith('_errs'))
+    .map(([key, count]) => [key.slice(0, -'_errs'.length), count])
 }
 
 function readDeviceUuid(environment: NodeEnvironment, path: string): string | undefined {

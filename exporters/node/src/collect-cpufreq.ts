@@ -1,4 +1,4 @@
-import { NoDataError, type CollectContext, type Collector, type MetricWriter } from '@narthex/exporter-kit/collector'
+import type { CollectContext, Collector, MetricWriter } from '@narthex/exporter-kit/collector'
 import { existsSync } from 'node:fs'
 import { listSorted } from './attribute-reader.ts'
 import type { NodeEnvironment } from './environment.ts'
@@ -40,7 +40,6 @@ export function createCpufreqCollector(environment: NodeEnvironment): Collector 
 
   async function collect({ writer }: CollectContext): Promise<void> {
     const cpus = listCpus()
-    if (cpus.length === 0) throw new NoDataError('no frequency scaling on this system')
     await Promise.all(Array.from({ length: readersMax }, (_, first) => readMeasured(cpus, first)))
     for (let index = 0; index < measured.length; index++) {
       writeFamily(writer, measured[index]!)

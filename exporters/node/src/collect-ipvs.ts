@@ -127,7 +127,8 @@ function parseAddress(text: string): { readonly address: string; readonly port: 
   const port = text.slice(split + 1)
   const isIpv4 = /^[0-9A-Fa-f]{8}$/.test(host)
   const isIpv6 = /^\[[0-9A-Fa-f:]{39}\]$/.test(host)
-  if (!/^[0-9A-Fa-f]{4}$/.test(port) || !(isIpv4 || isIpv6)) throw new Error(`cannot read ip_vs: want address:port, got ${JSON.stringify(text)}`)
+  if (!/^[0-9A-Fa-f]{4}$/.test(port) || !(isIpv4 || isIpv6))
+    throw new Error(`cannot read ip_vs: want address:port, got ${JSON.stringify(text)}`)
   const address = isIpv4
     ? [0, 2, 4, 6].map((offset) => Number.parseInt(host.slice(offset, offset + 2), 16)).join('.')
     : new SocketAddress({ address: host.slice(1, -1), family: 'ipv6' }).address

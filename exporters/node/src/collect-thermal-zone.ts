@@ -1,4 +1,4 @@
-import { NoDataError, type CollectContext, type Collector } from '@narthex/exporter-kit/collector'
+import type { CollectContext, Collector } from '@narthex/exporter-kit/collector'
 import { listSorted } from './attribute-reader.ts'
 import { compareLabels } from './compare-labels.ts'
 import type { NodeEnvironment } from './environment.ts'
@@ -20,11 +20,9 @@ export function createThermalZoneCollector(environment: NodeEnvironment): Collec
   const root = environment.sysPath('class/thermal')
 
   async function collect({ writer }: CollectContext): Promise<void> {
-    const names = listSorted(root)
-    if (names.length === 0) throw new NoDataError('no thermal zones on this system')
     const zones: Reading[] = []
     const devices: CoolingDevice[] = []
-    for (const name of names) {
+    for (const name of listSorted(root)) {
       if (/^thermal_zone[0-9]/.test(name)) await readZone(name, zones)
       else if (/^cooling_device[0-9]/.test(name)) await readDevice(name, devices)
     }

@@ -96,7 +96,8 @@ export function createZfsCollector(environment: NodeEnvironment): Collector {
     writeRows(writer, 'zpool', 'io', ioRows)
     writeRows(writer, 'zpool_dataset', 'objset', datasetRows)
     writer.family('node_zfs_zpool_state', 'Whether the pool is in the state.', 'gauge')
-    for (const name of poolStates) for (const { pool, state } of states) writer.sample(state === name ? 1 : 0, ['state', name, 'zpool', pool])
+    for (const name of poolStates)
+      for (const { pool, state } of states) writer.sample(state === name ? 1 : 0, ['state', name, 'zpool', pool])
   }
 
   /** A heading that starts with `nread`, behind it a line of numbers. */

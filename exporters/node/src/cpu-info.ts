@@ -15,7 +15,9 @@ export class CpuInfoWriter {
     this.#flags = compilePattern(flags.string('collector.cpu.info.flags-include'))
     this.#bugs = compilePattern(flags.string('collector.cpu.info.bugs-include'))
     // The cpufreq collector has the same family with better values: with both, every CPU would appear twice.
-    this.#showsFrequency = flags.isGiven('collector.cpufreq') && !flags.boolean('collector.cpufreq')
+    this.#showsFrequency = flags.isGiven('collector.cpufreq')
+      ? !flags.boolean('collector.cpufreq')
+      : flags.boolean('collector.disable-defaults')
   }
 
   write(writer: MetricWriter): void {

@@ -10,7 +10,9 @@ export function readRpcStatistics(scanner: ByteScanner, path: string): ReadonlyM
     // Behind the two numbers of `th` old kernels print a histogram of seconds.
     while ((key !== 'th' || values.length < 2) && scanner.nextField()) values.push(scanner.unsigned())
     if (values.length === 0 || values.some((value) => Number.isNaN(value))) {
-      throw new Error(`cannot read ${path}: want numbers behind ${key}, got ${JSON.stringify(scanner.text(scanner.lineStart, scanner.lineEnd))}`)
+      throw new Error(
+        `cannot read ${path}: want numbers behind ${key}, got ${JSON.stringify(scanner.text(scanner.lineStart, scanner.lineEnd))}`,
+      )
     }
     lines.set(key, values)
   }

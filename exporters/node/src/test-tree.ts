@@ -1,9 +1,12 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 
 // Trees of small files are kept in one text file each: a line `== PATH` starts a file, `-> PATH TARGET` is a symbolic link,
-// `/ PATH` an empty directory, lines before the first of these are comments.
+// `/ PATH` an empty directory, lines before the first of these are comments. A tree may be parted: `proc.tree`, `proc-zfs.tree`.
+
+const testdata = fileURLToPath(new URL('../testdata', import.meta.url))
 
 /** A directory with the unpacked trees of testdata: proc, sys, udev, rootfs. */
 export interface TestTrees {
@@ -16,8 +19,9 @@ export interface TestTrees {
 export function unpackTestTrees(): TestTrees {
   const directory = mkdtempSync(join(tmpdir(), 'narthex-node-'))
   for (const name of ['proc', 'sys', 'udev', 'rootfs']) {
-    const text = readFileSync(new URL(`../testdata/${name}.tree`, import.meta.url), 'utf8')
-    unpackTree(text, join(directory, name))
+    for (const file of globSync(`${name}{,-*}.tree`, { cwd: testdata }).sort()) {
+      unpackTree(readFileSync(join(testdata, file), 'utf8'), join(directory, name))
+    }
   }
   return {
     directory,
