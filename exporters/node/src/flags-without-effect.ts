@@ -3,7 +3,7 @@ import type { FlagSpec } from '@narthex/exporter-kit/flag-spec'
 // Collectors of the original that are not built yet, and the flags that only they read. They are accepted so that existing command lines
 // start; the command prints one warning for each that is given.
 
-const defaultOn = 'bcache bcachefs dmmultipath fibrechannel infiniband tapestats timex'.split(' ')
+const defaultOn = 'bcache bcachefs dmmultipath fibrechannel infiniband tapestats'.split(' ')
 
 const defaultOff = (
   'buddyinfo cgroups cpu_vulnerabilities drbd drm ethtool interrupts ksmd lnstat logind meminfo_numa mountstats ' +
