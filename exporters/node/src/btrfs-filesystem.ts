@@ -1,6 +1,6 @@
-import { readdirSync } from 'node:fs'
 import { listSorted } from './attribute-reader.ts'
 import type { NodeEnvironment } from './environment.ts'
+import { listDirectories } from './list-directories.ts'
 import { parseUdevProperties } from './udev-data.ts'
 
 export interface BtrfsFilesystem {
@@ -132,15 +132,4 @@ function readPairs({ files }: NodeEnvironment, path: string): Map<string, number
     if (match !== null) pairs.set(match[1]!, Number(match[2]))
   }
   return pairs
-}
-
-function listDirectories(directory: string): string[] {
-  try {
-    return readdirSync(directory, { withFileTypes: true })
-      .filter((entry) => entry.isDirectory())
-      .map(({ name }) => name)
-      .sort()
-  } catch {
-    return []
-  }
 }

@@ -1,8 +1,9 @@
 import { NoDataError, type CollectContext, type Collector, type MetricWriter } from '@narthex/exporter-kit/collector'
-import { existsSync, readdirSync } from 'node:fs'
-import { parseInteger } from './attribute-reader.ts'
+import { existsSync } from 'node:fs'
+import { listSorted, parseInteger } from './attribute-reader.ts'
 import { compareLabels } from './compare-labels.ts'
 import type { NodeEnvironment } from './environment.ts'
+import { listDirectories } from './list-directories.ts'
 
 // Files in /proc/spl/kstat/zfs and the word for them in names.
 const subsystems: readonly (readonly [file: string, word: string])[] = [
@@ -76,9 +77,9 @@ export function createZfsCollector(environment: NodeEnvironment): Collector {
     const ioRows: Row[] = []
     const datasetRows: Row[] = []
     const states: { readonly pool: string; readonly state: string }[] = []
-    for (const pool of listPools(root)) {
+    for (const pool of listDirectories(root)) {
       const labels = ['zpool', pool]
-      for (const file of listFiles(`${root}/${pool}`)) {
+      for (const file of listSorted(`${root}/${pool}`)) {
         // Gone if the pool is exported meanwhile.
         const bytes = files.readIfThere(`${root}/${pool}/${file}`)
         if (bytes === undefined) continue
@@ -140,19 +141,4 @@ function writeRows(writer: MetricWriter, word: string, source: string, rows: Row
 
 function nameField(field: string): string {
   return field.replaceAll('-', '_')
-}
-
-function listPools(root: string): string[] {
-  return readdirSync(root, { withFileTypes: true })
-    .filter((entry) => entry.isDirectory())
-    .map(({ name }) => name)
-    .sort()
-}
-
-function listFiles(directory: string): string[] {
-  try {
-    return readdirSync(directory).sort()
-  } catch {
-    return []
-  }
 }

@@ -1,5 +1,7 @@
 import type { Collector } from '@narthex/exporter-kit/collector'
 import { createArpCollector } from './collect-arp.ts'
+import { createBcacheCollector } from './collect-bcache.ts'
+import { createBcachefsCollector } from './collect-bcachefs.ts'
 import { createBondingCollector } from './collect-bonding.ts'
 import { createBtrfsCollector } from './collect-btrfs.ts'
 import { createConntrackCollector } from './collect-conntrack.ts'
@@ -7,11 +9,14 @@ import { createCpuCollector } from './collect-cpu.ts'
 import { createCpufreqCollector } from './collect-cpufreq.ts'
 import { createDiskstatsCollector } from './collect-diskstats.ts'
 import { createDmiCollector } from './collect-dmi.ts'
+import { createDmmultipathCollector } from './collect-dmmultipath.ts'
 import { createEdacCollector } from './collect-edac.ts'
 import { createEntropyCollector } from './collect-entropy.ts'
+import { createFibrechannelCollector } from './collect-fibrechannel.ts'
 import { createFilefdCollector } from './collect-filefd.ts'
 import { createFilesystemCollector } from './collect-filesystem.ts'
 import { createHwmonCollector } from './collect-hwmon.ts'
+import { createInfinibandCollector } from './collect-infiniband.ts'
 import { createIpvsCollector } from './collect-ipvs.ts'
 import { createKernelHungCollector } from './collect-kernel-hung.ts'
 import { createLoadavgCollector } from './collect-loadavg.ts'
@@ -32,6 +37,7 @@ import { createSelinuxCollector } from './collect-selinux.ts'
 import { createSockstatCollector } from './collect-sockstat.ts'
 import { createSoftnetCollector } from './collect-softnet.ts'
 import { createStatCollector } from './collect-stat.ts'
+import { createTapestatsCollector } from './collect-tapestats.ts'
 import { createTextfileCollector } from './collect-textfile.ts'
 import { createThermalZoneCollector } from './collect-thermal-zone.ts'
 import { createTimeCollector } from './collect-time.ts'
@@ -54,17 +60,22 @@ export type CreateCollector = (environment: NodeEnvironment, spawnHelper: SpawnH
 export const collectorFactories: ReadonlyMap<string, CreateCollector> = new Map<string, CreateCollector>([
   ['filesystem', createFilesystemCollector],
   ['hwmon', createHwmonCollector],
+  ['bcache', createBcacheCollector],
   ['cpufreq', createCpufreqCollector],
+  ['fibrechannel', createFibrechannelCollector],
+  ['infiniband', createInfinibandCollector],
   ['nvme', createNvmeCollector],
   ['powersupplyclass', createPowersupplyclassCollector],
   ['thermal_zone', createThermalZoneCollector],
   ['arp', createArpCollector],
+  ['bcachefs', createBcachefsCollector],
   ['bonding', createBondingCollector],
   ['btrfs', createBtrfsCollector],
   ['conntrack', createConntrackCollector],
   ['cpu', createCpuCollector],
   ['diskstats', createDiskstatsCollector],
   ['dmi', createDmiCollector],
+  ['dmmultipath', createDmmultipathCollector],
   ['edac', createEdacCollector],
   ['entropy', createEntropyCollector],
   ['filefd', createFilefdCollector],
@@ -86,6 +97,7 @@ export const collectorFactories: ReadonlyMap<string, CreateCollector> = new Map<
   ['sockstat', createSockstatCollector],
   ['softnet', createSoftnetCollector],
   ['stat', createStatCollector],
+  ['tapestats', createTapestatsCollector],
   ['time', createTimeCollector],
   ['timex', createTimexCollector],
   ['udp_queues', createUdpQueuesCollector],

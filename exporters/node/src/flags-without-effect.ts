@@ -3,8 +3,6 @@ import type { FlagSpec } from '@narthex/exporter-kit/flag-spec'
 // Collectors of the original that are not built yet, and the flags that only they read. They are accepted so that existing command lines
 // start; the command prints one warning for each that is given.
 
-const defaultOn = 'bcache bcachefs dmmultipath fibrechannel infiniband tapestats'.split(' ')
-
 const defaultOff = (
   'buddyinfo cgroups cpu_vulnerabilities drbd drm ethtool interrupts ksmd lnstat logind meminfo_numa mountstats ' +
   'network_route ntp nvmesubsystem pcidevice perf processes qdisc runit slabinfo softirqs supervisord swap sysctl systemd ' +
@@ -12,7 +10,6 @@ const defaultOff = (
 ).split(' ')
 
 const booleans = [
-  'bcache.priorityStats',
   'ethtool.linkinfo-sorted',
   'ntp.server-is-local',
   'pcidevice.names',
@@ -26,8 +23,6 @@ const texts = [
   'ethtool.device-exclude',
   'ethtool.device-include',
   'ethtool.metrics-include',
-  'infiniband.device-exclude',
-  'infiniband.device-include',
   'interrupts.name-exclude',
   'interrupts.name-include',
   'ntp.ip-ttl',
@@ -54,7 +49,6 @@ const texts = [
   'systemd.unit-exclude',
   'systemd.unit-include',
   'systemd.unit-whitelist',
-  'tapestats.ignored-devices',
   'wifi.fixtures',
 ]
 
@@ -63,7 +57,7 @@ const repeatables = ['perf.tracepoint', 'sysctl.include', 'sysctl.include-info']
 const reason = 'this collector is not built yet'
 
 export const flagsWithoutEffect: readonly FlagSpec[] = [
-  ...[...defaultOn, ...defaultOff].map((name) => switchFlag(name)),
+  ...defaultOff.map((name) => switchFlag(name)),
   ...booleans.map((name): FlagSpec => ({ ...common(name), type: 'boolean' })),
   ...texts.map((name): FlagSpec => ({ ...common(name), type: 'string' })),
   ...repeatables.map((name): FlagSpec => ({ ...common(name), type: 'string', repeatable: true })),

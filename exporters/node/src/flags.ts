@@ -1,9 +1,11 @@
 import type { FlagSpec } from '@narthex/exporter-kit/flag-spec'
 import { arpFlags } from './collect-arp.ts'
+import { bcacheFlags } from './collect-bcache.ts'
 import { cpuFlags } from './collect-cpu.ts'
 import { diskstatsFlags } from './collect-diskstats.ts'
 import { filesystemFlags } from './collect-filesystem.ts'
 import { hwmonFlags } from './collect-hwmon.ts'
+import { infinibandFlags } from './collect-infiniband.ts'
 import { ipvsFlags } from './collect-ipvs.ts'
 import { netclassFlags } from './collect-netclass.ts'
 import { netdevFlags } from './collect-netdev.ts'
@@ -11,6 +13,7 @@ import { netstatFlags } from './collect-netstat.ts'
 import { powersupplyclassFlags } from './collect-powersupplyclass.ts'
 import { raplFlags } from './collect-rapl.ts'
 import { statFlags } from './collect-stat.ts'
+import { tapestatsFlags } from './collect-tapestats.ts'
 import { textfileFlags } from './collect-textfile.ts'
 import { vmstatFlags } from './collect-vmstat.ts'
 import { collectorFactories } from './collectors.ts'
@@ -42,10 +45,12 @@ const switchFlags: readonly FlagSpec[] = [...collectorFactories.keys()].sort().m
  */
 export const nodeExporterFlags: readonly FlagSpec[] = [
   ...arpFlags,
+  ...bcacheFlags,
   ...cpuFlags,
   ...diskstatsFlags,
   ...filesystemFlags,
   ...hwmonFlags,
+  ...infinibandFlags,
   ...ipvsFlags,
   ...netclassFlags,
   ...netdevFlags,
@@ -53,6 +58,7 @@ export const nodeExporterFlags: readonly FlagSpec[] = [
   ...powersupplyclassFlags,
   ...raplFlags,
   ...statFlags,
+  ...tapestatsFlags,
   ...textfileFlags,
   ...vmstatFlags,
   ...pathFlags,

@@ -1,0 +1,73 @@
+/** One file below a port of an InfiniBand adapter and the family that it becomes, without `node_infiniband_` and `_total`. */
+export interface PortCounter {
+  readonly file: string
+  readonly name: string
+  readonly factor?: number
+}
+
+/** Data is counted in words of 32 bits. */
+const wordBytes = 4
+
+// Documentation/ABI/stable/sysfs-class-infiniband. `counters` is of the port, `counters_ext` what kernels before 4.5 had beside it,
+// `hw_counters` what the adapter adds (NVIDIA's names).
+export const portCounters: readonly PortCounter[] = [
+  { file: 'hw_counters/duplicate_request', name: 'duplicate_requests_packets' },
+  { file: 'counters/excessive_buffer_overrun_errors', name: 'excessive_buffer_overrun_errors' },
+  { file: 'hw_counters/implied_nak_seq_err', name: 'implied_nak_seq_errors' },
+  { file: 'counters_ext/port_rcv_data_64', name: 'legacy_data_received_bytes', factor: wordBytes },
+  { file: 'counters_ext/port_xmit_data_64', name: 'legacy_data_transmitted_bytes', factor: wordBytes },
+  { file: 'counters_ext/port_multicast_rcv_packets', name: 'legacy_multicast_packets_received' },
+  { file: 'counters_ext/port_multicast_xmit_packets', name: 'legacy_multicast_packets_transmitted' },
+  { file: 'counters_ext/port_rcv_packets_64', name: 'legacy_packets_received' },
+  { file: 'counters_ext/port_xmit_packets_64', name: 'legacy_packets_transmitted' },
+  { file: 'counters_ext/port_unicast_rcv_packets', name: 'legacy_unicast_packets_received' },
+  { file: 'counters_ext/port_unicast_xmit_packets', name: 'legacy_unicast_packets_transmitted' },
+  { file: 'counters/link_downed', name: 'link_downed' },
+  { file: 'counters/link_error_recovery', name: 'link_error_recovery' },
+  { file: 'hw_counters/local_ack_timeout_err', name: 'local_ack_timeout_errors' },
+  { file: 'counters/local_link_integrity_errors', name: 'local_link_integrity_errors' },
+  { file: 'counters/multicast_rcv_packets', name: 'multicast_packets_received' },
+  { file: 'counters/multicast_xmit_packets', name: 'multicast_packets_transmitted' },
+  { file: 'hw_counters/np_cnp_sent', name: 'np_cnp_packets_sent' },
+  { file: 'hw_counters/np_ecn_marked_roce_packets', name: 'np_ecn_marked_roce_packets_received' },
+  { file: 'hw_counters/out_of_buffer', name: 'out_of_buffer_drops' },
+  { file: 'hw_counters/out_of_sequence', name: 'out_of_sequence_packets_received' },
+  { file: 'hw_counters/packet_seq_err', name: 'packet_sequence_errors' },
+  { file: 'counters/port_rcv_constraint_errors', name: 'port_constraint_errors_received' },
+  { file: 'counters/port_xmit_constraint_errors', name: 'port_constraint_errors_transmitted' },
+  { file: 'counters/port_rcv_data', name: 'port_data_received_bytes', factor: wordBytes },
+  { file: 'counters/port_xmit_data', name: 'port_data_transmitted_bytes', factor: wordBytes },
+  { file: 'counters/port_rcv_discards', name: 'port_discards_received' },
+  { file: 'counters/port_xmit_discards', name: 'port_discards_transmitted' },
+  { file: 'counters/port_rcv_errors', name: 'port_errors_received' },
+  { file: 'counters/port_rcv_packets', name: 'port_packets_received' },
+  { file: 'counters/port_xmit_packets', name: 'port_packets_transmitted' },
+  { file: 'counters/port_rcv_remote_physical_errors', name: 'port_receive_remote_physical_errors' },
+  { file: 'counters/port_rcv_switch_relay_errors', name: 'port_receive_switch_relay_errors' },
+  { file: 'counters/port_xmit_wait', name: 'port_transmit_wait' },
+  { file: 'hw_counters/req_cqe_error', name: 'req_cqes_errors' },
+  { file: 'hw_counters/req_cqe_flush_error', name: 'req_cqes_flush_errors' },
+  { file: 'hw_counters/req_remote_access_errors', name: 'req_remote_access_errors' },
+  { file: 'hw_counters/req_remote_invalid_request', name: 'req_remote_invalid_request_errors' },
+  { file: 'hw_counters/resp_cqe_error', name: 'resp_cqes_errors' },
+  { file: 'hw_counters/resp_cqe_flush_error', name: 'resp_cqes_flush_errors' },
+  { file: 'hw_counters/resp_local_length_error', name: 'resp_local_length_errors' },
+  { file: 'hw_counters/resp_remote_access_errors', name: 'resp_remote_access_errors' },
+  { file: 'hw_counters/rnr_nak_retry_err', name: 'rnr_nak_retry_packets_received' },
+  { file: 'hw_counters/roce_adp_retrans', name: 'roce_adp_retransmits' },
+  { file: 'hw_counters/roce_adp_retrans_to', name: 'roce_adp_retransmits_timeout' },
+  { file: 'hw_counters/roce_slow_restart_trans', name: 'roce_slow_restart' },
+  { file: 'hw_counters/roce_slow_restart_cnps', name: 'roce_slow_restart_cnps' },
+  { file: 'hw_counters/roce_slow_restart', name: 'roce_slow_restart_used' },
+  { file: 'hw_counters/rp_cnp_ignored', name: 'rp_cnp_ignored_packets_received' },
+  { file: 'hw_counters/rp_cnp_handled', name: 'rp_cnp_packets_handled' },
+  { file: 'hw_counters/rx_atomic_requests', name: 'rx_atomic_requests' },
+  { file: 'hw_counters/rx_dct_connect', name: 'rx_dct_connect_requests' },
+  { file: 'hw_counters/rx_icrc_encapsulated', name: 'rx_icrc_encapsulated_errors' },
+  { file: 'hw_counters/rx_read_requests', name: 'rx_read_requests' },
+  { file: 'hw_counters/rx_write_requests', name: 'rx_write_requests' },
+  { file: 'counters/symbol_error', name: 'symbol_error' },
+  { file: 'counters/unicast_rcv_packets', name: 'unicast_packets_received' },
+  { file: 'counters/unicast_xmit_packets', name: 'unicast_packets_transmitted' },
+  { file: 'counters/VL15_dropped', name: 'vl15_dropped' },
+]
