@@ -1,4 +1,5 @@
 import { NoDataError, type CollectContext, type Collector } from '@narthex/exporter-kit/collector'
+import { existsSync } from 'node:fs'
 import type { NodeEnvironment } from './environment.ts'
 
 // Files in /sys/class/dmi/id, which are the labels but for one.
@@ -41,6 +42,7 @@ export function createDmiCollector(environment: NodeEnvironment): Collector {
 
 /** Labels of the files that may be read (serial numbers are for root alone); undefined if there are none. */
 function readLabels(environment: NodeEnvironment): string[] | undefined {
+  if (!existsSync(environment.sysPath('class/dmi/id'))) return undefined
   const labels: string[] = []
   for (const file of files) {
     const text = environment.attributes.text(environment.sysPath(`class/dmi/id/${file}`))

@@ -19,10 +19,9 @@ export function parseBcacheNumber(text: string): number {
 export function parseBcachefsNumber(text: string): number {
   const match = /^([0-9]+(?:\.[0-9]+)?) ?([kmgtpeKMGTPE]?)$/.exec(text.trim())
   if (match === null) return NaN
-  const [, digits, prefix] = match
-  return Math.trunc(
-    Number(digits) * (prefix === '' ? 1 : multiplierOf(prefix === 'K' ? 'k' : prefix === 'k' ? 'k' : prefix!.toUpperCase())),
-  )
+  const [, digits = '', prefix = ''] = match
+  const letter = prefix.toUpperCase() === 'K' ? 'k' : prefix.toUpperCase()
+  return Math.trunc(Number(digits) * (letter === '' ? 1 : multiplierOf(letter)))
 }
 
 /** 1024 for k, and so on; 0 for a letter that is none, as in the original. */

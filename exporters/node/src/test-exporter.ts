@@ -1,6 +1,7 @@
 import { parseFamilies, type MetricFamily } from '@narthex/exporter-kit/family-parser'
 import type { FlagValues } from '@narthex/exporter-kit/flag-spec'
 import { silentLogger } from '@narthex/service/logger'
+import { unpackSmallTree } from './test-tree.ts'
 import { createNodeExporter, type NodeExporter, type NodeExporterOptions } from './node-exporter.ts'
 
 export function createTestExporter(flags: FlagValues, options: Partial<NodeExporterOptions> = {}): NodeExporter {
@@ -20,6 +21,25 @@ export async function scrapeOnce(flags: FlagValues, options: Partial<NodeExporte
 /** Only the named collector, and nothing about the exporter itself. */
 export function onlyCollector(name: string): FlagValues {
   return { 'collector.disable-defaults': true, [`collector.${name}`]: true, 'web.disable-exporter-metrics': true }
+}
+
+/** What one collector says about a small tree (see `unpackSmallTree`): its families, and whether it succeeded. */
+export async function scrapeTree(
+  collector: string,
+  tree: string,
+  options: { readonly flags?: FlagValues; readonly prepare?: (directory: string) => void } = {},
+): Promise<{ families: Map<string, MetricFamily>; isSuccess: boolean; samples: string[] }> {
+  const trees = unpackSmallTree(tree)
+  try {
+    options.prepare?.(trees.directory)
+    const text = (await scrapeOnce({ ...trees.flags, ...onlyCollector(collector), ...options.flags })).replaceAll(trees.directory, '')
+    const families = parseText(text)
+    const isSuccess = valueOf(families, 'node_scrape_collector_success', 'collector', collector) === 1
+    const samples = text.split('\n').filter((line) => line !== '' && !/^#|^node_(scrape_collector|exporter_build)_/.test(line))
+    return { families, isSuccess, samples }
+  } finally {
+    trees.remove()
+  }
 }
 
 export function parseText(text: string): Map<string, MetricFamily> {

@@ -23,6 +23,10 @@ export function unpackTestTrees(): TestTrees {
       unpackTree(readFileSync(join(testdata, file), 'utf8'), join(directory, name))
     }
   }
+  return describeTrees(directory)
+}
+
+function describeTrees(directory: string): TestTrees {
   return {
     directory,
     flags: {
@@ -33,6 +37,13 @@ export function unpackTestTrees(): TestTrees {
     },
     remove: () => rmSync(directory, { recursive: true, force: true }),
   }
+}
+
+/** A tree whose paths begin with `proc/`, `sys/`, `udev/` or `rootfs/`, in a directory of its own. */
+export function unpackSmallTree(text: string): TestTrees {
+  const directory = mkdtempSync(join(tmpdir(), 'narthex-node-'))
+  unpackTree(text, directory)
+  return describeTrees(directory)
 }
 
 export function unpackTree(text: string, directory: string): void {
