@@ -1,6 +1,6 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { createTestExporter, onlyCollector, parseText, scrapeTree, valueOf } from './test-exporter.ts'
+import { createTestExporter, onlyCollector, scrapeTree, valueOf } from './test-exporter.ts'
 import { unpackSmallTree } from './test-tree.ts'
 
 // Odd cases of the collectors that read what the machine is made of; the usual ones are in the recorded trees.
