@@ -74,6 +74,8 @@ describe.runIf(isBuildable)('the executable of npm run release', () => {
       expect(
         Number((await queryVector(url, `count(node_cpu_seconds_total{mode="idle",instance="${new URL(url).host}"})`))[0]?.value[1]),
       ).toBeGreaterThan(0)
+      // From the native module that the executable unpacks.
+      expect(await queryVector(url, `node_timex_tick_seconds{instance="${new URL(url).host}"}`)).toHaveLength(1)
       expect(await queryVector(url, `process_resident_memory_bytes{job="narthex",instance="${new URL(url).host}"}`)).toHaveLength(1)
       const targets = await askApi<{ activeTargets: { health: string; scrapePool: string }[] }>(url, 'api/v1/targets')
       // Whatever else runs on this machine is found as well.
