@@ -19,6 +19,8 @@ import { vmstatFlags } from './collect-vmstat.ts'
 import { collectorFactories } from './collectors.ts'
 import { pathFlags } from './environment.ts'
 import { flagsWithoutEffect } from './flags-without-effect.ts'
+import { optionalCollectorFactories } from './optional-collectors.ts'
+import { optionalCollectorFlags } from './optional-flags.ts'
 
 const exporterFlags: readonly FlagSpec[] = [
   { name: 'web.telemetry-path', type: 'string', default: '/metrics', help: 'Path under which to expose metrics.' },
@@ -36,7 +38,7 @@ const exporterFlags: readonly FlagSpec[] = [
 const switchFlags: readonly FlagSpec[] = [...collectorFactories.keys()].sort().map((name) => ({
   name: `collector.${name}`,
   type: 'boolean',
-  help: `Enable the ${name} collector (default: enabled).`,
+  help: `Enable the ${name} collector (default: ${optionalCollectorFactories.has(name) ? 'disabled' : 'enabled'}).`,
 }))
 
 /**
@@ -61,6 +63,7 @@ export const nodeExporterFlags: readonly FlagSpec[] = [
   ...tapestatsFlags,
   ...textfileFlags,
   ...vmstatFlags,
+  ...optionalCollectorFlags,
   ...pathFlags,
   ...switchFlags,
   ...exporterFlags,

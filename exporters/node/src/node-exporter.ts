@@ -8,6 +8,7 @@ import type { Logger } from '@narthex/service/logger'
 import { collectorFactories } from './collectors.ts'
 import { NodeEnvironment } from './environment.ts'
 import { nodeExporterFlags } from './flags.ts'
+import { optionalCollectorFactories } from './optional-collectors.ts'
 import { spawnHelperFromSource, type SpawnHelper } from './statfs-pool.ts'
 
 export interface NodeExporterOptions {
@@ -57,9 +58,8 @@ function createCollectors(environment: NodeEnvironment, flags: FlagReader, spawn
   const collectors: Collector[] = []
   for (const [name, create] of collectorFactories) {
     const flag = `collector.${name}`
-    // All collectors so far are on by default.
-    if (flags.isGiven(flag) ? flags.boolean(flag) : !defaultsDisabled)
-      collectors.push(createNamed(flag, () => create(environment, spawnHelper)))
+    const isDefault = !defaultsDisabled && !optionalCollectorFactories.has(name)
+    if (flags.isGiven(flag) ? flags.boolean(flag) : isDefault) collectors.push(createNamed(flag, () => create(environment, spawnHelper)))
   }
   return collectors
 }
