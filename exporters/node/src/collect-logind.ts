@@ -16,7 +16,7 @@ interface Session {
 }
 
 export function createLogindCollector(_environment: NodeEnvironment): Collector {
-  const connection = new SharedConnection(findSystemBus(), true)
+  const connection = new SharedConnection([findSystemBus()])
 
   async function collect({ writer, signal }: CollectContext): Promise<void> {
     const { seats, counts } = await withConnection(connection, signal, countSessions)

@@ -1,7 +1,7 @@
 import type { CollectContext, Collector } from '@narthex/exporter-kit/collector'
 import type { FlagSpec } from '@narthex/exporter-kit/flag-spec'
 import { NamePattern } from '@narthex/exporter-kit/name-filter'
-import { findSystemBus, SharedConnection, withConnection } from './dbus/shared-connection.ts'
+import { findSystemBus, SharedConnection, withConnection, type DbusPlace } from './dbus/shared-connection.ts'
 import type { NodeEnvironment } from './environment.ts'
 import { writeSystemd } from './systemd-families.ts'
 import { SystemdReader } from './systemd-reader.ts'
@@ -43,12 +43,12 @@ export const systemdFlags: readonly FlagSpec[] = [
   },
 ]
 
-const privateSocketPath = '/run/systemd/private'
+/** Where systemd itself listens, for root alone. */
+const privatePlace: DbusPlace = { socketPath: '/run/systemd/private', isBus: false }
 
 export function createSystemdCollector(environment: NodeEnvironment): Collector {
   const { flags, log, nowMs } = environment
-  const isPrivate = flags.boolean('collector.systemd.private')
-  const connection = isPrivate ? new SharedConnection(privateSocketPath, false) : new SharedConnection(findSystemBus(), true)
+  const connection = new SharedConnection(findPlaces(flags.boolean('collector.systemd.private')))
   const include = wholeName(readRenamed('unit-include', 'unit-whitelist'))
   const exclude = wholeName(readRenamed('unit-exclude', 'unit-blacklist'))
   const reader = new SystemdReader({
@@ -73,6 +73,12 @@ export function createSystemdCollector(environment: NodeEnvironment): Collector 
   }
 
   return { name: 'systemd', defaultOn: false, collect, close: () => connection.reset(new Error('the exporter was closed')) }
+}
+
+/** As the original: root speaks to systemd directly where there is no bus. */
+function findPlaces(isPrivate: boolean): DbusPlace[] {
+  if (isPrivate) return [privatePlace]
+  return process.geteuid?.() === 0 ? [findSystemBus(), privatePlace] : [findSystemBus()]
 }
 
 function wholeName(pattern: string): NamePattern {

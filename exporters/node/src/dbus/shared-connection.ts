@@ -2,21 +2,27 @@ import { DbusConnection } from './connection.ts'
 
 const defaultSocketPath = '/var/run/dbus/system_bus_socket'
 
+export interface DbusPlace {
+  readonly socketPath: string
+  /** False for a program that is spoken to directly. */
+  readonly isBus: boolean
+}
+
 /** One connection that is made when it is first needed, kept between scrapes, and made anew when it was lost. */
 export class SharedConnection {
-  readonly #socketPath: string
-  readonly #isBus: boolean
+  readonly #places: readonly DbusPlace[]
   #opening: Promise<DbusConnection> | undefined
   #connection: DbusConnection | undefined
 
-  constructor(socketPath: string, isBus: boolean) {
-    this.#socketPath = socketPath
-    this.#isBus = isBus
+  /** Places are tried in turn. */
+  constructor(places: readonly DbusPlace[]) {
+    this.#places = places
   }
 
+  /** Scrapes that come while it is being made share it, and the deadline of the first. */
   async get(signal: AbortSignal): Promise<DbusConnection> {
     if (this.#connection?.isOpen === true) return this.#connection
-    this.#opening ??= DbusConnection.open({ socketPath: this.#socketPath, isBus: this.#isBus, signal })
+    this.#opening ??= this.#open(signal)
     try {
       return (this.#connection = await this.#opening)
     } finally {
@@ -24,10 +30,22 @@ export class SharedConnection {
     }
   }
 
-  /** Gives up a connection whose peer no longer answers. */
+  /** Gives up the connection, if there is one: what waits for it fails with this reason. */
   reset(reason: Error): void {
     this.#connection?.close(reason)
     this.#connection = undefined
+  }
+
+  async #open(signal: AbortSignal): Promise<DbusConnection> {
+    const reasons: string[] = []
+    for (const place of this.#places) {
+      try {
+        return await DbusConnection.open({ ...place, signal })
+      } catch (error) {
+        reasons.push((error as Error).message)
+      }
+    }
+    throw new Error(reasons.join('; '))
   }
 }
 
@@ -48,12 +66,13 @@ export async function withConnection<T>(
   }
 }
 
-/** Socket of the system bus: that of DBUS_SYSTEM_BUS_ADDRESS if it names one, else the usual place. */
-export function findSystemBus(address = process.env['DBUS_SYSTEM_BUS_ADDRESS']): string {
-  if (address === undefined || address === '') return defaultSocketPath
+/** The system bus: where DBUS_SYSTEM_BUS_ADDRESS says if it is set, else the usual place. */
+export function findSystemBus(address = process.env['DBUS_SYSTEM_BUS_ADDRESS']): DbusPlace {
+  if (address === undefined || address === '') return { socketPath: defaultSocketPath, isBus: true }
   for (const alternative of address.split(';')) {
     const match = /^unix:(?:.*,)?(path|abstract)=([^,]*)/.exec(alternative)
-    if (match !== null) return (match[1] === 'abstract' ? '\0' : '') + decodeURIComponent(match[2]!)
+    // A name with a zero byte first is one in the abstract name space.
+    if (match !== null) return { socketPath: (match[1] === 'abstract' ? '\0' : '') + decodeURIComponent(match[2]!), isBus: true }
   }
   throw new Error(`cannot use DBUS_SYSTEM_BUS_ADDRESS: want unix:path= or unix:abstract=, got ${JSON.stringify(address)}`)
 }
