@@ -16,10 +16,9 @@ import { statFlags } from './collect-stat.ts'
 import { tapestatsFlags } from './collect-tapestats.ts'
 import { textfileFlags } from './collect-textfile.ts'
 import { vmstatFlags } from './collect-vmstat.ts'
-import { collectorFactories } from './collectors.ts'
 import { pathFlags } from './environment.ts'
 import { flagsWithoutEffect } from './flags-without-effect.ts'
-import { optionalCollectorFactories } from './optional-collectors.ts'
+import { allCollectorFactories, optionalCollectorFactories } from './optional-collectors.ts'
 import { optionalCollectorFlags } from './optional-flags.ts'
 
 const exporterFlags: readonly FlagSpec[] = [
@@ -35,7 +34,7 @@ const exporterFlags: readonly FlagSpec[] = [
 ]
 
 // Without defaults, so that `--collector.cpu` that was given can be told from one that was not.
-const switchFlags: readonly FlagSpec[] = [...collectorFactories.keys()].sort().map((name) => ({
+const switchFlags: readonly FlagSpec[] = [...allCollectorFactories.keys()].sort().map((name) => ({
   name: `collector.${name}`,
   type: 'boolean',
   help: `Enable the ${name} collector (default: ${optionalCollectorFactories.has(name) ? 'disabled' : 'enabled'}).`,

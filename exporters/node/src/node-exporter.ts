@@ -5,10 +5,9 @@ import { FlagReader } from '@narthex/exporter-kit/flag-reader'
 import type { FlagValues } from '@narthex/exporter-kit/flag-spec'
 import { renderLandingPage } from '@narthex/exporter-kit/landing-page'
 import type { Logger } from '@narthex/service/logger'
-import { collectorFactories } from './collectors.ts'
 import { NodeEnvironment } from './environment.ts'
 import { nodeExporterFlags } from './flags.ts'
-import { optionalCollectorFactories } from './optional-collectors.ts'
+import { allCollectorFactories, optionalCollectorFactories } from './optional-collectors.ts'
 import { spawnHelperFromSource, type SpawnHelper } from './statfs-pool.ts'
 
 export interface NodeExporterOptions {
@@ -38,7 +37,7 @@ export function createNodeExporter(options: NodeExporterOptions): NodeExporter {
     program: 'node_exporter',
     buildInfo: options.buildInfo,
     collectors: createCollectors(environment, flags, options.spawnHelper ?? spawnHelperFromSource),
-    collectorNames: [...collectorFactories.keys()],
+    collectorNames: [...allCollectorFactories.keys()],
     scrapeFamilies: { durationName: 'node_scrape_collector_duration_seconds', successName: 'node_scrape_collector_success' },
     exporterMetricsDisabled: flags.boolean('web.disable-exporter-metrics'),
     requestsMax: flags.number('web.max-requests'),
@@ -56,7 +55,7 @@ export function createNodeExporter(options: NodeExporterOptions): NodeExporter {
 function createCollectors(environment: NodeEnvironment, flags: FlagReader, spawnHelper: SpawnHelper): Collector[] {
   const defaultsDisabled = flags.boolean('collector.disable-defaults')
   const collectors: Collector[] = []
-  for (const [name, create] of collectorFactories) {
+  for (const [name, create] of allCollectorFactories) {
     const flag = `collector.${name}`
     const isDefault = !defaultsDisabled && !optionalCollectorFactories.has(name)
     if (flags.isGiven(flag) ? flags.boolean(flag) : isDefault) collectors.push(createNamed(flag, () => create(environment, spawnHelper)))

@@ -26,6 +26,7 @@ import { createTcpstatCollector } from './collect-tcpstat.ts'
 import { createXfrmCollector } from './collect-xfrm.ts'
 import { createZoneinfoCollector } from './collect-zoneinfo.ts'
 import { createUnreachableCollector } from './collect-unreachable.ts'
+import { collectorFactories, type CreateCollector } from './collectors.ts'
 import type { NodeEnvironment } from './environment.ts'
 
 /** Collectors that are off unless `--collector.NAME` is given: first those that wait for something else. */
@@ -63,4 +64,11 @@ export const optionalCollectorFactories: ReadonlyMap<string, (environment: NodeE
   ['perf', createUnreachableCollector('perf', 'perf_event_open(2)')],
   ['qdisc', createUnreachableCollector('qdisc', 'a netlink socket')],
   ['wifi', createUnreachableCollector('wifi', 'a netlink socket')],
+])
+
+/** All collectors in the order in which they run; `textfile` stays the last. */
+export const allCollectorFactories: ReadonlyMap<string, CreateCollector> = new Map<string, CreateCollector>([
+  ...[...collectorFactories].filter(([name]) => name !== 'textfile'),
+  ...optionalCollectorFactories,
+  ...[...collectorFactories].filter(([name]) => name === 'textfile'),
 ])
