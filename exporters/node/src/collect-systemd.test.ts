@@ -93,7 +93,7 @@ test('units, their states and counts are those of systemd', async () => {
   expect(valueOf(families, 'node_systemd_system_running')).toBe(1)
   const states = Object.fromEntries(families.get('node_systemd_units')!.samples.map(({ labels, value }) => [labels[1], value]))
   expect(states).toEqual({ activating: 1, active: 3, deactivating: 0, failed: 1, inactive: 1, maintenance: 1 })
-  expect(namesOf(families, 'node_systemd_unit_state')).toEqual(['cron.service', 'web@1.service', 'ssh.socket', 'daily.timer', 'odd.target'])
+  expect(namesOf(families, 'node_systemd_unit_state')).toEqual(['cron.service', 'daily.timer', 'odd.target', 'ssh.socket', 'web@1.service'])
   const state = (name: string, active: string, type: string): number | undefined =>
     valueOf(families, 'node_systemd_unit_state', 'name', name, 'state', active, 'type', type)
   expect(state('cron.service', 'active', 'forking')).toBe(1)

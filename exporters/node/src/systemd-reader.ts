@@ -118,6 +118,8 @@ export class SystemdReader {
       counts.set(activeState, (counts.get(activeState) ?? 0) + 1)
       if (loadState === 'loaded' && this.#options.isWanted(name)) units.push({ name, path, activeState, type: '' })
     }
+    // In the order of names: systemd's own is that of a hash table, and changes when it executes itself anew.
+    units.sort((a, b) => (a.name < b.name ? -1 : 1))
     return { counts, units }
   }
 
