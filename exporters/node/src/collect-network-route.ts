@@ -1,35 +1,47 @@
 import type { CollectContext, Collector } from '@narthex/exporter-kit/collector'
-import { systemErrorCode } from '@narthex/exporter-kit/file-reader'
 import type { NodeEnvironment } from './environment.ts'
-import { countMaskBits, formatIpv4, formatIpv6 } from './ip-address-text.ts'
+import { EventLoopTurn } from './event-loop-turn.ts'
+import { KernelCalls, type LoadSystemCalls } from './kernel-calls.ts'
+import { readInterfaceNames } from './netlink/interface-names.ts'
+import { NetlinkSocket, routeProtocol } from './netlink/netlink-socket.ts'
+import { readRoutes } from './netlink/route-table.ts'
+import type { SystemCalls } from './netlink/system-calls.ts'
+import { readRouteTables } from './route-table-files.ts'
 
-const rejectFlag = 0x200
-const anycastFlag = 0x100000
-const cacheFlag = 0x1000000
-const localFlag = 0x80000000
+/** Names of <linux/rtnetlink.h>. */
+const protocolNames = new Map<number, string>([
+  ...'unspec redirect kernel boot static'.split(' ').map((name, number) => [number, name] as const),
+  ...'gated ra mrt zebra bird dnrouted xorp ntk dhcp mrouted'.split(' ').map((name, index) => [index + 8, name] as const),
+  [42, 'babel'],
+  ...'bgp isis ospf rip'.split(' ').map((name, index) => [index + 186, name] as const),
+  [192, 'eigrp'],
+])
 
 interface Route {
   readonly device: string
+  /** Labels but `device`, in the order of their names. */
   readonly destination: string
   readonly gateway: string
   readonly priority: number
+  readonly protocol: string
+  readonly source: string
+  readonly weight: string
 }
 
 /**
- * Routes of /proc/net/route (IPv4, the main table) and /proc/net/ipv6_route (all tables). The original asks by netlink, which Node.js cannot
- * open: these files do not say who made a route (`proto` is `unknown`), its source address, or the further hops of a route with several.
+ * Asks by netlink as the original does. Without foreign functions /proc/net: its files do not say who made a route (`proto` is `unknown`),
+ * its source address, further tables of IPv4, or the further hops of a route with several.
  */
-export function createNetworkRouteCollector(environment: NodeEnvironment): Collector {
-  const { files, scanner } = environment
-  const path = environment.procPath('net/route')
-  const path6 = environment.procPath('net/ipv6_route')
+export function createNetworkRouteCollector(environment: NodeEnvironment, _?: unknown, load?: LoadSystemCalls): Collector {
+  const calls = new KernelCalls('network_route', environment.log, load)
 
-  function collect({ writer }: CollectContext): void {
-    const routes = [...readIpv4(), ...readIpv6()]
+  async function collect({ writer }: CollectContext): Promise<void> {
+    const found = calls.find()
+    const routes = found === undefined ? readFiles() : await askKernel(found)
     writer.family('node_network_route_info', 'A route, as labels.', 'gauge')
-    for (const { device, destination, gateway, priority } of routes) {
+    for (const { device, destination, gateway, priority, protocol, source, weight } of routes) {
       const labels = ['dest', destination, 'device', device, 'gw', gateway, 'priority', String(priority)]
-      writer.sample(1, [...labels, 'proto', 'unknown', 'src', '', 'weight', ''])
+      writer.sample(1, [...labels, 'proto', protocol, 'src', source, 'weight', weight])
     }
     writer.family('node_network_routes', 'Routes by network device.', 'gauge')
     const counts = new Map<string, number>()
@@ -37,66 +49,27 @@ export function createNetworkRouteCollector(environment: NodeEnvironment): Colle
     for (const [device, count] of counts) writer.sample(count, ['device', device])
   }
 
-  // Iface Destination Gateway Flags RefCnt Use Metric Mask MTU Window IRTT
-  function readIpv4(): Route[] {
-    const routes: Route[] = []
-    scanner.load(files.read(path))
-    scanner.nextLine()
-    while (scanner.nextLine()) {
-      const fields = readFields()
-      const [device, address, gateway, flags, , , metric, mask] = fields
-      if (device === undefined) continue
-      if (mask === undefined) throw new Error(`cannot read ${path}: want 11 fields, got ${fields.length}`)
-      if ((Number.parseInt(flags!, 16) & rejectFlag) !== 0) continue
-      const bits = countMaskBits(mask)
-      routes.push({
-        device,
-        destination: bits === 0 ? 'default' : `${formatIpv4(address!)}/${bits}`,
-        gateway: /^0+$/.test(gateway!) ? '' : formatIpv4(gateway!),
-        priority: Number(metric),
-      })
-    }
-    return routes
-  }
-
-  // DESTINATION BITS SOURCE BITS GATEWAY METRIC REFCOUNT USE FLAGS DEVICE, numbers hexadecimal
-  function readIpv6(): Route[] {
-    const routes: Route[] = []
-    const bytes = readIfThere(path6)
-    if (bytes === undefined) return routes // a kernel without IPv6
-    scanner.load(bytes)
-    while (scanner.nextLine()) {
-      const fields = readFields()
-      const [address, bits, , , gateway, metric, , , flagsText, device] = fields
-      if (address === undefined) continue
-      if (device === undefined) throw new Error(`cannot read ${path6}: want 10 fields, got ${fields.length}`)
-      const flags = Number.parseInt(flagsText!, 16)
-      // Multicast, anycast and local addresses are other kinds of routes.
-      if ((flags & (rejectFlag | anycastFlag | cacheFlag | localFlag)) !== 0 || address.startsWith('ff')) continue
-      const prefixBits = Number.parseInt(bits!, 16)
-      routes.push({
-        device,
-        destination: prefixBits === 0 ? 'default' : `${formatIpv6(address)}/${prefixBits}`,
-        gateway: /^0+$/.test(gateway!) ? '' : formatIpv6(gateway!),
-        priority: Number.parseInt(metric!, 16),
-      })
-    }
-    return routes
-  }
-
-  function readFields(): string[] {
-    const fields: string[] = []
-    while (scanner.nextField()) fields.push(scanner.text())
-    return fields
-  }
-
-  function readIfThere(name: string): Buffer | undefined {
+  async function askKernel(found: SystemCalls): Promise<Route[]> {
+    const socket = new NetlinkSocket(found, routeProtocol)
     try {
-      return files.read(name)
-    } catch (error) {
-      if (systemErrorCode(error) === 'ENOENT') return undefined
-      throw error
+      const turn = EventLoopTurn.start()
+      const names = await readInterfaceNames(socket, turn)
+      const routes = await readRoutes(socket, turn)
+      return routes.flatMap(({ destination, hops, priority, protocol: number, source }) => {
+        const protocol = protocolNames.get(number) ?? 'unknown'
+        return hops.map(({ gateway, interfaceIndex, weight }): Route => {
+          return { device: names.get(interfaceIndex) ?? '', destination, gateway, priority, protocol, source, weight }
+        })
+      })
+    } finally {
+      socket.close()
     }
+  }
+
+  function readFiles(): Route[] {
+    const { files, scanner } = environment
+    const rows = readRouteTables(files, scanner, environment.procPath('net/route'), environment.procPath('net/ipv6_route'))
+    return rows.map((row) => ({ ...row, protocol: 'unknown', source: '', weight: '' }))
   }
 
   return { name: 'network_route', defaultOn: false, collect }

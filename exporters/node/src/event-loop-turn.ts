@@ -7,6 +7,12 @@ const turnMs = 8
 export class EventLoopTurn {
   #endMs = performance.now() + turnMs
 
+  /** A function to await between two pieces of work: it waits only when the turn is over. */
+  static start(): () => Promise<void> | undefined {
+    const turn = new EventLoopTurn()
+    return () => (turn.isOver() ? turn.next() : undefined)
+  }
+
   /** Whether the turn is over: `if (turn.isOver()) await turn.next()`. */
   isOver(): boolean {
     return performance.now() >= this.#endMs

@@ -18,11 +18,7 @@ const texts = [
   'perf.cpus',
   'perf.hardware-profilers',
   'perf.software-profilers',
-  'qdisc.device-exclude',
-  'qdisc.device-include',
   'qdisc.fixtures',
-  'qdisk.device-exclude',
-  'qdisk.device-include',
   'wifi.fixtures',
 ]
 

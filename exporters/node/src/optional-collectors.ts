@@ -15,6 +15,7 @@ import { createNtpCollector } from './collect-ntp.ts'
 import { createNvmesubsystemCollector } from './collect-nvmesubsystem.ts'
 import { createPcideviceCollector } from './collect-pcidevice.ts'
 import { createProcessesCollector } from './collect-processes.ts'
+import { createQdiscCollector } from './collect-qdisc.ts'
 import { createRunitCollector } from './collect-runit.ts'
 import { createSlabinfoCollector } from './collect-slabinfo.ts'
 import { createSoftirqsCollector } from './collect-softirqs.ts'
@@ -53,6 +54,7 @@ export const optionalCollectorFactories: ReadonlyMap<string, (environment: NodeE
   ['mountstats', createMountstatsCollector],
   ['network_route', createNetworkRouteCollector],
   ['nvmesubsystem', createNvmesubsystemCollector],
+  ['qdisc', createQdiscCollector],
   ['runit', createRunitCollector],
   ['slabinfo', createSlabinfoCollector],
   ['softirqs', createSoftirqsCollector],
@@ -62,7 +64,6 @@ export const optionalCollectorFactories: ReadonlyMap<string, (environment: NodeE
   ['zoneinfo', createZoneinfoCollector],
   ['ethtool', createUnreachableCollector('ethtool', 'ioctl(2) on a socket')],
   ['perf', createUnreachableCollector('perf', 'perf_event_open(2)')],
-  ['qdisc', createUnreachableCollector('qdisc', 'a netlink socket')],
   ['wifi', createUnreachableCollector('wifi', 'a netlink socket')],
 ])
 

@@ -2,6 +2,7 @@ import type { FlagSpec } from '@narthex/exporter-kit/flag-spec'
 import { interruptsFlags } from './collect-interrupts.ts'
 import { ntpFlags } from './collect-ntp.ts'
 import { pcideviceFlags } from './collect-pcidevice.ts'
+import { qdiscFlags } from './collect-qdisc.ts'
 import { runitFlags } from './collect-runit.ts'
 import { slabinfoFlags } from './collect-slabinfo.ts'
 import { supervisordFlags } from './collect-supervisord.ts'
@@ -13,6 +14,7 @@ export const optionalCollectorFlags: readonly FlagSpec[] = [
   ...interruptsFlags,
   ...ntpFlags,
   ...pcideviceFlags,
+  ...qdiscFlags,
   ...runitFlags,
   ...slabinfoFlags,
   ...supervisordFlags,
