@@ -11,9 +11,6 @@ const booleans = [
 ]
 
 const texts = [
-  'ethtool.device-exclude',
-  'ethtool.device-include',
-  'ethtool.metrics-include',
   'perf.cache-profilers',
   'perf.cpus',
   'perf.hardware-profilers',

@@ -4,6 +4,7 @@ import { createCgroupsCollector } from './collect-cgroups.ts'
 import { createCpuVulnerabilitiesCollector } from './collect-cpu-vulnerabilities.ts'
 import { createDrbdCollector } from './collect-drbd.ts'
 import { createDrmCollector } from './collect-drm.ts'
+import { createEthtoolCollector } from './collect-ethtool.ts'
 import { createInterruptsCollector } from './collect-interrupts.ts'
 import { createKsmdCollector } from './collect-ksmd.ts'
 import { createLnstatCollector } from './collect-lnstat.ts'
@@ -47,6 +48,7 @@ export const optionalCollectorFactories: ReadonlyMap<string, (environment: NodeE
   ['cpu_vulnerabilities', createCpuVulnerabilitiesCollector],
   ['drbd', createDrbdCollector],
   ['drm', createDrmCollector],
+  ['ethtool', createEthtoolCollector],
   ['interrupts', createInterruptsCollector],
   ['ksmd', createKsmdCollector],
   ['lnstat', createLnstatCollector],
@@ -62,7 +64,6 @@ export const optionalCollectorFactories: ReadonlyMap<string, (environment: NodeE
   ['sysctl', createSysctlCollector],
   ['xfrm', createXfrmCollector],
   ['zoneinfo', createZoneinfoCollector],
-  ['ethtool', createUnreachableCollector('ethtool', 'ioctl(2) on a socket')],
   ['perf', createUnreachableCollector('perf', 'perf_event_open(2)')],
   ['wifi', createUnreachableCollector('wifi', 'a netlink socket')],
 ])

@@ -1,4 +1,5 @@
 import type { FlagSpec } from '@narthex/exporter-kit/flag-spec'
+import { ethtoolFlags } from './collect-ethtool.ts'
 import { interruptsFlags } from './collect-interrupts.ts'
 import { ntpFlags } from './collect-ntp.ts'
 import { pcideviceFlags } from './collect-pcidevice.ts'
@@ -11,6 +12,7 @@ import { systemdFlags } from './collect-systemd.ts'
 
 /** Flags of the collectors that are off by default. */
 export const optionalCollectorFlags: readonly FlagSpec[] = [
+  ...ethtoolFlags,
   ...interruptsFlags,
   ...ntpFlags,
   ...pcideviceFlags,
