@@ -16,11 +16,13 @@ export interface TestTrees {
   remove(): void
 }
 
-export function unpackTestTrees(): TestTrees {
+/** `folder` is below testdata, '' for testdata itself. */
+export function unpackTestTrees(folder = ''): TestTrees {
+  const trees = join(testdata, folder)
   const directory = mkdtempSync(join(tmpdir(), 'narthex-node-'))
   for (const name of ['proc', 'sys', 'udev', 'rootfs']) {
-    for (const file of globSync(`${name}{,-*}.tree`, { cwd: testdata }).sort()) {
-      unpackTree(readFileSync(join(testdata, file), 'utf8'), join(directory, name))
+    for (const file of globSync(`${name}{,-*}.tree`, { cwd: trees }).sort()) {
+      unpackTree(readFileSync(join(trees, file), 'utf8'), join(directory, name))
     }
   }
   return describeTrees(directory)
