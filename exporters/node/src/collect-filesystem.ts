@@ -2,13 +2,13 @@ import type { CollectContext, Collector, MetricWriter } from '@narthex/exporter-
 import type { FlagReader } from '@narthex/exporter-kit/flag-reader'
 import type { FlagSpec } from '@narthex/exporter-kit/flag-spec'
 import { NameFilter } from '@narthex/exporter-kit/name-filter'
+import { parseMountInfo, type Mount } from '@narthex/exporter-kit/mount-info'
+import { findRiskyMounts } from '@narthex/exporter-kit/mount-risk'
+import { callStatfs, type StatfsNumbers } from '@narthex/exporter-kit/statfs-helper'
+import { StatfsPool, type PooledAnswer, type SpawnHelper } from '@narthex/exporter-kit/statfs-pool'
 import { compareLabels } from './compare-labels.ts'
 import type { NodeEnvironment } from './environment.ts'
 import { describeErrno } from './errno-text.ts'
-import { parseMountInfo, type Mount } from './mount-info.ts'
-import { findRiskyMounts } from './mount-risk.ts'
-import { callStatfs, type StatfsNumbers } from './statfs-helper.ts'
-import { StatfsPool, type PooledAnswer, type SpawnHelper } from './statfs-pool.ts'
 
 export const filesystemFlags: readonly FlagSpec[] = [
   {

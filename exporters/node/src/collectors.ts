@@ -1,4 +1,5 @@
 import type { Collector } from '@narthex/exporter-kit/collector'
+import type { SpawnHelper } from '@narthex/exporter-kit/statfs-pool'
 import { createArpCollector } from './collect-arp.ts'
 import { createBcacheCollector } from './collect-bcache.ts'
 import { createBcachefsCollector } from './collect-bcachefs.ts'
@@ -49,7 +50,6 @@ import { createWatchdogCollector } from './collect-watchdog.ts'
 import { createXfsCollector } from './collect-xfs.ts'
 import { createZfsCollector } from './collect-zfs.ts'
 import type { NodeEnvironment } from './environment.ts'
-import type { SpawnHelper } from './statfs-pool.ts'
 
 export type CreateCollector = (environment: NodeEnvironment, spawnHelper: SpawnHelper) => Collector
 

@@ -5,10 +5,10 @@ import { FlagReader } from '@narthex/exporter-kit/flag-reader'
 import type { FlagValues } from '@narthex/exporter-kit/flag-spec'
 import { renderLandingPage } from '@narthex/exporter-kit/landing-page'
 import type { Logger } from '@narthex/service/logger'
+import { spawnHelperFromSource, type SpawnHelper } from '@narthex/exporter-kit/statfs-pool'
 import { NodeEnvironment } from './environment.ts'
 import { nodeExporterFlags } from './flags.ts'
 import { allCollectorFactories, optionalCollectorFactories } from './optional-collectors.ts'
-import { spawnHelperFromSource, type SpawnHelper } from './statfs-pool.ts'
 
 export interface NodeExporterOptions {
   /** Values by flag name, only of flags that were given (no defaults filled in): `collector.cpu` given beats `collector.disable-defaults`. */
