@@ -11,6 +11,10 @@ export interface ConformanceOptions {
   readonly inventory?: readonly InventoryRow[]
   /** Names that the inventory cannot list (files that users drop in, names made from hardware). */
   readonly isDynamicName?: (name: string) => boolean
+  /** Labels that the inventory cannot list (the labels of containers). */
+  readonly isDynamicLabel?: (label: string) => boolean
+  /** The original gives its samples timestamps. */
+  readonly hasTimestamps?: boolean
 }
 
 /**
@@ -50,13 +54,14 @@ function checkBody(body: Uint8Array, options: ConformanceOptions, check: Check):
   for (const family of families) checkFamily(family, options, check)
 }
 
-function checkFamily(family: MetricFamily, { inventory, isDynamicName }: ConformanceOptions, check: Check): void {
+function checkFamily(family: MetricFamily, options: ConformanceOptions, check: Check): void {
+  const { inventory, isDynamicLabel, isDynamicName } = options
   const { name, samples, type } = family
   check(!name.startsWith('go_'), `want no Go runtime metrics, got ${name}`)
   const keys = samples.map(({ suffix, labels }) => `${suffix}{${labels.join()}}`)
   check(new Set(keys).size === keys.length, `want each sample of ${name} once`)
   for (const { hasTimestamp, value } of samples) {
-    check(!hasTimestamp, `want no timestamps, got one in ${name}`)
+    check(!hasTimestamp || options.hasTimestamps === true, `want no timestamps, got one in ${name}`)
     check(type !== 'counter' || !(value < 0), `want no negative counter, got ${name} ${value}`)
   }
   if (inventory === undefined) return
@@ -73,7 +78,8 @@ function checkFamily(family: MetricFamily, { inventory, isDynamicName }: Conform
   for (const { labels } of samples) {
     for (let i = 0; i < labels.length; i += 2) {
       const label = labels[i]!
-      check(known.has(label) || label === 'le' || label === 'quantile', `want labels ${[...known].join()} on ${name}, got ${label}`)
+      const isKnown = known.has(label) || label === 'le' || label === 'quantile' || isDynamicLabel?.(label) === true
+      check(isKnown, `want labels ${[...known].join()} on ${name}, got ${label}`)
     }
   }
 }

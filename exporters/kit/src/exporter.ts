@@ -17,7 +17,7 @@ import {
 import { writeProcessMetrics } from './process-metrics.ts'
 
 export interface ExporterOptions {
-  /** As in `<program>_build_info`: `node_exporter`. */
+  /** As in `<program>_build_info`: `node_exporter`. Empty: the original has no such family. */
   readonly program: string
   readonly buildInfo: BuildInfo
   /** The collectors that are switched on, in the order in which they run. */
@@ -28,6 +28,8 @@ export interface ExporterOptions {
   readonly scrapeFamilies?: { readonly durationName: string; readonly successName: string }
   /** `--web.disable-exporter-metrics`: leaves out promhttp_* and process_*. */
   readonly exporterMetricsDisabled?: boolean
+  /** Leaves out promhttp_*, where the original has none. */
+  readonly handlerMetricsDisabled?: boolean
   /** `--web.max-requests`: scrapes served at once, 0 for no limit. Default 40. */
   readonly requestsMax?: number
   /** Taken off the client's scrape timeout. Default 250. */
@@ -86,9 +88,9 @@ export function createExporter(options: ExporterOptions): Exporter {
       log.warn('dropped part of a scrape', { duplicate_samples: writer.duplicates, families_with_clashing_types: typeClashes })
     }
     writeOutcomes(writer, options.scrapeFamilies, outcomes)
-    writeBuildInfo(writer, program, options.buildInfo)
+    if (program !== '') writeBuildInfo(writer, program, options.buildInfo)
     if (options.exporterMetricsDisabled !== true) {
-      handlerMetrics.write(writer)
+      if (options.handlerMetricsDisabled !== true) handlerMetrics.write(writer)
       writeProcessMetrics(writer)
     }
     return answerMetrics(request, writer.finish())

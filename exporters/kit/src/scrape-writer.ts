@@ -37,8 +37,8 @@ export class ScrapeWriter {
     return this.#current === writer
   }
 
-  sample(value: number, labels?: readonly string[], suffix?: string): void {
-    this.#families.sample(value, labels, suffix)
+  sample(value: number, labels?: readonly string[], suffix?: string, timestampMs?: number): void {
+    this.#families.sample(value, labels, suffix, timestampMs)
   }
 }
 
@@ -67,10 +67,10 @@ export class CollectorWriter implements MetricWriter {
     this.#isRefused = !this.#scrape.enter(this, name, help, type)
   }
 
-  sample(value: number, labels?: readonly string[], suffix?: string): void {
+  sample(value: number, labels?: readonly string[], suffix?: string, timestampMs?: number): void {
     if (this.#isClosed || this.#isRefused) return
     if (!this.#scrape.isCurrent(this)) this.#scrape.enter(this, this.#name, this.#help, this.#type)
-    this.#scrape.sample(value, labels, suffix)
+    this.#scrape.sample(value, labels, suffix, timestampMs)
   }
 
   close(): void {
