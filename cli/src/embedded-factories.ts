@@ -1,8 +1,9 @@
 import type { EmbeddedExporterFactory, EmbeddedFactories } from '@narthex/agent/embedded/embedded-exporter'
+import { createEmbeddedContainer } from '@narthex/exporter-container/embedded-container'
 import { createEmbeddedMysql } from '@narthex/exporter-mysql/embedded-mysql'
 import { createEmbeddedNginx } from '@narthex/exporter-nginx/embedded-nginx'
 import { createEmbeddedRedis } from '@narthex/exporter-redis/embedded-redis'
-import { buildNodeExporter } from './commands/node-exporter.ts'
+import { buildNodeExporter, ownHelper } from './commands/node-exporter.ts'
 import { version } from './version.ts'
 
 const buildInfo = { version, revision: 'narthex', branch: 'narthex' }
@@ -25,4 +26,5 @@ export const embeddedFactories: EmbeddedFactories = {
   mysql: (options) => createEmbeddedMysql({ ...options, buildInfo }),
   redis: (options) => createEmbeddedRedis({ ...options, buildInfo }),
   nginx: (options) => createEmbeddedNginx({ ...options, buildInfo }),
+  container: (options) => createEmbeddedContainer({ ...options, buildInfo, ...ownHelper() }),
 }

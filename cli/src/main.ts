@@ -22,7 +22,7 @@ const commands: Readonly<Record<string, { help: string; run: Command }>> = {
   up: { help: 'everything in one process: server, agent and node exporter of this machine', run: runUp },
   server: { help: 'the receiver: storage, PromQL, rules, alerts, web pages; scrapes what its config says', run: runServer },
   agent: { help: 'discovers, scrapes, keeps on disk and remote-writes', run: runAgent },
-  exporter: { help: 'one exporter: node, mysql, redis, nginx', run: runExporter },
+  exporter: { help: 'one exporter: node, mysql, redis, nginx, container', run: runExporter },
   check: { help: 'says what is wrong: config, rules, metrics; asks whether a server is ready, healthy', run: runCheck },
   test: { help: 'runs unit tests of rules: rules', run: runTest },
   query: { help: 'asks a server: instant, range, series, labels', run: runQuery },

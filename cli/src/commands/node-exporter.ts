@@ -3,6 +3,7 @@ import { isSea } from 'node:sea'
 import { createNodeExporter, type NodeExporter } from '@narthex/exporter-node/node-exporter'
 import { nodeExporterFlags } from '@narthex/exporter-node/flags'
 import { describeFlags, pickGivenFlags } from '@narthex/exporter-kit/command-flags'
+import type { SpawnHelper } from '@narthex/exporter-kit/statfs-pool'
 import { flag } from '@narthex/service/flag-spec'
 import { parseFlags } from '@narthex/service/flags'
 import type { MainContext } from '@narthex/service/lifecycle'
@@ -44,7 +45,7 @@ export function buildNodeExporter(flags: Readonly<Record<string, unknown>>, log:
       flags,
       log,
       buildInfo: { version, revision: 'narthex', branch: 'narthex' },
-      ...(isSea() ? { spawnHelper: spawnOwnHelper } : {}),
+      ...ownHelper(),
     })
   } catch (cause) {
     throw new UserError((cause as Error).message, 1, { cause })
@@ -53,6 +54,11 @@ export function buildNodeExporter(flags: Readonly<Record<string, unknown>>, log:
 
 /** Hidden command of the single binary: see `runStatfsHelper`. */
 export const statfsHelperCommand = 'internal-statfs-helper'
+
+/** The single binary starts itself as the helper, what runs from sources the file beside them. */
+export function ownHelper(): { readonly spawnHelper?: SpawnHelper } {
+  return isSea() ? { spawnHelper: spawnOwnHelper } : {}
+}
 
 function spawnOwnHelper() {
   return spawn(process.execPath, [statfsHelperCommand], { stdio: ['pipe', 'pipe', 'ignore'] })
