@@ -72,8 +72,8 @@ function countTopology({ files, paths }: ContainerEnvironment, cpus: readonly st
 }
 
 function readSystemUuid({ files, paths }: ContainerEnvironment): string {
-  const places = ['/sys/class/dmi/id/product_uuid', '/proc/device-tree/system-id', '/proc/device-tree/vm,uuid']
-  const found = places.map((path) => files.readTextIfThere(paths.local(path))).find((text) => text !== undefined)
+  const places = ['/sys/class/dmi/id/product_uuid', '/proc/device-tree/system-id', '/proc/device-tree/vm,uuid', '/etc/machine-id']
+  const found = places.map((path) => files.readTextIfThere(paths.host(path))).find((text) => text !== undefined)
   return found?.replaceAll('\0', '') ?? ''
 }
 

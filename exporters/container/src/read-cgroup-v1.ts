@@ -32,6 +32,8 @@ const memoryKeys = new KeyTable({
   total_writeback: column.memoryFileWriteback,
   pgfault: column.memoryPageFaults,
   pgmajfault: column.memoryMajorPageFaults,
+  workingset_refault_anon: column.memoryRefaultsAnonymous,
+  workingset_refault_file: column.memoryRefaultsFile,
 })
 const flatMemoryKeys = new KeyTable({
   cache: column.memoryCache,
@@ -44,6 +46,8 @@ const flatMemoryKeys = new KeyTable({
   writeback: column.memoryFileWriteback,
   pgfault: column.memoryPageFaults,
   pgmajfault: column.memoryMajorPageFaults,
+  workingset_refault_anon: column.memoryRefaultsAnonymous,
+  workingset_refault_file: column.memoryRefaultsFile,
 })
 const oomKeys = new KeyTable({ oom_kill: column.oomKills })
 

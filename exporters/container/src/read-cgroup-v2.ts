@@ -70,8 +70,7 @@ export class CgroupV2Reader {
     const files = this.#files
     const kinds = this.#kinds
     const isRoot = cgroup.path === '/'
-    files.enter(directory, 'controllers')
-    const controllers = files.read('cgroup.controllers')?.toString('latin1').trim() ?? ''
+    const controllers = files.files.readTextIfThere(`${directory}/cgroup.controllers`) ?? ''
     files.enter(directory, isRoot ? '/' : controllers)
     if (kinds.has('cpu')) this.#readCpu(stats)
     if (kinds.has('memory')) this.#readMemory(stats, isRoot)
