@@ -11,6 +11,8 @@ export const namesMax = 10_000
 /** Stopped containers that are shown, and for how long. */
 export const stoppedMax = 1_000
 const stoppedShownMs = 3_600_000
+/** Of a container that an event has told of, before a scrape has seen its cgroup. */
+const unseen = -1
 /** Longest wait for the engine's answer. */
 const waitMsMax = 1_000
 
@@ -28,24 +30,27 @@ interface Stopped {
   readonly exitCode: number | undefined
 }
 
+/** A container as the scrape saw it. */
 interface Seen {
   readonly incarnation: number
   readonly id: string
   readonly name: string
   readonly image: string
-  readonly engine: EngineName
 }
 
 /**
  * What happened to containers: the series of a stopped container end, so its stop has a series of its own. Docker and Podman remember
- * their events, which are asked for at each scrape, so that a container that lived between two scrapes counts too; for the others what
- * came and went between two scrapes is compared.
+ * their last events, which are asked for at each scrape, so that a container that lived between two scrapes counts too. They remember few
+ * (256 of all kinds, and every check of a health makes three), and other engines none: so what came and went between two scrapes counts as
+ * well, unless an event has told.
  */
 export class ContainerEvents {
   readonly #nowMs: () => number
   readonly #names = new Map<string, Counts>()
   readonly #stopped = new Map<string, Stopped>()
-  #seen: ReadonlyMap<string, Seen> | undefined
+  /** By id: what runs, as far as was counted. */
+  readonly #running = new Map<string, Seen>()
+  #isFirst = true
   /** Until when an engine's events have been read. */
   readonly #readUntilMs = new Map<EngineName, number>()
 
@@ -57,11 +62,16 @@ export class ContainerEvents {
   async update(rows: readonly ContainerRow[], store: MetadataStore, context: CollectContext): Promise<void> {
     const nowMs = this.#nowMs()
     const seen = findSeen(rows)
-    const told = await this.#readEngines(store, nowMs, context)
-    if (this.#seen === undefined) for (const { name, image } of seen.values()) this.#countsOf(name, image)
-    else this.#compare(this.#seen, seen, told, nowMs)
-    for (const { name, image } of seen.values()) this.#countsOf(name, image)
-    this.#seen = seen
+    const told = new Set<string>()
+    for (const event of await this.#readEngines(store, nowMs, context)) {
+      told.add(event.id)
+      this.#count(event)
+    }
+    if (this.#isFirst) for (const container of seen.values()) this.#running.set(container.id, container)
+    this.#isFirst = false
+    this.#compare(seen, told, nowMs)
+    // Every container that runs has its series, so that its first event is a rise.
+    for (const { name, image } of seen.values()) if (name !== '') this.#countsOf(name, image)
     for (const [id, { atMs }] of this.#stopped) if (nowMs - atMs > stoppedShownMs) this.#stopped.delete(id)
   }
 
@@ -78,50 +88,63 @@ export class ContainerEvents {
     for (const stopped of this.#stopped.values()) writer.sample(stopped.atMs / 1000, labelsOf(stopped))
   }
 
-  /** The engines whose events are known until now. */
-  async #readEngines(store: MetadataStore, nowMs: number, context: CollectContext): Promise<ReadonlySet<EngineName>> {
-    const told = new Set<EngineName>()
-    await Promise.all(
+  /** What the engines that remember events tell of the time since they were asked last. */
+  async #readEngines(store: MetadataStore, nowMs: number, context: CollectContext): Promise<readonly EngineEvent[]> {
+    const answers = await Promise.all(
       store.engines.map(async (engine) => {
         const { findEvents } = engine
-        if (findEvents === undefined) return
         const sinceMs = this.#readUntilMs.get(engine.name)
+        if (findEvents === undefined) return []
         if (sinceMs === undefined) this.#readUntilMs.set(engine.name, nowMs)
-        told.add(engine.name)
-        if (sinceMs === undefined || nowMs <= sinceMs) return
+        if (sinceMs === undefined || nowMs <= sinceMs) return []
         const timeoutMs = Math.min(waitMsMax, context.remainingMs() / 2)
         const events = await store.ask(engine, (signal) => findEvents(sinceMs, nowMs, signal), timeoutMs)
         // What was not told now is asked for again by the next scrape.
-        if (events === undefined) return
-        this.#readUntilMs.set(engine.name, nowMs)
-        for (const event of events) this.#count(event)
+        if (events !== undefined) this.#readUntilMs.set(engine.name, nowMs)
+        return events ?? []
       }),
     )
-    return told
+    return answers.flat()
   }
 
-  #compare(before: ReadonlyMap<string, Seen>, now: ReadonlyMap<string, Seen>, told: ReadonlySet<EngineName>, nowMs: number): void {
-    for (const [path, old] of before) {
-      const current = now.get(path)
-      const isGone = current === undefined || current.incarnation !== old.incarnation
-      if (isGone && !told.has(old.engine)) this.#count({ ...old, action: 'stop', atMs: nowMs, exitCode: undefined })
+  #compare(seen: ReadonlyMap<string, Seen>, told: ReadonlySet<string>, nowMs: number): void {
+    const countFor = (container: Seen, action: 'start' | 'stop'): void => {
+      if (container.name !== '') this.#count({ action, ...container, atMs: nowMs, exitCode: undefined })
+      else if (action === 'stop') this.#running.delete(container.id)
     }
-    for (const [path, current] of now) {
-      const old = before.get(path)
-      const isNew = old === undefined || old.incarnation !== current.incarnation
-      if (isNew && !told.has(current.engine)) this.#count({ ...current, action: 'start', atMs: nowMs, exitCode: undefined })
+    for (const [id, before] of this.#running) {
+      if (told.has(id)) continue
+      const now = seen.get(id)
+      if (now === undefined) countFor(before, 'stop')
+      else if (now.incarnation !== before.incarnation && before.incarnation !== unseen) {
+        countFor(before, 'stop')
+        countFor(now, 'start')
+      }
+    }
+    for (const [id, now] of seen) {
+      if (!this.#running.has(id)) {
+        // It has stopped, and its cgroup is about to go.
+        if (told.has(id)) continue
+        countFor(now, 'start')
+      }
+      this.#running.set(id, now)
     }
   }
 
+  /** What was counted already does not count again: events and cgroups come and go at slightly different times. */
   #count({ action, id, name, image, atMs, exitCode }: EngineEvent): void {
-    const { counts } = this.#countsOf(name, image)
+    const known = this.#running.get(id)
+    if ((action === 'start') === (known !== undefined) && action !== 'oom') return
+    const { counts } = this.#countsOf(known?.name || name, known?.image || image)
     counts[action]++
     if (action === 'stop') {
+      this.#running.delete(id)
       this.#stopped.delete(id)
       this.#stopped.set(id, { id, name, image, atMs, exitCode })
       if (this.#stopped.size > stoppedMax) this.#stopped.delete(this.#stopped.keys().next().value!)
     } else if (action === 'start') {
       if (counts.stop > 0) counts.restart++
+      this.#running.set(id, { incarnation: unseen, id, name, image })
       this.#stopped.delete(id)
     }
   }
@@ -138,13 +161,13 @@ export class ContainerEvents {
   }
 }
 
-/** The containers that an engine has named. */
+/** All containers by id; the name is empty of those that no engine has named yet. */
 function findSeen(rows: readonly ContainerRow[]): ReadonlyMap<string, Seen> {
   const seen = new Map<string, Seen>()
   for (const { cgroup, container, metadata } of rows) {
-    if (container === undefined || metadata === undefined) continue
-    const { engine, image, name } = metadata
-    seen.set(cgroup.path, { incarnation: cgroup.incarnation, id: container.id, name, image, engine })
+    if (container === undefined) continue
+    const { image = '', name = '' } = metadata ?? {}
+    seen.set(container.id, { incarnation: cgroup.incarnation, id: container.id, name, image })
   }
   return seen
 }

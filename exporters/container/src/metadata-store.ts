@@ -24,8 +24,8 @@ interface Lookup {
 interface EngineState {
   readonly engine: Engine
   restUntilMs: number
-  /** The failure that was logged last; empty while it answers. */
-  failure: string
+  /** That it cannot be asked was logged. */
+  hasFailed: boolean
 }
 
 /**
@@ -40,7 +40,7 @@ export class MetadataStore {
   readonly #versions = new Map<Engine, string>()
 
   constructor(engines: readonly Engine[], log: Logger, monotonicMs: () => number) {
-    this.#states = engines.map((engine) => ({ engine, restUntilMs: -Infinity, failure: '' }))
+    this.#states = engines.map((engine) => ({ engine, restUntilMs: -Infinity, hasFailed: false }))
     this.#log = log
     this.#monotonicMs = monotonicMs
   }
@@ -178,16 +178,15 @@ export class MetadataStore {
   }
 
   #succeed(state: EngineState): void {
-    if (state.failure === '') return
-    state.failure = ''
+    if (!state.hasFailed) return
+    state.hasFailed = false
     this.#log.info('container engine answers again', { engine: state.engine.name })
   }
 
   #fail(state: EngineState, error: unknown): void {
     state.restUntilMs = this.#monotonicMs() + engineRestMs
-    const reason = error instanceof Error ? error.message : String(error)
-    if (state.failure === reason) return
-    state.failure = reason
-    this.#log.warn('cannot ask container engine: containers are named by their cgroup', { engine: state.engine.name, err: reason })
+    if (state.hasFailed) return
+    state.hasFailed = true
+    this.#log.warn('cannot ask container engine: containers are named by their cgroup', { engine: state.engine.name, err: error })
   }
 }

@@ -20,7 +20,10 @@ export function createTestExporter(flags: FlagValues, options: Partial<Container
   })
 }
 
-export async function scrapeText(exporter: ContainerExporter, headers: Readonly<Record<string, string>> = {}): Promise<string> {
+/** Long enough for a machine that is busy with other things. */
+const patience = { 'x-prometheus-scrape-timeout-seconds': '60' }
+
+export async function scrapeText(exporter: ContainerExporter, headers: Readonly<Record<string, string>> = patience): Promise<string> {
   return Buffer.from((await exporter.handleMetrics({ headers })).body).toString()
 }
 
