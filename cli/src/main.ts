@@ -26,7 +26,10 @@ const commands: Readonly<Record<string, { help: string; run: Command }>> = {
   check: { help: 'says what is wrong: config, rules, metrics; asks whether a server is ready, healthy', run: runCheck },
   test: { help: 'runs unit tests of rules: rules', run: runTest },
   query: { help: 'asks a server: instant, range, series, labels', run: runQuery },
-  compare: { help: 'asks two servers the same queries, or reads two exporters (compare exporter), and lists what differs', run: runCompare },
+  compare: {
+    help: 'asks two servers the same queries, or reads two exporters (compare exporter), and lists what differs',
+    run: runCompare,
+  },
   tsdb: {
     help: 'looks into a data directory, makes blocks: list, analyze, dump, dump-openmetrics, create-blocks-from',
     run: runTsdbProgram,

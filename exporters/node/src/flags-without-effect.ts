@@ -10,14 +10,7 @@ const booleans = [
   'perf.disable-software-profilers',
 ]
 
-const texts = [
-  'perf.cache-profilers',
-  'perf.cpus',
-  'perf.hardware-profilers',
-  'perf.software-profilers',
-  'qdisc.fixtures',
-  'wifi.fixtures',
-]
+const texts = ['perf.cache-profilers', 'perf.cpus', 'perf.hardware-profilers', 'perf.software-profilers', 'qdisc.fixtures', 'wifi.fixtures']
 
 const repeatables = ['perf.tracepoint']
 
