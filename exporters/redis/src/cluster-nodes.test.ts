@@ -22,22 +22,23 @@ ddd :0@0 noaddr,master - 0 0 3 disconnected
 
 `
   expect(parseClusterNodes(text, 'asked')).toEqual([
-    { address: '127.0.0.1:30004', isMaster: false, slots: [] },
+    { address: '127.0.0.1:30004', named: 'hostname4:30004', isMaster: false, slots: [] },
     {
       address: '10.0.0.2:30002',
+      named: '10.0.0.2:30002',
       isMaster: true,
       slots: [
         [5461, 10_922],
         [16_000, 16_000],
       ],
     },
-    { address: '[::1]:30003', isMaster: true, slots: [[0, 5460]] },
-    { address: 'asked:30009', isMaster: true, slots: [] },
-    { address: '10.0.0.8:30009', isMaster: false, slots: [] },
+    { address: '[::1]:30003', named: '[::1]:30003', isMaster: true, slots: [[0, 5460]] },
+    { address: 'asked:30009', named: 'asked:30009', isMaster: true, slots: [] },
+    { address: '10.0.0.8:30009', named: '10.0.0.8:30009', isMaster: false, slots: [] },
   ])
 })
 
 test('a node has a port up to 65535', () => {
   const text = ['65535', '65536', '3000001', '0'].map((port, index) => `n${index} 10.0.0.1:${port}@1 master - 0 0 1 connected`).join('\n')
-  expect(parseClusterNodes(text, 'asked')).toEqual([{ address: '10.0.0.1:65535', isMaster: true, slots: [] }])
+  expect(parseClusterNodes(text, 'asked')).toEqual([{ address: '10.0.0.1:65535', named: '10.0.0.1:65535', isMaster: true, slots: [] }])
 })

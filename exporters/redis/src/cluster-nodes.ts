@@ -9,6 +9,8 @@ const portMax = 65_535
 export interface ClusterNode {
   /** `host:port`, an IPv6 host in brackets. */
   readonly address: string
+  /** As `address` with the announced host name, where the node has one. */
+  readonly named: string
   readonly isMaster: boolean
   /** Ranges of slots, both ends included. */
   readonly slots: readonly (readonly [number, number])[]
@@ -22,19 +24,26 @@ export function parseClusterNodes(text: string, ownHost: string): readonly Clust
   const nodes: ClusterNode[] = []
   for (const line of text.split('\n', nodesMax)) {
     const [, place = '', flags = '', , , , , , ...slots] = line.trim().split(' ')
-    const [hostAndPort = '', hostname = ''] = place.split(',')
+    const [hostAndPort = '', ...metadata] = place.split(',')
     const address = hostAndPort.replace(/@[0-9]+$/, '')
     const match = /^(.*):([0-9]{1,5})$/.exec(address)
     const port = Number(match?.[2] ?? 0)
     if (match === null || port === 0 || port > portMax || /noaddr|fail(?!\?)|handshake/.test(flags)) continue
-    const host = match[1] || hostname.replace(/^.*=/, '') || ownHost
+    // `ip:port@bus,hostname,shard-id=…`: the name may be empty, what follows has a key.
+    const hostname = metadata[0] === undefined || metadata[0].includes('=') ? '' : metadata[0]
+    const host = match[1] || hostname || ownHost
     nodes.push({
-      address: `${host.includes(':') && !host.startsWith('[') ? `[${host}]` : host}:${port}`,
+      address: `${bracket(host)}:${port}`,
+      named: `${bracket(hostname || host)}:${port}`,
       isMaster: flags.split(',').includes('master'),
       slots: slots.flatMap((range) => readRange(range)),
     })
   }
   return nodes
+}
+
+function bracket(host: string): string {
+  return host.includes(':') && !host.startsWith('[') ? `[${host}]` : host
 }
 
 function readRange(text: string): readonly (readonly [number, number])[] {
@@ -78,9 +87,9 @@ export class ClusterNodes {
     return new ClusterNodes(parseClusterNodes(textOf(reply) ?? '', ownHost), open)
   }
 
-  /** Addresses of all nodes, replicas included. */
-  get addresses(): readonly string[] {
-    return this.#nodes.map(({ address }) => address)
+  /** Of all nodes, replicas included: their addresses, or their host names where they have one. */
+  addresses(byName: boolean): readonly string[] {
+    return this.#nodes.map(({ address, named }) => (byName ? named : address))
   }
 
   masters(): Promise<readonly RedisClient[]> {

@@ -1,7 +1,7 @@
 import { parseGoFloat } from '@narthex/model/number'
 import type { RedisClient } from './redis-client.ts'
 import { errorOf, fieldsOf, textOf } from './resp-value.ts'
-import type { LuaScript } from './settings.ts'
+import type { RedisSettings } from './settings.ts'
 import { writeSorted, type Row, type TargetWriter } from './target-writer.ts'
 
 /** Values of `redis_script_result`, as the original has them. */
@@ -13,13 +13,13 @@ const empty = 2
 export async function collectScripts(
   client: RedisClient,
   writer: TargetWriter,
-  scripts: readonly LuaScript[],
+  { scripts, scriptsAreReadOnly }: Pick<RedisSettings, 'scripts' | 'scriptsAreReadOnly'>,
   warn: (message: string) => void,
 ): Promise<void> {
   const results: Row[] = []
   const values: Row[] = []
   for (const { filename, text } of scripts) {
-    const reply = await client.call('EVAL', text, '0')
+    const reply = await client.call(scriptsAreReadOnly ? 'EVAL_RO' : 'EVAL', text, '0')
     const failure = errorOf(reply)
     const fields = fieldsOf(reply)
     if (failure !== undefined) warn(`cannot run script ${filename}: ${failure}`)

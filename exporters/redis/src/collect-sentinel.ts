@@ -2,6 +2,7 @@ import { parseGoFloat } from '@narthex/model/number'
 import type { RedisClient } from './redis-client.ts'
 import type { RespValue } from './resp-reader.ts'
 import { errorOf, fieldsOf, itemsOf, textOf } from './resp-value.ts'
+import type { RedisSettings } from './settings.ts'
 import { writeSorted, type Row, type TargetWriter } from './target-writer.ts'
 
 /** Masters looked at; each costs three commands. */
@@ -20,9 +21,13 @@ const masterFields: readonly (readonly [field: string, family: string, help: str
 ]
 
 /** Asks a sentinel for its masters, and of each for replicas, other sentinels and quorum. */
-export async function collectSentinel(client: RedisClient, writer: TargetWriter, redacts: boolean): Promise<void> {
+export async function collectSentinel(
+  client: RedisClient,
+  writer: TargetWriter,
+  { redactsConfig, includesSentinelPeers }: Pick<RedisSettings, 'redactsConfig' | 'includesSentinelPeers'>,
+): Promise<void> {
   const [mastersReply, config] = await Promise.all([client.call('SENTINEL', 'MASTERS'), client.call('SENTINEL', 'CONFIG', 'GET', '*')])
-  writeSentinelConfig(writer, config, redacts)
+  writeSentinelConfig(writer, config, redactsConfig)
   const masters = itemsOf(mastersReply)
     .slice(0, mastersMax)
     .map((master) => fieldsOf(master))
@@ -54,7 +59,7 @@ export async function collectSentinel(client: RedisClient, writer: TargetWriter,
     return { labels: ['master_name', name, 'message', failure ?? textOf(quorum) ?? ''], value: failure === undefined ? 1 : 0 }
   })
   writeSorted(writer, 'sentinel_master_ckquorum_status', 'Whether a master has its quorum (1), with the answer.', 'gauge', quorums)
-  writePeers(writer, details)
+  if (includesSentinelPeers) writePeers(writer, details)
 }
 
 function countAlive(reply: RespValue | undefined): number {
@@ -91,8 +96,8 @@ function writeSentinelConfig(writer: TargetWriter, reply: RespValue, redacts: bo
     const value = textOf(raw)
     if (value === undefined || (redacts && secretKeys.has(key))) continue
     const number = parseGoFloat(value)
-    if (number === undefined) texts.push({ labels: ['key', key, 'value', value], value: 1 })
-    else numbers.push({ labels: ['key', key], value: number })
+    texts.push({ labels: ['key', key, 'value', value], value: 1 })
+    if (number !== undefined) numbers.push({ labels: ['key', key], value: number })
   }
   writeSorted(writer, 'sentinel_config_key_value', 'Settings of the sentinel as labels.', 'gauge', texts)
   writeSorted(writer, 'sentinel_config_value', 'Settings of the sentinel that are numbers.', 'gauge', numbers)

@@ -33,12 +33,24 @@ const flags: readonly RedisFlag[] = [
   toggle('skip-checkkeys-for-role-master', 'REDIS_EXPORTER_SKIP_CHECKKEYS_FOR_ROLE_MASTER', 'Look at keys on replicas only.'),
   toggle('append-instance-role-label', 'REDIS_EXPORTER_APPEND_INSTANCE_ROLE_LABEL', 'Add instance_role to the metrics of keys.'),
   text('script', 'REDIS_EXPORTER_SCRIPT', 'Comma separated files of Lua scripts that collect further metrics.'),
+  toggle('lua-script-read-only', 'REDIS_EXPORTER_LUA_SCRIPT_READ_ONLY', 'Run scripts with EVAL_RO (Redis 7.0 and newer).'),
+  toggle(
+    'cluster-discover-hostnames',
+    'REDIS_EXPORTER_CLUSTER_DISCOVER_HOSTNAMES',
+    'Show the host names of cluster nodes that have one in /discover-cluster-nodes.',
+  ),
   toggle('is-cluster', 'REDIS_EXPORTER_IS_CLUSTER', 'Look for keys on all masters of the cluster.'),
   toggle('is-tile38', 'REDIS_EXPORTER_IS_TILE38', 'Export the metrics of Tile38.'),
   text('config-command', 'REDIS_EXPORTER_CONFIG_COMMAND', 'Name of the CONFIG command; - to leave it out.', 'CONFIG'),
   toggle('include-config-metrics', 'REDIS_EXPORTER_INCL_CONFIG_METRICS', 'Export all settings of the server.'),
   toggle('redact-config-metrics', 'REDIS_EXPORTER_REDACT_CONFIG_METRICS', 'Leave out settings that hold secrets.', true),
   toggle('include-system-metrics', 'REDIS_EXPORTER_INCL_SYSTEM_METRICS', 'Export redis_total_system_memory_bytes.'),
+  toggle(
+    'include-rdb-file-size-metric',
+    'REDIS_EXPORTER_INCL_RDB_FILE_SIZE_METRIC',
+    'Export the size of the RDB file; it must be on this machine and readable.',
+  ),
+  toggle('include-sentinel-peer-info', 'REDIS_EXPORTER_INCL_SENTINEL_PEER_INFO', 'Export the peers of sentinels as labels; many series.'),
   toggle('include-modules-metrics', 'REDIS_EXPORTER_INCL_MODULES_METRICS', 'Export the metrics of modules.'),
   toggle('include-search-indexes-metrics', 'REDIS_EXPORTER_INCL_SEARCH_INDEXES_METRICS', 'Export the metrics of search indexes.'),
   text('check-search-indexes', 'REDIS_EXPORTER_CHECK_SEARCH_INDEXES', 'Regular expression of the search indexes to export.', '.*'),
@@ -79,7 +91,7 @@ const flags: readonly RedisFlag[] = [
       hidden: true,
       withoutEffect: 'there is no Go runtime',
     },
-    env: 'REDIS_EXPORTER_INCL_GO_RUNTIME_METRICS',
+    env: 'REDIS_EXPORTER_INCLUDE_GO_RUNTIME_METRICS',
   },
 ]
 

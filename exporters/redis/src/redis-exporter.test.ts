@@ -1,5 +1,6 @@
 import { findViolations } from '@narthex/exporter-kit/conformance'
 import { readInventory } from '@narthex/exporter-kit/inventory'
+import type { FlagValues } from '@narthex/exporter-kit/flag-spec'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -224,6 +225,72 @@ test('one scrape more than the limit at a time is refused with 503', async () =>
   expect((await Promise.all(running)).every(({ status }) => status === 200)).toBe(true)
 })
 
+test('a connection is kept for the next scrape, and one that the server has closed is opened anew in the same scrape', async () => {
+  let isClosing = false
+  const server = await start(
+    answerInfo(info, ([first], socket) => {
+      if (first !== 'INFO' || !isClosing) return undefined
+      isClosing = false
+      socket.destroy()
+      return ''
+    }),
+  )
+  const exporter = createTestExporter({ 'redis.addr': server.url, 'redis-only-metrics': true })
+  const scrape = async (): Promise<string> => Buffer.from((await exporter.handleMetrics()).body).toString()
+  await scrape()
+  expect(await scrape()).toContain('redis_exporter_last_scrape_connect_time_seconds 0\n')
+  expect(server.commands.filter((command) => command.startsWith('CLIENT SETNAME'))).toHaveLength(1)
+  isClosing = true
+  expect(await scrape()).toContain('redis_up 1\n')
+  expect(server.commands.filter((command) => command.startsWith('CLIENT SETNAME'))).toHaveLength(2)
+  await exporter.close()
+  await expect.poll(() => server.connections()).toBe(0)
+})
+
+test('a connection that had other databases selected is not kept', async () => {
+  const server = await start(answerInfo(info, ([first]) => (first === 'SELECT' ? '+OK\r\n' : undefined)))
+  const exporter = createTestExporter({ 'redis.addr': server.url, 'check-single-keys': 'db3=a' })
+  await exporter.handleMetrics()
+  await expect.poll(() => server.connections()).toBe(0)
+})
+
+test('what came before a connection broke is written whole', async () => {
+  const { url } = await start(
+    answerInfo(info, ([first], socket) => {
+      if (first === 'CONFIG') setImmediate(() => socket.destroy())
+      return first === 'INFO' || first === 'CLIENT' ? undefined : ''
+    }),
+  )
+  const families = parseText(await scrapeOnce({ 'redis.addr': url }))
+  expect(valueOf(families, 'redis_up')).toBe(1)
+  expect(valueOf(families, 'redis_uptime_in_seconds')).toBe(5)
+  expect(families.get('redis_exporter_last_scrape_error')!.samples[0]!.value).toBe(1)
+})
+
+test('scripts may be told to write nothing', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'narthex-redis-exporter-'))
+  const path = join(directory, 'a.lua')
+  writeFileSync(path, 'return {}')
+  const { commands, url } = await start(answerInfo(info, ([first]) => (first === 'EVAL_RO' ? '*0\r\n' : undefined)))
+  expect(await scrapeOnce({ 'redis.addr': url, script: path, 'lua-script-read-only': true })).toContain('redis_script_result')
+  expect(commands).toContain('EVAL_RO return {} 0')
+  rmSync(directory, { recursive: true })
+})
+
+test('nodes of a cluster are told by host name where that is wanted', async () => {
+  const nodes =
+    'a 10.0.0.1:7000@17000,one.test,shard-id=x myself,master - 0 0 1 connected 0-5\nb 10.0.0.2:7000@17000,,shard-id=y slave a 0 0 1 connected\n'
+  const { url } = await start(([first]) => (first === 'CLUSTER' ? bulk(nodes) : unknownCommand))
+  const discover = async (flags: FlagValues): Promise<unknown> => {
+    const { body } = await createTestExporter({ 'redis.addr': url, 'is-cluster': true, ...flags }).discoverClusterNodes()
+    return JSON.parse(Buffer.from(body).toString())
+  }
+  expect(await discover({})).toEqual([{ targets: ['redis://10.0.0.1:7000', 'redis://10.0.0.2:7000'], labels: {} }])
+  expect(await discover({ 'cluster-discover-hostnames': true })).toEqual([
+    { targets: ['redis://one.test:7000', 'redis://10.0.0.2:7000'], labels: {} },
+  ])
+})
+
 test('Valkey is asked for its three command logs', async () => {
   const { url } = await start(
     answerInfo(info + '# Server\nvalkey_version:8.1.0\n', ([first, second, third]) => {
@@ -281,9 +348,11 @@ test('a sentinel is asked for the peers, replicas and quorum of each master', as
       return second === 'CONFIG' ? fields({ 'resolve-hostnames': 'no', 'announce-port': '0', 'sentinel-pass': 'hidden' }) : undefined
     }),
   )
-  const text = await scrapeOnce({ 'redis.addr': url })
+  expect(await scrapeOnce({ 'redis.addr': url })).not.toContain('redis_sentinel_peer_info')
+  const text = await scrapeOnce({ 'redis.addr': url, 'include-sentinel-peer-info': true })
   const master = 'master_address="10.0.0.1:6379",master_name="m"'
   expect(text.match(/^redis_sentinel.*$/gm)).toEqual([
+    'redis_sentinel_config_key_value{key="announce-port",value="0"} 1',
     'redis_sentinel_config_key_value{key="resolve-hostnames",value="no"} 1',
     'redis_sentinel_config_value{key="announce-port"} 0',
     'redis_sentinel_master_ckquorum_status{master_name="m",message="NOQUORUM 1 usable Sentinels"} 0',

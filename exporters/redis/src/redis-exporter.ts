@@ -196,7 +196,7 @@ export function createRedisExporter(options: RedisExporterOptions): RedisExporte
       try {
         const nodes = await ClusterNodes.discover(client, ownAddress.host, (address) => openNode(target, address, abort.signal))
         const scheme = ownAddress.isTls ? 'rediss' : 'redis'
-        const targets = nodes.addresses.map((address) => `${scheme}://${address}`)
+        const targets = nodes.addresses(settings.discoversHostnames).map((address) => `${scheme}://${address}`)
         const body = new TextEncoder().encode(JSON.stringify([{ targets, labels: {} }]))
         return { status: 200, headers: { 'content-type': 'application/json' }, body }
       } finally {

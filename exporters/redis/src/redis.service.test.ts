@@ -5,12 +5,12 @@ import { findProgram } from '@narthex/test/kit/packages'
 import { findFreePort, makeTemporaryDirectory, startProcess, waitFor, type RunningProcess } from '@narthex/test/kit/process'
 import { startRedis, startRedisExporter, type Service } from '@narthex/test/kit/services'
 import { spawnSync } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parseRedisAddress } from './redis-address.ts'
 import { RedisClient } from './redis-client.ts'
 import { RespError, type RespValue } from './resp-reader.ts'
-import { createTestExporter, parseText, scrapeOnce, scrapeTargetOf, valueOf } from './test-exporter.ts'
+import { createMemoryLogger, createTestExporter, parseText, scrapeOnce, scrapeTargetOf, valueOf } from './test-exporter.ts'
 
 // Debian's redis_exporter 1.45 beside ours, on Redis 7.0 in all its roles.
 
@@ -242,6 +242,66 @@ test('scripts add families of their own', async () => {
     `redis_script_values{filename="${good}",key="a"} 1.5`,
     `redis_script_values{filename="${good}",key="b"} 2`,
   ])
+})
+
+test('the size of the RDB file is that of the file', async () => {
+  await run(replica.url, ['SAVE'])
+  const text = await scrapeOnce({ 'redis.addr': replica.url, 'include-rdb-file-size-metric': true })
+  expect(text).toContain(`redis_rdb_current_size_bytes ${statSync(`${replica.directory}/dump.rdb`).size}\n`)
+  const families = parseText(await scrapeOnce({ 'redis.addr': cluster.url, 'include-rdb-file-size-metric': true }))
+  expect(valueOf(families, 'redis_rdb_current_size_bytes')).toBe(0)
+})
+
+describe('a user with the rights that README.md names, and no other, gets all of', () => {
+  // What `collect[]` and flags ask for, and a family that shows that it was answered.
+  const options: readonly (readonly [option: string, step: string, flags: Readonly<Record<string, unknown>>, family: string])[] = [
+    ['always', 'info', {}, 'redis_connected_clients'],
+    ['`config-command`', 'config', {}, 'redis_config_maxclients'],
+    ['latency', 'latency', {}, 'redis_commands_latencies_usec'],
+    ['slow log', 'slowlog', {}, 'redis_slowlog_length'],
+    ['`check-keys`', 'check-keys', { 'check-keys': 's*' }, 'redis_key_size'],
+    ['`check-streams`', 'check-streams', { 'check-streams': 's*' }, 'redis_stream_group_consumers'],
+    ['`count-keys`', 'count-keys', { 'count-keys': '*' }, 'redis_keys_count'],
+    ['`check-key-groups`', 'check-key-groups', { 'check-key-groups': '^(.)' }, 'redis_key_group_count'],
+    ['`export-client-list`', 'client-list', { 'export-client-list': true }, 'redis_connected_client_info'],
+    ['`include-modules-metrics`', 'modules', { 'include-modules-metrics': true }, 'redis_up'],
+  ]
+  const readme = readFileSync(`${import.meta.dirname}/../README.md`, 'utf8')
+  const rightsOf = (option: string): string[] => {
+    const row = readme.split('\n').find((line) => line.startsWith(`- ${option}: `))
+    expect(row, option).toBeDefined()
+    return /`([^`]*)`$/.exec(row!)![1]!.split(' ')
+  }
+
+  test.each(options)('%s', async (option, step, flags, family) => {
+    const rights = [...rightsOf('always'), ...(option === 'always' ? [] : rightsOf(option))]
+    await run(primary.url, ['ACL', 'SETUSER', 'narrow', 'reset', 'on', '>word', ...rights])
+    const { lines, log } = createMemoryLogger()
+    const exporter = createTestExporter({ 'redis.addr': primary.url, 'redis.user': 'narrow', 'redis.password': 'word', ...flags }, { log })
+    const query = new URLSearchParams([...new Set(['info', step])].map((name) => ['collect[]', name]))
+    const families = parseText(Buffer.from((await exporter.handleMetrics({ query })).body).toString())
+    await exporter.close()
+    expect(lines).toEqual([])
+    expect(valueOf(families, 'redis_exporter_last_scrape_error', 'err', '')).toBe(0)
+    expect(families.get(family)!.samples.length).toBeGreaterThan(0)
+    const answer = await run(primary.url, ['ACL', 'LOG'])
+    expect(answer[0]).toEqual([])
+  })
+
+  test('a cluster', async () => {
+    await run(cluster.url, ['ACL', 'SETUSER', 'narrow', 'reset', 'on', '>word', ...rightsOf('always'), ...rightsOf('cluster nodes')])
+    const flags = { 'redis.addr': cluster.url, 'redis.user': 'narrow', 'redis.password': 'word', 'is-cluster': true }
+    const exporter = createTestExporter(flags)
+    const query = new URLSearchParams([
+      ['collect[]', 'info'],
+      ['collect[]', 'cluster'],
+    ])
+    const families = parseText(Buffer.from((await exporter.handleMetrics({ query })).body).toString())
+    expect(valueOf(families, 'redis_cluster_state')).toBe(1)
+    expect((await exporter.discoverClusterNodes()).status).toBe(200)
+    await exporter.close()
+    expect((await run(cluster.url, ['ACL', 'LOG']))[0]).toEqual([])
+  })
 })
 
 describe('getting in', () => {

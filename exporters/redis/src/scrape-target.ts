@@ -8,6 +8,7 @@ import { collectKeyGroups } from './collect-key-groups.ts'
 import { collectKeyCounts, collectKeys } from './collect-keys.ts'
 import { writeLatencyHistograms, writeLatencySpikes } from './collect-latency.ts'
 import { writeModules } from './collect-modules.ts'
+import { collectRdbSize } from './collect-rdb-size.ts'
 import { collectScripts } from './collect-scripts.ts'
 import { collectSearchIndexes } from './collect-search-indexes.ts'
 import { collectSentinel } from './collect-sentinel.ts'
@@ -73,6 +74,7 @@ export function enabledSteps(settings: RedisSettings): readonly string[] {
     ['client-list', settings.exportsClients],
     ['modules', settings.includesModules],
     ['search_indexes', settings.searchIndexes !== undefined],
+    ['rdb', settings.includesRdbSize && settings.configCommand !== ''],
     ['tile38', settings.isTile38],
     ['script', settings.scripts.length > 0],
   ]
@@ -82,7 +84,7 @@ export function enabledSteps(settings: RedisSettings): readonly string[] {
 /** Every name of `enabledSteps`. */
 export const stepNames: readonly string[] = (
   'config info cluster latency slowlog commandlog sentinel check-keys check-streams count-keys check-key-groups client-list modules ' +
-  'search_indexes tile38 script'
+  'search_indexes rdb tile38 script'
 ).split(' ')
 
 /** Scrapes one server over one connection. Never rejects. */
@@ -166,6 +168,7 @@ async function scrapeOpen(scrape: TargetScrape, client: RedisClient, isNew: bool
   for (const answer of [config, spikes, histograms, slowlogLength, slowlogNewest]) if (answer.status === 'rejected') throw answer.reason
 
   await collectByRole(asker, summary, isCluster)
+  if (steps.has('rdb') && configReply !== undefined) await orWarn(scrape, () => collectRdbSize(writer, configReply))
   await collectKeySpace(scrape, client, summary, isCluster ? 1 : (databases ?? databasesDefault))
   await collectOnDemand(scrape, client, asker)
 }
@@ -185,7 +188,7 @@ async function collectByRole(asker: Asker, summary: InfoSummary, isCluster: bool
       (await Promise.all(lengths)).map((length) => length ?? null),
       (await limits) ?? null,
     )
-  if (summary.isSentinel && steps.has('sentinel')) await collectSentinel(client, writer, target.settings.redactsConfig)
+  if (summary.isSentinel && steps.has('sentinel')) await collectSentinel(client, writer, target.settings)
 }
 
 /** What looks at keys, one after the other: each selects databases on the connection. */
@@ -210,7 +213,7 @@ async function collectKeySpace(scrape: TargetScrape, client: RedisClient, summar
     await nodes?.close()
   }
   const startMs = performance.now()
-  if (steps.has('check-key-groups')) {
+  if (steps.has('check-key-groups') && !summary.isSentinel) {
     const options = { patterns: settings.keyGroups, shownMax: settings.keyGroupsMax, databases, batchSize: settings.batchSize }
     await orWarn(scrape, () => collectKeyGroups(client, writer, options))
   }
@@ -233,7 +236,7 @@ async function collectOnDemand(scrape: TargetScrape, client: RedisClient, asker:
     const reply = await client.call('SERVER', 'EXT')
     await orWarn(scrape, () => writeTile38(writer, reply))
   }
-  if (steps.has('script')) await collectScripts(client, writer, settings.scripts, (message) => warnOnce(scrape, message))
+  if (steps.has('script')) await collectScripts(client, writer, settings, (message) => warnOnce(scrape, message))
 }
 
 /** Sends the commands of steps that are wanted and not known to be refused. */

@@ -33,13 +33,18 @@ export interface RedisSettings extends KeySettings {
   readonly skipsKeysOnMaster: boolean
   readonly appendsRole: boolean
   readonly scripts: readonly LuaScript[]
+  /** Scripts may not write: EVAL_RO. */
+  readonly scriptsAreReadOnly: boolean
   readonly isCluster: boolean
+  readonly discoversHostnames: boolean
   readonly isTile38: boolean
   /** Empty: CONFIG is not asked. */
   readonly configCommand: string
   readonly includesConfig: boolean
   readonly redactsConfig: boolean
   readonly includesSystem: boolean
+  readonly includesRdbSize: boolean
+  readonly includesSentinelPeers: boolean
   readonly includesModules: boolean
   readonly searchIndexes: SearchRegex | undefined
   readonly includesEmptyDatabases: boolean
@@ -91,12 +96,16 @@ export function readSettings(flags: FlagReader): RedisSettings {
     skipsKeysOnMaster: flags.boolean('skip-checkkeys-for-role-master'),
     appendsRole: flags.boolean('append-instance-role-label'),
     scripts: splitList(flags.string('script')).map((filename) => ({ filename, text: readScript(filename) })),
+    scriptsAreReadOnly: flags.boolean('lua-script-read-only'),
     isCluster: flags.boolean('is-cluster'),
+    discoversHostnames: flags.boolean('cluster-discover-hostnames'),
     isTile38: flags.boolean('is-tile38'),
     configCommand: configCommand === '-' ? '' : configCommand,
     includesConfig: flags.boolean('include-config-metrics'),
     redactsConfig: flags.boolean('redact-config-metrics'),
     includesSystem: flags.boolean('include-system-metrics'),
+    includesRdbSize: flags.boolean('include-rdb-file-size-metric'),
+    includesSentinelPeers: flags.boolean('include-sentinel-peer-info'),
     includesModules: flags.boolean('include-modules-metrics'),
     searchIndexes: flags.boolean('include-search-indexes-metrics') ? new SearchRegex(flags.string('check-search-indexes')) : undefined,
     includesEmptyDatabases: flags.boolean('include-metrics-for-empty-databases'),
