@@ -10,10 +10,12 @@ export interface TreeUsage {
   cpuSeconds: number
   /** Resident memory of the tree now, shared pages counted once per process. */
   residentBytes: number
+  /** Of it what belongs to no file: heaps and stacks. */
+  anonymousBytes: number
 }
 
 export function readTreeUsage(rootPid: number): TreeUsage {
-  const usage: TreeUsage = { cpuSeconds: 0, residentBytes: 0 }
+  const usage: TreeUsage = { cpuSeconds: 0, residentBytes: 0, anonymousBytes: 0 }
   for (const pid of listTree(rootPid)) {
     try {
       const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
@@ -21,7 +23,9 @@ export function readTreeUsage(rootPid: number): TreeUsage {
       const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
       // utime, stime, and those of waited-for children (fields 14 to 17 of proc(5)).
       for (const index of [11, 12, 13, 14]) usage.cpuSeconds += Number(fields[index]) / ticksPerSecond
-      usage.residentBytes += Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024
+      const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+      usage.residentBytes += Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) * 1024
+      usage.anonymousBytes += Number(/^RssAnon:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) * 1024
     } catch {
       // gone between listing and reading
     }

@@ -7,6 +7,7 @@ import { benchClients } from './clients.ts'
 import { benchChurn } from './churn.ts'
 import { benchAppendDelay } from './append-delay.ts'
 import { benchIngest } from './ingest.ts'
+import { benchExporters } from './exporters.ts'
 import { benchDiscovery } from './discovery.ts'
 import { benchManyTargets } from './many-targets.ts'
 import { benchMillion } from './million.ts'
@@ -41,6 +42,7 @@ const benches: Readonly<Record<string, { what: string; run: (args: readonly stri
   'query-at-once': { what: 'the range queries, 20 at once: our server, Prometheus, VictoriaMetrics', run: benchQueryAtOnce },
   parse: { what: 'exposition text into samples, one core', run: benchParse },
   discovery: { what: '10,000 discovered targets of which 1,000 change', run: benchDiscovery },
+  exporters: { what: 'four exporters beside the official ones, and all in one agent', run: benchExporters },
   scrape: { what: 'scrape to remote write: our agent, Prometheus agent, vmagent', run: benchScrape },
 }
 

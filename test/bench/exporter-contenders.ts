@@ -1,0 +1,82 @@
+import { findProgram, programVersion } from '../kit/packages.ts'
+import { startMariadb, startNginx, startRedis, type Service } from '../kit/services.ts'
+import { launcher } from '../kit/narthex.ts'
+
+// Each exporter of ours beside the official one, both with their default collectors, on the same live service.
+
+export type ExporterKind = 'node' | 'redis' | 'nginx' | 'mysql'
+
+export const exporterKinds: readonly ExporterKind[] = ['node', 'redis', 'nginx', 'mysql']
+
+/** How a program is started that answers /metrics at `port`. */
+export interface ExporterProgram {
+  readonly name: string
+  readonly version: string
+  readonly command: string
+  readonly args: readonly string[]
+  readonly environment: Readonly<Record<string, string>>
+}
+
+/** What is looked at; node needs nothing but this machine. */
+export async function startSubject(kind: ExporterKind): Promise<Service | undefined> {
+  switch (kind) {
+    case 'node':
+      return undefined
+    case 'redis':
+      return startRedis()
+    case 'nginx':
+      return startNginx()
+    case 'mysql':
+      return startMariadb()
+  }
+}
+
+/** The official exporter's name, its Debian binary, and the flags and variables that both take. */
+interface Official {
+  readonly name: string
+  readonly binary: string
+  readonly versionFlag: string
+  flags(subject: Service | undefined): readonly string[]
+  environment(subject: Service | undefined): Readonly<Record<string, string>>
+}
+
+const nothing = (): Readonly<Record<string, string>> => ({})
+
+const officials: Readonly<Record<ExporterKind, Official>> = {
+  node: { name: 'node_exporter', binary: 'prometheus-node-exporter', versionFlag: '--version', flags: () => [], environment: nothing },
+  redis: {
+    name: 'redis_exporter',
+    binary: 'prometheus-redis-exporter',
+    versionFlag: '--version',
+    flags: (subject) => [`--redis.addr=redis://127.0.0.1:${subject!.port}`],
+    environment: nothing,
+  },
+  nginx: {
+    name: 'nginx-prometheus-exporter',
+    binary: 'prometheus-nginx-exporter',
+    versionFlag: '-version',
+    flags: (subject) => [`-nginx.scrape-uri=${subject!.url}/stub_status`],
+    environment: nothing,
+  },
+  mysql: {
+    name: 'mysqld_exporter',
+    binary: 'prometheus-mysqld-exporter',
+    versionFlag: '--version',
+    flags: () => [],
+    environment: (subject) => ({ DATA_SOURCE_NAME: `root:@unix(${subject!.directory}/s.sock)/` }),
+  },
+}
+
+/** Ours and the official one. */
+export function exporterPrograms(kind: ExporterKind, subject: Service | undefined): readonly [ExporterProgram, ExporterProgram] {
+  const official = officials[kind]
+  const flags = official.flags(subject)
+  const environment = official.environment(subject)
+  const path = findProgram(official.binary)
+  if (path === undefined) throw new Error(`cannot bench ${kind}: ${official.binary} is not installed`)
+  const version = process.env['npm_package_version'] ?? ''
+  return [
+    { name: `Narthex exporter ${kind}`, version, command: launcher, args: ['exporter', kind, ...flags], environment },
+    { name: official.name, version: programVersion(official.binary, [official.versionFlag]), command: path, args: flags, environment },
+  ]
+}
