@@ -113,6 +113,24 @@ test('at the deadline a statement is cancelled, and its connection is used again
   expect(pool.size).toBe(1)
 })
 
+test('the time of a statement counts from when it is sent, and a value that comes after it is none', async () => {
+  const pool = createPool(1)
+  const first = pool.query('first', never)
+  const second = pool.query('second', never, { timeoutMs: 50, rowsMax: 1 })
+  second.catch(() => {})
+  await vi.advanceTimersByTimeAsync(1_000)
+  expect(cancelled).toEqual([])
+  opened[0]!.running[0]!.end()
+  await first
+  await vi.advanceTimersByTimeAsync(49)
+  expect(cancelled).toEqual([])
+  await vi.advanceTimersByTimeAsync(1)
+  expect(cancelled).toEqual(['second'])
+  opened[0]!.running[1]!.end()
+  await expect(second).rejects.toThrow('want an answer within 50 ms, got none')
+  expect(opened[0]!.isUsable).toBe(true)
+})
+
 test('a cancelled statement that does not end costs its connection', async () => {
   const pool = createPool()
   const abort = new AbortController()

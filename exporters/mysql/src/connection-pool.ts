@@ -91,10 +91,14 @@ export class ConnectionPool<Connection extends PooledConnection> {
         cancel()
       }, limits.timeoutMs)
     signal.addEventListener('abort', cancel, { once: true })
+    const late = (cause?: unknown): Error => new Error(`want an answer within ${limits?.timeoutMs} ms, got none`, { cause })
     try {
-      return await connection.query(sql, limits?.rowsMax)
+      const result = await connection.query(sql, limits?.rowsMax)
+      // Some functions give a value when they are interrupted (MySQL's SLEEP).
+      if (isLate) throw late()
+      return result
     } catch (error) {
-      throw isLate ? new Error(`want an answer within ${limits!.timeoutMs} ms, got none`, { cause: error }) : error
+      throw isLate ? late(error) : error
     } finally {
       signal.removeEventListener('abort', cancel)
       clearTimeout(timeout)

@@ -227,6 +227,20 @@ test('targets are kept up to a number and a time, the one asked longest ago goes
   targets.close()
 })
 
+test('an embedded exporter has custom queries too', async () => {
+  const path = join(directory, 'embedded.yml')
+  writeFileSync(path, 'metrics: [{ metric_name: shop_n, type: gauge, values: [n], query: SELECT 5 AS n }]')
+  const server = await serve({ answers: { 'SELECT 5 AS n': { columns: ['n'], rows: [['5']] } } })
+  const embedded = createEmbeddedMysql({
+    service: { address: `127.0.0.1:${server.port}`, username: 'u' },
+    flags: { 'config.custom-queries': [path] },
+    log: silentLogger,
+  })
+  const { body } = await embedded.scrape({ query: new URLSearchParams('collect[]=custom_query'), timeoutMs: 5_000 })
+  expect(Buffer.from(body).toString()).toContain('shop_n 5\n')
+  await embedded.close()
+})
+
 test('an embedded exporter without a user says so when it is made', () => {
   const cnf = join(directory, 'none.cnf')
   writeFileSync(cnf, '')
