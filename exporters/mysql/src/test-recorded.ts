@@ -67,10 +67,12 @@ const sqlWords: ReadonlySet<string> = new Set(
 )
 
 function readSection(section: string): [string, Answer] {
-  const [statement = '', ...lines] = section.trimEnd().split('\n')
+  const [statement = '', ...lines] = section.replace(/\n+$/, '').split('\n')
   const error = /^!(\d+) (.*)$/.exec(lines[0] ?? '')
   if (error !== null) return [statement, { errno: Number(error[1]), message: error[2]! }]
   const [columns = [], ...rows] = lines.map((line) => line.split('\t').map(readCell))
+  const odd = rows.find((row) => row.length !== columns.length)
+  if (odd !== undefined) throw new Error(`cannot read answer to ${statement}: want ${columns.length} values in a row, got ${odd.length}`)
   return [statement, { columns: columns.map(String), rows }]
 }
 
