@@ -107,8 +107,12 @@ describe('logging in', () => {
   })
 
   test('a plug-in that is not built is named', async () => {
-    const server = await serve({ plugin: 'client_ed25519' })
-    expect(await refusal(open(server))).toBe('the server wants authentication plugin client_ed25519, which is not built yet')
+    const server = await serve({ plugin: 'auth_gssapi_client' })
+    expect(await refusal(open(server))).toBe('the server wants authentication plugin auth_gssapi_client, which is not built yet')
+  })
+
+  test.each(['client_ed25519', 'parsec'])('a challenge that is too short for %s ends the login', async (plugin) => {
+    expect(await refusal(open(await serve({ plugin })))).toMatch(/^cannot log in: want a challenge of 32 bytes, got 2[01]$/)
   })
 
   test('a server that says nothing is given up in time', async () => {

@@ -3,6 +3,7 @@ import type { Connection, FieldPacket, SslOptions } from 'mysql2'
 import { readFile } from 'node:fs/promises'
 import { connect, isIP, type Socket } from 'node:net'
 import { Duplex } from 'node:stream'
+import { createAuthPlugins } from './auth-plugins.ts'
 import { formatAddress, type ConnectionSettings, type TlsSettings } from './connection-settings.ts'
 import { loadDriver } from './mysql-driver.ts'
 import { QueryResult, type Row } from './query-result.ts'
@@ -192,6 +193,7 @@ async function logIn(
     connectTimeout: 0,
     // The one that every version has, and that literals mix with best.
     charset: 'UTF8MB4_GENERAL_CI',
+    authPlugins: createAuthPlugins(password),
     enableCleartextPlugin: cleartextAllowed,
     // A server may ask for any file of the client when this is on.
     flags: ['-LOCAL_FILES'],

@@ -120,6 +120,18 @@ test('with the further grants of the README every collector succeeds', async () 
   expect(families.get('mysql_exporter_collector_success')!.samples.map(({ value }) => value)).toEqual(Array.from(names.slice(4), () => 1))
 })
 
+test('an account with the plug-in ed25519 logs in with its password and no other', async () => {
+  await server.run(
+    `INSTALL SONAME 'auth_ed25519'`,
+    `CREATE USER signer@localhost IDENTIFIED VIA ed25519 USING PASSWORD('pässword')`,
+    'GRANT PROCESS, SLAVE MONITOR ON *.* TO signer@localhost',
+  )
+  const up = async (password: string): Promise<number | undefined> =>
+    valueOf(await scrapeFamilies(use({}, { settings: { user: 'signer', password: new Secret(password) } })), 'mysql_up')
+  expect(await up('pässword')).toBe(1)
+  expect(await up('password')).toBe(0)
+})
+
 test('nobody listens: mysql_up is 0 at once, and the reason is in the log', async () => {
   const { lines, log } = recordLog()
   const exporter = use({}, { settings: { address: { kind: 'tcp', host: 'localhost', port: 1 } }, log })
