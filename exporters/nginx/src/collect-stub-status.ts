@@ -5,7 +5,7 @@ import { parseStubStatus, type StubStatus } from './stub-status.ts'
 /** Largest page; stub_status has about a hundred bytes. */
 export const pageBytesMax = 64 * 1024
 
-export type StubStatusOptions = Omit<NginxServersOptions<StubStatus>, 'parse' | 'pageBytesMax'>
+export type StubStatusOptions = Omit<NginxServersOptions<StubStatus>, 'read' | 'pageBytesMax'>
 
 const families: readonly (readonly [name: string, help: string, type: 'counter' | 'gauge', field: keyof StubStatus])[] = [
   ['nginx_connections_accepted', 'Client connections accepted.', 'counter', 'accepted'],
@@ -19,7 +19,7 @@ const families: readonly (readonly [name: string, help: string, type: 'counter' 
 
 /** Asks all servers at once; one that does not answer costs its own families and shows `nginx_up 0`. */
 export function createStubStatusCollector(options: StubStatusOptions): Collector {
-  const servers = new NginxServers({ ...options, parse: parseStubStatus, pageBytesMax })
+  const servers = new NginxServers({ ...options, read: async (server) => parseStubStatus(await server.readPage()), pageBytesMax })
   return {
     name: 'stub_status',
     defaultOn: true,

@@ -3,13 +3,15 @@ import { writeStubStatuses } from './collect-stub-status.ts'
 import { NginxServers, type NginxServersOptions } from './nginx-servers.ts'
 import type { StubStatus } from './stub-status.ts'
 import { writeVtsExporterFamilies } from './vts-exporter-families.ts'
-import { StatusWriter, writeVtsFamilies, type LabelledStatus } from './vts-families.ts'
-import { numberOf, parseVtsStatus, type VtsStatus } from './vts-status.ts'
+import { numberOf } from './json-object.ts'
+import { StatusWriter, type LabelledStatus } from './status-writer.ts'
+import { writeVtsFamilies } from './vts-families.ts'
+import { parseVtsStatus, type VtsStatus } from './vts-status.ts'
 
 /** Largest page: some ten thousand servers. */
 export const vtsPageBytesMax = 32 * 1024 * 1024
 
-export interface VtsOptions extends Omit<NginxServersOptions<VtsStatus>, 'parse' | 'pageBytesMax'> {
+export interface VtsOptions extends Omit<NginxServersOptions<VtsStatus>, 'read' | 'pageBytesMax'> {
   /** `--nginx.vts-exporter-names`. */
   readonly hasExporterNames: boolean
   /** No stub_status page is read: its families are made of this page, which has the same numbers. */
@@ -18,12 +20,16 @@ export interface VtsOptions extends Omit<NginxServersOptions<VtsStatus>, 'parse'
 
 /** Reads the page of the module vhost traffic status. A server that does not answer costs its own families. */
 export function createVtsCollector(options: VtsOptions): Collector {
-  const servers = new NginxServers({ ...options, parse: parseVtsStatus, pageBytesMax: vtsPageBytesMax })
+  const servers = new NginxServers({
+    ...options,
+    read: async (server) => parseVtsStatus(await server.readPage()),
+    pageBytesMax: vtsPageBytesMax,
+  })
 
   async function collect(context: CollectContext): Promise<void> {
     const { writer } = context
     const answers = await servers.readAll(context)
-    const statuses = answers.filter((answer): answer is LabelledStatus => answer.status !== undefined)
+    const statuses = answers.filter((answer): answer is LabelledStatus<VtsStatus> => answer.status !== undefined)
     const statusWriter = new StatusWriter(writer, statuses)
     writeVtsFamilies(statusWriter)
     if (options.hasExporterNames) writeVtsExporterFamilies(statusWriter)

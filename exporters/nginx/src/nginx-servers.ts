@@ -12,10 +12,19 @@ export interface NginxServersOptions<Status> {
   /** Longest time for a page. */
   readonly timeoutMs: number
   readonly pageBytesMax: number
-  readonly parse: (text: string) => Status
+  /** Asks one server for what is wanted of it. */
+  readonly read: (server: AskedServer) => Promise<Status>
   readonly constantLabels: readonly string[]
   readonly client: HttpClient
   readonly log: Logger
+}
+
+/** A server that is being asked, within the limits of one scrape. */
+export interface AskedServer {
+  /** The page at the URI with `path` behind it, status 200. */
+  readPage(path?: string): Promise<string>
+  /** As `readPage`, undefined for a page that does not exist (404). */
+  readPageIfThere(path: string): Promise<string | undefined>
 }
 
 /** What one server answered; undefined if it did not. */
@@ -57,26 +66,43 @@ export class NginxServers<Status> {
   }
 
   async #read(server: Server, limitMs: number, signal: AbortSignal): Promise<Status | undefined> {
-    const { client, log, pageBytesMax, parse } = this.#options
-    const { authorization, socketPath, text, url } = server.uri
+    const { log, read } = this.#options
+    const { text } = server.uri
     try {
+      const status = await read(this.#createAsked(server.uri, limitMs, signal))
+      if (server.wasUp === false) log.info('NGINX answers again', { uri: text })
+      server.wasUp = true
+      return status
+    } catch (error) {
+      if (server.wasUp !== false) log.warn('error getting stats', { uri: text, err: error })
+      server.wasUp = false
+      return undefined
+    }
+  }
+
+  #createAsked({ authorization, socketPath, url }: ScrapeUri, limitMs: number, signal: AbortSignal): AskedServer {
+    const { client, pageBytesMax } = this.#options
+    const endMs = performance.now() + limitMs
+    const readPageIfThere = async (path: string): Promise<string | undefined> => {
       const { status, body } = await client.request({
-        url,
-        timeoutMs: limitMs,
+        url: path === '' ? url : url.replace(/\/*$/, `/${path}`),
+        timeoutMs: Math.max(1, endMs - performance.now()),
         bodyBytesMax: pageBytesMax,
         signal,
         ...(socketPath === undefined ? {} : { socketPath }),
         ...(authorization === undefined ? {} : { headers: { authorization } }),
       })
+      if (status === 404 && path !== '') return undefined
       if (status !== 200) throw new Error(`expected 200 response, got ${status}`)
-      const parsed = parse(Buffer.from(body).toString('utf8'))
-      if (server.wasUp === false) log.info('NGINX answers again', { uri: text })
-      server.wasUp = true
-      return parsed
-    } catch (error) {
-      if (server.wasUp !== false) log.warn('error getting stats', { uri: text, err: error })
-      server.wasUp = false
-      return undefined
+      return Buffer.from(body).toString('utf8')
+    }
+    return {
+      readPageIfThere,
+      async readPage(path = '') {
+        const page = await readPageIfThere(path)
+        if (page === undefined) throw new Error('expected 200 response, got 404')
+        return page
+      },
     }
   }
 }

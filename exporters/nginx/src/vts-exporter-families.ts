@@ -1,5 +1,7 @@
-import { cacheStates, connectionStates, statusClasses, type StatusWriter } from './vts-families.ts'
-import { numberOf, partOf, type VtsStatus, type VtsZone } from './vts-status.ts'
+import type { StatusWriter } from './status-writer.ts'
+import { cacheStates, connectionStates, statusClasses } from './vts-families.ts'
+import { numberOf, partOf } from './json-object.ts'
+import type { VtsStatus, VtsZone } from './vts-status.ts'
 
 interface ZoneKind {
   readonly name: string
@@ -21,7 +23,7 @@ const upstream: ZoneKind = {
 const cache: ZoneKind = { name: 'cache', zonesOf: (status) => status.caches, labelsOf: ({ name }) => ['zone', name] }
 
 /** The families of nginx-vts-exporter, for dashboards that were made for it. */
-export function writeVtsExporterFamilies(writer: StatusWriter): void {
+export function writeVtsExporterFamilies(writer: StatusWriter<VtsStatus>): void {
   writer.family('nginx_server_info', 'Seconds since NGINX read its configuration.', 'gauge', (status, add) =>
     add(Math.trunc((status.nowMs - status.loadMs) / 1000), ['hostName', status.hostName, 'nginxVersion', status.nginxVersion]),
   )
@@ -35,7 +37,7 @@ export function writeVtsExporterFamilies(writer: StatusWriter): void {
   writeStates(writer, 'nginx_cache_requests', cache)
 }
 
-function writeRequests(writer: StatusWriter, kind: ZoneKind): void {
+function writeRequests(writer: StatusWriter<VtsStatus>, kind: ZoneKind): void {
   writer.family(`nginx_${kind.name}_requests`, 'Requests by class of status, and in all (total).', 'counter', (status, add) => {
     for (const zone of kind.zonesOf(status)) {
       const responses = partOf(zone.numbers, 'responses')
@@ -45,7 +47,7 @@ function writeRequests(writer: StatusWriter, kind: ZoneKind): void {
   })
 }
 
-function writeBytes(writer: StatusWriter, kind: ZoneKind): void {
+function writeBytes(writer: StatusWriter<VtsStatus>, kind: ZoneKind): void {
   writer.family(`nginx_${kind.name}_bytes`, 'Bytes received (in) and sent (out).', 'counter', (status, add) => {
     for (const zone of kind.zonesOf(status)) {
       add(numberOf(zone.numbers, 'inBytes'), ['direction', 'in', ...kind.labelsOf(zone)])
@@ -54,13 +56,13 @@ function writeBytes(writer: StatusWriter, kind: ZoneKind): void {
   })
 }
 
-function writeAverage(writer: StatusWriter, kind: ZoneKind): void {
+function writeAverage(writer: StatusWriter<VtsStatus>, kind: ZoneKind): void {
   writer.family(`nginx_${kind.name}_responseMsec`, 'Milliseconds that answers took lately, on average.', 'gauge', (status, add) => {
     for (const zone of kind.zonesOf(status)) add(numberOf(zone.numbers, 'responseMsec'), kind.labelsOf(zone))
   })
 }
 
-function writeStates(writer: StatusWriter, name: string, kind: ZoneKind): void {
+function writeStates(writer: StatusWriter<VtsStatus>, name: string, kind: ZoneKind): void {
   writer.family(name, 'Requests by what the cache said.', 'counter', (status, add) => {
     for (const zone of kind.zonesOf(status)) {
       const responses = partOf(zone.numbers, 'responses')

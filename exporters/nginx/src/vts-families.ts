@@ -1,41 +1,7 @@
-import type { MetricWriter } from '@narthex/exporter-kit/collector'
 import { formatFloat } from '@narthex/model/number'
-import { withLabels } from './constant-labels.ts'
-import { listOf, numberOf, partOf, type JsonObject, type VtsStatus, type VtsZone } from './vts-status.ts'
-
-/** One page and the labels of its server. */
-export interface LabelledStatus {
-  readonly status: VtsStatus
-  readonly labels: readonly string[]
-}
-
-type Type = 'counter' | 'gauge' | 'histogram'
-
-/** Writes samples of one family for every page; a value that is NaN is left out. */
-export class StatusWriter {
-  readonly #writer: MetricWriter
-  readonly #statuses: readonly LabelledStatus[]
-
-  constructor(writer: MetricWriter, statuses: readonly LabelledStatus[]) {
-    this.#writer = writer
-    this.#statuses = statuses
-  }
-
-  family(name: string, help: string, type: Type, write: (status: VtsStatus, add: AddSample) => void): void {
-    this.#writer.family(name, help, type)
-    for (const { labels, status } of this.#statuses) {
-      write(status, (value, pairs = [], suffix) => {
-        if (Number.isNaN(value)) return
-        const isBucket = suffix === '_bucket'
-        const all = withLabels(labels, isBucket ? pairs.slice(0, -2) : pairs)
-        // The bound of a bucket stands last.
-        this.#writer.sample(value, isBucket ? [...all, ...pairs.slice(-2)] : all, suffix)
-      })
-    }
-  }
-}
-
-export type AddSample = (value: number, labels?: readonly string[], suffix?: string) => void
+import type { AddSample, StatusWriter } from './status-writer.ts'
+import { listOf, numberOf, partOf, type JsonObject } from './json-object.ts'
+import type { VtsStatus, VtsZone } from './vts-status.ts'
 
 export const connectionStates = ['accepted', 'active', 'handled', 'reading', 'requests', 'waiting', 'writing']
 export const statusClasses = ['1xx', '2xx', '3xx', '4xx', '5xx']
@@ -62,7 +28,7 @@ const upstream: ZoneKind = {
 const cache: ZoneKind = { name: 'cache', zonesOf: (status) => status.caches, labelsOf: ({ name }) => ['cache_zone', name] }
 
 /** The families of the module's own page for Prometheus, `/status/format/prometheus`. */
-export function writeVtsFamilies(writer: StatusWriter): void {
+export function writeVtsFamilies(writer: StatusWriter<VtsStatus>): void {
   writer.family('nginx_vts_info', 'NGINX and the module, with the value 1.', 'gauge', (status, add) =>
     add(1, ['hostname', status.hostName, 'module_version', status.moduleVersion, 'version', status.nginxVersion]),
   )
@@ -109,7 +75,7 @@ export function writeVtsFamilies(writer: StatusWriter): void {
   )
 }
 
-function writeTraffic(writer: StatusWriter, kind: ZoneKind): void {
+function writeTraffic(writer: StatusWriter<VtsStatus>, kind: ZoneKind): void {
   writeBytes(writer, kind)
   writer.family(`nginx_vts_${kind.name}_requests_total`, 'Requests by class of status.', 'counter', (status, add) => {
     for (const zone of kind.zonesOf(status)) {
@@ -119,7 +85,7 @@ function writeTraffic(writer: StatusWriter, kind: ZoneKind): void {
   })
 }
 
-function writeBytes(writer: StatusWriter, kind: ZoneKind): void {
+function writeBytes(writer: StatusWriter<VtsStatus>, kind: ZoneKind): void {
   writer.family(`nginx_vts_${kind.name}_bytes_total`, 'Bytes received (in) and sent (out).', 'counter', (status, add) => {
     for (const zone of kind.zonesOf(status)) {
       add(numberOf(zone.numbers, 'inBytes'), ['direction', 'in', ...kind.labelsOf(zone)])
@@ -128,7 +94,7 @@ function writeBytes(writer: StatusWriter, kind: ZoneKind): void {
   })
 }
 
-function writeCacheStates(writer: StatusWriter, name: string, kind: ZoneKind): void {
+function writeCacheStates(writer: StatusWriter<VtsStatus>, name: string, kind: ZoneKind): void {
   writer.family(name, 'Requests by what the cache said.', 'counter', (status, add) => {
     for (const zone of kind.zonesOf(status)) {
       const responses = partOf(zone.numbers, 'responses')
@@ -138,7 +104,7 @@ function writeCacheStates(writer: StatusWriter, name: string, kind: ZoneKind): v
 }
 
 /** Sum, average and histogram of a duration; `what` is `request` or `response`. */
-function writeDurations(writer: StatusWriter, kind: ZoneKind, what: 'request' | 'response', help: string): void {
+function writeDurations(writer: StatusWriter<VtsStatus>, kind: ZoneKind, what: 'request' | 'response', help: string): void {
   const prefix = `nginx_vts_${kind.name}_${what}`
   const forZones = (write: (zone: VtsZone, labels: readonly string[], add: AddSample) => void) => (status: VtsStatus, add: AddSample) => {
     for (const zone of kind.zonesOf(status)) write(zone, kind.labelsOf(zone), add)

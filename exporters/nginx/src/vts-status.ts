@@ -1,7 +1,6 @@
-// What the module vhost traffic status tells in JSON: https://github.com/vozlt/nginx-module-vts#json
+import { entriesOf, isObject, numberOf, objectOf, textOf, type JsonObject } from './json-object.ts'
 
-/** A part of the answer, not yet looked at. */
-export type JsonObject = Readonly<Record<string, unknown>>
+// What the module vhost traffic status tells in JSON: https://github.com/vozlt/nginx-module-vts#json
 
 export interface VtsStatus {
   readonly hostName: string
@@ -57,37 +56,4 @@ export function parseVtsStatus(text: string): VtsStatus {
     ),
     caches: entriesOf(page['cacheZones']).map(([name, numbers]) => ({ name, member: '', numbers })),
   }
-}
-
-/** The number of that name, NaN if there is none. */
-export function numberOf(numbers: JsonObject, name: string): number {
-  const value = numbers[name]
-  return typeof value === 'number' ? value : NaN
-}
-
-/** The object of that name, an empty one if there is none. */
-export function partOf(numbers: JsonObject, name: string): JsonObject {
-  return objectOf(numbers[name])
-}
-
-/** The numbers of a list; those that are none are NaN. */
-export function listOf(numbers: JsonObject, name: string): number[] {
-  const value = numbers[name]
-  return Array.isArray(value) ? value.map((item: unknown) => (typeof item === 'number' ? item : NaN)) : []
-}
-
-function entriesOf(value: unknown): [string, JsonObject][] {
-  return Object.entries(objectOf(value)).filter((entry): entry is [string, JsonObject] => isObject(entry[1]))
-}
-
-function objectOf(value: unknown): JsonObject {
-  return isObject(value) ? value : {}
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-function textOf(value: unknown): string {
-  return typeof value === 'string' ? value : ''
 }
