@@ -178,8 +178,11 @@ test('nginx: flags with one dash and variables are read, the label of the variab
   expect(log.join('')).toContain('flag --nginx.retries has no effect')
 })
 
-test('nginx: NGINX Plus is refused with one line', async () => {
-  await expect(start(runNginxExporter, ['-nginx.plus'])).rejects.toThrow('cannot use flag --nginx.plus: NGINX Plus is not built yet')
+test('nginx: with -nginx.plus the address is that of the API of NGINX Plus', async () => {
+  const { url } = await start(runNginxExporter, ['-nginx.plus', '-nginx.scrape-uri=http://127.0.0.1:1/api'])
+  const text = await (await fetch(`${url}/metrics`)).text()
+  expect(text).toContain('nginxplus_up 0\n')
+  expect(text).not.toMatch(/^nginx_up/m)
 })
 
 test('both fit what the agent asks of an exporter in its own process', async () => {

@@ -165,7 +165,6 @@ test.each([
   [{ 'nginx.scrape-uri': ['unix:/a:/b:/c'] }, 'unix domain socket address has wrong format'],
   [{ 'nginx.scrape-uri': ['unix:'] }, 'want the path of a socket after unix:, got none'],
   [{ 'nginx.timeout': 0 }, 'cannot use flag --nginx.timeout: want more than 0, got 0 ms'],
-  [{ 'nginx.plus': true }, 'cannot use flag --nginx.plus: NGINX Plus is not built yet'],
   [{ 'nginx.ssl-client-cert': 'x' }, 'want both or none, got one'],
   [{ 'prometheus.const-label': ['1a=b'] }, 'cannot use flag --prometheus.const-label: want label=value, got "1a=b"'],
   [{ 'prometheus.const-label': ['novalue'] }, 'want label=value, got "novalue"'],

@@ -10,6 +10,7 @@ import { compileRegex, type AnchoredRegex } from '@narthex/model/regex'
 import type { Logger } from '@narthex/service/logger'
 import type { LineReader } from './access-log-fields.ts'
 import { createAccessLogCollector, type AccessLogOptions } from './collect-access-log.ts'
+import { createPlusCollector } from './collect-plus.ts'
 import { createStubStatusCollector } from './collect-stub-status.ts'
 import { createVtsCollector } from './collect-vts.ts'
 import { parseConstantLabels } from './constant-labels.ts'
@@ -41,9 +42,6 @@ export interface NginxExporter extends Exporter {
 export function createNginxExporter(options: NginxExporterOptions): NginxExporter {
   const { buildInfo, log } = options
   const flags = new FlagReader(nginxExporterFlags, options.flags ?? {})
-  if (flags.boolean('nginx.plus')) {
-    throw new Error('cannot use flag --nginx.plus: NGINX Plus is not built yet; its servers also have stub_status, for --nginx.scrape-uri')
-  }
   const timeoutMs = flags.durationMs('nginx.timeout')
   if (timeoutMs <= 0) throw new Error(`cannot use flag --nginx.timeout: want more than 0, got ${timeoutMs} ms`)
   const collectors = createCollectors(flags, timeoutMs, options)
@@ -52,7 +50,7 @@ export function createNginxExporter(options: NginxExporterOptions): NginxExporte
     program: 'nginx_exporter',
     buildInfo,
     collectors,
-    collectorNames: ['access_log', 'stub_status', 'vts'],
+    collectorNames: ['access_log', 'plus', 'stub_status', 'vts'],
     exporterMetricsDisabled: options.exporterMetricsDisabled === true,
     log,
   })
@@ -70,20 +68,23 @@ function createCollectors(flags: FlagReader, timeoutMs: number, { buildInfo, log
   const constantLabels = parseConstantLabels([...flags.strings('prometheus.const-label'), flags.string('prometheus.const-labels')])
   const client = createHttpClient(readClientConfig(flags), {
     userAgent: `NGINX-Prometheus-Exporter/v${buildInfo.version}`,
+    // The API of NGINX Plus is many pages.
+    connectionsMax: 4,
     ...(flags.boolean('nginx.proxy-protocol') ? { preamble: makeProxyHeader } : {}),
   })
   const common = { timeoutMs, constantLabels, client, log }
   const vtsUris = flags.strings('nginx.vts-uri').map((uri) => parseScrapeUri(uri))
   const sources = flags.strings('nginx.access-log').map((text) => parseLogSource(text))
-  const hasStubStatus = flags.isGiven('nginx.scrape-uri') || (vtsUris.length === 0 && sources.length === 0)
+  const isPlus = flags.boolean('nginx.plus')
+  const hasServers = flags.isGiven('nginx.scrape-uri') || (vtsUris.length === 0 && sources.length === 0)
   const collectors: Collector[] = []
-  if (hasStubStatus) {
+  if (hasServers || isPlus) {
     const uris = flags.strings('nginx.scrape-uri').map((uri) => parseScrapeUri(uri))
-    collectors.push(createStubStatusCollector({ ...common, uris }))
+    collectors.push(isPlus ? createPlusCollector({ ...common, uris }) : createStubStatusCollector({ ...common, uris }))
   }
   if (vtsUris.length > 0) {
     const hasExporterNames = flags.boolean('nginx.vts-exporter-names')
-    collectors.push(createVtsCollector({ ...common, uris: vtsUris, hasExporterNames, standsForStubStatus: !hasStubStatus }))
+    collectors.push(createVtsCollector({ ...common, uris: vtsUris, hasExporterNames, standsForStubStatus: !hasServers && !isPlus }))
   }
   const access = readAccessLogFlags(flags)
   if (sources.length > 0) collectors.push(createAccessLogCollector({ ...access, sources, constantLabels, log }))
