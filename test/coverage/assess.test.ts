@@ -88,6 +88,20 @@ test('of what dashboards ask for, all is wanted that the original shows in any s
   expect(bounds[1]).toMatchObject({ wanted: 2, covered: 1, shareMin: 1, missing: ['b: missing (t)'] })
 })
 
+test('without an original the inventory says what is wanted, less what this machine cannot have', () => {
+  const inventory = [row('a', ['x']), row('b', []), row('c', []), row('d', [], false)]
+  const scenes = ['a{x="1"} 1\n', 'b{y="1"} 1\n'].map((text, i) => ({
+    name: `s${i}`,
+    isDefault: true,
+    original: read(''),
+    ours: read(text),
+  }))
+  const reasonAgainst = (name: string) => (name === 'c' ? 'no such hardware' : undefined)
+  const { bounds, impossible } = assess('', '', inventory, { scenes, defaultShareMin: undefined, inventoryShareMin: 0.5, reasonAgainst })
+  expect(bounds).toMatchObject([{ wanted: 2, covered: 1, missing: ['b: missing (s0)'] }])
+  expect([...impossible]).toEqual([['no such hardware', ['c']]])
+})
+
 test('every known difference has its row in docs/differences.md', () => {
   const rows = readDifferenceRows()
   expect(knownDifferences.filter(({ row: named }) => !rows.has(named))).toEqual([])

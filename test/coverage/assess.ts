@@ -41,6 +41,8 @@ export interface Assessment {
   readonly gone: readonly string[]
   /** Rows marked `both` that neither exporter showed in any scene: nothing is known of them. */
   readonly unseen: readonly string[]
+  /** Families of the inventory that this machine cannot have, by the reason. */
+  readonly impossible: ReadonlyMap<string, readonly string[]>
   /** Of the newest release's default-on families: all, and those that each exporter showed. */
   readonly inventory: { readonly all: number; readonly ours: number; readonly original: number }
 }
@@ -50,10 +52,14 @@ export interface AssessOptions {
   readonly inventory: readonly InventoryRow[]
   readonly scenes: readonly Scene[]
   readonly knownDifferences: readonly KnownDifference[]
-  /** Share of the default-on families. */
-  readonly defaultShareMin: number
+  /** Share of the default-on families that the original shows; undefined if there is no original. */
+  readonly defaultShareMin: number | undefined
   /** Share of the others that are marked `both`; undefined if it is told only. */
   readonly othersShareMin: number | undefined
+  /** Share of the newest release's default-on families, whatever the original shows: where there is none to be had. */
+  readonly inventoryShareMin?: number
+  /** Why this machine cannot have a family; undefined if it can. Asked of the inventory's families only. */
+  readonly reasonAgainst?: (name: string) => string | undefined
   /** Families that dashboards and alerts ask for: of those that the original shows, ours must show all. */
   readonly dashboards?: readonly string[]
 }
@@ -94,7 +100,14 @@ export function assessCoverage(options: AssessOptions): Assessment {
     }
     for (const scene of showing) addVerdict(others, metric, judgeFamily(scene.original.get(metric), scene, rows.get(metric)))
   }
-  const bounds = [makeBound('default-on families that the original shows', defaultOn, options.defaultShareMin, isKnown)]
+  const bounds: Bound[] = []
+  if (options.defaultShareMin !== undefined) {
+    bounds.push(makeBound('default-on families that the original shows', defaultOn, options.defaultShareMin, isKnown))
+  }
+  if (options.inventoryShareMin !== undefined) {
+    const title = 'default-on families of the newest release that this machine can have'
+    bounds.push(makeBound(title, judgeInventory(options), options.inventoryShareMin, isKnown))
+  }
   if (others.size > 0) bounds.push(makeBound('other families that old and new releases have', others, options.othersShareMin, isKnown))
   if (options.dashboards !== undefined) {
     const asked = new Map<string, string | undefined>()
@@ -106,7 +119,20 @@ export function assessCoverage(options: AssessOptions): Assessment {
     }
     bounds.push(makeBound('families of dashboards and alerts that the original shows', asked, 1, isKnown))
   }
-  return { bounds, known, gone: [...gone].sort(), unseen, inventory: countInventory(options) }
+  return { bounds, known, gone: [...gone].sort(), unseen, impossible: findImpossible(options), inventory: countInventory(options) }
+}
+
+/** Verdicts on the default-on families of the newest release: one is enough that shows a family as it should be. */
+function judgeInventory({ inventory, reasonAgainst, scenes }: AssessOptions): Map<string, string | undefined> {
+  const verdicts = new Map<string, string | undefined>()
+  const wanted = inventory.filter(
+    ({ isDefault, metric, source }) => isDefault && source !== 'live' && reasonAgainst?.(metric) === undefined,
+  )
+  for (const [metric, rows] of Map.groupBy(wanted, (row) => row.metric)) {
+    const found = scenes.map((scene) => judgeFamily(undefined, scene, rows))
+    verdicts.set(metric, found.includes(undefined) ? undefined : (found[0] ?? `${metric}: missing`))
+  }
+  return verdicts
 }
 
 /** A family is covered when it is in every scene; the first scene where it is not says why. */
@@ -158,6 +184,15 @@ function makeBound(
 /** Whether the share is reached. Where nothing is wanted, nothing was compared, and that is no success. */
 export function isMet({ covered, shareMin, wanted }: Bound): boolean {
   return shareMin === undefined || (wanted > 0 && covered >= shareMin * wanted)
+}
+
+function findImpossible({ inventory, reasonAgainst }: AssessOptions): Map<string, string[]> {
+  const impossible = new Map<string, string[]>()
+  for (const { isDefault, metric } of inventory) {
+    const reason = isDefault ? reasonAgainst?.(metric) : undefined
+    if (reason !== undefined) impossible.set(reason, [...(impossible.get(reason) ?? []), metric])
+  }
+  return impossible
 }
 
 function countInventory({ inventory, scenes }: AssessOptions): Assessment['inventory'] {

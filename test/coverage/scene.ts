@@ -9,8 +9,8 @@ export interface SceneSetup {
   readonly isDefault: boolean
   /** `node`: the command `narthex exporter node`. */
   readonly exporter: string
-  /** The Debian program. */
-  readonly original: string
+  /** The Debian program; undefined if there is none. */
+  readonly original?: string
   /** Flags of both, those of the listener excepted. */
   readonly flags: readonly string[]
   /** Flags that the installed original lacks. */
@@ -22,21 +22,27 @@ export interface SceneSetup {
 
 /** Starts both exporters, reads each twice (some families come with the second scrape), and ends them. */
 export async function playScene(setup: SceneSetup): Promise<Scene> {
-  const path = findProgram(setup.original)
-  if (path === undefined) throw new Error(`cannot start ${setup.original}: it is not installed`)
   const own = await start(launcher, ['exporter', setup.exporter], [...setup.flags, ...(setup.ownFlags ?? [])], setup)
   try {
-    const peer = await start(path, [], [...setup.flags, ...(setup.originalFlags ?? [])], setup)
+    const peer = await startOriginal(setup)
     try {
-      await Promise.all([scrape(own.url), scrape(peer.url)])
-      const [ours, original] = await Promise.all([scrape(own.url), scrape(peer.url)])
-      return { name: setup.name, isDefault: setup.isDefault, ours, original }
+      const urls = [own.url, ...(peer === undefined ? [] : [peer.url])]
+      await Promise.all(urls.map(scrape))
+      const [ours, original] = await Promise.all(urls.map(scrape))
+      return { name: setup.name, isDefault: setup.isDefault, ours: ours!, original: original ?? new Map() }
     } finally {
-      await peer.process.stop()
+      await peer?.process.stop()
     }
   } finally {
     await own.process.stop()
   }
+}
+
+async function startOriginal(setup: SceneSetup): Promise<Started | undefined> {
+  if (setup.original === undefined) return undefined
+  const path = findProgram(setup.original)
+  if (path === undefined) throw new Error(`cannot start ${setup.original}: it is not installed`)
+  return start(path, [], [...setup.flags, ...(setup.originalFlags ?? [])], setup)
 }
 
 interface Started {

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { findShared } from '../kit/shared.ts'
 import { assessCoverage, type Assessment, type AssessOptions, type Scene } from './assess.ts'
+import { playContainerScenes, reasonAgainstContainerFamily } from './container-scenes.ts'
 import { knownDifferences } from './known-differences.ts'
 import { playMysqlScenes } from './mysql-scenes.ts'
 import { playNginxScenes } from './nginx-scenes.ts'
@@ -10,10 +11,10 @@ import { playNodeScenes } from './node-scenes.ts'
 import { playRedisScenes } from './redis-scenes.ts'
 
 export interface Subject {
-  /** The Debian program. */
-  readonly original: string
+  /** The Debian program; undefined where Debian has none. */
+  readonly original?: string
   readonly play: () => Promise<Scene[]>
-  readonly bounds: Pick<AssessOptions, 'defaultShareMin' | 'othersShareMin'>
+  readonly bounds: Pick<AssessOptions, 'defaultShareMin' | 'othersShareMin' | 'inventoryShareMin' | 'reasonAgainst'>
   /** Whether dashboards and alerts must find all that the original shows. */
   readonly asksDashboards: boolean
 }
@@ -43,6 +44,16 @@ export const subjects: Readonly<Record<string, Subject>> = {
     play: playNginxScenes,
     bounds: { defaultShareMin: 1, othersShareMin: 0.95 },
     asksDashboards: true,
+  },
+  container: {
+    play: playContainerScenes,
+    bounds: {
+      defaultShareMin: undefined,
+      othersShareMin: undefined,
+      inventoryShareMin: 0.95,
+      reasonAgainst: reasonAgainstContainerFamily,
+    },
+    asksDashboards: false,
   },
 }
 
