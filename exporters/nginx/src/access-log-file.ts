@@ -11,6 +11,8 @@ export interface AccessLogFileOptions {
   readonly meter: AccessLogMeter
   readonly log: Logger
   readonly nowMs: () => number
+  /** Shared by all files: they are read one after the other. */
+  readonly buffer: Buffer
   /** False for a file that came after the start: all of it is new. */
   readonly startsAtEnd: boolean
 }
@@ -26,7 +28,7 @@ export class AccessLogFile {
   lines = 0
   parseErrors = 0
 
-  constructor({ host, log, meter, nowMs, path, reader, startsAtEnd }: AccessLogFileOptions) {
+  constructor({ buffer, host, log, meter, nowMs, path, reader, startsAtEnd }: AccessLogFileOptions) {
     this.path = path
     this.#log = log
     const places = createFieldPlaces()
@@ -34,6 +36,7 @@ export class AccessLogFile {
     this.#tail = new LogTail({
       path,
       nowMs,
+      buffer,
       startsAtEnd,
       onLine: (bytes, start, end) => {
         this.lines++

@@ -2,6 +2,7 @@ import type { CollectContext, Collector, MetricWriter } from '@narthex/exporter-
 import type { Logger } from '@narthex/service/logger'
 import { AccessLogFile } from './access-log-file.ts'
 import { AccessLogMeter, type AccessLogMeterOptions } from './access-log-meter.ts'
+import { readBufferBytes } from './log-tail.ts'
 import { findLogFiles, type LogSource } from './log-sources.ts'
 import { readAutomatically } from './automatic-format.ts'
 import type { LineReader } from './access-log-fields.ts'
@@ -30,6 +31,7 @@ export function createAccessLogCollector(options: AccessLogOptions): Collector {
   const reader = options.reader ?? readAutomatically
   const meter = new AccessLogMeter(options)
   const files = new Map<string, AccessLogFile>()
+  const buffer = Buffer.allocUnsafeSlow(readBufferBytes)
   const told = new Set<string>()
   let expandedAtMs = -Infinity
   let polling: Promise<void> | undefined
@@ -60,7 +62,7 @@ export function createAccessLogCollector(options: AccessLogOptions): Collector {
     expandedAtMs = nowMs()
     const found = await findLogFiles(sources, log)
     for (const { host, path } of found) {
-      if (!files.has(path)) files.set(path, new AccessLogFile({ path, host, reader, meter, log, nowMs, startsAtEnd: isFirst }))
+      if (!files.has(path)) files.set(path, new AccessLogFile({ path, host, reader, meter, log, nowMs, buffer, startsAtEnd: isFirst }))
     }
     // Rotated names that a pattern once found go away; a file that was named stays.
     for (const [path, file] of files) {

@@ -6,6 +6,8 @@ export const lineBytesMax = 64 * 1024
 /** Bytes before the place of reading that must still be there: else the file was cut and has grown again. */
 const witnessBytes = 32
 const chunkBytes = 4 * lineBytesMax
+/** Bytes that a reading takes at once, in a buffer that several logs may share if they are read one after the other. */
+export const readBufferBytes = chunkBytes + witnessBytes
 /** A file that was renamed is read until nothing has come for so long: NGINX writes to it until it is told to reopen its logs. */
 export const retireMs = 60_000
 /** Renamed files that are still read; the oldest gives way. */
@@ -21,6 +23,8 @@ export interface LogTailOptions {
   readonly onLongLine: () => void
   /** False for a file that is read from its beginning, though it is there already. */
   readonly startsAtEnd?: boolean
+  /** Of `readBufferBytes`; default: one of its own. */
+  readonly buffer?: Buffer
   /** Monotonic clock. */
   readonly nowMs?: () => number
 }
@@ -47,7 +51,7 @@ export class LogTail {
   readonly #onLine: LineSink
   readonly #onLongLine: () => void
   readonly #nowMs: () => number
-  readonly #buffer = Buffer.allocUnsafeSlow(chunkBytes + witnessBytes)
+  readonly #buffer: Buffer
   #current: OpenLog | undefined
   #retired: OpenLog[] = []
   #isFirst: boolean
@@ -59,6 +63,7 @@ export class LogTail {
     this.#path = options.path
     this.#onLine = options.onLine
     this.#onLongLine = options.onLongLine
+    this.#buffer = options.buffer ?? Buffer.allocUnsafeSlow(readBufferBytes)
     this.#isFirst = options.startsAtEnd ?? true
     this.#nowMs = options.nowMs ?? (() => performance.now())
   }
