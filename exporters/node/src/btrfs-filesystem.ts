@@ -28,7 +28,7 @@ export interface BtrfsGroup {
 
 export interface BtrfsDevice {
   readonly name: string
-  /** 32 hexadecimal digits; undefined if udev does not know it. */
+  /** Undefined if udev does not know it. */
   readonly uuid: string | undefined
   readonly sizeBytes: number
   /** Undefined where the kernel's files do not say. */
@@ -86,8 +86,8 @@ function ratioOf(mode: string, deviceCount: number): number {
   return 0
 }
 
-// The original asks by ioctl, which Node.js cannot. Identity comes from udev instead; errors and allocation stand in /sys too, but by
-// a number of the device that no file ties to its name. So they are shown where there is only one.
+// As far as files tell; what ioctl(2) answers takes its place (btrfs-devices.ts). Identity comes from udev; errors and allocation stand in
+// /sys, but by a number of the device that no file ties to its name. So they are shown where there is only one.
 function readDevices(
   environment: NodeEnvironment,
   directory: string,
@@ -121,7 +121,7 @@ function readDeviceUuid(environment: NodeEnvironment, path: string): string | un
   const numbers = environment.attributes.text(path)
   if (numbers === undefined || numbers === '') return undefined
   const text = environment.files.readIfThere(environment.udevDataPath(`b${numbers}`))?.toString('utf8') ?? ''
-  return parseUdevProperties(text).get('ID_FS_UUID_SUB')?.replaceAll('-', '')
+  return parseUdevProperties(text).get('ID_FS_UUID_SUB')
 }
 
 /** Lines of a key and a number; other lines are left out. */

@@ -1,18 +1,26 @@
 import type { CollectContext, Collector, MetricWriter } from '@narthex/exporter-kit/collector'
 import { compareLabels } from './compare-labels.ts'
+import { BtrfsDeviceReader } from './btrfs-devices.ts'
 import { readFilesystem, type BtrfsFilesystem } from './btrfs-filesystem.ts'
 import { listSorted } from './attribute-reader.ts'
 import type { NodeEnvironment } from './environment.ts'
+import type { LoadSystemCalls } from './kernel-calls.ts'
 
 type Samples = [value: number, labels: readonly string[]][]
 
-export function createBtrfsCollector(environment: NodeEnvironment): Collector {
+export function createBtrfsCollector(environment: NodeEnvironment, _?: unknown, loadCalls?: LoadSystemCalls): Collector {
   const root = environment.sysPath('fs/btrfs')
+  const reader = new BtrfsDeviceReader(environment, loadCalls)
 
   function collect({ writer }: CollectContext): void {
     // Beside the file systems stands `features`, which has no dash.
     const names = listSorted(root).filter((name) => name.includes('-'))
-    const filesystems = names.map((name) => readFilesystem(environment, `${root}/${name}`, name))
+    const asked = names.length === 0 ? undefined : reader.read()
+    const filesystems = names.map((name) => {
+      const filesystem = readFilesystem(environment, `${root}/${name}`, name)
+      const devices = asked?.get(filesystem.uuid.replaceAll('-', ''))
+      return devices === undefined ? filesystem : { ...filesystem, devices }
+    })
     writeFilesystems(writer, filesystems)
     writeAllocation(writer, filesystems)
     writeDevices(writer, filesystems)
