@@ -2,7 +2,7 @@ import type { CollectContext, Collector, MetricWriter } from '@narthex/exporter-
 import { existsSync } from 'node:fs'
 import { listSorted } from './attribute-reader.ts'
 import type { NodeEnvironment } from './environment.ts'
-import { HardwareReader, integerOf } from './hardware-reader.ts'
+import { HardwareReader, integerOf, poolReadsMax } from './hardware-reader.ts'
 
 // Files in /sys/devices/system/cpu/cpuN/cpufreq (Documentation/admin-guide/pm/cpufreq.rst), kilohertz. The first three may ask the CPU:
 // some kernels wait tens of milliseconds for its answer.
@@ -18,8 +18,6 @@ const settings: readonly Family[] = [
   { file: 'scaling_min_freq', name: 'scaling_frequency_min_hertz', help: 'Lowest frequency that the governor may choose.' },
 ]
 const hertzPerKilohertz = 1000
-/** CPUs that are asked at once: each takes a thread of the pool, of which there are four for all file work. */
-const readersMax = 3
 
 interface Family {
   readonly file: string
@@ -40,7 +38,7 @@ export function createCpufreqCollector(environment: NodeEnvironment): Collector 
 
   async function collect({ writer }: CollectContext): Promise<void> {
     const cpus = listCpus()
-    await Promise.all(Array.from({ length: readersMax }, (_, first) => readMeasured(cpus, first)))
+    await Promise.all(Array.from({ length: poolReadsMax }, (_, first) => readMeasured(cpus, first)))
     for (let index = 0; index < measured.length; index++) {
       writeFamily(writer, measured[index]!)
       for (const { labels, measuredValues } of cpus) writeFrequency(writer, measuredValues[index]!, labels)
@@ -59,7 +57,7 @@ export function createCpufreqCollector(environment: NodeEnvironment): Collector 
   }
 
   async function readMeasured(cpus: readonly Cpu[], first: number): Promise<void> {
-    for (let index = first; index < cpus.length; index += readersMax) {
+    for (let index = first; index < cpus.length; index += poolReadsMax) {
       const cpu = cpus[index]!
       const paths = measured.map(({ file }) => `${cpu.directory}/${file}`)
       cpu.measuredValues = (await hardware.read(cpu.directory, paths)).map((text) => integerOf(text))

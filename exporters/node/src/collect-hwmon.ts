@@ -3,9 +3,9 @@ import { systemErrorCode } from '@narthex/exporter-kit/file-reader'
 import type { FlagSpec } from '@narthex/exporter-kit/flag-spec'
 import { NameFilter } from '@narthex/exporter-kit/name-filter'
 import { readdirSync, realpathSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 import type { NodeEnvironment } from './environment.ts'
+import { readInPool } from './hardware-reader.ts'
 import { cleanName, parseSensorFileName, writeChips, type Chip } from './hwmon-sensors.ts'
 
 export const hwmonFlags: readonly FlagSpec[] = [
@@ -140,14 +140,5 @@ function listFiles(directory: string): string[] {
     return readdirSync(directory)
   } catch {
     return []
-  }
-}
-
-/** Undefined if the file cannot be read, as is usual for sensors that are off. */
-async function readInPool(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch {
-    return undefined
   }
 }

@@ -1,9 +1,11 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { closeSync, constants, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { AttributeReader } from './attribute-reader.ts'
-import { HardwareReader, integerOf } from './hardware-reader.ts'
+import { HardwareReader, integerOf, poolReadsMax } from './hardware-reader.ts'
 
 let directory: string
 beforeEach(() => {
@@ -54,6 +56,41 @@ test('devices are learnt one by one', async () => {
   await reader.read('a', [join(directory, 'temp')])
   await reader.read('b', [join(directory, 'temp')])
   expect(direct).not.toHaveBeenCalled()
+})
+
+test('devices that hang leave threads for the other file work, and those behind them get their turn when they answer', async () => {
+  const pipes = Array.from({ length: 6 }, (_, index) => join(directory, `pipe${index}`))
+  for (const pipe of pipes) execFileSync('mkfifo', [pipe])
+  const reader = new HardwareReader(new AttributeReader())
+  // A pipe that nobody writes to is a file that hangs when it is opened.
+  const answers = pipes.map((pipe) => reader.read(pipe, [pipe]))
+  const last = reader.read('temp', [join(directory, 'temp')])
+  expect(await readFile(join(directory, 'temp'), 'utf8')).toBe(' 42\n')
+
+  const isHanging = (pipe: string): boolean => {
+    try {
+      // Succeeds only while somebody waits to read.
+      const descriptor = openSync(pipe, constants.O_WRONLY | constants.O_NONBLOCK)
+      writeFileSync(descriptor, '7')
+      closeSync(descriptor)
+      return true
+    } catch {
+      return false
+    }
+  }
+  const released = new Set<string>()
+  let releasedAtOnce = 0
+  await expect
+    .poll(() => {
+      const now = pipes.filter((pipe) => !released.has(pipe) && isHanging(pipe))
+      for (const pipe of now) released.add(pipe)
+      releasedAtOnce = Math.max(releasedAtOnce, now.length)
+      return released.size
+    })
+    .toBe(pipes.length)
+  expect(releasedAtOnce).toBeLessThanOrEqual(poolReadsMax)
+  expect(await Promise.all(answers)).toEqual(pipes.map(() => ['7']))
+  expect(await last).toEqual(['42'])
 })
 
 test('integers are read from texts', () => {

@@ -7,9 +7,17 @@ const slowFileMs = 0.5
 const fastDevicesMax = 4096
 
 /**
+ * Reads in the thread pool at once, of all readers: the pool has four threads for all file and name work of the process, and a device that
+ * hangs keeps one for as long as it hangs. Further reads wait for their turn, and their collectors are given up at the deadline.
+ */
+export const poolReadsMax = 2
+let poolReads = 0
+const waitingReads: (() => void)[] = []
+
+/**
  * Reads attributes in /sys whose driver may ask hardware: that takes from microseconds to seconds and differs by device. So a device is
  * read in the thread pool at first; one that answers at once is read directly from then on, at a tenth of the processor time, until it is
- * slow once. A device's files are read one after another, so one reader holds one thread.
+ * slow once. A device's files are read one after another.
  */
 export class HardwareReader {
   readonly #attributes: AttributeReader
@@ -24,7 +32,7 @@ export class HardwareReader {
     const startMs = performance.now()
     const texts: (string | undefined)[] = []
     if (this.#fastDevices.has(device)) for (const path of paths) texts.push(this.#attributes.text(path))
-    else for (const path of paths) texts.push(await readInPool(path))
+    else for (const path of paths) texts.push((await readInPool(path))?.trim())
     const isSlow = performance.now() - startMs > slowFileMs * Math.max(paths.length, 1)
     if (isSlow) this.#fastDevices.delete(device)
     else {
@@ -42,10 +50,18 @@ export function integerOf(text: string | undefined): number {
   return parseInteger(bytes, 0, bytes.length)
 }
 
-async function readInPool(path: string): Promise<string | undefined> {
+/** The file's text as it is; undefined if it cannot be read. Waits for its turn: see `poolReadsMax`. */
+export async function readInPool(path: string): Promise<string | undefined> {
+  if (poolReads < poolReadsMax) poolReads++
+  else await new Promise<void>((resolve) => waitingReads.push(resolve))
   try {
-    return (await readFile(path, 'utf8')).trim()
+    return await readFile(path, 'utf8')
   } catch {
     return undefined
+  } finally {
+    // The next one takes the turn over.
+    const next = waitingReads.shift()
+    if (next === undefined) poolReads--
+    else next()
   }
 }
