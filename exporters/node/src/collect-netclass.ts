@@ -56,7 +56,10 @@ const attributes: readonly (readonly [file: string, name: string, help: string])
 ]
 const flagsIndex = attributes.findIndex(([file]) => file === 'flags')
 const speedIndex = attributes.findIndex(([file]) => file === 'speed')
+const carrierIndex = attributes.findIndex(([file]) => file === 'carrier')
+// Of <linux/if.h>: IFF_UP, IFF_LOOPBACK.
 const upFlag = 1
+const loopbackFlag = 8
 const bytesPerMegabit = 125_000
 
 interface Device {
@@ -96,16 +99,29 @@ export function createNetclassCollector(environment: NodeEnvironment): Collector
     for (const name of listDevices(root)) {
       if (ignored.test(name)) continue
       const device = known.get(name) ?? createDevice(root, name)
-      for (let index = 0; index < attributes.length; index++) device.values[index] = reader.integer(device.paths[index]!)
-      const speed = device.values[speedIndex]!
-      device.values[speedIndex] = speed < 0 && ignoresInvalidSpeed ? NaN : Math.trunc(speed * bytesPerMegabit)
-      for (let index = 0; index < textFiles.length; index++) {
-        device.texts[index] = reader.text(device.paths[attributes.length + index]!) ?? ''
-      }
+      readDevice(device)
       devices.push(device)
     }
     known = new Map(devices.map((device) => [device.name, device]))
     return devices
+  }
+
+  // The kernel refuses some files of a device that is down, and of the loopback device; an error costs several
+  // times what a value does.
+  function readDevice({ paths, texts, values }: Device): void {
+    values[flagsIndex] = reader.integer(paths[flagsIndex]!)
+    const isDown = (values[flagsIndex] & upFlag) === 0 && !Number.isNaN(values[flagsIndex])
+    const hasNoLink = isDown || (values[flagsIndex] & loopbackFlag) !== 0
+    for (let index = 0; index < attributes.length; index++) {
+      if (index === flagsIndex) continue
+      const isRefused = (isDown && index === carrierIndex) || (hasNoLink && index === speedIndex)
+      values[index] = isRefused ? NaN : reader.integer(paths[index]!)
+    }
+    const speed = values[speedIndex]!
+    values[speedIndex] = speed < 0 && ignoresInvalidSpeed ? NaN : Math.trunc(speed * bytesPerMegabit)
+    for (let index = 0; index < textFiles.length; index++) {
+      texts[index] = hasNoLink && index === duplexText ? '' : (reader.text(paths[attributes.length + index]!) ?? '')
+    }
   }
 
   return { name: 'netclass', defaultOn: true, collect }

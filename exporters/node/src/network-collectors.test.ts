@@ -88,6 +88,17 @@ test('a speed that is not known is shown as the kernel has it, or left out', asy
   expect(valueOf(ignored.families, 'node_network_speed_bytes', 'device', 'eth0')).toBeUndefined()
 })
 
+test('a device that is down is not asked for carrier, speed and duplex, nor the loopback device for the last two', async () => {
+  const files = { carrier: '1', duplex: 'full', speed: '10' }
+  const tree =
+    device('down0', { ...files, flags: '0x1002' }) + device('lo', { ...files, flags: '0x9' }) + device('up0', { ...files, flags: '0x1003' })
+  const { families } = await scrapeTree('netclass', tree)
+  const devicesOf = (name: string): unknown[] => families.get(name)!.samples.map(({ labels }) => labels[1])
+  expect(devicesOf('node_network_carrier')).toEqual(['lo', 'up0'])
+  expect(devicesOf('node_network_speed_bytes')).toEqual(['up0'])
+  expect(families.get('node_network_info')!.samples.map(({ labels }) => labels[labels.indexOf('duplex') + 1])).toEqual(['', '', 'full'])
+})
+
 test('devices are ignored, and plain files are no devices', async () => {
   const tree = `${device('eth0', { ifindex: '2' })}${device('veth1', { ifindex: '3' })}== sys/class/net/bonding_masters\nbond0\n`
   const { samples } = await scrapeTree('netclass', tree, { flags: { 'collector.netclass.ignored-devices': '^veth' } })
