@@ -99,11 +99,14 @@ class ElementReader {
     return true
   }
 
+  /** Blanks before the element are passed over only if it is the one: those before a text belong to it. */
   isAt(name: string): boolean {
     if (this.#emptyElement !== undefined) return false
-    this.#skipBlanks()
-    const next = this.#text.charAt(this.#at + 1 + name.length)
-    return this.#text.startsWith(`<${name}`, this.#at) && (next === '>' || next === '/' || next === ' ')
+    const start = this.#behindBlanks()
+    const next = this.#text.charAt(start + 1 + name.length)
+    if (!this.#text.startsWith(`<${name}`, start) || !(next === '>' || next === '/' || next === ' ')) return false
+    this.#at = start
+    return true
   }
 
   /** Opens the next element; undefined if text or a closing tag comes first. Blanks before an element do not count. */
@@ -123,7 +126,7 @@ class ElementReader {
       this.#emptyElement = undefined
       return
     }
-    this.#skipBlanks()
+    this.#at = this.#behindBlanks()
     const tag = `</${name}>`
     if (!this.#text.startsWith(tag, this.#at)) throw this.#mismatch(tag)
     this.#at += tag.length
@@ -143,11 +146,11 @@ class ElementReader {
     })
   }
 
-  #skipBlanks(): void {
+  #behindBlanks(): number {
     const blanks = /(?:\s|<\?[^>]*\?>|<!--(?:(?!-->).)*-->)*/sy
     blanks.lastIndex = this.#at
     blanks.exec(this.#text)
-    this.#at = blanks.lastIndex
+    return blanks.lastIndex
   }
 
   #mismatch(want: string): Error {
