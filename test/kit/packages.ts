@@ -25,6 +25,7 @@ export const programs: readonly Program[] = [
   { debianPackage: 'redis-server', binary: 'redis-server' },
   { debianPackage: 'nginx', binary: 'nginx' },
   { debianPackage: 'docker.io', binary: 'dockerd' },
+  { debianPackage: 'podman', binary: 'podman' },
   { debianPackage: 'dnsmasq-base', binary: 'dnsmasq' },
   { debianPackage: 'etcd-server', binary: 'etcd' },
   { debianPackage: 'iptables', binary: 'iptables' },

@@ -260,7 +260,33 @@ export function startDocker(): Promise<Service> {
   })
 }
 
-// dockerd leaves the network namespaces of its containers mounted.
+/** Flags that keep Podman to a directory of its own. */
+export function podmanFlags(directory: string): string[] {
+  const places = [`--root=${directory}/root`, `--runroot=${directory}/run`, `--tmpdir=${directory}/tmp`]
+  return [
+    ...places,
+    '--storage-driver=vfs',
+    '--cgroup-manager=cgroupfs',
+    '--events-backend=file',
+    `--runtime=${findProgram('runc') ?? 'runc'}`,
+  ]
+}
+
+/** Podman's API on a unix socket of its own (`directory/podman.sock`). */
+export function startPodman(): Promise<Service> {
+  return startService({
+    name: 'podman',
+    binary: 'podman',
+    scheme: 'unix',
+    timeoutMs: 60_000,
+    stopMs: 20_000,
+    args: (_port, directory) => [...podmanFlags(directory), 'system', 'service', '--time=0', `unix://${directory}/podman.sock`],
+    ready: ({ directory }) => existsSync(`${directory}/podman.sock`) && pingUnix(`${directory}/podman.sock`, '/_ping'),
+    beforeRemove: unmountBelow,
+  })
+}
+
+// Engines leave network namespaces and shared memory of their containers mounted.
 function unmountBelow(directory: string): void {
   for (const line of readFileSync('/proc/self/mounts', 'utf8').split('\n')) {
     const path = line.split(' ')[1]

@@ -65,12 +65,16 @@ export function createDockerEngine({ name, client, envPrefixes }: DockerEngineOp
 
   /** The daemon remembers the last 256 events of all kinds. */
   async function findEvents(sinceMs: number, untilMs: number, signal: AbortSignal): Promise<readonly EngineEvent[]> {
-    const parameters = {
-      since: (sinceMs / 1000).toFixed(3),
-      until: (untilMs / 1000).toFixed(3),
-      stream: 'false',
-      filters: JSON.stringify({ type: ['container'], event: name === 'docker' ? ['start', 'die', 'oom'] : ['start', 'died'] }),
-    }
+    // Docker would wait until a time to come; Podman drops fractions of seconds, and does not wait without a stream.
+    const parameters =
+      name === 'docker'
+        ? { since: (sinceMs / 1000).toFixed(3), until: (untilMs / 1000).toFixed(3), filters: eventFilter('start', 'die', 'oom') }
+        : {
+            since: String(Math.floor(sinceMs / 1000)),
+            until: String(Math.ceil(untilMs / 1000) + 1),
+            filters: eventFilter('start', 'died'),
+            stream: 'false',
+          }
     const answer = await client.get('/events', parameters, signal)
     if (answer.status !== 200) throw refusedBy(name, answer)
     const events: EngineEvent[] = []
@@ -89,6 +93,10 @@ export function createDockerEngine({ name, client, envPrefixes }: DockerEngineOp
   }
 
   return { name, isThere: () => client.isThere(), find, findHealthy, findEvents, findVersion, close: () => client.close() }
+}
+
+function eventFilter(...events: readonly string[]): string {
+  return JSON.stringify({ type: ['container'], event: events })
 }
 
 const noEnvironment: ReadonlyMap<string, string> = new Map()
