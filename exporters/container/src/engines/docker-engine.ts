@@ -66,7 +66,7 @@ export function createDockerEngine({ name, client, envPrefixes }: DockerEngineOp
   /** The daemon remembers the last 256 events of all kinds. */
   async function findEvents(sinceMs: number, untilMs: number, signal: AbortSignal): Promise<readonly EngineEvent[]> {
     // Docker would wait until a time to come; Podman drops fractions of seconds, and does not wait without a stream.
-    const parameters =
+    const parameters: Readonly<Record<string, string>> =
       name === 'docker'
         ? { since: (sinceMs / 1000).toFixed(3), until: (untilMs / 1000).toFixed(3), filters: eventFilter('start', 'die', 'oom') }
         : {
