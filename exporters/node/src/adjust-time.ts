@@ -48,7 +48,8 @@ export function loadClockReader(): () => ClockState {
 // ┌ modes 8 B ┬ offset, freq, maxerror, esterror 8 B each ┬ status 8 B ┬ constant, precision, tolerance 8 B each ┬ time 16 B ┬ tick,
 // ppsfreq, jitter 8 B each ┬ shift 8 B ┬ stabil, jitcnt, calcnt, errcnt, stbcnt 8 B each ┬ tai 4 B ┐: an int is padded to 8 bytes.
 export function decodeClockState(state: number, bytes: Buffer): ClockState {
-  const long = (offset: number): number => Number(bytes.readBigInt64LE(offset))
+  // In two halves: a BigInt would be an object for each.
+  const long = (offset: number): number => bytes.readInt32LE(offset + 4) * 2 ** 32 + bytes.readUInt32LE(offset)
   return {
     state,
     offset: long(8),

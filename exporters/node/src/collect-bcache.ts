@@ -86,6 +86,7 @@ export function createBcacheCollector(environment: NodeEnvironment): Collector {
 
   function collect({ writer }: CollectContext): void | Promise<void> {
     const sets = listSorted(root).filter((name) => name.includes('-'))
+    if (sets.length === 0) return undefined
     const subjects = sets.map((name) => ({ directory: `${root}/${name}`, labels: ['uuid', name] }))
     const backing = subjects.flatMap((set) => listDevices(set, 'bdev', 'backing_device'))
     const caches = subjects.flatMap((set) => listDevices(set, 'cache', 'cache_device'))

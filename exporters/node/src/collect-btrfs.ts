@@ -15,10 +15,11 @@ export function createBtrfsCollector(environment: NodeEnvironment, _?: unknown, 
   function collect({ writer }: CollectContext): void {
     // Beside the file systems stands `features`, which has no dash.
     const names = listSorted(root).filter((name) => name.includes('-'))
-    const asked = names.length === 0 ? undefined : reader.read()
+    if (names.length === 0) return
+    const asked = reader.read()
     const filesystems = names.map((name) => {
       const filesystem = readFilesystem(environment, `${root}/${name}`, name)
-      const devices = asked?.get(filesystem.uuid.replaceAll('-', ''))
+      const devices = asked.get(filesystem.uuid.replaceAll('-', ''))
       return devices === undefined ? filesystem : { ...filesystem, devices }
     })
     writeFilesystems(writer, filesystems)

@@ -36,23 +36,27 @@ export const netclassFlags: readonly FlagSpec[] = [
 
 // Files in /sys/class/net/DEVICE (Documentation/ABI/testing/sysfs-class-net) and the family that each becomes.
 const attributes: readonly (readonly [file: string, name: string, help: string])[] = [
-  ['addr_assign_type', 'address_assign_type', 'How the address was assigned: 0 permanent, 1 random, 2 stolen, 3 set.'],
-  ['carrier', 'carrier', 'Whether the link is up.'],
-  ['carrier_changes', 'carrier_changes_total', 'Times that the link went up or down.'],
-  ['carrier_down_count', 'carrier_down_changes_total', 'Times that the link went down.'],
-  ['carrier_up_count', 'carrier_up_changes_total', 'Times that the link went up.'],
-  ['dev_id', 'device_id', 'Number that tells devices on one link-layer address apart.'],
-  ['dormant', 'dormant', 'Whether the device waits for something else before it can be used.'],
-  ['flags', 'flags', 'Flags of the device as a bit field (IFF_*).'],
-  ['ifindex', 'iface_id', 'Index of the device.'],
-  ['iflink', 'iface_link', 'Index of the device that this one stands on.'],
-  ['link_mode', 'iface_link_mode', 'Link mode: 0 default, 1 dormant.'],
-  ['mtu', 'mtu_bytes', 'Largest packet in bytes.'],
-  ['name_assign_type', 'name_assign_type', 'How the name was assigned: 1 by the kernel, 2 predictable, 3 by the user, 4 renamed.'],
-  ['netdev_group', 'net_dev_group', 'Group of the device.'],
-  ['type', 'protocol_type', 'Link-layer protocol (ARPHRD_*).'],
-  ['speed', 'speed_bytes', 'Link speed in bytes per second.'],
-  ['tx_queue_len', 'transmit_queue_length', 'Packets that the send queue may hold.'],
+  ['addr_assign_type', 'node_network_address_assign_type', 'How the address was assigned: 0 permanent, 1 random, 2 stolen, 3 set.'],
+  ['carrier', 'node_network_carrier', 'Whether the link is up.'],
+  ['carrier_changes', 'node_network_carrier_changes_total', 'Times that the link went up or down.'],
+  ['carrier_down_count', 'node_network_carrier_down_changes_total', 'Times that the link went down.'],
+  ['carrier_up_count', 'node_network_carrier_up_changes_total', 'Times that the link went up.'],
+  ['dev_id', 'node_network_device_id', 'Number that tells devices on one link-layer address apart.'],
+  ['dormant', 'node_network_dormant', 'Whether the device waits for something else before it can be used.'],
+  ['flags', 'node_network_flags', 'Flags of the device as a bit field (IFF_*).'],
+  ['ifindex', 'node_network_iface_id', 'Index of the device.'],
+  ['iflink', 'node_network_iface_link', 'Index of the device that this one stands on.'],
+  ['link_mode', 'node_network_iface_link_mode', 'Link mode: 0 default, 1 dormant.'],
+  ['mtu', 'node_network_mtu_bytes', 'Largest packet in bytes.'],
+  [
+    'name_assign_type',
+    'node_network_name_assign_type',
+    'How the name was assigned: 1 by the kernel, 2 predictable, 3 by the user, 4 renamed.',
+  ],
+  ['netdev_group', 'node_network_net_dev_group', 'Group of the device.'],
+  ['type', 'node_network_protocol_type', 'Link-layer protocol (ARPHRD_*).'],
+  ['speed', 'node_network_speed_bytes', 'Link speed in bytes per second.'],
+  ['tx_queue_len', 'node_network_transmit_queue_length', 'Packets that the send queue may hold.'],
 ]
 const flagsIndex = attributes.findIndex(([file]) => file === 'flags')
 const speedIndex = attributes.findIndex(([file]) => file === 'speed')
@@ -89,7 +93,7 @@ export function createNetclassCollector(environment: NodeEnvironment): Collector
     for (const { labels, texts } of devices) writer.sample(texts[stateText] === 'up' ? 1 : 0, labels)
     for (let index = 0; index < attributes.length; index++) {
       const [, name, help] = attributes[index]!
-      writer.family(`node_network_${name}`, help, name.endsWith('_total') ? 'counter' : 'gauge')
+      writer.family(name, help, name.endsWith('_total') ? 'counter' : 'gauge')
       for (const { labels, values } of devices) if (!Number.isNaN(values[index]!)) writer.sample(values[index]!, labels)
     }
   }

@@ -50,6 +50,8 @@ export function createPowersupplyclassCollector(environment: NodeEnvironment): C
   async function collect({ writer }: CollectContext): Promise<void> {
     const supplies: Supply[] = []
     for (const name of listSupplies(root)) if (!ignored.test(name)) supplies.push(await readSupply(name))
+    // A machine without a battery has none, and no need of fifty names.
+    if (supplies.length === 0) return
     writer.family('node_power_supply_info', 'What the driver says about the power supply, as labels.', 'gauge')
     for (const supply of supplies) writer.sample(1, infoLabels(supply))
     for (const [file, { name, divisor }] of families) {

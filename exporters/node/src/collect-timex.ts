@@ -17,8 +17,18 @@ interface Family {
   readonly valueOf: (clock: ClockState, unitsPerSecond: number) => number
 }
 
-const gauge = (name: string, help: string, valueOf: Family['valueOf']): Family => ({ name, help, type: 'gauge', valueOf })
-const counter = (name: string, help: string, valueOf: Family['valueOf']): Family => ({ name, help, type: 'counter', valueOf })
+const gauge = (name: string, help: string, valueOf: Family['valueOf']): Family => ({
+  name: `node_timex_${name}`,
+  help,
+  type: 'gauge',
+  valueOf,
+})
+const counter = (name: string, help: string, valueOf: Family['valueOf']): Family => ({
+  name: `node_timex_${name}`,
+  help,
+  type: 'counter',
+  valueOf,
+})
 
 const families: readonly Family[] = [
   gauge('estimated_error_seconds', 'Estimated error of the clock.', (clock) => clock.estimatedErrorMicroseconds / microsecondsPerSecond),
@@ -49,7 +59,7 @@ export function createTimexCollector(environment: NodeEnvironment, _: unknown, l
     const clock = openClock()()
     const unitsPerSecond = (clock.status & nanosecondStatus) === 0 ? 1e6 : 1e9
     for (const { name, help, type, valueOf } of families) {
-      writer.family(`node_timex_${name}`, help, type)
+      writer.family(name, help, type)
       writer.sample(valueOf(clock, unitsPerSecond))
     }
   }

@@ -57,6 +57,7 @@ export function createXfsCollector(environment: NodeEnvironment): Collector {
       scanner.load(bytes)
       devices.push({ labels: ['device', name], values: readValues() })
     }
+    if (devices.length === 0) return
     for (const { name, help, slot } of families) {
       writer.family(name, help, 'counter')
       for (const { labels, values } of devices) writer.sample(values[slot]!, labels)
