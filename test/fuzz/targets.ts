@@ -10,6 +10,7 @@ import { kubernetesTargets } from './targets/kubernetes.ts'
 import { localTargets } from './targets/local.ts'
 import { logTargets } from './targets/log.ts'
 import { mysqlTargets } from './targets/mysql.ts'
+import { nginxTargets } from './targets/nginx.ts'
 import { probeTargets } from './targets/probes.ts'
 import { promqlTargets } from './targets/promql.ts'
 import { serviceTargets } from './targets/services.ts'
@@ -34,6 +35,7 @@ export const fuzzTargets: readonly FuzzTarget[] = [
   ...logTargets,
   ...exporterTargets,
   ...mysqlTargets,
+  ...nginxTargets,
   ...chunkTargets,
   ...storageTargets,
 ]
