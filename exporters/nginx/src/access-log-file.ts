@@ -3,6 +3,9 @@ import { createFieldPlaces, type LineReader } from './access-log-fields.ts'
 import type { AccessLogMeter } from './access-log-meter.ts'
 import { LogTail } from './log-tail.ts'
 
+/** Of a line that cannot be read the log tells no more: addresses may hold secrets. */
+const toldBytes = 40
+
 export interface AccessLogFileOptions {
   readonly path: string
   /** Value of the label host where a line names none. */
@@ -41,7 +44,7 @@ export class AccessLogFile {
       onLine: (bytes, start, end) => {
         this.lines++
         if (!reader(bytes, start, end, places) || !meter.record(bytes, places, fileHost))
-          this.#refuseLine(bytes.toString('utf8', start, Math.min(end, start + 200)))
+          this.#refuseLine(bytes.toString('utf8', start, Math.min(end, start + toldBytes)))
       },
       onLongLine: () => {
         this.lines++

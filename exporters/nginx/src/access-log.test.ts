@@ -111,11 +111,15 @@ test('every server of an upstream that was tried counts, with its own status and
 
 test('lines that are not of the format are counted, and told once', async () => {
   await scrape()
-  appendFileSync(path, `hello\n${json({ status: 'x' })}${json({ status: undefined })}${'x'.repeat(70_000)}\n${json({})}`)
+  appendFileSync(
+    path,
+    `hello ${'x'.repeat(40)}secret\n${json({ status: 'x' })}${json({ status: undefined })}${'x'.repeat(70_000)}\n${json({})}`,
+  )
   const lines = await scrape()
   expect(samplesOf(lines, 'nginx_parse_errors_total')).toEqual([`nginx_parse_errors_total{file="${path}"} 4`])
   expect(samplesOf(lines, 'nginx_http_response_count')).toEqual(['nginx_http_response_count_total{host="",method="GET",status="200"} 1'])
-  expect(logged.filter((line) => line.includes('not of its format'))).toHaveLength(1)
+  expect(logged.filter((line) => line.includes('not of its format') && line.includes('hello'))).toHaveLength(1)
+  expect(logged.join('')).not.toContain('secret')
 })
 
 test('hosts beyond the limit are one, and that is told once', async () => {
