@@ -2,9 +2,10 @@ import { createServer, connect } from 'node:net'
 import { expect, test, vi } from 'vitest'
 import { createEthtoolCollector } from './collect-ethtool.ts'
 import { createNetworkRouteCollector } from './collect-network-route.ts'
+import { createPerfCollector } from './collect-perf.ts'
 import { createQdiscCollector } from './collect-qdisc.ts'
 import { createTcpstatCollector } from './collect-tcpstat.ts'
-import type { SystemCalls } from './netlink/system-calls.ts'
+import { loadSystemCalls, type SystemCalls } from './netlink/system-calls.ts'
 import { collectText, createEnvironment } from './test-collect.ts'
 import { unpackTestTrees } from './test-tree.ts'
 
@@ -26,6 +27,7 @@ function answerWith(...datagrams: readonly Buffer[]): () => SystemCalls {
     },
     ioctl: () => -1,
     close: () => 0,
+    openPerfEvent: () => -1,
     addressOf: () => 0n,
     errno: () => 11,
   })
@@ -258,8 +260,8 @@ test('queueing disciplines are those at the roots of devices, by old statistics 
   ).toThrow('want it or device-include, got both')
 })
 
-test('qdisc and ethtool have no data without foreign functions', async () => {
-  for (const create of [createQdiscCollector, createEthtoolCollector]) {
+test('qdisc, ethtool and perf have no data without foreign functions', async () => {
+  for (const create of [createQdiscCollector, createEthtoolCollector, createPerfCollector]) {
     await expect(collectText(create(createEnvironment({}), undefined, refuse))).rejects.toThrow(
       expect.objectContaining({ name: 'NoDataError' }),
     )
@@ -334,4 +336,47 @@ test('the devices of this machine tell their drivers', async () => {
   // The loopback device has no driver to ask.
   expect(output).not.toContain('device="lo",driver')
   expect(output).toMatch(/^node_ethtool_info\{/m)
+})
+
+const softwareOnly = { 'collector.perf.disable-hardware-profilers': true, 'collector.perf.disable-cache-profilers': true }
+
+test('events of this machine are counted from the first scrape on', async () => {
+  const collector = createPerfCollector(createEnvironment({ ...softwareOnly, 'collector.perf.cpus': '0' }))
+  const switches = async (): Promise<number> =>
+    Number(/node_perf_context_switches_total\{cpu="0"\} (\d+)/.exec(await collectText(collector))?.[1])
+  const first = await switches()
+  await expect.poll(switches).toBeGreaterThan(first)
+  await collector.close!()
+})
+
+test('a kind of events that cannot be counted costs the success and not the others', async () => {
+  const calls = loadSystemCalls()
+  const load = (): SystemCalls => ({
+    ...calls,
+    openPerfEvent: (attribute, cpu) => (attribute.readUInt32LE(0) === 1 ? calls.openPerfEvent(attribute, cpu) : -1),
+    errno: () => 2,
+  })
+  const log = { debug: vi.fn(), info: vi.fn(), warn: vi.fn(), error: vi.fn() }
+  const flags = {
+    'collector.perf.cpus': '0',
+    'collector.perf.software-profilers': ['MajorFault', 'Nonsense'],
+    'collector.perf.cache-profilers': ['LLReadHit'],
+  }
+  const collector = createPerfCollector(createEnvironment(flags, log as never), undefined, load)
+  await expect(collectText(collector)).rejects.toThrow('cannot count CpuCycles on CPU 0: perf_event_open gave errno 2')
+  expect(log.error.mock.calls).toEqual([['unknown software profiler', { name: 'Nonsense' }]])
+  await collector.close!()
+})
+
+test('a tracepoint has to be one, and to be there', async () => {
+  expect(() => createPerfCollector(createEnvironment({ 'collector.perf.tracepoint': ['sched'] }))).toThrow(
+    'want SUBSYSTEM:EVENT, got "sched"',
+  )
+  expect(() => createPerfCollector(createEnvironment({ 'collector.perf.cpus': '1-x' }))).toThrow('want CPUs as 0,2-5,1-9:4, got "1-x"')
+  const collector = createPerfCollector(
+    createEnvironment({ ...softwareOnly, 'path.sysfs': '/nowhere', 'collector.perf.tracepoint': ['a:b'] }),
+  )
+  await expect(collectText(collector)).rejects.toThrow(
+    'cannot count tracepoint a:b: want its id in /nowhere/kernel/tracing/events, got none',
+  )
 })

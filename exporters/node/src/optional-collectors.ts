@@ -16,6 +16,7 @@ import { createNtpCollector } from './collect-ntp.ts'
 import { createNvmesubsystemCollector } from './collect-nvmesubsystem.ts'
 import { createPcideviceCollector } from './collect-pcidevice.ts'
 import { createProcessesCollector } from './collect-processes.ts'
+import { createPerfCollector } from './collect-perf.ts'
 import { createQdiscCollector } from './collect-qdisc.ts'
 import { createRunitCollector } from './collect-runit.ts'
 import { createSlabinfoCollector } from './collect-slabinfo.ts'
@@ -56,6 +57,7 @@ export const optionalCollectorFactories: ReadonlyMap<string, (environment: NodeE
   ['mountstats', createMountstatsCollector],
   ['network_route', createNetworkRouteCollector],
   ['nvmesubsystem', createNvmesubsystemCollector],
+  ['perf', createPerfCollector],
   ['qdisc', createQdiscCollector],
   ['runit', createRunitCollector],
   ['slabinfo', createSlabinfoCollector],
@@ -64,8 +66,7 @@ export const optionalCollectorFactories: ReadonlyMap<string, (environment: NodeE
   ['sysctl', createSysctlCollector],
   ['xfrm', createXfrmCollector],
   ['zoneinfo', createZoneinfoCollector],
-  ['perf', createUnreachableCollector('perf', 'perf_event_open(2)')],
-  ['wifi', createUnreachableCollector('wifi', 'a netlink socket')],
+  ['wifi', createUnreachableCollector('wifi', 'nl80211')],
 ])
 
 /** All collectors in the order in which they run; `textfile` stays the last. */

@@ -3,6 +3,7 @@ import { ethtoolFlags } from './collect-ethtool.ts'
 import { interruptsFlags } from './collect-interrupts.ts'
 import { ntpFlags } from './collect-ntp.ts'
 import { pcideviceFlags } from './collect-pcidevice.ts'
+import { perfFlags } from './collect-perf.ts'
 import { qdiscFlags } from './collect-qdisc.ts'
 import { runitFlags } from './collect-runit.ts'
 import { slabinfoFlags } from './collect-slabinfo.ts'
@@ -16,6 +17,7 @@ export const optionalCollectorFlags: readonly FlagSpec[] = [
   ...interruptsFlags,
   ...ntpFlags,
   ...pcideviceFlags,
+  ...perfFlags,
   ...qdiscFlags,
   ...runitFlags,
   ...slabinfoFlags,

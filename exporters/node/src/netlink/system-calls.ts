@@ -7,10 +7,15 @@ export interface SystemCalls {
   recv(descriptor: number, bytes: Buffer, length: number, flags: number): number
   ioctl(descriptor: number, request: number, argument: Buffer): number
   close(descriptor: number): number
+  /** perf_event_open(2) for all processes on one CPU; the file closes when this process runs another program. */
+  openPerfEvent(attribute: Buffer, cpu: number): number
   /** Where a buffer's bytes are in memory, for structures that point to others; valid as long as the buffer is held. */
   addressOf(bytes: Buffer): bigint
   errno(): number
 }
+
+/** PERF_FLAG_FD_CLOEXEC. */
+const closeOnExec = 8
 
 let calls: SystemCalls | undefined
 
@@ -26,6 +31,8 @@ export function loadSystemCalls(): SystemCalls {
 function createSystemCalls(): SystemCalls {
   const koffi = loadForeignLibrary()
   const library = koffi.load(null)
+  const syscall = library.func('long syscall(long number, void *attribute, int process, int cpu, int group, unsigned long flags)')
+  const perfEventOpen = process.arch === 'x64' ? 298 : 241
   // Gives its first argument back: the address.
   const memmove = library.func('uintptr_t memmove(void *to, void *from, size_t length)')
   return {
@@ -34,6 +41,7 @@ function createSystemCalls(): SystemCalls {
     recv: library.func('long recv(int descriptor, void *bytes, size_t length, int flags)'),
     ioctl: library.func('int ioctl(int descriptor, unsigned long request, void *argument)'),
     close: library.func('int close(int descriptor)'),
+    openPerfEvent: (attribute, cpu) => syscall(perfEventOpen, attribute, -1, cpu, -1, closeOnExec),
     addressOf: (bytes) => BigInt(memmove(bytes, bytes, 0)),
     errno: () => koffi.errno(),
   }
