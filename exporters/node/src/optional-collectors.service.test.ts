@@ -15,7 +15,7 @@ const machineCollectors = [...treeCollectors, 'ethtool', 'network_route', 'qdisc
 const newerFamilies = /^node_ksmd_general_profit_bytes$/
 /** Families that go up and down from one scrape to the next. */
 const movingFamilies =
-  /^node_(buddyinfo_|slabinfo_(active_)?objects$|processes_|tcp_connection_states|qdisc_(backlog|current)|zoneinfo_nr_|memory_numa_)/
+  /^node_(sysctl_fs_file_nr|buddyinfo_|slabinfo_(active_)?objects$|processes_|tcp_connection_states|qdisc_(backlog|current)|zoneinfo_nr_|memory_numa_)/
 
 /** Samples of the trees that differ, and why. */
 const otherSamples: readonly RegExp[] = [
