@@ -42,6 +42,7 @@ test.each([
   ['a{b="\\x"} 1\n', 'invalid escape sequence'],
   ['a{b="1\n', 'unescaped new-line'],
   ['a{__name__="b"} 1\n', 'is reserved'],
+  ['\ufeffa 1\n', 'invalid metric name'],
   ['# HELP a x\n# HELP a y\na 1\n', 'second HELP line'],
   ['a 1\n# TYPE a gauge\n', 'TYPE reported after samples'],
   ['# TYPE a info\na 1\n', 'unknown metric type'],

@@ -32,7 +32,7 @@ interface OpenFamily extends MetricFamily {
 }
 
 const familyTypes: ReadonlySet<string> = new Set(['counter', 'gauge', 'histogram', 'summary', 'untyped'])
-const utf8 = new TextDecoder('utf-8', { fatal: true })
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /**
  * Reads text format 0.0.4 as strictly as Go's expfmt does for pushed and dropped-in files: every line ends in a line feed, HELP and TYPE

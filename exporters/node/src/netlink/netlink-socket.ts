@@ -22,6 +22,8 @@ const doneType = 3
 
 /** The kernel fills at most 32 KiB in one piece of a dump. */
 const receiveBytes = 64 * 1024
+/** Shared by all sockets: what is received is taken before the next call. */
+const buffer = Buffer.allocUnsafeSlow(receiveBytes)
 /** A table that changes while it is dumped is asked for again, so often. */
 const attemptsMax = 5
 
@@ -45,7 +47,6 @@ export class NetlinkError extends Error {
 export class NetlinkSocket {
   readonly #calls: SystemCalls
   readonly #descriptor: number
-  readonly #buffer = Buffer.allocUnsafeSlow(receiveBytes)
   #sequence = 0
 
   /** Throws a NetlinkError if the kernel has no such protocol, or does not let us. */
@@ -99,7 +100,7 @@ export class NetlinkSocket {
   }
 
   #receive(take: TakeMessage): { isDone: boolean; wasInterrupted: boolean } {
-    const bytes = this.#buffer
+    const bytes = buffer
     const length = this.#calls.recv(this.#descriptor, bytes, bytes.length, doNotWait)
     if (length < 0) throw this.#failure('read netlink answer')
     let wasInterrupted = false
