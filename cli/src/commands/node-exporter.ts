@@ -12,11 +12,13 @@ import { UserError } from '@narthex/service/user-error'
 import { version, versionText } from '../version.ts'
 import { serveExporter, startExporterLog } from './serve-exporter.ts'
 import { logFlags } from './server-flags.ts'
+import { findSystemdSockets } from './systemd-sockets.ts'
 
 // narthex exporter node: node_exporter's flags, port and metrics.
 
 const listenerFlags = {
   listenAddress: flag.list('web.listen-address', 'Addresses on which to expose metrics and web interface.', { default: [':9100'] }),
+  systemdSocket: flag.boolean('web.systemd-socket', 'Use systemd socket activation listeners instead of port listeners.'),
   webConfigFile: flag.text('web.config.file', 'Path to configuration file that can enable TLS or authentication.', ''),
   ...logFlags,
 }
@@ -34,7 +36,8 @@ export async function runNodeExporter(argv: readonly string[], context: MainCont
   )
   const log = startExporterLog(context, { level: values.logLevel, format: values.logFormat }, nodeExporterFlags, given)
   const exporter = buildNodeExporter(pickGivenFlags(nodeExporterFlags, values, given), log)
-  const { listenAddress, webConfigFile } = values
+  const { systemdSocket, webConfigFile } = values
+  const listenAddress = systemdSocket ? findSystemdSockets() : values.listenAddress
   await serveExporter(context, log, exporter, { name: 'node exporter', listenAddress, webConfigFile, closes: 'collectors' })
 }
 

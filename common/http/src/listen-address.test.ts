@@ -11,6 +11,11 @@ describe('parseListenAddress', () => {
     expect(parseListenAddress(text)).toMatchObject({ host, port })
   })
 
+  it('reads a socket that is open already', () => {
+    expect(parseListenAddress('fd:3').descriptor).toBe(3)
+    expect(isLoopbackAddress(parseListenAddress('fd:3'))).toBe(false)
+  })
+
   it('reads a unix socket', () => {
     expect(parseListenAddress('unix:/run/x.sock').socketPath).toBe('/run/x.sock')
   })

@@ -13,15 +13,19 @@ export interface ListenAddress {
   readonly port: number
   /** Listen on this unix socket instead. */
   readonly socketPath: string | undefined
+  /** Listen on this open socket instead, which whoever started us has bound. */
+  readonly descriptor?: number
 }
 
-/** Reads `:9090`, `0.0.0.0:9090`, `localhost:9090`, `[::1]:9090`, `unix:/run/x.sock`. Throws `ListenError`. */
+/** Reads `:9090`, `0.0.0.0:9090`, `localhost:9090`, `[::1]:9090`, `unix:/run/x.sock`, `fd:3`. Throws `ListenError`. */
 export function parseListenAddress(text: string): ListenAddress {
   if (text.startsWith('unix:')) {
     const socketPath = text.slice('unix:'.length).replace(/^\/\/(?=\/)/, '')
     if (socketPath === '') throw new ListenError(`cannot parse listen address ${text}: want a path after unix:, got none`)
     return { text, host: undefined, port: 0, socketPath }
   }
+  const descriptor = /^fd:(\d{1,6})$/.exec(text)?.[1]
+  if (descriptor !== undefined) return { text, host: undefined, port: 0, socketPath: undefined, descriptor: Number(descriptor) }
   const match = /^(?:\[([^\]]*)\]|([^:[\]]*)):(\d*)$/.exec(text)
   if (match === null) throw new ListenError(`listen tcp: address ${text}: ${explainBadAddress(text)}`)
   const host = match[1] ?? match[2] ?? ''
@@ -32,6 +36,7 @@ export function parseListenAddress(text: string): ListenAddress {
 
 /** True when only this machine can reach the address. */
 export function isLoopbackAddress(address: ListenAddress): boolean {
+  if (address.descriptor !== undefined) return false // it may be anything
   if (address.socketPath !== undefined) return true
   const host = address.host
   return host === 'localhost' || host === '::1' || (host !== undefined && /^127\.\d+\.\d+\.\d+$/.test(host))

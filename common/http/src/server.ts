@@ -3,7 +3,7 @@ import { fastify, type FastifyError, type FastifyInstance, type FastifyPluginCal
 import { readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
-import type { Socket } from 'node:net'
+import type { ListenOptions, Socket } from 'node:net'
 import { addBasicAuth, createAuthGate, createPasswordCheck, type PasswordCheck, type PasswordVerifier } from './basic-auth.ts'
 import type { BodyRoute } from './body-route.ts'
 import { DirectAnswers } from './direct/direct-answer.ts'
@@ -272,12 +272,16 @@ function listenOn(server: Server, address: ListenAddress): Promise<void> {
   return new Promise((resolve, reject) => {
     const onError = (error: NodeJS.ErrnoException): void => reject(new ListenError(describeListenError(error, address), { cause: error }))
     server.once('error', onError)
-    const options = address.socketPath === undefined ? { host: address.host, port: address.port } : { path: address.socketPath }
-    server.listen({ ...options, backlog: 1024 }, () => {
+    server.listen({ ...placeOf(address), backlog: 1024 }, () => {
       server.off('error', onError)
       resolve()
     })
   })
+}
+
+function placeOf({ descriptor, host, port, socketPath }: ListenAddress): ListenOptions & { fd?: number } {
+  if (descriptor !== undefined) return { fd: descriptor }
+  return socketPath === undefined ? { host, port } : { path: socketPath }
 }
 
 function describeListenError(error: NodeJS.ErrnoException, address: ListenAddress): string {
