@@ -5,6 +5,7 @@ import { createNetworkRouteCollector } from './collect-network-route.ts'
 import { createPerfCollector } from './collect-perf.ts'
 import { createQdiscCollector } from './collect-qdisc.ts'
 import { createTcpstatCollector } from './collect-tcpstat.ts'
+import { createWifiCollector } from './collect-wifi.ts'
 import { loadSystemCalls, type SystemCalls } from './netlink/system-calls.ts'
 import { collectText, createEnvironment } from './test-collect.ts'
 import { unpackTestTrees } from './test-tree.ts'
@@ -260,8 +261,8 @@ test('queueing disciplines are those at the roots of devices, by old statistics 
   ).toThrow('want it or device-include, got both')
 })
 
-test('qdisc, ethtool and perf have no data without foreign functions', async () => {
-  for (const create of [createQdiscCollector, createEthtoolCollector, createPerfCollector]) {
+test('qdisc, ethtool, perf and wifi have no data without foreign functions', async () => {
+  for (const create of [createQdiscCollector, createEthtoolCollector, createPerfCollector, createWifiCollector]) {
     await expect(collectText(create(createEnvironment({}), undefined, refuse))).rejects.toThrow(
       expect.objectContaining({ name: 'NoDataError' }),
     )
@@ -378,5 +379,83 @@ test('a tracepoint has to be one, and to be there', async () => {
   )
   await expect(collectText(collector)).rejects.toThrow(
     'cannot count tracepoint a:b: want its id in /nowhere/kernel/tracing/events, got none',
+  )
+})
+
+const half = (value: number): Buffer => {
+  const bytes = Buffer.alloc(2)
+  bytes.writeUInt16LE(value)
+  return bytes
+}
+const generic = (sequence: number, ...attributes: readonly Buffer[]): Buffer =>
+  message(28, sequence, Buffer.concat([Buffer.alloc(4), ...attributes]))
+const familyFound = Buffer.concat([generic(1, attribute(2, text('nl80211')), attribute(1, half(28))), message(2, 1, Buffer.alloc(20))])
+
+test('a wireless device shows its network and its stations; networks that were only heard of are left out', async () => {
+  const address = Buffer.from([1, 35, 69, 103, 137, 171])
+  const name = Buffer.from('Café')
+  const elements = Buffer.concat([Buffer.from([1, 2, 0, 0, 0, name.length]), name])
+  const wide = Buffer.alloc(8)
+  wide.writeBigUInt64LE(2n ** 33n)
+  const numbers = [
+    attribute(1, word(1500)),
+    attribute(16, word(60)),
+    attribute(9, word(7)),
+    attribute(10, word(8)),
+    attribute(11, word(9)),
+    attribute(12, word(10)),
+    attribute(18, word(11)),
+  ]
+  const station = [...numbers, attribute(2, word(99)), attribute(23, wide), attribute(3, word(98)), attribute(7, Buffer.from([0xce]))]
+  const rates = [
+    attribute(8, attribute(1, half(540))),
+    attribute(14, Buffer.concat([attribute(1, half(65_535)), attribute(5, word(70_000))])),
+  ]
+  const load = answerWith(
+    familyFound,
+    Buffer.concat([
+      generic(2, attribute(3, word(5)), attribute(4, text('wlan0')), attribute(38, word(2437))),
+      generic(2, attribute(3, word(6))),
+      done(2),
+    ]),
+    Buffer.concat([
+      generic(3, attribute(47, attribute(6, elements))),
+      generic(3, attribute(47, Buffer.concat([attribute(1, address), attribute(6, elements), attribute(9, word(1))]))),
+      done(3),
+    ]),
+    Buffer.concat([generic(4, attribute(6, address), attribute(21, Buffer.concat([...station, ...rates]))), done(4)]),
+  )
+  const output = await collectText(createWifiCollector(createEnvironment({}), undefined, load))
+  const value = (family: string): string | undefined => new RegExp(`^node_wifi_${family}\\{(.*)$`, 'm').exec(output)?.[1]
+  expect(value('interface_frequency_hertz')).toBe('device="wlan0"} 2.437e+09')
+  expect(value('station_info')).toBe('bssid="01:23:45:67:89:ab",device="wlan0",mode="client",ssid="Café"} 1')
+  const labels = 'device="wlan0",mac_address="01:23:45:67:89:ab"}'
+  const expected = {
+    beacon_loss_total: '11',
+    connected_seconds_total: '60',
+    inactive_seconds: '1.5',
+    receive_bits_per_second: '7e+09',
+    receive_bytes_total: '8.589934592e+09',
+    received_packets_total: '7',
+    signal_dbm: '-50',
+    transmit_bits_per_second: '5.4e+07',
+    transmit_bytes_total: '98',
+    transmit_failed_total: '10',
+    transmit_retries_total: '9',
+    transmitted_packets_total: '8',
+  }
+  for (const [family, text] of Object.entries(expected)) expect(value(`station_${family}`), family).toBe(`${labels} ${text}`)
+})
+
+test('a device that has no stations to tell is no error, another refusal is', async () => {
+  const device = Buffer.concat([generic(2, attribute(3, word(5)), attribute(4, text('mon0'))), done(2)])
+  const monitor = answerWith(familyFound, device, failure(3, 95), failure(4, 95))
+  expect(await collectText(createWifiCollector(createEnvironment({}), undefined, monitor))).toBe(
+    '# TYPE node_wifi_interface_frequency_hertz gauge\nnode_wifi_interface_frequency_hertz{device="mon0"} 0\n',
+  )
+  const refused = answerWith(familyFound, device, failure(3, 1))
+  await expect(collectText(createWifiCollector(createEnvironment({}), undefined, refused))).rejects.toThrow('the kernel gave errno 1')
+  await expect(collectText(createWifiCollector(createEnvironment({}), undefined, answerWith(failure(1, 2))))).rejects.toThrow(
+    expect.objectContaining({ name: 'NoDataError' }),
   )
 })

@@ -26,9 +26,9 @@ import { createSwapCollector } from './collect-swap.ts'
 import { createSysctlCollector } from './collect-sysctl.ts'
 import { createSystemdCollector } from './collect-systemd.ts'
 import { createTcpstatCollector } from './collect-tcpstat.ts'
+import { createWifiCollector } from './collect-wifi.ts'
 import { createXfrmCollector } from './collect-xfrm.ts'
 import { createZoneinfoCollector } from './collect-zoneinfo.ts'
-import { createUnreachableCollector } from './collect-unreachable.ts'
 import { collectorFactories, type CreateCollector } from './collectors.ts'
 import type { NodeEnvironment } from './environment.ts'
 
@@ -66,7 +66,7 @@ export const optionalCollectorFactories: ReadonlyMap<string, (environment: NodeE
   ['sysctl', createSysctlCollector],
   ['xfrm', createXfrmCollector],
   ['zoneinfo', createZoneinfoCollector],
-  ['wifi', createUnreachableCollector('wifi', 'nl80211')],
+  ['wifi', createWifiCollector],
 ])
 
 /** All collectors in the order in which they run; `textfile` stays the last. */
