@@ -10,6 +10,16 @@ interface Run {
   next: number
 }
 
+/** The HELP and TYPE lines of a family as they were written last. */
+interface Header {
+  readonly help: string
+  readonly type: MetricType | 'untyped'
+  readonly bytes: Uint8Array
+}
+
+/** Families whose header is kept; those of further ones are written anew each time. */
+const headersMax = 4_096
+
 const textEncoder = new TextEncoder()
 
 /** A UTF-16 unit is at most three bytes of UTF-8; an escaped one is two. */
@@ -31,6 +41,7 @@ export class FamilyWriter {
   #inOrder = true
   readonly #writtenNames: string[] = []
   #sortedNames: readonly string[] = []
+  readonly #headers = new Map<string, Header>()
 
   #name = ''
   #help = ''
@@ -190,6 +201,20 @@ export class FamilyWriter {
   }
 
   #header(name: string): void {
+    const known = this.#headers.get(name)
+    if (known !== undefined && known.help === this.#help && known.type === this.#type) {
+      this.#reserve(known.bytes.length)
+      this.#bytes.set(known.bytes, this.#length)
+      this.#length += known.bytes.length
+      return
+    }
+    const start = this.#length
+    this.#writeHeader(name)
+    if (known === undefined && this.#headers.size >= headersMax) return
+    this.#headers.set(name, { help: this.#help, type: this.#type, bytes: this.#bytes.slice(start, this.#length) })
+  }
+
+  #writeHeader(name: string): void {
     const help = this.#help
     this.#reserve((name.length * 2 + help.length) * escapedBytesMax + 64)
     const bytes = this.#bytes

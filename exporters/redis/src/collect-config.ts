@@ -1,6 +1,6 @@
 import { parseGoFloat } from '@narthex/model/number'
 import type { RespValue } from './resp-reader.ts'
-import { fieldsOf, textOf } from './resp-value.ts'
+import { itemsOf, textOf } from './resp-value.ts'
 import type { RedisSettings } from './settings.ts'
 import { writeSorted, type Row, type TargetWriter } from './target-writer.ts'
 
@@ -14,8 +14,16 @@ const secretKeys: ReadonlySet<string> = new Set([
   'sentinel-pass',
 ])
 
-/** Settings with a family of their own, in their own name. */
-const familyKeys: ReadonlySet<string> = new Set(['io-threads', 'maxclients', 'maxmemory', 'repl-backlog-size'])
+/** Settings with a family of their own. */
+const familyNames: ReadonlyMap<string, string> = new Map([
+  ['io-threads', 'config_io_threads'],
+  ['maxclients', 'config_maxclients'],
+  ['maxmemory', 'config_maxmemory'],
+  ['repl-backlog-size', 'config_repl_backlog_size'],
+])
+
+/** Settings that are looked at, too. */
+const ownKeys: ReadonlySet<string> = new Set(['client-output-buffer-limit', 'databases'])
 
 /** Writes what CONFIG GET * answered; gives the number of databases, undefined if it was not told. */
 export function writeConfig(
@@ -26,15 +34,18 @@ export function writeConfig(
   const texts: Row[] = []
   const numbers: Row[] = []
   let databases: number | undefined
-  for (const [key, raw] of fieldsOf(reply)) {
-    const value = textOf(raw)
+  const items = itemsOf(reply)
+  for (let i = 0; i + 1 < items.length; i += 2) {
+    const key = textOf(items[i]) ?? ''
+    const family = familyNames.get(key)
+    // There are hundreds of settings, and by default a handful is looked at.
+    if (!includesConfig && family === undefined && !ownKeys.has(key)) continue
+    const value = textOf(items[i + 1])
     if (value === undefined) continue
     const number = parseGoFloat(value)
     if (key === 'databases' && number !== undefined && Number.isSafeInteger(number) && number > 0) databases = number
     if (key === 'client-output-buffer-limit') writeBufferLimits(writer, value)
-    if (familyKeys.has(key) && number !== undefined) {
-      writer.gauge(`config_${key.replaceAll('-', '_')}`, `Setting ${key} of the server.`, number)
-    }
+    if (family !== undefined && number !== undefined) writer.gauge(family, `Setting ${key} of the server.`, number)
     if (!includesConfig || (redactsConfig && secretKeys.has(key))) continue
     texts.push({ labels: ['key', key, 'value', value], value: 1 })
     if (number !== undefined) numbers.push({ labels: ['key', key], value: number })

@@ -247,8 +247,15 @@ function readOwnAddress(given: string): RedisAddress | undefined {
   }
 }
 
+/** Of the settings that were asked for last without a choice: nearly always those of the flags. */
+let allSteps: { readonly settings: RedisSettings; readonly steps: ReadonlySet<string> } | undefined
+
 // The original knows no collect[]; here it is as in the other exporters.
 function selectSteps(settings: RedisSettings, query: URLSearchParams): ReadonlySet<string> {
+  const isChosen = query.has('collect[]') || query.has('exclude[]')
+  if (!isChosen && allSteps?.settings === settings) return allSteps.steps
   const enabled = enabledSteps(settings).map((name) => ({ name, defaultOn: true, collect: () => undefined }))
-  return new Set(selectCollectors(enabled, new Set(stepNames), query).map(({ name }) => name))
+  const steps = new Set(selectCollectors(enabled, new Set(stepNames), query).map(({ name }) => name))
+  if (!isChosen) allSteps = { settings, steps }
+  return steps
 }
