@@ -125,27 +125,31 @@ interface Measured {
   readonly started: StartedExporter
   readonly client: ScrapeClient
   cpuSeconds: number
+  /** After each turn. */
+  readonly anonymousBytes: number[]
 }
 
 async function measured(program: ExporterProgram, encoding: 'gzip' | 'identity'): Promise<Measured> {
   const started = await startExporter(program)
-  return { program, started, client: new ScrapeClient(started.port, encoding), cpuSeconds: 0 }
+  return { program, started, client: new ScrapeClient(started.port, encoding), cpuSeconds: 0, anonymousBytes: [] }
 }
 
 async function takeTurn(one: Measured, scrapes: number): Promise<void> {
   const before = readTreeUsage(one.started.running.pid).cpuSeconds
   await one.client.scrape(scrapes)
-  one.cpuSeconds += readTreeUsage(one.started.running.pid).cpuSeconds - before
+  const { cpuSeconds, anonymousBytes } = readTreeUsage(one.started.running.pid)
+  one.cpuSeconds += cpuSeconds - before
+  one.anonymousBytes.push(anonymousBytes)
 }
 
-function figuresOf({ program, started, client, cpuSeconds }: Measured, size: Size): Figures {
-  const { residentBytes, anonymousBytes } = readTreeUsage(started.running.pid)
+function figuresOf({ program, started, client, cpuSeconds, anonymousBytes }: Measured, size: Size): Figures {
+  const { residentBytes } = readTreeUsage(started.running.pid)
   return {
     program,
     cpuMs: (cpuSeconds * 1000) / (size.rounds * size.scrapes),
     latencyMs: median(client.milliseconds),
     firstScrapeMs: started.firstScrapeMs,
-    anonymousMb: anonymousBytes / 1e6,
+    anonymousMb: median(anonymousBytes) / 1e6,
     residentMb: residentBytes / 1e6,
     bodyBytes: client.bodyBytes,
   }

@@ -186,6 +186,25 @@ test('the password file is used by address, beats the flag and can be read again
   rmSync(directory, { recursive: true })
 })
 
+test('a server that stays down is one line in the log, and one more when it answers again', async () => {
+  let isDown = true
+  const { url } = await start(answerInfo(info, ([first]) => (first !== 'AUTH' ? undefined : isDown ? '-WRONGPASS invalid\r\n' : '+OK\r\n')))
+  const { lines, log } = createMemoryLogger()
+  const exporter = createTestExporter({ 'redis.addr': url, 'redis.password': 'x', 'set-client-name': false }, { log })
+  const query = new URLSearchParams('collect[]=info')
+  for (let i = 0; i < 3; i++) {
+    const { status, body } = await exporter.handleMetrics({ query })
+    expect(status).toBe(200)
+    expect(Buffer.from(body).toString()).toContain('redis_up 0\n')
+  }
+  expect(lines.filter((line) => line.includes('WRONGPASS invalid'))).toHaveLength(1)
+  isDown = false
+  for (let i = 0; i < 2; i++) await exporter.handleMetrics({ query })
+  expect(lines.filter((line) => line.includes('redis answers again'))).toHaveLength(1)
+  expect(lines).toHaveLength(2)
+  await exporter.close()
+})
+
 test('/scrape asks the target of the query and counts the requests that it cannot read', async () => {
   const { url } = await start(answerInfo(info))
   const exporter = createTestExporter({ 'redis.addr': '' })

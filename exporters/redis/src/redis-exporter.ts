@@ -18,6 +18,7 @@ import { FamilyWriter } from '@narthex/exposition/family-writer'
 import type { Logger } from '@narthex/service/logger'
 import { ClusterNodes } from './cluster-nodes.ts'
 import { CommandTable } from './command-table.ts'
+import { FailureLog } from './failure-log.ts'
 import { redisExporterFlags } from './flags.ts'
 import { KeptConnections } from './kept-connections.ts'
 import { openNode, openTarget, type Target } from './open-target.ts'
@@ -88,6 +89,7 @@ export function createRedisExporter(options: RedisExporterOptions): RedisExporte
   const names = new FamilyNames(settings.namespace)
   const commands = new CommandTable()
   const connections = new KeptConnections()
+  const failures = new FailureLog(log)
   const running = new Set<AbortController>()
   let passwords: PasswordMap = passwordFile === '' ? new Map() : readPasswordFile(passwordFile)
   let requestErrors = 0
@@ -166,7 +168,7 @@ export function createRedisExporter(options: RedisExporterOptions): RedisExporte
     const seconds = (performance.now() - startMs) / 1000
     own.scrapes++
     own.seconds += seconds
-    if (error !== '') log.error('cannot scrape redis', { target: target.address.text, err: error })
+    failures.note(target.address.text, error)
     writer.gauge('exporter_last_scrape_duration_seconds', 'Seconds that the last scrape took.', seconds)
     writer.gauge('exporter_last_scrape_error', 'Whether the last scrape failed (1), with the reason.', error === '' ? 0 : 1, ['err', error])
     writer.gauge('up', 'Whether the server answered (1).', isUp ? 1 : 0)

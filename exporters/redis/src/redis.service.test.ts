@@ -195,6 +195,16 @@ test('SCAN finds all keys in small batches, and KEYS is never sent', async () =>
   expect(valueOf(families, 'redis_commands_total', 'cmd', 'keys')).toBeUndefined()
 })
 
+test('10,000 keys are 10,000 series', async () => {
+  await run(primary.url, ['SELECT', '7'], ...Array.from({ length: 10_000 }, (_, index) => ['SET', `many:${index}`, String(index)]))
+  const { lines, log } = createMemoryLogger()
+  const families = parseText(await scrapeOnce({ 'redis.addr': primary.url, 'check-keys': 'db7=many:*' }, { log }))
+  expect(families.get('redis_key_size')!.samples).toHaveLength(10_000)
+  expect(valueOf(families, 'redis_key_value', 'db', 'db7', 'key', 'many:9999')).toBe(9_999)
+  expect(valueOf(families, 'redis_exporter_last_scrape_error', 'err', '')).toBe(0)
+  expect(lines).toEqual([])
+})
+
 test('keys of a cluster are found on the node that has them', async () => {
   await run(cluster.url, ['SET', '{a}1', 'x'], ['SET', 'b', '2'])
   const exporter = createTestExporter({
