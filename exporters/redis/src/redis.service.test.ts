@@ -54,6 +54,8 @@ beforeAll(async () => {
     '0',
     '--repl-diskless-sync-delay',
     '0',
+    '--enable-debug-command',
+    'local',
   ])
   ;[replica, cluster] = await Promise.all([
     startRedis(['--replicaof', '127.0.0.1', String(primary.port)]),
@@ -74,6 +76,8 @@ beforeAll(async () => {
   await waitFor('the cluster to be ok', async () => (await scrapeOnce({ 'redis.addr': cluster.url })).includes('redis_cluster_state 1'))
   await run(
     primary.url,
+    // A spike of latency that both see; on a busy machine one may come between the two scrapes.
+    ['DEBUG', 'SLEEP', '0.002'],
     ['SET', 'number', '1.5'],
     ['SET', 'text', 'hello'],
     ['RPUSH', 'list', '1', '2', '3'],
