@@ -10,6 +10,9 @@ const files = new FileReader(8192)
 const scanner = new ByteScanner()
 const startTimeSeconds = Date.now() / 1000 - process.uptime()
 
+/** USER_HZ, the same on every Linux. */
+const ticksPerSecond = 100
+
 /** How long limits are believed: they change by `prlimit` only, and cost as much to read as all the rest. */
 const limitsMs = 60_000
 let limits: readonly [descriptors: number, addressSpace: number] = [0, 0]
@@ -21,16 +24,21 @@ let pageBytes = 0
  * Node.js knows by itself (cpu, resident memory, start time). `go_*` is left out: it has no meaning here.
  */
 export function writeProcessMetrics(writer: FamilyWriter): void {
-  const cpu = process.cpuUsage()
-  writeOne(writer, 'process_cpu_seconds_total', 'User and system CPU time spent.', 'counter', (cpu.user + cpu.system) / 1e6)
   writeOne(writer, 'process_start_time_seconds', 'Start of the process in Unix time.', 'gauge', startTimeSeconds)
   const stat = files.readIfThere('/proc/self/stat')
-  if (stat === undefined) return writeResident(writer, process.memoryUsage.rss())
-  // proc(5): the second field is in parentheses and may hold blanks, so count from its end to the 23rd and 24th, vsize and rss in pages.
+  if (stat === undefined) {
+    const { user, system } = process.cpuUsage()
+    writeCpu(writer, (user + system) / 1e6)
+    return writeResident(writer, process.memoryUsage.rss())
+  }
+  // proc(5): the second field is in parentheses and may hold blanks, so count from its end: the 14th and 15th are utime and stime in ticks,
+  // the 23rd and 24th vsize and rss in pages.
   scanner.load(stat)
   scanner.nextLine()
   scanner.moveTo(stat.lastIndexOf(41) + 1)
-  for (let field = 3; field < 23; field++) scanner.nextField()
+  for (let field = 3; field < 14; field++) scanner.nextField()
+  writeCpu(writer, (scanner.nextUnsigned() + scanner.nextUnsigned()) / ticksPerSecond)
+  for (let field = 16; field < 23; field++) scanner.nextField()
   const virtualBytes = scanner.nextUnsigned()
   const residentPages = scanner.nextUnsigned()
   // Nobody tells the size of a page but the same number in bytes, a little later: a power of two from 4 KiB on.
@@ -40,6 +48,10 @@ export function writeProcessMetrics(writer: FamilyWriter): void {
   writeLimits(writer)
   writeOne(writer, 'process_open_fds', 'Open file descriptors.', 'gauge', readdirSync('/proc/self/fd').length - 1)
   writeNetwork(writer)
+}
+
+function writeCpu(writer: FamilyWriter, seconds: number): void {
+  writeOne(writer, 'process_cpu_seconds_total', 'User and system CPU time spent.', 'counter', seconds)
 }
 
 function writeResident(writer: FamilyWriter, bytes: number): void {
