@@ -24,7 +24,7 @@ beforeAll(() => {
   if (mounted.status !== 0) throw new Error(`cannot mount cgroup2: want to be root, got ${mounted.stderr}`)
   cgroup = join(root, 'cgroup', `docker-${id}.scope`)
   mkdirSync(cgroup)
-  child = spawn(process.execPath, ['-e', 'const end = Date.now() + 150; while (Date.now() < end); setInterval(() => {}, 1000)'])
+  child = spawn(process.execPath, ['-e', 'for (;;);'])
   writeFileSync(join(cgroup, 'cgroup.procs'), String(child.pid))
 })
 
