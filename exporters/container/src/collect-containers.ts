@@ -13,6 +13,7 @@ import type { ContainerEnvironment } from './environment.ts'
 import { Filesystems } from './filesystems.ts'
 import type { KubeletPods } from './kubelet-pods.ts'
 import { LabelSets } from './label-sets.ts'
+import { LayerUsage } from './layer-usage.ts'
 import { MachineMemory } from './machine-memory.ts'
 import type { MetadataStore } from './metadata-store.ts'
 import { NetworkReader } from './network-reader.ts'
@@ -53,6 +54,7 @@ export function createContainerCollector(environment: ContainerEnvironment, sour
   const ownLabels = new OwnLabels(environment, new PodPlaces(kubelet))
   const labelSets = new LabelSets()
   const filesystems = new Filesystems(paths, files, scanner, pool)
+  const layers = new LayerUsage(environment)
   const network = new NetworkReader(environment, tree)
   const processes = new ProcessReader(environment, tree, mounts.version)
   const writer = new ContainerWriter(kinds, new BlockDevices(paths, environment.monotonicMs), flags.boolean('metric_timestamps'))
@@ -96,10 +98,11 @@ export function createContainerCollector(environment: ContainerEnvironment, sour
       if (turns.isDue()) await turns.yield()
     }
     await asked
-    const rootFilesystems = await askedFilesystems
+    const machineFilesystems = await askedFilesystems
+    if (kinds.has('disk')) layers.update(found, machineFilesystems)
     network.begin()
     for (const row of found) {
-      if (row.isRoot) row.filesystems = rootFilesystems
+      if (row.isRoot) row.filesystems = machineFilesystems
       if (!network.isNeeded && !processes.isNeeded) break
       network.read(row)
       processes.read(row)
@@ -143,8 +146,7 @@ export function createContainerCollector(environment: ContainerEnvironment, sour
   }
 
   function readFilesystems(timeoutMs: number): ReturnType<Filesystems['read']> {
-    const isNeeded = !hidesRoot && kinds.has('disk')
-    return isNeeded ? filesystems.read(timeoutMs) : Promise.resolve([])
+    return kinds.has('disk') ? filesystems.read(timeoutMs) : Promise.resolve([])
   }
 
   function warnOfLabels(): void {
@@ -157,7 +159,12 @@ export function createContainerCollector(environment: ContainerEnvironment, sour
     wereLabelsLeftOut = leftOut
   }
 
-  return { name: 'container', defaultOn: true, collect, close: () => filesystems.close() }
+  function close(): void {
+    layers.close()
+    filesystems.close()
+  }
+
+  return { name: 'container', defaultOn: true, collect, close }
 }
 
 function writeError({ writer }: CollectContext, value: 0 | 1): void {

@@ -1,6 +1,7 @@
-import { rmSync, mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { join } from 'node:path'
+import { waitFor } from '@narthex/test/kit/process'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { ContainerExporter } from './container-exporter.ts'
 import { createMemoryLogger, createTestExporter, scrapeOnce, scrapeText, valuesBy } from './test-exporter.ts'
@@ -81,6 +82,35 @@ describe('Docker', () => {
     const received = valuesBy(text, 'container_network_receive_bytes_total', 'name')
     expect(received['web']).toBe(10_100)
     expect(received).not.toHaveProperty('side')
+  })
+
+  test('what a container has written into its layer is measured after a scrape and shown by a later one', async () => {
+    const tree = unpackTestTree('v1')
+    closers.push(tree.remove)
+    const layer = join(tree.directory, 'layers/web/diff')
+    mkdirSync(layer, { recursive: true })
+    writeFileSync(join(layer, 'big'), Buffer.alloc(1_000_000, 1))
+    const { dev } = statSync(layer)
+    const device = `${(dev >>> 8) & 0xfff}:${(dev & 0xff) | ((dev >>> 12) & 0xfff00)}`
+    const mountInfo = join(tree.directory, 'proc/self/mountinfo')
+    writeFileSync(mountInfo, readFileSync(mountInfo, 'utf8').replaceAll('254:0', device))
+    const overlay = '- overlay overlay rw,lowerdir=/l1:/l2,upperdir=/layers/web/diff,workdir=/w'
+    writeFileSync(
+      join(tree.directory, 'proc/101/mountinfo'),
+      `90 80 0:70 / / rw,relatime ${overlay}\n91 90 0:71 / /proc rw - proc proc rw\n`,
+    )
+    const engine = await startEngine(dockerRoutes())
+    const exporter = keep(createTestExporter({ docker: engine.endpoint }, { root: tree.directory }))
+    const usage = async (): Promise<Readonly<Record<string, number>>> =>
+      valuesBy(await scrapeText(exporter), 'container_fs_usage_bytes', 'name')
+    expect(await usage()).not.toHaveProperty('web')
+    const shown = await waitFor('the layer to be measured', async () => (await usage())['web'])
+    expect(shown).toBeGreaterThanOrEqual(1_000_000)
+    expect(shown).toBeLessThan(1_100_000)
+    const text = await scrapeText(exporter)
+    expect(valuesBy(text, 'container_fs_limit_bytes', 'name', 'device')['web,/dev/vda']).toBeGreaterThan(shown)
+    // What is told of the machine's disk is not the container's.
+    expect(valuesBy(text, 'container_fs_sector_reads_total', 'name')).not.toHaveProperty('web')
   })
 
   test('health is asked for with every scrape, the rest once', async () => {

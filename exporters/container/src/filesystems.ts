@@ -13,8 +13,8 @@ export interface Filesystem {
   readonly minor: number
   readonly limitBytes: number
   readonly usageBytes: number
+  /** NaN where it is not known, as the free ones. */
   readonly inodes: number
-  /** NaN where it is not known. */
   readonly inodesFree: number
   /** The 11 columns of /proc/diskstats behind the name; undefined without a disk. */
   readonly disk: Float64Array | undefined
