@@ -132,5 +132,6 @@ function createContainerd(environment: ContainerEnvironment): Engine {
 }
 
 function createCrio({ flags }: ContainerEnvironment): Engine {
-  return createCrioEngine(new EngineClient('crio', `unix://${flags.string('crio').replace(/^unix:\/\//, '')}`, undefined, userAgent))
+  const path = flags.string('crio').replace(/^unix:\/\//, '')
+  return createCrioEngine(new EngineClient('crio', path === '' ? '' : `unix://${path}`, undefined, userAgent))
 }

@@ -212,6 +212,41 @@ describe('an engine that does not answer', () => {
     expect(lines.filter((line) => line.includes('cannot ask container engine'))).toHaveLength(1)
   })
 
+  test('that is slow with many containers is asked on by the next scrape, and not blamed', async () => {
+    const tree = unpackTestTree('v2')
+    closers.push(tree.remove)
+    const many = Array.from({ length: 300 }, (_, index) => index.toString(16).padStart(64, '0'))
+    for (const id of many) mkdirSync(join(tree.directory, `sys/fs/cgroup/system.slice/docker-${id}.scope`))
+    const web = readAnswer('docker/web.json')
+    let answered = 0
+    let isQuick = false
+    const routes = new Proxy<Routes>(
+      {},
+      {
+        get: (_routes, path) =>
+          path === '/containers/json' || path === '/events'
+            ? path === '/events'
+              ? ''
+              : '[]'
+            : (_request: IncomingMessage, response: ServerResponse): void => {
+                setTimeout(() => response.end(web.replace('"/web"', `"/c${answered++}"`)), isQuick ? 0 : 40)
+              },
+      },
+    )
+    const engine = await startEngine(routes)
+    const { log, lines } = createMemoryLogger()
+    const exporter = keep(createTestExporter({ docker: engine.endpoint, enable_metrics: 'cpu' }, { root: tree.directory, log }))
+    const named = async (seconds: string): Promise<number> => {
+      const text = await scrapeText(exporter, { 'x-prometheus-scrape-timeout-seconds': seconds })
+      return Object.keys(valuesBy(text, 'container_last_seen', 'name')).filter((name) => /^c\d+$/.test(name)).length
+    }
+    const first = await named('1.1')
+    expect(first).toBeLessThan(300)
+    isQuick = true
+    expect(await named('60')).toBeGreaterThanOrEqual(300)
+    expect(lines.filter((line) => line.includes('cannot ask container engine'))).toEqual([])
+  })
+
   test('names come back with the engine', async () => {
     const engine = await startEngine({})
     const healthy = dockerRoutes()
@@ -355,13 +390,22 @@ describe('the kubelet', () => {
     closers.push(() => new Promise((resolve) => server.close(resolve)))
     const address = server.address()
     const port = address !== null && typeof address === 'object' ? address.port : 0
-    const exporter = keep(createTestExporter({ kubelet_endpoint: `http://127.0.0.1:${port}` }, { root: v2.directory }))
+    const tree = unpackTestTree('v2')
+    closers.push(tree.remove)
+    let nowMs = 0
+    const flags = { kubelet_endpoint: `http://127.0.0.1:${port}` }
+    const exporter = keep(createTestExporter(flags, { root: tree.directory, monotonicMs: () => nowMs }))
     const text = await scrapeText(exporter)
     expect(Object.keys(valuesBy(text, 'container_memory_rss', 'container', 'namespace', 'pod', 'name'))).toEqual(
       expect.arrayContaining([`app,shop,web-0,${ids.app}`, `,shop,web-0,`, `web,kube-system,static-node1,${ids.crio}`, `,,,${ids.web}`]),
     )
+    // The sandbox is in no list: it is no reason to ask again.
+    nowMs = 299_999
     await scrapeText(exporter)
     expect(kubelet.asked).toEqual(['/pods'])
+    mkdirSync(join(tree.directory, 'sys/fs/cgroup/kubepods.slice/kubepods-pod0f3b1c7a_1111_4222_8333_0123456789ef.slice'))
+    await scrapeText(exporter)
+    expect(kubelet.asked).toEqual(['/pods', '/pods'])
     server.closeAllConnections()
   })
 

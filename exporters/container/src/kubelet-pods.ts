@@ -25,6 +25,8 @@ export class KubeletPods {
   readonly #monotonicMs: () => number
   #byContainer = new Map<string, PodPlace>()
   #byUid = new Map<string, PodPlace>()
+  /** Ids and uids that the list did not have: sandboxes are in no list, and are no reason to ask again. */
+  #absent: ReadonlySet<string> = new Set()
   #askedMs = -Infinity
   #restUntilMs = -Infinity
   #failure = ''
@@ -56,13 +58,14 @@ export class KubeletPods {
     const nowMs = this.#monotonicMs()
     if (nowMs < this.#restUntilMs || timeoutMs <= 0) return
     const ageMs = nowMs - this.#askedMs
-    const isDue = ageMs >= refreshMs || (ageMs >= askAgainMs && rows.some((row) => this.#isUnknown(row)))
+    const isDue = ageMs >= refreshMs || (ageMs >= askAgainMs && rows.some((row) => this.#hasNew(row)))
     if (!isDue) return
     try {
       const { status, body } = await this.#client.request({ url: this.#url, timeoutMs: Math.min(timeoutMs, requestTimeoutMs) })
       if (status !== 200) throw new Error(`want status 200, got ${status} ${Buffer.from(body).toString('utf8').slice(0, 200).trim()}`)
       this.#read(body)
       this.#askedMs = nowMs
+      this.#absent = new Set(rows.flatMap((row) => this.#findUnknown(row) ?? []))
       if (this.#failure !== '') this.#log.info('kubelet answers again', { url: this.#url })
       this.#failure = ''
     } catch (error) {
@@ -77,9 +80,15 @@ export class KubeletPods {
     return this.#client.close()
   }
 
-  #isUnknown({ container, podUid }: ContainerRow): boolean {
-    if (container !== undefined) return container.isInPod && !this.#byContainer.has(container.id)
-    return podUid !== undefined && !this.#byUid.has(podUid)
+  #hasNew(row: ContainerRow): boolean {
+    const unknown = this.#findUnknown(row)
+    return unknown !== undefined && !this.#absent.has(unknown)
+  }
+
+  /** The container's id or the pod's uid if the list does not have it. */
+  #findUnknown({ container, podUid }: ContainerRow): string | undefined {
+    if (container !== undefined) return container.isInPod && !this.#byContainer.has(container.id) ? container.id : undefined
+    return podUid !== undefined && !this.#byUid.has(podUid) ? podUid : undefined
   }
 
   #read(body: Uint8Array): void {

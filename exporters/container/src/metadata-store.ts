@@ -6,6 +6,8 @@ import type { ContainerMetadata, Engine } from './engines/engine.ts'
 const questionsMax = 8
 /** Longest time of a scrape that engines may take, whatever the scraper allows. */
 const waitMsMax = 3_000
+/** A question that the end of the scrape's time cut off sooner than this says nothing of the engine. */
+const patienceMs = 900
 /** An engine that could not be asked is left alone for this long. */
 const engineRestMs = 30_000
 /** Containers are looked up again after this long: names and labels can change. */
@@ -78,7 +80,7 @@ export class MetadataStore {
       this.#succeed(state)
       return answer
     } catch (error) {
-      this.#fail(state, error)
+      if (!abort.signal.aborted || timeoutMs >= patienceMs) this.#fail(state, error)
       return undefined
     } finally {
       clearTimeout(timer)
@@ -135,6 +137,7 @@ export class MetadataStore {
       const { engine } = state
       if (named !== undefined && engine.name !== named) continue
       if (state.restUntilMs > this.#monotonicMs() || !engine.isThere()) continue
+      const startMs = performance.now()
       try {
         const metadata = await engine.find(id, signal)
         this.#succeed(state)
@@ -143,8 +146,8 @@ export class MetadataStore {
         this.#keep(row, metadata)
         return
       } catch (error) {
-        // The scrape's time is up: that is not the engine's fault unless it let one question take all of it.
-        if (!signal.aborted || !wasAsked) this.#fail(state, error)
+        const isCutOff = signal.aborted && performance.now() - startMs < patienceMs
+        if (!isCutOff) this.#fail(state, error)
         if (signal.aborted) return
       }
     }

@@ -5,10 +5,10 @@ import { createContainerExporter, type ContainerExporter, type ContainerExporter
 
 /** Flags that keep a test away from the engines of the machine. */
 export const noEngines: FlagValues = {
-  docker: 'unix:///no/docker.sock',
-  podman: 'unix:///no/podman.sock',
-  containerd: '/no/containerd.sock',
-  crio: '/no/crio.sock',
+  docker: '',
+  podman: '',
+  containerd: '',
+  crio: '',
 }
 
 export function createTestExporter(flags: FlagValues, options: Partial<ContainerExporterOptions> = {}): ContainerExporter {

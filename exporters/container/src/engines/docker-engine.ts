@@ -80,7 +80,7 @@ export function createDockerEngine({ name, client, envPrefixes }: DockerEngineOp
     const events: EngineEvent[] = []
     for (const line of Buffer.from(answer.body).toString('utf8').split('\n')) {
       if (line.trim() === '' || events.length >= eventsMax) continue
-      const event = readEvent(JSON.parse(line))
+      const event = readEvent(parseJson(Buffer.from(line), `event of ${name}`))
       if (event !== undefined && event.atMs >= sinceMs && event.atMs < untilMs) events.push(event)
     }
     return events

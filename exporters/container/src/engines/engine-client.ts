@@ -19,7 +19,7 @@ export interface EngineAnswer {
   readonly body: Uint8Array
 }
 
-/** HTTP to an engine at `unix:///path`, `tcp://host:port`, `http://…` or `https://…`. */
+/** HTTP to an engine at `unix:///path`, `tcp://host:port`, `http://…` or `https://…`; an empty endpoint is never there. */
 export class EngineClient {
   readonly #base: string
   readonly #socketPath: string | undefined
@@ -27,7 +27,7 @@ export class EngineClient {
 
   /** Throws one clear line for another kind of endpoint. */
   constructor(flag: string, endpoint: string, tls: EngineTls | undefined, userAgent: string) {
-    const unix = /^unix:\/\/(.+)$/.exec(endpoint)?.[1]
+    const unix = endpoint === '' ? '' : /^unix:\/\/(.+)$/.exec(endpoint)?.[1]
     this.#socketPath = unix
     this.#base = unix === undefined ? parseBase(flag, endpoint, tls !== undefined) : 'http://engine'
     const config: HttpClientConfig = { ...defaultHttpClientConfig, enableHttp2: false }
