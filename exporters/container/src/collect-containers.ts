@@ -100,7 +100,7 @@ export function createContainerCollector(environment: ContainerEnvironment, sour
     await asked
     const machineFilesystems = await askedFilesystems
     if (kinds.has('disk')) layers.update(found, machineFilesystems)
-    network.begin()
+    network.begin(found)
     for (const row of found) {
       if (row.isRoot) row.filesystems = machineFilesystems
       if (!network.isNeeded && !processes.isNeeded) break

@@ -10,8 +10,10 @@ export class NetworkReader {
   readonly #environment: ContainerEnvironment
   readonly #tree: CgroupTree
   readonly isNeeded: boolean
-  /** Network namespaces that are shown with a container that no engine told of. */
+  /** Network namespaces that are shown with a container of which no engine told that they are its own. */
   readonly #namespaces = new Set<string>()
+  /** Uids of the pods whose network is shown. */
+  readonly #pods = new Set<string>()
 
   constructor(environment: ContainerEnvironment, tree: CgroupTree) {
     const { kinds } = environment
@@ -20,9 +22,11 @@ export class NetworkReader {
     this.isNeeded = kinds.has('network') || kinds.has('tcp') || kinds.has('udp') || kinds.has('advtcp')
   }
 
-  /** Starts a scrape. */
-  begin(): void {
+  /** Starts a scrape of these rows. */
+  begin(rows: readonly ContainerRow[]): void {
     this.#namespaces.clear()
+    this.#pods.clear()
+    for (const { metadata, podUid } of rows) if (podUid !== undefined && metadata?.hasOwnNetwork === true) this.#pods.add(podUid)
   }
 
   read(row: ContainerRow): void {
@@ -53,12 +57,16 @@ export class NetworkReader {
   #findProcess(row: ContainerRow): string | undefined {
     const { paths } = this.#environment
     if (row.isRoot) return paths.host('/proc/1')
-    if (row.container === undefined || row.metadata?.hasOwnNetwork === false) return undefined
+    if (row.container === undefined) return undefined
+    const isShared = row.metadata?.hasOwnNetwork === false
+    // A pod without a sandbox that holds its network (CRI-O leaves it out): its first container stands for it.
+    if (isShared && (row.podUid === undefined || this.#pods.has(row.podUid))) return undefined
     const processId = row.metadata?.processId || findProcessId(this.#environment, this.#tree, row.cgroup)
     if (processId === 0) return undefined
     const directory = paths.host(`/proc/${processId}`)
     // Without an engine nobody tells who shares a network with whom: each is shown once, the machine's own not at all.
-    if (row.metadata === undefined && !this.#isOwn(directory)) return undefined
+    if ((row.metadata === undefined || isShared) && !this.#isOwn(directory)) return undefined
+    if (isShared) this.#pods.add(row.podUid!)
     return directory
   }
 
