@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs'
 import type { Cgroup, CgroupTree } from './cgroup-tree.ts'
 import type { ContainerEnvironment } from './environment.ts'
 
@@ -16,6 +17,21 @@ export function readProcessIds({ files, scanner }: ContainerEnvironment, path: s
   while (scanner.nextLine()) {
     const id = scanner.nextUnsigned()
     if (id > 0) ids.push(id)
+  }
+  return ids
+}
+
+/** The ids of a cgroup and of all cgroups below it. */
+export function readProcessIdsBelow(environment: ContainerEnvironment, directory: string): number[] {
+  const ids = readProcessIds(environment, `${directory}/cgroup.procs`)
+  let entries
+  try {
+    entries = readdirSync(directory, { withFileTypes: true })
+  } catch {
+    return ids
+  }
+  for (const entry of entries) {
+    if (entry.isDirectory()) for (const id of readProcessIdsBelow(environment, `${directory}/${entry.name}`)) ids.push(id)
   }
   return ids
 }

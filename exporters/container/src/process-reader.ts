@@ -3,7 +3,7 @@ import { column, type CgroupStats } from './cgroup-stats.ts'
 import type { Cgroup, CgroupTree } from './cgroup-tree.ts'
 import type { ContainerRow } from './container-row.ts'
 import type { ContainerEnvironment } from './environment.ts'
-import { findProcessDirectory, readProcessIds } from './process-ids.ts'
+import { findProcessDirectory, readProcessIds, readProcessIdsBelow } from './process-ids.ts'
 
 const nanosecondsPerSecond = 1e9
 /** The average falls to 1/e in this time. */
@@ -53,7 +53,8 @@ export class ProcessReader {
     if (!kinds.has('process') && !kinds.has('sched') && !kinds.has('referenced_memory')) return
     const ids = readProcessIds(this.#environment, `${directory}/cgroup.procs`)
     if (kinds.has('process')) this.#readProcesses(row, ids)
-    if (kinds.has('sched')) this.#readScheduler(row, ids)
+    // A process that moves to a cgroup below has not left the container.
+    if (kinds.has('sched')) this.#readScheduler(row, readProcessIdsBelow(this.#environment, directory))
     if (kinds.has('referenced_memory')) this.#readReferenced(row, ids)
   }
 
@@ -68,7 +69,7 @@ export class ProcessReader {
         if (linkTarget(`${directory}/${name}`).startsWith('socket:')) sockets++
       }
     }
-    const first = row.metadata?.processId || ids[0]
+    const first = row.isRoot ? 1 : row.metadata?.processId || (row.container === undefined ? undefined : ids[0])
     const limits = first === undefined ? undefined : files.readTextIfThere(paths.host(`/proc/${first}/limits`))
     const soft = limits === undefined ? undefined : /^Max open files +(\S+)/m.exec(limits)?.[1]
     const { threads, threadsMax } = this.#readThreads(row)
