@@ -189,7 +189,8 @@ function unite(lists: readonly (readonly string[])[]): string[] {
 }
 
 function sumMeasures(parts: readonly EvaluatedPart[], preparationMs: number, evaluationMs: number): QueryMeasures {
-  const sum = (field: Exclude<keyof QueryMeasures, 'threads'>): number => parts.reduce((total, { measures }) => total + measures[field], 0)
+  const sum = (field: Exclude<keyof QueryMeasures, 'threads' | 'writingMs'>): number =>
+    parts.reduce((total, { measures }) => total + measures[field], 0)
   return {
     preparationMs,
     evaluationMs,

@@ -65,13 +65,13 @@ export class QueryCosts {
   }
 
   /** A query was evaluated; `wasShared`: other threads were asked for parts of it. */
-  note(request: QueryRequest, { evaluationMs, threads = 1 }: QueryMeasures, wasShared: boolean): void {
+  note(request: QueryRequest, { evaluationMs, writingMs = 0, threads = 1 }: QueryMeasures, wasShared: boolean): void {
     if (request.kind !== 'range' || request.query.length > textLengthMax) return
     const { isRehearsed = false, wholeSteps = 0 } = this.#known.get(request.query) ?? {}
     const steps = Math.max(1, stepsOf(request))
     this.#known.delete(request.query)
     this.#known.set(request.query, {
-      msPerStep: (evaluationMs * threads) / steps,
+      msPerStep: ((evaluationMs + writingMs) * threads) / steps,
       isRehearsed,
       wholeSteps: wasShared && threads === 1 ? Math.max(wholeSteps, steps) : wholeSteps,
     })

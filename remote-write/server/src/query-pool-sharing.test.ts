@@ -170,6 +170,21 @@ describe('a range query', () => {
     expect(await ask(2)).toBe(false)
   })
 
+  it('is shared if its answer took long to write', async () => {
+    const { pool, threads } = await createIdlePool()
+    for (const writingMs of [3.9, 4]) {
+      const answer = pool.run(range, timeoutMs)
+      if (threads[0]!.call?.share !== undefined) threads[1]!.reply()
+      threads[0]!.reply({ measures: { ...measures, evaluationMs: 1, writingMs } })
+      await answer
+    }
+    const shared = pool.run(range, timeoutMs)
+    expect(threads[0]!.call?.share).toBeDefined()
+    threads[1]!.reply()
+    threads[0]!.reply({ measures })
+    await shared
+  })
+
   it('is not shared again if its thread evaluated it alone after all, unless it has more steps then', async () => {
     const { pool, threads } = await createIdlePool()
     const ask = async (steps: number) => {

@@ -158,6 +158,8 @@ export interface QueryMeasures {
   /** Opening the storage. */
   readonly preparationMs: number
   readonly evaluationMs: number
+  /** Writing the answer, where that is not in `evaluationMs`. Default: 0. */
+  readonly writingMs?: number
   readonly totalQueryableSamples: number
   readonly samplesRead: number
   readonly peakSamples: number

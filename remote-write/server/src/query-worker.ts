@@ -203,7 +203,9 @@ async function answer(call: QueryCall, parts: ThreadParts): Promise<QueryEnd> {
       const result = run(request)
       const measures = measureResult(result, preparationMs)
       const statistics = request.stats === '' ? undefined : viewStatistics(measures, call.queuedMs, perStepOf(request, result))
-      return { id: call.id, status: 200, body: encodeQueryAnswer(result, request.limit, statistics, buffer), measures }
+      const begunWritingMs = performance.now()
+      const body = encodeQueryAnswer(result, request.limit, statistics, buffer)
+      return { id: call.id, status: 200, body, measures: { ...measures, writingMs: performance.now() - begunWritingMs } }
     }
     return { id: call.id, status: 200, body: answerMetadata(request, reader, storage, buffer) }
   } catch (error) {
