@@ -172,17 +172,18 @@ describe('a range query', () => {
 
   it('is shared if its answer took long to write', async () => {
     const { pool, threads } = await createIdlePool()
-    for (const writingMs of [3.9, 4]) {
+    const ask = async (writingMs: number) => {
       const answer = pool.run(range, timeoutMs)
-      if (threads[0]!.call?.share !== undefined) threads[1]!.reply()
-      threads[0]!.reply({ measures: { ...measures, evaluationMs: 1, writingMs } })
+      const isShared = threads[0]!.call?.share !== undefined
+      if (isShared) threads[1]!.reply()
+      threads[0]!.reply({ measures: { ...measures, evaluationMs: 1, writingMs, ...(isShared ? { threads: 2 } : {}) } })
       await answer
+      return isShared
     }
-    const shared = pool.run(range, timeoutMs)
-    expect(threads[0]!.call?.share).toBeDefined()
-    threads[1]!.reply()
-    threads[0]!.reply({ measures })
-    await shared
+    expect(await ask(0)).toBe(true)
+    expect(await ask(3.9)).toBe(false)
+    expect(await ask(4)).toBe(false)
+    expect(await ask(4)).toBe(true)
   })
 
   it('is not shared again if its thread evaluated it alone after all, unless it has more steps then', async () => {
