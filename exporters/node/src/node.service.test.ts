@@ -1,12 +1,11 @@
 import type { MetricFamily } from '@narthex/exporter-kit/family-parser'
 import type { FlagValues } from '@narthex/exporter-kit/flag-spec'
-import { spawn, type ChildProcess } from 'node:child_process'
-import { createServer } from 'node:net'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { collectorFactories } from './collectors.ts'
 import { nodeExporterFlags } from './flags.ts'
 import { portCounters } from './infiniband-counters.ts'
 import { createTestExporter, parseText } from './test-exporter.ts'
+import { startPeer, type Peer } from './test-peer.ts'
 import { unpackTestTrees, type TestTrees } from './test-tree.ts'
 
 // Debian's node_exporter 1.5.0 beside ours, on this machine and on the test trees. Filters whose defaults changed since, or that Debian
@@ -78,7 +77,7 @@ beforeAll(() => {
 afterAll(() => trees.remove())
 
 test('on this machine families, types and labels are those of node_exporter 1.5.0, and values lie between two of its scrapes', async () => {
-  await compare({ ...sharedFlags }, ['--collector.netdev.device-exclude='])
+  await compare({ ...sharedFlags }, { 'collector.netdev.device-exclude': '' })
 })
 
 test('on the test trees everything is as node_exporter 1.5.0 has it', async () => {
@@ -90,14 +89,17 @@ test('on the test trees everything is as node_exporter 1.5.0 has it', async () =
     'collector.stat.softirq': true,
   }
   const directory = `${trees.directory}/rootfs/textfile`
-  await compare({ ...flags, 'collector.textfile.directory': [directory] }, [
-    '--collector.netdev.device-exclude=',
-    `--collector.textfile.directory=${directory}`,
-  ])
+  await compare(
+    { ...flags, 'collector.textfile.directory': [directory] },
+    {
+      'collector.netdev.device-exclude': '',
+      'collector.textfile.directory': directory,
+    },
+  )
 })
 
-async function compare(flags: FlagValues, peerOnlyFlags: readonly string[]): Promise<void> {
-  const peer = await startPeer(flags, peerOnlyFlags)
+async function compare(flags: FlagValues, peerOnlyFlags: FlagValues): Promise<void> {
+  const peer = await startPeerOf(flags, peerOnlyFlags)
   const exporter = createTestExporter(flags)
   try {
     await peer.scrape() // collectors that keep state warm up
@@ -186,54 +188,10 @@ function isBetween(name: string, type: string, value: number, low: number, high 
   return value >= low - slack && value <= high + slack
 }
 
-interface Peer {
-  scrape(): Promise<string>
-  stop(): void
-}
-
-async function startPeer(flags: FlagValues, peerOnlyFlags: readonly string[]): Promise<Peer> {
-  const port = await findFreePort()
-  const address = `127.0.0.1:${port}`
-  const switches = [...collectorFactories.keys()].filter((name) => !newerCollectors.includes(name)).map((name) => `--collector.${name}`)
-  const values = Object.entries(flags).flatMap(([name, value]) => {
-    if (Array.isArray(value)) return []
-    return value === true ? [`--${name}`] : value === false ? [`--no-${name}`] : [`--${name}=${String(value)}`]
-  })
-  const child = spawn(
-    'prometheus-node-exporter',
-    [`--web.listen-address=${address}`, '--collector.disable-defaults', ...switches, ...values, ...peerOnlyFlags],
-    { stdio: ['ignore', 'ignore', 'pipe'] },
-  )
-  let log = ''
-  child.stderr.on('data', (chunk: Buffer) => (log += chunk.toString()))
-  await waitUntilUp(child, address, () => log)
-  return {
-    scrape: async () => (await fetch(`http://${address}/metrics`)).text(),
-    stop: () => child.kill('SIGKILL'),
-  }
-}
-
-async function waitUntilUp(child: ChildProcess, address: string, readLog: () => string): Promise<void> {
-  let failure: Error | undefined
-  child.on('error', (error) => (failure = error))
-  for (let attempt = 0; attempt < 100; attempt++) {
-    if (failure !== undefined) throw new Error('cannot start prometheus-node-exporter: want it installed', { cause: failure })
-    if (child.exitCode !== null) throw new Error(`cannot start prometheus-node-exporter: ${readLog()}`)
-    try {
-      await fetch(`http://${address}/`)
-      return
-    } catch {
-      await new Promise((resolve) => setTimeout(resolve, 50))
-    }
-  }
-  throw new Error(`cannot reach prometheus-node-exporter: ${readLog()}`)
-}
-
-async function findFreePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  if (address === null || typeof address === 'string') throw new Error('cannot find a free port: want an address with a port, got none')
-  return address.port
+/** With exactly the collectors that it has of ours. */
+async function startPeerOf(flags: FlagValues, peerOnlyFlags: FlagValues): Promise<Peer> {
+  const names = [...collectorFactories.keys()].filter((name) => !newerCollectors.includes(name))
+  const switches = Object.fromEntries(names.map((name) => [`collector.${name}`, true]))
+  const values = Object.fromEntries(Object.entries(flags).filter(([, value]) => !Array.isArray(value)))
+  return startPeer({ 'collector.disable-defaults': true, ...switches, ...values, ...peerOnlyFlags })
 }
