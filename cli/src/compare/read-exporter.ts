@@ -1,3 +1,4 @@
+import { redactGoUrl } from '@narthex/config/go-url'
 import { defaultHttpClientConfig } from '@narthex/config/http-client-config'
 import { parseFamilies } from '@narthex/exporter-kit/family-parser'
 import { createHttpClient, type HttpClient } from '@narthex/http/client'
@@ -84,6 +85,8 @@ async function readBody(
   return body
 }
 
+/** Without a password; an address may come without a scheme. */
 function redact(text: string): string {
-  return text.replace(/^((?:[a-z]+:\/\/)?[^/?#@:]*):[^/?#]*@/i, '$1:xxxxx@')
+  const assumed = 'http://'
+  return text.includes('://') ? redactGoUrl(text) : redactGoUrl(assumed + text).slice(assumed.length)
 }

@@ -40,7 +40,7 @@ export function splitGoUrl(text: string): GoUrlParts {
   return { scheme: (match?.[1] ?? '').toLowerCase(), host: match?.[2] ?? '' }
 }
 
-/** Takes the password out, as Prometheus prints URLs. */
+/** Takes the password out, as Prometheus prints URLs: up to the last `@` of the authority, as Go finds it. */
 export function redactGoUrl(text: string): string {
-  return text.replace(/^([a-zA-Z][a-zA-Z0-9+.-]*:\/\/[^:@/?#]*):[^@/?#]*@/, '$1:xxxxx@')
+  return text.replace(/^([a-zA-Z][a-zA-Z0-9+.-]*:\/\/[^:@/?#]*):[^/?#]*@/, '$1:xxxxx@')
 }

@@ -1,3 +1,5 @@
+import { redactGoUrl } from '@narthex/config/go-url'
+
 /** Where a stub_status page is. */
 export interface ScrapeUri {
   /** As given: the value of the label `addr`. */
@@ -15,16 +17,16 @@ export function parseScrapeUri(text: string): ScrapeUri {
   try {
     url = new URL(text)
   } catch (cause) {
-    throw new Error(`cannot use scrape URI ${redact(text)}: want http://host/path, https://host/path or unix:/path:/path`, { cause })
+    throw new Error(`cannot use scrape URI ${redactGoUrl(text)}: want http://host/path, https://host/path or unix:/path:/path`, { cause })
   }
   if (url.protocol !== 'http:' && url.protocol !== 'https:') {
-    throw new Error(`cannot use scrape URI ${redact(text)}: want http, https or unix, got ${url.protocol.slice(0, -1)}`)
+    throw new Error(`cannot use scrape URI ${redactGoUrl(text)}: want http, https or unix, got ${url.protocol.slice(0, -1)}`)
   }
   const { username, password } = url
   url.username = url.password = ''
   const pair = Buffer.from(`${decode(username)}:${decode(password)}`)
   const authorization = username === '' && password === '' ? undefined : `Basic ${pair.toString('base64')}`
-  return { text: redact(text), url: url.href, socketPath: undefined, authorization }
+  return { text: redactGoUrl(text), url: url.href, socketPath: undefined, authorization }
 }
 
 function parseUnix(text: string): ScrapeUri {
@@ -41,8 +43,4 @@ function decode(text: string): string {
   } catch {
     return text
   }
-}
-
-function redact(text: string): string {
-  return text.replace(/^([a-z]+:\/\/[^/?#@:]*):[^/?#]*@/i, '$1:xxxxx@')
 }

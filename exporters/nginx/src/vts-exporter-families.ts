@@ -1,26 +1,10 @@
 import type { StatusWriter } from './status-writer.ts'
 import { cacheStates, connectionStates, statusClasses } from './vts-families.ts'
 import { numberOf, partOf } from './json-object.ts'
-import type { VtsStatus, VtsZone } from './vts-status.ts'
+import type { VtsStatus } from './vts-status.ts'
+import { makeZoneKinds, type ZoneKind } from './vts-zones.ts'
 
-interface ZoneKind {
-  readonly name: string
-  readonly zonesOf: (status: VtsStatus) => readonly VtsZone[]
-  readonly labelsOf: (zone: VtsZone) => readonly string[]
-}
-
-const server: ZoneKind = { name: 'server', zonesOf: (status) => status.servers, labelsOf: ({ name }) => ['host', name] }
-const filter: ZoneKind = {
-  name: 'filter',
-  zonesOf: (status) => status.filters,
-  labelsOf: ({ member, name }) => ['filter', name, 'filterName', member],
-}
-const upstream: ZoneKind = {
-  name: 'upstream',
-  zonesOf: (status) => status.upstreams,
-  labelsOf: ({ member, name }) => ['backend', member, 'upstream', name],
-}
-const cache: ZoneKind = { name: 'cache', zonesOf: (status) => status.caches, labelsOf: ({ name }) => ['zone', name] }
+const { server, filter, upstream, cache } = makeZoneKinds('filterName', 'zone')
 
 /** The families of nginx-vts-exporter, for dashboards that were made for it. */
 export function writeVtsExporterFamilies(writer: StatusWriter<VtsStatus>): void {

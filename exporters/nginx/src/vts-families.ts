@@ -2,30 +2,13 @@ import { formatFloat } from '@narthex/model/number'
 import type { AddSample, StatusWriter } from './status-writer.ts'
 import { listOf, numberOf, partOf, type JsonObject } from './json-object.ts'
 import type { VtsStatus, VtsZone } from './vts-status.ts'
+import { makeZoneKinds, type ZoneKind } from './vts-zones.ts'
 
 export const connectionStates = ['accepted', 'active', 'handled', 'reading', 'requests', 'waiting', 'writing']
 export const statusClasses = ['1xx', '2xx', '3xx', '4xx', '5xx']
 export const cacheStates = ['bypass', 'expired', 'hit', 'miss', 'revalidated', 'scarce', 'stale', 'updating']
 
-/** What stands for a kind of zones: its part of the names, its zones, and how a zone is told from others. */
-interface ZoneKind {
-  readonly name: string
-  readonly zonesOf: (status: VtsStatus) => readonly VtsZone[]
-  readonly labelsOf: (zone: VtsZone) => readonly string[]
-}
-
-const server: ZoneKind = { name: 'server', zonesOf: (status) => status.servers, labelsOf: ({ name }) => ['host', name] }
-const filter: ZoneKind = {
-  name: 'filter',
-  zonesOf: (status) => status.filters,
-  labelsOf: ({ member, name }) => ['filter', name, 'filter_name', member],
-}
-const upstream: ZoneKind = {
-  name: 'upstream',
-  zonesOf: (status) => status.upstreams,
-  labelsOf: ({ member, name }) => ['backend', member, 'upstream', name],
-}
-const cache: ZoneKind = { name: 'cache', zonesOf: (status) => status.caches, labelsOf: ({ name }) => ['cache_zone', name] }
+const { server, filter, upstream, cache } = makeZoneKinds('filter_name', 'cache_zone')
 
 /** The families of the module's own page for Prometheus, `/status/format/prometheus`. */
 export function writeVtsFamilies(writer: StatusWriter<VtsStatus>): void {
