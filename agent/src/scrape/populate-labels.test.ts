@@ -83,6 +83,35 @@ test('gives a target the same place in every interval, within it', () => {
   expect(new Set(places).size).toBe(1)
 })
 
+test('puts targets at places that are shared: 50 ms apart, twenty in a short interval', () => {
+  const populated = populate('', { __address__: 'h:1' })
+  if (populated.kind !== 'kept') throw new Error(populated.kind)
+  const { discovered, labels, timeoutMs, histograms } = populated
+  const places = (intervalMs: number): number[] => {
+    const found = new Set<number>()
+    for (let i = 0n; i < 5_000n; i++) {
+      const target = {
+        discovered,
+        labels,
+        url: '',
+        intervalMs,
+        timeoutMs,
+        hash: i * 0x9e3779b97f4a7c15n,
+        histograms,
+        socketPath: undefined,
+      }
+      found.add(untilNextTurnMs(target, 42n, 0) % intervalMs)
+    }
+    return [...found].sort((a, b) => a - b)
+  }
+  const everyStep = (count: number, step: number): number[] => Array.from({ length: count }, (_, i) => i * step)
+  expect(places(15_000)).toEqual(everyStep(300, 50))
+  expect(places(1_000)).toEqual(everyStep(20, 50))
+  expect(places(1_020)).toEqual(everyStep(21, 50))
+  expect(places(900)).toEqual(everyStep(20, 45))
+  expect(places(1)).toHaveLength(20)
+})
+
 test("reads what a target says about histograms as Go reads booleans, and the job's where it says nothing", () => {
   const flags = (extra: string, labels: Record<string, string>) => {
     const populated = populate(extra, { __address__: 'h:1', ...labels })
