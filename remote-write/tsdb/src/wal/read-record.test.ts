@@ -226,6 +226,35 @@ describe('a record', () => {
     )
   })
 
+  it('takes references up to 2^53 - 1, which a number holds exactly, and none above', () => {
+    const value = '3f f0 00 00 00 00 00 00'
+    const largest = '00 1f ff ff ff ff ff ff'
+    const tooLarge = '00 20 00 00 00 00 00 00'
+    const time = '00 00 00 00 00 00 00 00'
+    const refs = (record: string): number[] => {
+      const entries = new RecordEntries()
+      readRecord(hex(record), entries)
+      return [...entries.refs.subarray(0, entries.length)]
+    }
+    for (const [of, refused] of [
+      [(ref: string) => `01 ${ref} 00`, 'a series'],
+      [(ref: string) => `02 ${ref} ${time} 00 00 ${value}`, 'a sample'],
+      [(ref: string) => `03 ${ref} 00 00`, 'a tombstone'],
+      [(ref: string) => `04 ${ref} ${time} 00 00 ${value} 00`, 'an exemplar'],
+      [(ref: string) => `80 ${ref}`, 'the highest reference'],
+    ] as const) {
+      expect(refs(of(largest)), refused).toEqual([Number.MAX_SAFE_INTEGER])
+      expect(() => refs(of(tooLarge)), refused).toThrow(/series reference 9007199254740992 is not in 0 to 2\^53/)
+    }
+    // By its distance to the first, by a short and by a long varint; and below 0.
+    expect(() => refs(`02 ${largest} ${time} 02 00 ${value}`)).toThrow(/is not in 0 to 2\^53/)
+    expect(() => refs(`02 ${largest} ${time} 80 80 80 80 02 00 ${value}`)).toThrow(/is not in 0 to 2\^53/)
+    expect(() => refs(`02 ${time} ${time} 01 00 ${value}`)).toThrow(/series reference -1 is not in 0 to 2\^53/)
+    // Metadata have it as a varint.
+    expect(refs('06 ff ff ff ff ff ff ff 0f 01 00')).toEqual([Number.MAX_SAFE_INTEGER])
+    expect(() => refs('06 80 80 80 80 80 80 80 10 01 00')).toThrow(/series reference 9007199254740992 is not in 0 to 2\^53/)
+  })
+
   it('that ends early is damage at every byte, unless an entry ends there', () => {
     const builder = new RecordBuilder()
     builder.begin(8)

@@ -79,7 +79,7 @@ function readEntries(type: number, record: Uint8Array, entries: RecordEntries): 
       }
       return
     case metadataRecord:
-      while (reader.remaining > 0) readPayload(reader, entries, reader.uvarint(), skipMetadata)
+      while (reader.remaining > 0) readPayload(reader, entries, checkReference(reader.uvarint()), skipMetadata)
       return
     case histogramSamplesRecord:
     case floatHistogramSamplesRecord:
@@ -103,8 +103,12 @@ function readEntries(type: number, record: Uint8Array, entries: RecordEntries): 
 }
 
 function readReference(reader: ByteReader): number {
-  const reference = reader.u64be()
-  if (reference > Number.MAX_SAFE_INTEGER) throw new RangeError(`series reference ${reference} is above 2^53`)
+  return checkReference(reader.u64be())
+}
+
+/** A number holds no larger one exactly: it would be another series'. */
+function checkReference(reference: number): number {
+  if (!(reference >= 0 && reference <= Number.MAX_SAFE_INTEGER)) throw new RangeError(`series reference ${reference} is not in 0 to 2^53`)
   return reference
 }
 
@@ -143,8 +147,7 @@ function readSamples(record: Uint8Array, reader: ByteReader, entries: RecordEntr
     }
     if (at + 8 > end) throw new RangeError(`want 8 bytes of value at byte ${at} of the record, got ${end - at}`)
     const ref = baseRef + refDelta
-    if (!(ref >= 0)) throw new RangeError(`series reference ${ref} is below 0`)
-    refs[i] = ref
+    refs[i] = checkReference(ref)
     times[i] = baseTimeMs + timeDelta
     secondTimes[i] = 0
     words[2 * i] = view.getUint32(at + 4)
@@ -188,9 +191,8 @@ function readV2(reader: ByteReader, entries: RecordEntries, skipPayload: () => v
 }
 
 function addEntry(reader: ByteReader, entries: RecordEntries, ref: number, timeMs: number, startMs: number, skipPayload: () => void): void {
-  if (!(ref >= 0 && ref <= Number.MAX_SAFE_INTEGER)) throw new RangeError(`series reference ${ref} is not in 0 to 2^53`)
   const i = entries.add()
-  entries.refs[i] = ref
+  entries.refs[i] = checkReference(ref)
   entries.times[i] = timeMs
   entries.secondTimes[i] = startMs
   entries.starts[i] = reader.offset
