@@ -5,9 +5,6 @@ const scratchWords = new Uint32Array(scratchFloat.buffer)
 /** The last multiple of 128 steps that 32-bit arithmetic can take: above it a varint is divided, not shifted. */
 const shiftableMax = 0x7fffffff
 
-/** Of 2^53. */
-const digitsMax = 16
-
 /**
  * An appending writer over one growing buffer. Numbers are written as the method's name says: width, then byte order.
  * A value out of a field's range is cut to the field's low bits, as an assignment to a typed array does.
@@ -134,41 +131,6 @@ export class ByteWriter {
       this.bytes.set(start === 0 && end === source.length ? source : source.subarray(start, end), this.length)
     }
     this.length += count
-  }
-
-  /** Appends a text of ASCII alone, which is for its writer to know. */
-  ascii(text: string): void {
-    const count = text.length
-    this.reserve(count)
-    const { bytes, length } = this
-    for (let i = 0; i < count; i++) bytes[length + i] = text.charCodeAt(i)
-    this.length = length + count
-  }
-
-  /** Appends a whole number in [0, 2^53] in decimal digits. */
-  digits(value: number): void {
-    this.reserve(digitsMax)
-    const { bytes } = this
-    let { length } = this
-    let rest = value
-    let upper = 0
-    // Above 32 bits a remainder is a call; such a number is written in two halves.
-    if (value > 0xffff_ffff) {
-      upper = Math.floor(value / 1e9)
-      rest = value - upper * 1e9
-      this.digits(upper)
-      ;({ length } = this)
-    }
-    let count = 1
-    if (upper > 0) count = 9
-    else for (let limit = 10; count < 10 && rest >= limit; limit *= 10) count++
-    let left = rest >>> 0
-    for (let at = length + count - 1; at >= length; at--) {
-      const tenth = Math.floor(left / 10)
-      bytes[at] = 48 + left - tenth * 10
-      left = tenth
-    }
-    this.length = length + count
   }
 
   /** Appends the text as UTF-8 and returns how many bytes that took. */

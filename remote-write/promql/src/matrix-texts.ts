@@ -2,7 +2,7 @@ import type { ByteWriter } from '@narthex/bytes/byte-writer'
 import { formatTimestampSeconds } from '@narthex/model/number'
 import { writeHistogram } from './histogram/encode-histogram.ts'
 import type { ResultSeries } from './query-result.ts'
-import { writeFloat } from './write-float.ts'
+import { floatBytesMax, putFloat, putText } from './write-float.ts'
 
 // The texts that an answer's matrix consists of.
 
@@ -15,15 +15,23 @@ export function writeFloatList(
   timeTexts: TimeTexts,
 ): number {
   timeTexts.begin()
+  let { bytes, length: at } = writer
   let count = 0
   for (let j = from; j < to; j++) {
     if (histograms !== undefined && histograms[j] !== undefined) continue
-    if (count++ > 0) writer.u8(comma)
-    timeTexts.open(writer, times[j]!)
-    writeFloat(writer, values[j]!)
-    writer.u8(quote)
-    writer.u8(closing)
+    if (at + pointBytesMax > bytes.length) {
+      writer.length = at
+      writer.reserve(pointBytesMax)
+      ;({ bytes } = writer)
+    }
+    if (count++ > 0) bytes[at++] = comma
+    at = timeTexts.put(bytes, at, times[j]!)
+    at = putFloat(bytes, at, values[j]!)
+    bytes[at] = quote
+    bytes[at + 1] = closing
+    at += 2
   }
+  writer.length = at
   return count
 }
 
@@ -44,7 +52,9 @@ export function writeHistogramList(writer: ByteWriter, { times, histograms }: Re
  */
 export class TimeTexts {
   readonly #times: number[] = []
-  readonly #texts: Uint8Array[] = []
+  /** The texts one after the other; text i ends at `#ends[i]`. */
+  #bytes = new Uint8Array(64 * timeBytesMax)
+  readonly #ends: number[] = []
   #at = 0
 
   /** Before each series. */
@@ -52,24 +62,41 @@ export class TimeTexts {
     this.#at = 0
   }
 
-  /** Times of a series ascend. */
-  open(writer: ByteWriter, timeMs: number): void {
+  /** Puts it at `to`, where `timeBytesMax` bytes are free; gives where it ends. Times of a series ascend. */
+  put(target: Uint8Array, to: number, timeMs: number): number {
     const times = this.#times
     let at = this.#at
     while (at < times.length && times[at]! < timeMs) at++
     this.#at = at
-    if (times[at] === timeMs) {
-      writer.raw(this.#texts[at]!)
-      return
+    if (times[at] !== timeMs) return this.#print(target, to, timeMs)
+    const bytes = this.#bytes
+    const end = this.#ends[at]!
+    let next = to
+    // A short copy costs less than the view that `set` needs.
+    for (let from = at === 0 ? 0 : this.#ends[at - 1]!; from < end; from++) target[next++] = bytes[from]!
+    return next
+  }
+
+  #print(target: Uint8Array, to: number, timeMs: number): number {
+    const end = putText(target, to, `[${formatTimestampSeconds(timeMs)},"`)
+    const times = this.#times
+    if (this.#at < times.length || this.#at === timesMax) return end
+    const begin = times.length === 0 ? 0 : this.#ends[times.length - 1]!
+    if (begin + timeBytesMax > this.#bytes.length) {
+      const grown = new Uint8Array(this.#bytes.length * 2)
+      grown.set(this.#bytes)
+      this.#bytes = grown
     }
-    const text = `[${formatTimestampSeconds(timeMs)},"`
-    writer.ascii(text)
-    if (at < times.length || at === timesMax) return
     times.push(timeMs)
-    this.#texts.push(Buffer.from(text))
+    this.#ends.push(putText(this.#bytes, begin, `[${formatTimestampSeconds(timeMs)},"`))
+    return end
   }
 }
 
+/** Of `[-9007199254740.991,"` there are 21. */
+const timeBytesMax = 32
+/** Of a comma, a time, a value and what closes them. */
+const pointBytesMax = 1 + timeBytesMax + floatBytesMax + 2
 /** More than the API's 11,000 steps; raw samples have times of their own, and are not worth keeping. */
 const timesMax = 16_384
 const comma = 44

@@ -1,13 +1,13 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { ByteWriter } from '@narthex/bytes/byte-writer'
 import { formatFloat } from '@narthex/model/number'
-import { writeFloat } from './write-float.ts'
+import { floatBytesMax, putFloat } from './write-float.ts'
 
 function written(value: number): string {
-  const writer = new ByteWriter(1)
-  writeFloat(writer, value)
-  return new TextDecoder().decode(writer.view())
+  const bytes = new Uint8Array(floatBytesMax + 3)
+  const end = putFloat(bytes, 3, value)
+  expect(end - 3).toBeLessThanOrEqual(floatBytesMax)
+  return new TextDecoder().decode(bytes.subarray(3, end))
 }
 
 it('a value is written as formatFloat gives it', () => {
@@ -20,6 +20,8 @@ it('a value is written as formatFloat gives it', () => {
     10,
     4294967295,
     4294967296,
+    99999999,
+    100000000,
     999999999999999,
     1e15,
     1e15 + 2,

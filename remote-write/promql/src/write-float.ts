@@ -1,41 +1,82 @@
-import type { ByteWriter } from '@narthex/bytes/byte-writer'
 import { formatFloat } from '@narthex/model/number'
 
 /** Whole numbers up to here, and those with three decimals or fewer up to a thousandth of it, have at most 15 digits. */
 const wholeMax = 1e15
 const point = 46
 const minus = 45
+const zero = 48
+
+/** The longest text of a float, `-0.0000012345678901234567`, has 25. */
+export const floatBytesMax = 32
+
+/** `00` to `99`: a division gives two digits. */
+const pairs = Uint8Array.from({ length: 200 }, (_, i) => zero + (i % 2 === 0 ? Math.floor(i / 20) : (i >> 1) % 10))
 
 /**
- * Writes what `formatFloat` gives. Most values are whole or have few decimals: a decimal number of at most 15 digits that reads back as the value is the
- * shortest one, and its digits are had without a search.
+ * Puts what `formatFloat` gives at `at`, where `floatBytesMax` bytes are free; gives where it ends. Most values are whole or have few decimals: a
+ * decimal number of at most 15 digits that reads back as the value is the shortest one, and its digits are had without a search.
  */
-export function writeFloat(writer: ByteWriter, value: number): void {
+export function putFloat(bytes: Uint8Array, at: number, value: number): number {
   const magnitude = Math.abs(value)
   if (magnitude < wholeMax && magnitude === Math.floor(magnitude) && (value !== 0 || 1 / value > 0)) {
-    if (value < 0) writer.u8(minus)
-    writer.digits(magnitude)
-    return
+    if (value < 0) bytes[at++] = minus
+    return putWhole(bytes, at, magnitude)
   }
   if (magnitude < wholeMax / 1000 && magnitude >= 0.001) {
     const thousandths = Math.round(magnitude * 1000)
     if (thousandths / 1000 === magnitude) {
-      if (value < 0) writer.u8(minus)
+      if (value < 0) bytes[at++] = minus
       const whole = Math.floor(thousandths / 1000)
-      const decimals = thousandths - whole * 1000
-      writer.digits(whole)
-      writer.reserve(4)
-      const { bytes, length } = writer
-      const first = Math.floor(decimals / 100)
-      const second = Math.floor(decimals / 10) - first * 10
-      const third = decimals - first * 100 - second * 10
-      bytes[length] = point
-      bytes[length + 1] = 48 + first
-      bytes[length + 2] = 48 + second
-      bytes[length + 3] = 48 + third
-      writer.length = length + (third !== 0 ? 4 : second !== 0 ? 3 : 2)
-      return
+      const decimals = (thousandths - whole * 1000) >>> 0
+      const end = putWhole(bytes, at, whole)
+      const last = decimals % 10
+      const pair = (decimals - last) / 5
+      bytes[end] = point
+      bytes[end + 1] = pairs[pair]!
+      bytes[end + 2] = pairs[pair + 1]!
+      bytes[end + 3] = zero + last
+      return end + (last !== 0 ? 4 : pairs[pair + 1] !== zero ? 3 : 2)
     }
   }
-  writer.ascii(formatFloat(value))
+  return putText(bytes, at, formatFloat(value))
+}
+
+/** Puts an ASCII text, for which there must be room; gives where it ends. */
+export function putText(bytes: Uint8Array, at: number, text: string): number {
+  for (let i = 0; i < text.length; i++) bytes[at + i] = text.charCodeAt(i)
+  return at + text.length
+}
+
+/** A whole number below `wholeMax`. */
+function putWhole(bytes: Uint8Array, at: number, value: number): number {
+  if (value < 1e8) return putUint32(bytes, at, value >>> 0)
+  // Above 32 bits a remainder is a call.
+  const upper = Math.floor(value / 1e8)
+  const end = putUint32(bytes, at, upper >>> 0)
+  putPairs(bytes, end, end + 8, (value - upper * 1e8) >>> 0)
+  return end + 8
+}
+
+/** At most 8 digits. */
+function putUint32(bytes: Uint8Array, at: number, value: number): number {
+  let end = at
+  if (value < 1e4) end += value < 100 ? (value < 10 ? 1 : 2) : value < 1000 ? 3 : 4
+  else end += value < 1e6 ? (value < 1e5 ? 5 : 6) : value < 1e7 ? 7 : 8
+  putPairs(bytes, at, end, value)
+  return end
+}
+
+/** The last digits of `value`, as many as there are places. */
+function putPairs(bytes: Uint8Array, at: number, end: number, value: number): void {
+  let left = value
+  let place = end
+  while (place - at >= 2) {
+    const rest = (left / 100) >>> 0
+    const pair = (left - rest * 100) << 1
+    place -= 2
+    bytes[place] = pairs[pair]!
+    bytes[place + 1] = pairs[pair + 1]!
+    left = rest
+  }
+  if (place > at) bytes[at] = zero + left
 }
