@@ -25,8 +25,8 @@ export function writeFloatList(
       ;({ bytes } = writer)
     }
     if (count++ > 0) bytes[at++] = comma
-    at = timeTexts.put(bytes, at, times[j]!)
-    at = putFloat(bytes, at, values[j]!)
+    at = timeTexts.put(bytes, at, times, j)
+    at = putFloat(bytes, at, values, j)
     bytes[at] = quote
     bytes[at + 1] = closing
     at += 2
@@ -51,10 +51,11 @@ export function writeHistogramList(writer: ByteWriter, { times, histograms }: Re
  * order: each is printed once.
  */
 export class TimeTexts {
-  readonly #times: number[] = []
-  /** The texts one after the other; text i ends at `#ends[i]`. */
+  #times = new Float64Array(64)
+  #count = 0
+  /** Their texts one after the other; text i ends at `#ends[i]`. */
   #bytes = new Uint8Array(64 * timeBytesMax)
-  readonly #ends: number[] = []
+  #ends = new Uint32Array(64)
   #at = 0
 
   /** Before each series. */
@@ -62,13 +63,15 @@ export class TimeTexts {
     this.#at = 0
   }
 
-  /** Puts it at `to`, where `timeBytesMax` bytes are free; gives where it ends. Times of a series ascend. */
-  put(target: Uint8Array, to: number, timeMs: number): number {
+  /** Puts that of `seriesTimes[i]` at `to`, where `timeBytesMax` bytes are free; gives where it ends. Times of a series ascend. */
+  put(target: Uint8Array, to: number, seriesTimes: Float64Array, i: number): number {
+    const timeMs = seriesTimes[i]!
     const times = this.#times
+    const count = this.#count
     let at = this.#at
-    while (at < times.length && times[at]! < timeMs) at++
+    while (at < count && times[at]! < timeMs) at++
     this.#at = at
-    if (times[at] !== timeMs) return this.#print(target, to, timeMs)
+    if (at === count || times[at]! !== timeMs) return this.#print(target, to, timeMs)
     const bytes = this.#bytes
     const end = this.#ends[at]!
     let next = to
@@ -78,18 +81,26 @@ export class TimeTexts {
   }
 
   #print(target: Uint8Array, to: number, timeMs: number): number {
-    const end = putText(target, to, `[${formatTimestampSeconds(timeMs)},"`)
-    const times = this.#times
-    if (this.#at < times.length || this.#at === timesMax) return end
-    const begin = times.length === 0 ? 0 : this.#ends[times.length - 1]!
-    if (begin + timeBytesMax > this.#bytes.length) {
-      const grown = new Uint8Array(this.#bytes.length * 2)
-      grown.set(this.#bytes)
-      this.#bytes = grown
+    const text = `[${formatTimestampSeconds(timeMs)},"`
+    const count = this.#count
+    if (this.#at === count && count < timesMax) {
+      if (count === this.#times.length) this.#grow()
+      this.#times[count] = timeMs
+      this.#ends[count] = putText(this.#bytes, count === 0 ? 0 : this.#ends[count - 1]!, text)
+      this.#count = count + 1
     }
-    times.push(timeMs)
-    this.#ends.push(putText(this.#bytes, begin, `[${formatTimestampSeconds(timeMs)},"`))
-    return end
+    return putText(target, to, text)
+  }
+
+  #grow(): void {
+    const { length } = this.#times
+    const [times, ends, bytes] = [new Float64Array(2 * length), new Uint32Array(2 * length), new Uint8Array(2 * length * timeBytesMax)]
+    times.set(this.#times)
+    ends.set(this.#ends)
+    bytes.set(this.#bytes)
+    this.#times = times
+    this.#ends = ends
+    this.#bytes = bytes
   }
 }
 

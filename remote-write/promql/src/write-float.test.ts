@@ -5,7 +5,7 @@ import { floatBytesMax, putFloat } from './write-float.ts'
 
 function written(value: number): string {
   const bytes = new Uint8Array(floatBytesMax + 3)
-  const end = putFloat(bytes, 3, value)
+  const end = putFloat(bytes, 3, Float64Array.of(0, value), 1)
   expect(end - 3).toBeLessThanOrEqual(floatBytesMax)
   return new TextDecoder().decode(bytes.subarray(3, end))
 }

@@ -5,6 +5,7 @@ const wholeMax = 1e15
 const point = 46
 const minus = 45
 const zero = 48
+const eightDigits = 1e8
 
 /** The longest text of a float, `-0.0000012345678901234567`, has 25. */
 export const floatBytesMax = 32
@@ -13,14 +14,18 @@ export const floatBytesMax = 32
 const pairs = Uint8Array.from({ length: 200 }, (_, i) => zero + (i % 2 === 0 ? Math.floor(i / 20) : (i >> 1) % 10))
 
 /**
- * Puts what `formatFloat` gives at `at`, where `floatBytesMax` bytes are free; gives where it ends. Most values are whole or have few decimals: a
- * decimal number of at most 15 digits that reads back as the value is the shortest one, and its digits are had without a search.
+ * Puts what `formatFloat` gives for `values[i]` at `at`, where `floatBytesMax` bytes are free; gives where it ends. Most values are whole or have few
+ * decimals: a decimal number of at most 15 digits that reads back as the value is the shortest one, and its digits are had without a search.
  */
-export function putFloat(bytes: Uint8Array, at: number, value: number): number {
+// Functions here take places and small whole numbers: any other number becomes an object on its way into a function.
+export function putFloat(bytes: Uint8Array, at: number, values: Float64Array, i: number): number {
+  const value = values[i]!
   const magnitude = Math.abs(value)
   if (magnitude < wholeMax && magnitude === Math.floor(magnitude) && (value !== 0 || 1 / value > 0)) {
     if (value < 0) bytes[at++] = minus
-    return putWhole(bytes, at, magnitude)
+    if (magnitude < eightDigits) return putUint32(bytes, at, magnitude >>> 0)
+    const upper = Math.floor(magnitude / eightDigits)
+    return putHalves(bytes, at, upper >>> 0, (magnitude - upper * eightDigits) >>> 0)
   }
   if (magnitude < wholeMax / 1000 && magnitude >= 0.001) {
     const thousandths = Math.round(magnitude * 1000)
@@ -28,7 +33,9 @@ export function putFloat(bytes: Uint8Array, at: number, value: number): number {
       if (value < 0) bytes[at++] = minus
       const whole = Math.floor(thousandths / 1000)
       const decimals = (thousandths - whole * 1000) >>> 0
-      const end = putWhole(bytes, at, whole)
+      const upper = Math.floor(whole / eightDigits)
+      const lower = (whole - upper * eightDigits) >>> 0
+      const end = upper === 0 ? putUint32(bytes, at, lower) : putHalves(bytes, at, upper >>> 0, lower)
       const last = decimals % 10
       const pair = (decimals - last) / 5
       bytes[end] = point
@@ -47,13 +54,10 @@ export function putText(bytes: Uint8Array, at: number, text: string): number {
   return at + text.length
 }
 
-/** A whole number below `wholeMax`. */
-function putWhole(bytes: Uint8Array, at: number, value: number): number {
-  if (value < 1e8) return putUint32(bytes, at, value >>> 0)
-  // Above 32 bits a remainder is a call.
-  const upper = Math.floor(value / 1e8)
-  const end = putUint32(bytes, at, upper >>> 0)
-  putPairs(bytes, end, end + 8, (value - upper * 1e8) >>> 0)
+/** `upper` and the eight digits of `lower`. */
+function putHalves(bytes: Uint8Array, at: number, upper: number, lower: number): number {
+  const end = putUint32(bytes, at, upper)
+  putPairs(bytes, end, end + 8, lower)
   return end + 8
 }
 

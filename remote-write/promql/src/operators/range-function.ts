@@ -159,9 +159,12 @@ export class RangeFunctionOperator implements VectorOperator {
     let found = 0
     let looked = 0
     const lookedAt = this.#lookedAt
+    // Not chosen step by step: what may be undefined is an object each time.
+    const firstEndMs = (shift.atMs ?? startMs) - shift.offsetMs
+    const nextMs = shift.atMs === undefined ? stepMs : 0
     for (let i = 0; i < steps; i++) {
       const stepTimeMs = startMs + i * stepMs
-      const endMs = (shift.atMs ?? stepTimeMs) - shift.offsetMs
+      const endMs = firstEndMs + i * nextMs
       const windowStartMs = endMs - rangeMs
       while (to < length && times[to]! <= endMs) to++
       while (from < to && times[from]! <= windowStartMs) from++

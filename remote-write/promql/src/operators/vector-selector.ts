@@ -87,10 +87,13 @@ export class VectorSelectorOperator implements VectorOperator {
     const { lookbackMs } = this.#context
     const { values: out, present } = this.#series
     const wantsTime = this.#content !== 'value'
+    // Not chosen step by step: what may be undefined is an object each time.
+    const firstMs = (atMs ?? startMs) - offsetMs
+    const nextMs = atMs === undefined ? stepMs : 0
     let found = 0
     let at = -1
     for (let i = 0; i < steps; i++) {
-      const t = (atMs ?? startMs + i * stepMs) - offsetMs
+      const t = firstMs + i * nextMs
       while (at + 1 < length && times[at + 1]! <= t) at++
       const isThere = at >= 0 && times[at]! > t - lookbackMs && !(words[2 * at] === STALE_LOW && words[2 * at + 1] === STALE_HIGH)
       if (isThere) {

@@ -26,6 +26,7 @@ export class XorChunkModule {
   readonly #samplesMax: number
   readonly #times: Float64Array
   readonly #values: Uint32Array
+  readonly #views: (DecodedViews | undefined)[]
 
   constructor() {
     const module = new WebAssembly.Module(Buffer.from(xorChunkBase64, 'base64'))
@@ -39,6 +40,7 @@ export class XorChunkModule {
     this.#samplesMax = exports.samplesMax.value as number
     this.#times = new Float64Array(buffer, exports.timesAt.value as number, this.#samplesMax)
     this.#values = new Uint32Array(buffer, exports.valuesAt.value as number, 2 * this.#samplesMax)
+    this.#views = new Array<undefined>(this.#samplesMax + 1).fill(undefined)
   }
 
   /**
@@ -49,7 +51,9 @@ export class XorChunkModule {
     const length = data.length - start
     if (length > this.#bytesMax || count > this.#samplesMax) return false
     if (count === 0) return true
-    this.#bytes.set(start === 0 ? data : data.subarray(start))
+    // What stands behind the bits is written later.
+    this.#bytes.set(data)
+    if (start > 0) this.#bytes.copyWithin(0, start, data.length)
     this.#toWords(length)
     return this.#append(this.#decode(count, length * 8, minTimeMs, maxTimeMs), into)
   }
@@ -83,12 +87,23 @@ export class XorChunkModule {
     if (found <= 0) return found === 0
     into.reserve(found)
     const { length } = into
-    into.times.set(this.#times.subarray(0, found), length)
-    // As words: a Float64Array's copy may not keep the bits of a signalling NaN.
-    into.words.set(this.#values.subarray(0, 2 * found), 2 * length)
+    const views = this.#viewsOf(found)
+    into.times.set(views.times, length)
+    into.words.set(views.words, 2 * length)
     into.length = length + found
     return true
   }
+
+  /** The first `count` samples. Most chunks have as many as others: a view costs more than what it is for. */
+  #viewsOf(count: number): DecodedViews {
+    return (this.#views[count] ??= { times: this.#times.subarray(0, count), words: this.#values.subarray(0, 2 * count) })
+  }
+}
+
+interface DecodedViews {
+  readonly times: Float64Array
+  /** As words: a Float64Array's copy may not keep the bits of a signalling NaN. */
+  readonly words: Uint32Array
 }
 
 let shared: XorChunkModule | undefined
