@@ -8,8 +8,9 @@ let extremes = new Float64Array(256)
  * border, and when the begin of a window reaches the border, which then moves to the window's end. NaN only if there is nothing else; of equal values the earliest.
  */
 export function makeSlidingExtreme(wantsLeast: boolean): WindowsFunction {
-  const nothing = wantsLeast ? Infinity : -Infinity
   return ({ values, from, to, steps, length }, out, present) => {
+    // In here it is known to be a number; one from outside would make an object of each value that it is exchanged for.
+    const nothing = wantsLeast ? Infinity : -Infinity
     if (extremes.length < length) extremes = new Float64Array(length)
     const before = extremes
     let border = 0
