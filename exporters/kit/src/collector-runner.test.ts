@@ -1,6 +1,6 @@
 import { FamilyWriter } from '@narthex/exposition/family-writer'
-import { silentLogger } from '@narthex/service/logger'
-import { afterEach, expect, test, vi } from 'vitest'
+import { createLogger, silentLogger } from '@narthex/service/logger'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { CollectorRunner } from './collector-runner.ts'
 import { NoDataError, type CollectContext, type Collector } from './collector.ts'
 
@@ -105,4 +105,88 @@ test('a family that contradicts the type of an earlier one is dropped and counte
   )
   expect(result.typeClashes).toBe(1)
   expect(text(families)).toBe('# HELP x Help.\n# TYPE x gauge\nx 1\n')
+})
+
+describe('the log has a line when a collector', () => {
+  /** What is logged above debug level while the same collector is run once per step. */
+  async function logOf(steps: readonly (() => void | Promise<void>)[]): Promise<string[]> {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    const lines: string[] = []
+    const log = createLogger({
+      write: (line) => void lines.push(/level=(\w+) .*msg="([^"]*)"/.exec(line)!.slice(1).join(' ')),
+      source: 'test',
+    })
+    const runner = new CollectorRunner(log)
+    let step = steps[0]!
+    const collectors = [collector('one', () => step())]
+    for (step of steps) {
+      const running = runner.run(collectors, new FamilyWriter(), 50)
+      await vi.advanceTimersByTimeAsync(50)
+      await running
+    }
+    return lines
+  }
+  const fail = (text: string) => (): void => {
+    throw new Error(text)
+  }
+  const hasNoData = (): void => {
+    throw new NoDataError('nothing here')
+  }
+  const succeed = (): void => {}
+  const takeTooLong = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 70))
+  const hang = (): Promise<void> => new Promise(() => {})
+
+  test('begins to fail, and none as long as it fails the same way', async () => {
+    expect(await logOf([fail('no'), fail('no'), () => Promise.reject(new Error('no'))])).toEqual(['ERROR collector failed'])
+  })
+
+  test('fails for another reason', async () => {
+    expect(await logOf([fail('no'), fail('never'), fail('never'), fail('no')])).toEqual(Array(3).fill('ERROR collector failed'))
+  })
+
+  test('succeeds again, and when it fails once more', async () => {
+    const again = ['ERROR collector failed', 'INFO collector succeeds again', 'ERROR collector failed']
+    expect(await logOf([succeed, fail('no'), succeed, succeed, fail('no')])).toEqual(again)
+  })
+
+  test('finds that there is nothing to show any more, and none where there never was', async () => {
+    expect(await logOf([hasNoData, hasNoData])).toEqual([])
+    expect(await logOf([fail('no'), hasNoData, hasNoData, fail('no')])).toEqual([
+      'ERROR collector failed',
+      'INFO collector returned no data',
+      'ERROR collector failed',
+    ])
+  })
+
+  test('has no end in time, and none at the scrapes that find it hanging', async () => {
+    expect(await logOf([hang, hang, hang])).toEqual(['ERROR collector timed out'])
+  })
+
+  test('has no end in time, and none when it is started anew and has none again', async () => {
+    // Every other scrape finds it hanging and is done at once; it has ended when the next comes.
+    const steps = [takeTooLong, takeTooLong, takeTooLong, takeTooLong, takeTooLong, succeed, succeed]
+    expect(await logOf(steps)).toEqual(['ERROR collector timed out', 'INFO collector succeeds again'])
+  })
+
+  test('fails before the deadline and then has no end in time', async () => {
+    expect(await logOf([fail('no'), hang, hang])).toEqual(['ERROR collector failed', 'ERROR collector timed out'])
+  })
+})
+
+test('a collector that fails because the deadline has passed has the same reason as one that is given up', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  const lines: string[] = []
+  const runner = new CollectorRunner(createLogger({ write: (line) => void lines.push(line), source: 'test' }))
+  let scrapes = 0
+  const query = collector('query', ({ signal }) => {
+    const text = `query ${++scrapes} was aborted`
+    return new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error(text))))
+  })
+  for (let scrape = 0; scrape < 3; scrape++) {
+    const running = runner.run([query], new FamilyWriter(), 50)
+    await vi.advanceTimersByTimeAsync(50)
+    await running
+  }
+  expect(scrapes).toBe(3)
+  expect(lines).toHaveLength(1)
 })

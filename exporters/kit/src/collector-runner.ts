@@ -1,6 +1,7 @@
 import type { FamilyWriter } from '@narthex/exposition/family-writer'
 import type { Logger } from '@narthex/service/logger'
 import { NoDataError, type CollectContext, type Collector } from './collector.ts'
+import { FailureMemory, reasonOf } from './failure-memory.ts'
 import { ScrapeWriter, type CollectorWriter } from './scrape-writer.ts'
 
 /** How one collector fared in one scrape. */
@@ -19,19 +20,26 @@ export interface RunResult {
 interface Run {
   readonly collector: Collector
   readonly writer: CollectorWriter
+  readonly deadline: Deadline
   readonly startMs: number
   outcome: CollectorOutcome | undefined
 }
+
+/** Stands for every run that had no end in time, and for those that could not start because of one: seconds would make each another reason. */
+const timedOut = 'timed out'
 
 /**
  * Runs collectors side by side under one deadline. A collector that hangs (a dead mount, a query without an answer) is given up at the
  * deadline: it costs its own families and nothing else. While it still hangs, later scrapes do not start it again, so what it holds
  * (a thread of the pool, a connection) is bounded by the scrapes that were under way at the time.
+ *
+ * A failure is logged when it begins and when its reason changes, not at every scrape, and its end is logged too.
  */
 export class CollectorRunner {
   readonly #log: Logger
   readonly #nowMs: () => number
   readonly #overrunSinceMs = new Map<Collector, number>()
+  readonly #failures = new FailureMemory()
 
   /** `nowMs` is a monotonic clock. */
   constructor(log: Logger, nowMs: () => number = () => performance.now()) {
@@ -45,9 +53,9 @@ export class CollectorRunner {
     const runs: Run[] = []
     const pending: Promise<void>[] = []
     for (const collector of collectors) {
-      const run: Run = { collector, writer: scrapeWriter.createWriter(), startMs: this.#nowMs(), outcome: undefined }
+      const run: Run = { collector, writer: scrapeWriter.createWriter(), deadline, startMs: this.#nowMs(), outcome: undefined }
       runs.push(run)
-      const promise = this.#start(run, deadline)
+      const promise = this.#start(run)
       if (promise !== undefined) pending.push(promise)
     }
     if (pending.length > 0) await this.#awaitUntil(deadline, Promise.all(pending))
@@ -59,16 +67,17 @@ export class CollectorRunner {
   }
 
   /** A promise that never rejects, or nothing if the collector is done already. */
-  #start(run: Run, deadline: Deadline): Promise<void> | undefined {
+  #start(run: Run): Promise<void> | undefined {
     const { collector } = run
     const since = this.#overrunSinceMs.get(collector)
     if (since !== undefined) {
+      run.outcome = this.#outcome(run, false)
       const seconds = Math.round((this.#nowMs() - since) / 1000)
-      this.#fail(run, new Error(`cannot start collector: an earlier run has been hanging for ${seconds} s`))
+      this.#log.debug('collector is not started: an earlier run hangs', { name: collector.name, hanging_seconds: seconds })
       return undefined
     }
     try {
-      const result = collector.collect(deadline.contextFor(run.writer))
+      const result = collector.collect(run.deadline.contextFor(run.writer))
       if (result === undefined) {
         this.#succeed(run)
         return undefined
@@ -97,28 +106,38 @@ export class CollectorRunner {
 
   #succeed(run: Run): void {
     if (this.#settleLate(run)) return
+    const { name } = run.collector
     run.outcome = this.#outcome(run, true)
-    this.#log.debug('collector succeeded', { name: run.collector.name, duration_seconds: run.outcome.durationSeconds })
+    this.#log.debug('collector succeeded', { name, duration_seconds: run.outcome.durationSeconds })
+    if (this.#failures.isOver(name)) this.#log.info('collector succeeds again', { name })
   }
 
   #fail(run: Run, error: unknown): void {
     if (this.#settleLate(run)) return
+    const { name } = run.collector
     run.outcome = this.#outcome(run, false)
-    const fields = { name: run.collector.name, duration_seconds: run.outcome.durationSeconds, err: error }
-    if (error instanceof NoDataError) this.#log.debug('collector returned no data', fields)
-    else this.#log.error('collector failed', fields)
+    const fields = { name, duration_seconds: run.outcome.durationSeconds, err: error }
+    if (error instanceof NoDataError) {
+      this.#log[this.#failures.isOver(name) ? 'info' : 'debug']('collector returned no data', fields)
+      return
+    }
+    // One that listens to the signal fails at the deadline, in words of its own.
+    const isNews = this.#failures.isNews(name, run.deadline.isExpired ? timedOut : reasonOf(error))
+    this.#log[isNews ? 'error' : 'debug']('collector failed', fields)
   }
 
   #giveUp(run: Run, timeoutMs: number): void {
+    const { name } = run.collector
     run.outcome = this.#outcome(run, false)
     this.#overrunSinceMs.set(run.collector, run.startMs)
-    this.#log.error('collector timed out', { name: run.collector.name, timeout_seconds: timeoutMs / 1000 })
+    const isNews = this.#failures.isNews(name, timedOut)
+    this.#log[isNews ? 'error' : 'debug']('collector timed out', { name, timeout_seconds: timeoutMs / 1000 })
   }
 
-  /** True for a run that was given up before: its end only clears the way for the next one. */
+  /** True for a run that was given up before: its end only clears the way for the next one, which may take as long. */
   #settleLate(run: Run): boolean {
     if (run.outcome === undefined) return false
-    if (this.#overrunSinceMs.delete(run.collector)) this.#log.info('collector answers again', { name: run.collector.name })
+    if (this.#overrunSinceMs.delete(run.collector)) this.#log.debug('collector that was given up has ended', { name: run.collector.name })
     return true
   }
 
@@ -137,6 +156,10 @@ class Deadline {
   constructor(nowMs: () => number, atMs: number) {
     this.#nowMs = nowMs
     this.#atMs = atMs
+  }
+
+  get isExpired(): boolean {
+    return this.#isExpired
   }
 
   remainingMs(): number {
