@@ -1,5 +1,5 @@
 import { CollectorRunner, type CollectorOutcome } from '@narthex/exporter-kit/collector-runner'
-import { NoDataError, type Collector } from '@narthex/exporter-kit/collector'
+import type { Collector } from '@narthex/exporter-kit/collector'
 import type { FamilyWriter } from '@narthex/exposition/family-writer'
 import type { Logger } from '@narthex/service/logger'
 import { ConnectionPool } from './connection-pool.ts'
@@ -34,8 +34,6 @@ export class MysqlTarget {
   readonly #adapters: ReadonlyMap<MysqlCollector, Collector>
   #version: ServerVersion | undefined
   #lastFailure: string | undefined
-  /** The last failure of each collector that fails. */
-  readonly #failures = new Map<string, string>()
   readonly #refusedStatements = new Set<string>()
 
   constructor(options: MysqlTargetOptions) {
@@ -105,23 +103,9 @@ export class MysqlTarget {
           query: (sql) => this.#pool.query(sql, context.signal),
           queryReadOnly: (sql, limits) => this.#readOnlyPool.query(sql, context.signal, limits),
         }
-        try {
-          await collector.collect(session, context.writer)
-        } catch (error) {
-          // One that was given up has been reported.
-          throw context.remainingMs() > 0 ? this.#rememberFailure(collector.name, error) : error
-        }
-        if (this.#failures.delete(collector.name)) this.#log.info('collector succeeds again', { name: `collect.${collector.name}` })
+        await collector.collect(session, context.writer)
       },
     }
-  }
-
-  /** What the runner shall be told: the first of equal failures is logged, the others are not. */
-  #rememberFailure(name: string, error: unknown): unknown {
-    const message = error instanceof Error ? error.message : String(error)
-    if (this.#failures.get(name) === message) return new NoDataError(message, { cause: error })
-    this.#failures.set(name, message)
-    return error
   }
 
   readonly #reportRefused = (sql: string, error: Error): void => {
