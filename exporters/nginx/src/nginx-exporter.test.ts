@@ -118,26 +118,23 @@ test('the time that the client gives counts too, and the answer says that NGINX 
   expect(linesOf(Buffer.from(body).toString())).toEqual(['nginx_up 0'])
 })
 
-test('a server that is down is logged when it goes and when it comes back, without its password', async () => {
+test('a server that is down is logged when it goes, when the reason changes and when it comes back, without its password', async () => {
   const lines: string[] = []
-  let isDown = true
+  let status = 500
   const seen: (string | undefined)[] = []
   const uri = await start((request, response) => {
     seen.push(request.headers.authorization)
-    if (isDown) response.writeHead(500)
-    response.end(page)
+    response.writeHead(status).end(page)
   })
   const log = createLogger({ write: (line) => void lines.push(line), source: 'test' })
   const exporter = createTestExporter({ 'nginx.scrape-uri': [uri.replace('://', '://me:hid%20den@')] }, { log })
-  await exporter.handleMetrics()
-  await exporter.handleMetrics()
-  isDown = false
-  await exporter.handleMetrics()
+  for (status of [500, 500, 404, 404, 200, 200]) await exporter.handleMetrics()
   await exporter.close()
   expect(seen[0]).toBe(`Basic ${Buffer.from('me:hid den').toString('base64')}`)
-  expect(lines).toHaveLength(2)
+  expect(lines).toHaveLength(3)
   expect(lines[0]).toContain('expected 200 response, got 500')
-  expect(lines[1]).toContain('NGINX answers again')
+  expect(lines[1]).toContain('expected 200 response, got 404')
+  expect(lines[2]).toContain('NGINX answers again')
   expect(lines.join('')).not.toContain('hid')
 })
 

@@ -1,4 +1,5 @@
 import type { CollectContext } from '@narthex/exporter-kit/collector'
+import { FailureMemory, reasonOf } from '@narthex/exporter-kit/failure-memory'
 import type { HttpClient } from '@narthex/http/client'
 import type { Logger } from '@narthex/service/logger'
 import { withLabel } from './constant-labels.ts'
@@ -36,14 +37,14 @@ export interface ServerAnswer<Status> {
 interface Server {
   readonly uri: ScrapeUri
   readonly labels: readonly string[]
-  /** A server that is down is logged when it goes and when it comes back. */
-  wasUp: boolean | undefined
 }
 
 /** Servers whose page of one kind is read. If there are several, `addr` tells them apart. */
 export class NginxServers<Status> {
   readonly #options: NginxServersOptions<Status>
   readonly #servers: readonly Server[]
+  /** A server that is down is logged when it goes, when the reason changes and when it comes back. */
+  readonly #failures = new FailureMemory()
 
   constructor(options: NginxServersOptions<Status>) {
     this.#options = options
@@ -51,7 +52,6 @@ export class NginxServers<Status> {
     this.#servers = uris.map((uri) => ({
       uri,
       labels: uris.length > 1 ? withLabel(constantLabels, 'addr', uri.text) : constantLabels,
-      wasUp: undefined,
     }))
   }
 
@@ -70,12 +70,10 @@ export class NginxServers<Status> {
     const { text } = server.uri
     try {
       const status = await read(this.#createAsked(server.uri, limitMs, signal))
-      if (server.wasUp === false) log.info('NGINX answers again', { uri: text })
-      server.wasUp = true
+      if (this.#failures.isOver(text)) log.info('NGINX answers again', { uri: text })
       return status
     } catch (error) {
-      if (server.wasUp !== false) log.warn('error getting stats', { uri: text, err: error })
-      server.wasUp = false
+      if (this.#failures.isNews(text, reasonOf(error))) log.warn('error getting stats', { uri: text, err: error })
       return undefined
     }
   }
