@@ -91,6 +91,16 @@ test('a refused command is asked for again after ten minutes', () => {
   expect(memory.isRefused('a', 'X')).toBe(true)
   now = refusalMs
   expect(memory.isRefused('a', 'X')).toBe(false)
+  expect(memory.remember('a', 'X')).toBe(false)
+  expect(memory.isRefused('a', 'X')).toBe(true)
+})
+
+test('a refusal that goes on is told once, and again when it had been over', () => {
+  let now = 0
+  const memory = new RefusalMemory(() => now)
+  expect(memory.remember('a', 'X')).toBe(true)
+  for (now = refusalMs; now < 5 * refusalMs; now += refusalMs + 15_000) expect(memory.remember('a', 'X')).toBe(false)
+  now += 2 * refusalMs
   expect(memory.remember('a', 'X')).toBe(true)
 })
 

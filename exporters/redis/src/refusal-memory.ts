@@ -1,4 +1,4 @@
-/** How long a command that a server refused is not sent again, and a warning not repeated. */
+/** How long a command that a server refused is not sent again. */
 export const refusalMs = 10 * 60_000
 /** Refusals and warnings remembered; the oldest goes first. */
 const rememberedMax = 10_000
@@ -21,15 +21,15 @@ export class RefusalMemory {
     return until !== undefined && this.#nowMs() < until
   }
 
-  /** True the first time, and again when the time is over. */
+  /** True if it is worth a line: the first time, and when it had been over for as long as a command is not sent again. */
   remember(server: string, command: string): boolean {
     const key = keyOf(server, command)
-    const wasKnown = this.isRefused(server, command)
-    if (wasKnown) return false
+    const nowMs = this.#nowMs()
+    const known = this.#untilMs.get(key)
     this.#untilMs.delete(key)
-    this.#untilMs.set(key, this.#nowMs() + refusalMs)
+    this.#untilMs.set(key, nowMs + refusalMs)
     if (this.#untilMs.size > rememberedMax) this.#untilMs.delete(this.#untilMs.keys().next().value!)
-    return true
+    return known === undefined || nowMs >= known + refusalMs
   }
 }
 
