@@ -1,4 +1,4 @@
-import { silentLogger } from '@narthex/service/logger'
+import { createLogger, silentLogger } from '@narthex/service/logger'
 import { spawn, type ChildProcess } from 'node:child_process'
 import { afterEach, expect, test, vi } from 'vitest'
 import { spawnHelperFromSource, StatfsPool, stuckHelpersMax } from './statfs-pool.ts'
@@ -106,7 +106,11 @@ test.each(['/exit', '/rubbish'])('a helper that fails on %s is replaced', async 
   expect(children).toHaveLength(2)
 })
 
-test('a helper that cannot be started is an error of the mount', async () => {
-  pool = new StatfsPool(() => spawn('/no/such/program', { stdio: ['pipe', 'pipe', 'ignore'] }), 5000, silentLogger)
-  expect(await pool.ask('/a')).toEqual({ errorCode: 'EIO' })
+test('a helper that cannot be started is an error of the mount, and one line in the log', async () => {
+  const lines: string[] = []
+  const log = createLogger({ write: (line) => void lines.push(line), source: 'test' })
+  pool = new StatfsPool(() => spawn('/no/such/program', { stdio: ['pipe', 'pipe', 'ignore'] }), 5000, log)
+  for (let i = 0; i < 3; i++) expect(await pool.ask('/a')).toEqual({ errorCode: 'EIO' })
+  expect(lines).toHaveLength(1)
+  expect(lines[0]).toContain('spawn /no/such/program ENOENT')
 })

@@ -2,6 +2,7 @@ import type { Logger } from '@narthex/service/logger'
 import { spawn, type ChildProcess } from 'node:child_process'
 import { Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
+import { FailureMemory, reasonOf } from './failure-memory.ts'
 import { formatRequest, parseAnswer, type StatfsAnswer } from './statfs-helper.ts'
 
 /** Helpers that may hang at once, each on a mount of its own. When all hang, mounts that might hang too are not asked. */
@@ -34,6 +35,7 @@ export class StatfsPool {
   readonly #log: Logger
   readonly #pending = new Map<string, Promise<PooledAnswer>>()
   readonly #stuck = new Map<string, Helper>()
+  readonly #failures = new FailureMemory()
   #active: Helper | undefined
   #isClosed = false
 
@@ -94,7 +96,7 @@ export class StatfsPool {
         helper.end()
       },
       onExit: (reason) => {
-        this.#log.warn('statfs helper ended', { err: reason })
+        if (this.#failures.isNews('helper', reasonOf(reason))) this.#log.warn('statfs helper ended', { err: reason })
         if (this.#active === helper) this.#active = undefined
         for (const [path, stuck] of this.#stuck) if (stuck === helper) this.#stuck.delete(path)
       },

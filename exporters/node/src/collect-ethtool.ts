@@ -1,4 +1,5 @@
 import { NoDataError, type CollectContext, type Collector, type MetricWriter } from '@narthex/exporter-kit/collector'
+import { FailureMemory, reasonOf } from '@narthex/exporter-kit/failure-memory'
 import { systemErrorCode } from '@narthex/exporter-kit/file-reader'
 import type { FlagSpec } from '@narthex/exporter-kit/flag-spec'
 import { NameFilter, NamePattern } from '@narthex/exporter-kit/name-filter'
@@ -40,6 +41,7 @@ interface Device {
 export function createEthtoolCollector(environment: NodeEnvironment, _?: unknown, load?: LoadSystemCalls): Collector {
   const { flags, log } = environment
   const calls = new KernelCalls('ethtool', log, load)
+  const failures = new FailureMemory()
   const filter = new NameFilter(flags.string('collector.ethtool.device-exclude'), flags.string('collector.ethtool.device-include'))
   const names = new EthtoolNames(new NamePattern(flags.string('collector.ethtool.metrics-include')))
   const root = environment.sysPath('class/net')
@@ -84,18 +86,21 @@ export function createEthtoolCollector(environment: NodeEnvironment, _?: unknown
   }
 
   function readDevice(ethtool: EthtoolDevice, name: string): Device {
-    const settings = attempt(name, () => ethtool.readSettings())
-    const driver = attempt(name, () => ethtool.readDriver())
-    const statistics = driver === undefined ? undefined : attempt(name, () => ethtool.readStatistics(driver.statisticsCount))
+    const settings = attempt(name, 'settings', () => ethtool.readSettings())
+    const driver = attempt(name, 'driver', () => ethtool.readDriver())
+    const statistics = driver === undefined ? undefined : attempt(name, 'statistics', () => ethtool.readStatistics(driver.statisticsCount))
     return { name, settings, driver, statistics: names.toFamilies(statistics?.names ?? [], statistics?.values ?? []) }
   }
 
-  /** A driver that fails costs what it was asked for. */
-  function attempt<T>(device: string, ask: () => T): T | undefined {
+  /** A driver that fails costs what it was asked for, and a line in the log when that begins. */
+  function attempt<T>(device: string, wanted: string, ask: () => T): T | undefined {
+    const subject = `${wanted} of ${device}`
     try {
-      return ask()
+      const answer = ask()
+      failures.isOver(subject)
+      return answer
     } catch (error) {
-      log.error('ethtool error', { device, err: error })
+      if (failures.isNews(subject, reasonOf(error))) log.error('ethtool error', { device, wanted, err: error })
       return undefined
     }
   }

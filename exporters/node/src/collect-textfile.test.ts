@@ -1,3 +1,4 @@
+import { createLogger } from '@narthex/service/logger'
 import { mkdtempSync, mkdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -84,4 +85,30 @@ test('directories are found by patterns', async () => {
   expect(await found('?[nw][^x]')).toEqual(['one', 'two'])
   expect(await found('x\\[y')).toEqual(['x[y'])
   expect(await found('none*')).toEqual(['none*'])
+})
+
+test('files and directories that stay wrong are one line each in the log, until the reason changes', async () => {
+  const lines: string[] = []
+  const log = createLogger({ write: (line) => void lines.push(line), source: 'test' })
+  const exporter = createTestExporter(flags(directory, `${directory}/none`), { log })
+  const scrapeThrice = async (): Promise<string[]> => {
+    for (let i = 0; i < 3; i++) await exporter.handleMetrics()
+    return lines.splice(0).map((line) => /path=\S*\/(\S+)/.exec(line)![1]!)
+  }
+  const write = (name: string, text: string): void => writeFileSync(join(directory, name), text)
+  write('a.prom', '# TYPE x gauge\nx 1\n')
+  write('b.prom', '# TYPE x counter\nx{b="1"} 1\n')
+  write('c.prom', 'two{ 2\n')
+  mkdirSync(join(directory, 'd.prom'))
+  expect((await scrapeThrice()).sort()).toEqual(['b.prom', 'c.prom', 'd.prom', 'none'])
+  // Written again as a cron job does, as wrong as before.
+  write('b.prom', '# TYPE x counter\nx{b="1"} 22\n')
+  write('c.prom', 'two{ 2\n\n')
+  expect(await scrapeThrice()).toEqual([])
+  write('b.prom', '# TYPE x gauge\nx{b="1"} 1\n')
+  write('c.prom', 'x 1 1395066363000\n')
+  expect(await scrapeThrice()).toEqual(['c.prom'])
+  write('b.prom', '# TYPE x counter\nx{b="1"} 1\n')
+  expect(await scrapeThrice()).toEqual(['b.prom'])
+  await exporter.close()
 })

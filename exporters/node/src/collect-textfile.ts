@@ -1,4 +1,5 @@
 import type { CollectContext, Collector, MetricWriter } from '@narthex/exporter-kit/collector'
+import { FailureMemory, reasonOf } from '@narthex/exporter-kit/failure-memory'
 import { parseFamilies, type MetricFamily } from '@narthex/exporter-kit/family-parser'
 import type { FlagSpec } from '@narthex/exporter-kit/flag-spec'
 import type { Logger } from '@narthex/service/logger'
@@ -25,7 +26,7 @@ interface TextFile {
   readonly mtimeMs: number
   readonly sizeBytes: number
   readonly inode: number
-  /** Absent if the file is not valid; the error was logged when it was read. */
+  /** Absent if the file is not valid. */
   readonly families: readonly MetricFamily[] | undefined
 }
 
@@ -35,14 +36,41 @@ interface Reading {
 }
 
 export function createTextfileCollector(environment: NodeEnvironment): Collector {
-  const reader = new TextfileReader(environment.flags.strings('collector.textfile.directory'), environment.log)
+  const log = new TextfileLog(environment.log)
+  const reader = new TextfileReader(environment.flags.strings('collector.textfile.directory'), log)
 
   function collect({ writer }: CollectContext): void | Promise<void> {
-    if (reader.isIdle) return writeReading(writer, { files: [], hasErrors: false }, environment.log)
-    return reader.read().then((reading) => writeReading(writer, reading, environment.log))
+    if (reader.isIdle) return writeReading(writer, { files: [], hasErrors: false }, log)
+    return reader.read().then((reading) => writeReading(writer, reading, log))
   }
 
   return { name: 'textfile', defaultOn: true, collect }
+}
+
+/** A file or directory that stays as it is costs a line when it begins to fail and when the reason changes, not one per scrape. */
+class TextfileLog {
+  readonly #log: Logger
+  readonly #failures = new FailureMemory()
+
+  constructor(log: Logger) {
+    this.#log = log
+  }
+
+  failed(message: string, path: string, error: unknown): void {
+    if (this.#failures.isNews(path, reasonOf(error))) this.#log.error(message, { path, err: error })
+  }
+
+  succeeded(path: string): void {
+    this.#failures.isOver(path)
+  }
+
+  /** Families of the file that are not as an earlier file has them; none: all is well. */
+  noteClashes(path: string, clashes: readonly string[]): void {
+    const subject = `clashes of ${path}`
+    if (clashes.length === 0) this.#failures.isOver(subject)
+    else if (this.#failures.isNews(subject, clashes.join()))
+      this.#log.error('inconsistent metric help text or type', { path, metrics: clashes.join() })
+  }
 }
 
 /**
@@ -51,11 +79,11 @@ export function createTextfileCollector(environment: NodeEnvironment): Collector
  */
 class TextfileReader {
   readonly #directories: readonly string[]
-  readonly #log: Logger
+  readonly #log: TextfileLog
   #known = new Map<string, TextFile>()
   #reading: Promise<Reading> | undefined
 
-  constructor(directories: readonly string[], log: Logger) {
+  constructor(directories: readonly string[], log: TextfileLog) {
     this.#directories = directories.filter((directory) => directory !== '')
     this.#log = log
   }
@@ -83,9 +111,10 @@ class TextfileReader {
             if (file === undefined) hasErrors = true
             else files.set(path, file)
           }
+          this.#log.succeeded(directory)
         } catch (error) {
           hasErrors = true
-          this.#log.error('failed to read textfile collector directory', { path: directory, err: error })
+          this.#log.failed('failed to read textfile collector directory', directory, error)
         }
       }
     }
@@ -101,7 +130,7 @@ class TextfileReader {
       if (sizeBytes > textfileBytesMax) throw new Error(`want at most ${textfileBytesMax} bytes, got ${sizeBytes}`)
       return { path, mtimeMs, sizeBytes, inode, families: this.#parse(path, await readFile(path)) }
     } catch (error) {
-      this.#log.error('failed to collect textfile data', { file: path, err: error })
+      this.#log.failed('failed to collect textfile data', path, error)
       return undefined
     }
   }
@@ -109,20 +138,24 @@ class TextfileReader {
   #parse(path: string, bytes: Uint8Array): readonly MetricFamily[] | undefined {
     try {
       const families = parseFamilies(bytes)
-      if (!families.some((family) => family.samples.some((sample) => sample.hasTimestamp))) return families
-      throw new Error(`textfile "${path}" contains unsupported client-side timestamps, skipping entire file`)
+      if (families.some((family) => family.samples.some((sample) => sample.hasTimestamp))) {
+        throw new Error(`textfile "${path}" contains unsupported client-side timestamps, skipping entire file`)
+      }
+      this.#log.succeeded(path)
+      return families
     } catch (error) {
-      this.#log.error('failed to collect textfile data', { file: path, err: error })
+      this.#log.failed('failed to collect textfile data', path, error)
       return undefined
     }
   }
 }
 
-function writeReading(writer: MetricWriter, reading: Reading, log: Logger): void {
+function writeReading(writer: MetricWriter, reading: Reading, log: TextfileLog): void {
   let hasErrors = reading.hasErrors
   const merged = new Map<string, { type: string; help: string | undefined; readonly parts: MetricFamily[]; readonly paths: string[] }>()
   for (const { path, families } of reading.files) {
     if (families === undefined) hasErrors = true
+    const clashes: string[] = []
     for (const family of families ?? []) {
       const known = merged.get(family.name)
       if (known === undefined) {
@@ -132,13 +165,14 @@ function writeReading(writer: MetricWriter, reading: Reading, log: Logger): void
       const helpClashes = family.help !== undefined && known.help !== undefined && family.help !== known.help
       if (helpClashes || family.type !== known.type) {
         hasErrors = true
-        log.error(helpClashes ? 'inconsistent metric help text' : 'inconsistent metric type', { metric: family.name, file: path })
+        clashes.push(family.name)
         continue
       }
       known.help ??= family.help
       known.parts.push(family)
       known.paths.push(path)
     }
+    log.noteClashes(path, clashes)
   }
   for (const [name, { help, parts, paths }] of merged) writeFamily(writer, name, help ?? `Metric read from ${paths.join(', ')}`, parts)
   writer.family('node_textfile_mtime_seconds', 'Time of the last change of each text file that was read.', 'gauge')

@@ -1,10 +1,12 @@
 import { findViolations } from '@narthex/exporter-kit/conformance'
 import { readInventory } from '@narthex/exporter-kit/inventory'
+import { createLogger } from '@narthex/service/logger'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { collectorFactories } from './collectors.ts'
 import { nodeExporterFlags } from './flags.ts'
-import { createTestExporter, scrapeOnce } from './test-exporter.ts'
+import { createTestExporter, onlyCollector, scrapeOnce } from './test-exporter.ts'
 import { unpackTestTrees, type TestTrees } from './test-tree.ts'
 
 let trees: TestTrees
@@ -55,6 +57,24 @@ describe.each([
     await exporter.close()
     expect(violations).toEqual([])
   })
+})
+
+test('a file that cannot be read is one line in the log for many scrapes, and one more when it can', async () => {
+  const lines: string[] = []
+  const log = createLogger({ write: (line) => void lines.push(line), source: 'test' })
+  const tree = unpackTestTrees()
+  const exporter = createTestExporter({ ...tree.flags, ...onlyCollector('loadavg') }, { log })
+  const whole = readFileSync(`${tree.directory}/proc/loadavg`)
+  writeFileSync(`${tree.directory}/proc/loadavg`, 'none\n')
+  for (let i = 0; i < 3; i++) await exporter.handleMetrics()
+  expect(lines).toHaveLength(1)
+  expect(lines[0]).toMatch(/level=ERROR .*msg="collector failed" name=loadavg .*err=/)
+  writeFileSync(`${tree.directory}/proc/loadavg`, whole)
+  for (let i = 0; i < 3; i++) await exporter.handleMetrics()
+  expect(lines).toHaveLength(2)
+  expect(lines[1]).toContain('msg="collector succeeds again" name=loadavg')
+  await exporter.close()
+  tree.remove()
 })
 
 test('every default family that the test trees can show is there', async () => {
