@@ -10,11 +10,13 @@ import type { FastifyInstance } from 'fastify'
 import { version, versionText } from '../version.ts'
 import { mountAnswers, serveExporter, startExporterLog } from './serve-exporter.ts'
 import { logFlags } from './server-flags.ts'
+import { findSystemdSockets } from './systemd-sockets.ts'
 
 // narthex exporter mysql: mysqld_exporter's flags, port and metrics.
 
 const listenerFlags = {
   listenAddress: flag.list('web.listen-address', 'Addresses on which to expose metrics and web interface.', { default: [':9104'] }),
+  systemdSocket: flag.boolean('web.systemd-socket', 'Use systemd socket activation listeners instead of port listeners.'),
   webConfigFile: flag.text('web.config.file', 'Path to configuration file that can enable TLS or authentication.', ''),
   ...logFlags,
 }
@@ -34,7 +36,7 @@ export async function runMysqlExporter(argv: readonly string[], context: MainCon
   const exporter = buildMysqlExporter(pickGivenFlags(mysqlExporterFlags, values, given), log)
   await serveExporter(context, log, exporter, {
     name: 'MySQL exporter',
-    listenAddress: values.listenAddress,
+    listenAddress: values.systemdSocket ? findSystemdSockets() : values.listenAddress,
     webConfigFile: values.webConfigFile,
     closes: 'connections',
     mountPages: (app) => mountPages(app, exporter, () => context.reload()),

@@ -10,6 +10,7 @@ import { version, versionText } from '../version.ts'
 import { describeFlagsWithEnvironment } from './flag-environment.ts'
 import { serveExporter, startExporterLog } from './serve-exporter.ts'
 import { logFlags } from './server-flags.ts'
+import { findSystemdSockets } from './systemd-sockets.ts'
 
 // narthex exporter nginx: nginx-prometheus-exporter's flags, environment variables, port and metrics.
 
@@ -17,6 +18,9 @@ const listenerFlags = {
   listenAddress: flag.list('web.listen-address', 'Addresses on which to expose metrics and web interface.', {
     default: [':9113'],
     env: 'LISTEN_ADDRESS',
+  }),
+  systemdSocket: flag.boolean('web.systemd-socket', 'Use systemd socket activation listeners instead of port listeners.', {
+    env: 'SYSTEMD_SOCKET',
   }),
   webConfigFile: flag.text('web.config.file', 'Path to configuration file that can enable TLS or authentication.', '', {
     env: 'CONFIG_FILE',
@@ -39,7 +43,8 @@ export async function runNginxExporter(argv: readonly string[], context: MainCon
   )
   const log = startExporterLog(context, { level: values.logLevel, format: values.logFormat }, nginxExporterFlags, given)
   const exporter = buildNginxExporter(pickGivenFlags(nginxExporterFlags, values, given), log)
-  const { listenAddress, webConfigFile } = values
+  const { systemdSocket, webConfigFile } = values
+  const listenAddress = systemdSocket ? findSystemdSockets() : values.listenAddress
   await serveExporter(context, log, exporter, { name: 'NGINX exporter', listenAddress, webConfigFile, closes: 'connections' })
 }
 

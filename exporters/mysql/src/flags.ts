@@ -2,7 +2,6 @@ import { FlagReader } from '@narthex/exporter-kit/flag-reader'
 import type { FlagSpec } from '@narthex/exporter-kit/flag-spec'
 import { collectorFactories, collectorFlags } from './collectors.ts'
 import { customQueryFlags } from './custom-queries.ts'
-import { flagsWithoutEffect } from './flags-without-effect.ts'
 import { sessionFlags } from './session-statements.ts'
 import { settingsFlags } from './settings-source.ts'
 
@@ -27,5 +26,4 @@ export const mysqlExporterFlags: readonly FlagSpec[] = [
   ...exporterFlags,
   ...collectorFlags,
   ...switchFlags,
-  ...flagsWithoutEffect,
 ]
