@@ -18,6 +18,11 @@ export const entryPoints: Readonly<Record<string, string>> = {
 
 export const workerNames: readonly string[] = Object.keys(entryPoints).filter((name) => name !== 'main')
 
+/** Programs that a bundled one starts as processes of their own; the single executable starts itself instead. */
+const helperPrograms: Readonly<Record<string, string>> = {
+  'statfs-helper': 'exporters/kit/src/statfs-helper-main.ts',
+}
+
 /**
  * Packages that another one takes if they are installed, and does without else: mysql2 prints debug output in colour with one. In the
  * bundle they are as absent as they are from the lock file.
@@ -39,14 +44,14 @@ export interface BundleOptions {
 }
 
 /**
- * Bundles the sources into one CommonJS script `<name>.js` per entry point in `outDirectory`: the form a single executable can hold.
+ * Bundles the sources into one CommonJS script `<name>.js` per entry point and helper in `outDirectory`: the form a single executable can hold.
  * Returns the files that went in, absolute. Throws when a script would still load a file at run time: there is none to load.
  */
 export async function bundle(outDirectory: string, options: BundleOptions): Promise<string[]> {
   mkdirSync(outDirectory, { recursive: true })
   const { outputFiles, metafile } = await build({
     absWorkingDir: repository,
-    entryPoints,
+    entryPoints: { ...entryPoints, ...helperPrograms },
     outdir: outDirectory,
     bundle: true,
     platform: 'node',

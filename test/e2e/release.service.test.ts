@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { askApi, queryVector, repository } from '../kit/narthex.ts'
 import { answersOk, findFreePort, makeTemporaryDirectory, startProcess, waitFor, type RunningProcess } from '../kit/process.ts'
+import { expectHelperAnswers } from '../kit/risky-mount.ts'
 
 // The single executable, as someone has it who has nothing else: no clone, no Node.js, no PATH.
 
@@ -154,6 +155,8 @@ describe.runIf(isBuildable)('the executable of npm run release', () => {
     expect(stdout).toMatch(/^\d+ \d+ \d+ \d+ \d+ \d+\n!ENOENT\n$/)
     expect(status).toBe(0)
   })
+
+  test('starts itself as the helper for a mount that may hang', { timeout: 90_000 }, () => expectHelperAnswers(executable, [], environment))
 
   test('compares passwords in its thread', { timeout: 30_000 }, async () => {
     const port = await findFreePort()
