@@ -1,15 +1,16 @@
 import type { CollectContext, Collector, MetricWriter } from '@narthex/exporter-kit/collector'
+import type { FlagReader } from '@narthex/exporter-kit/flag-reader'
 import type { FlagSpec } from '@narthex/exporter-kit/flag-spec'
 import { NameFilter } from '@narthex/exporter-kit/name-filter'
 import { parseGoFloat } from '@narthex/model/number'
 import type { NodeEnvironment } from './environment.ts'
 import { parseUdevProperties } from './udev-data.ts'
 
-export const diskstatsFlags: readonly FlagSpec[] = [
+export const createDiskstatsFlags = (platform: NodeJS.Platform): readonly FlagSpec[] => [
   {
     name: 'collector.diskstats.device-exclude',
     type: 'string',
-    default: '^(z?ram|loop|fd|(h|s|v|xv)d[a-z]|nvme\\d+n\\d+p)\\d+$',
+    default: platform === 'linux' ? '^(z?ram|loop|fd|(h|s|v|xv)d[a-z]|nvme\\d+n\\d+p)\\d+$' : '',
     help: 'Regexp of diskstats devices to exclude (mutually exclusive to device-include).',
   },
   {
@@ -62,11 +63,7 @@ interface Disk {
 }
 
 export function createDiskstatsCollector(environment: NodeEnvironment): Collector {
-  const { flags } = environment
-  const filter = new NameFilter(
-    flags.stringOfFirstGiven('collector.diskstats.device-exclude', 'collector.diskstats.ignored-devices'),
-    flags.string('collector.diskstats.device-include'),
-  )
+  const filter = createDiskFilter(environment.flags)
   const table = new DiskTable(environment, filter)
 
   function collect({ writer }: CollectContext): void {
@@ -80,6 +77,13 @@ export function createDiskstatsCollector(environment: NodeEnvironment): Collecto
   }
 
   return { name: 'diskstats', defaultOn: true, collect }
+}
+
+export function createDiskFilter(flags: FlagReader): NameFilter {
+  return new NameFilter(
+    flags.stringOfFirstGiven('collector.diskstats.device-exclude', 'collector.diskstats.ignored-devices'),
+    flags.string('collector.diskstats.device-include'),
+  )
 }
 
 /** The rows of /proc/diskstats that the filter lets through, sorted by device; row objects are reused. */

@@ -10,11 +10,30 @@ import { compareLabels } from './compare-labels.ts'
 import type { NodeEnvironment } from './environment.ts'
 import { describeErrno } from './errno-text.ts'
 
-export const filesystemFlags: readonly FlagSpec[] = [
+/** Patterns of what is left out when no flag says otherwise. */
+export interface FilesystemExcludes {
+  readonly mountPoints: string
+  readonly fsTypes: string
+}
+
+const linuxExcludes: FilesystemExcludes = {
+  mountPoints: '^/(dev|proc|run/credentials/.+|sys|var/lib/docker/.+|var/lib/containers/storage/.+)($|/)',
+  fsTypes:
+    '^(autofs|binfmt_misc|bpf|cgroup2?|configfs|debugfs|devpts|devtmpfs|fusectl|hugetlbfs|iso9660|mqueue|nsfs|overlay|proc|procfs' +
+    '|pstore|rpc_pipefs|securityfs|selinuxfs|squashfs|erofs|sysfs|tracefs)$',
+}
+/** Those of macOS, and for want of an original also of Windows. */
+const otherExcludes: FilesystemExcludes = { mountPoints: '^/(dev)($|/)', fsTypes: '^devfs$' }
+
+export function filesystemExcludesOf(platform: NodeJS.Platform): FilesystemExcludes {
+  return platform === 'linux' ? linuxExcludes : otherExcludes
+}
+
+export const createFilesystemFlags = (platform: NodeJS.Platform): readonly FlagSpec[] => [
   {
     name: 'collector.filesystem.mount-points-exclude',
     type: 'string',
-    default: '^/(dev|proc|run/credentials/.+|sys|var/lib/docker/.+|var/lib/containers/storage/.+)($|/)',
+    default: filesystemExcludesOf(platform).mountPoints,
     help: 'Regexp of mount points to exclude for filesystem collector. (mutually exclusive to mount-points-include)',
   },
   {
@@ -25,9 +44,7 @@ export const filesystemFlags: readonly FlagSpec[] = [
   {
     name: 'collector.filesystem.fs-types-exclude',
     type: 'string',
-    default:
-      '^(autofs|binfmt_misc|bpf|cgroup2?|configfs|debugfs|devpts|devtmpfs|fusectl|hugetlbfs|iso9660|mqueue|nsfs|overlay|proc|procfs' +
-      '|pstore|rpc_pipefs|securityfs|selinuxfs|squashfs|erofs|sysfs|tracefs)$',
+    default: filesystemExcludesOf(platform).fsTypes,
     help: 'Regexp of filesystem types to exclude for filesystem collector. (mutually exclusive to fs-types-include)',
   },
   {
@@ -57,14 +74,22 @@ export const filesystemFlags: readonly FlagSpec[] = [
 /** Kept free of the scrape's time, for what follows when a mount has not answered. */
 const answerMarginMs = 100
 
-interface MountRow {
-  readonly mount: Mount
+/** A mount as it is shown. */
+export interface MountRow {
+  readonly isReadOnly: boolean
   readonly mayHang: boolean
   /** Labels with an empty device_error. */
   readonly labels: readonly string[]
   readonly infoLabels: readonly string[]
   /** The path to ask for, seen from this process. */
   readonly pathBytes: string
+  /** Known already: nobody is asked. */
+  readonly numbers?: StatfsNumbers
+}
+
+/** Where the mounts come from. */
+export interface MountSource {
+  read(context: CollectContext): readonly MountRow[] | Promise<readonly MountRow[]>
 }
 
 interface MountResult {
@@ -73,16 +98,26 @@ interface MountResult {
 }
 
 export function createFilesystemCollector(environment: NodeEnvironment, spawnHelper: SpawnHelper): Collector {
+  return createMountsCollector(environment, spawnHelper, new MountTable(environment, createMountFilters(environment.flags)))
+}
+
+/** Shows the mounts of a source with the numbers of statfs(2), which helper processes ask for where it may hang. */
+export function createMountsCollector(environment: NodeEnvironment, spawnHelper: SpawnHelper, source: MountSource): Collector {
   const { flags, log } = environment
-  const table = new MountTable(environment, createFilters(flags))
   const pool = new StatfsPool(spawnHelper, flags.durationMs('collector.filesystem.mount-timeout'), log)
 
   function collect(context: CollectContext): void | Promise<void> {
+    const rows = source.read(context)
+    return rows instanceof Promise ? rows.then((read) => askAll(context, read)) : askAll(context, rows)
+  }
+
+  function askAll(context: CollectContext, rows: readonly MountRow[]): void | Promise<void> {
     const results: MountResult[] = []
     const questions: Promise<void>[] = []
-    for (const row of table.read()) {
-      const result: MountResult = { row, answer: 'timeout' }
+    for (const row of rows) {
+      const result: MountResult = { row, answer: row.numbers ?? 'timeout' }
       results.push(result)
+      if (row.numbers !== undefined) continue
       if (row.mayHang) questions.push(pool.ask(row.pathBytes).then((answer) => void (result.answer = answer)))
       else result.answer = callStatfs(row.pathBytes)
     }
@@ -93,12 +128,12 @@ export function createFilesystemCollector(environment: NodeEnvironment, spawnHel
   return { name: 'filesystem', defaultOn: true, collect, close: () => pool.close() }
 }
 
-interface Filters {
+export interface MountFilters {
   readonly mountPoints: NameFilter
   readonly fsTypes: NameFilter
 }
 
-function createFilters(flags: FlagReader): Filters {
+export function createMountFilters(flags: FlagReader): MountFilters {
   const create = (exclude: string, oldExclude: string, include: string): NameFilter => {
     const name = `collector.filesystem.${exclude}`
     const oldName = `collector.filesystem.${oldExclude}`
@@ -116,11 +151,11 @@ function createFilters(flags: FlagReader): Filters {
 /** The mounts that the filters let through, each once, sorted by labels; parsed again only when the kernel's list has changed. */
 class MountTable {
   readonly #environment: NodeEnvironment
-  readonly #filters: Filters
+  readonly #filters: MountFilters
   #bytes: Buffer = Buffer.alloc(0)
   #rows: readonly MountRow[] = []
 
-  constructor(environment: NodeEnvironment, filters: Filters) {
+  constructor(environment: NodeEnvironment, filters: MountFilters) {
     this.#environment = environment
     this.#filters = filters
   }
@@ -148,7 +183,7 @@ class MountTable {
       // A second mount on the same point: what is there to see is the last one, which may hang where the first may not.
       if (known !== undefined && (known.mayHang || !risks[index])) return
       rows.set(key, {
-        mount,
+        isReadOnly: mount.isReadOnly,
         mayHang: risks[index]!,
         labels,
         infoLabels: ['device', mount.device, 'major', mount.major, 'minor', mount.minor, 'mountpoint', path],
@@ -187,10 +222,14 @@ function writeResults(writer: MetricWriter, results: readonly MountResult[]): vo
   writer.family('node_filesystem_mount_info', 'Device numbers of the file system.', 'gauge')
   for (const { row } of answered) writer.sample(1, row.infoLabels)
   writer.family('node_filesystem_readonly', 'Whether the file system is read-only.', 'gauge')
-  for (const { result, labels } of labelled) writer.sample(result.row.mount.isReadOnly ? 1 : 0, labels)
+  for (const { result, labels } of labelled) writer.sample(result.row.isReadOnly ? 1 : 0, labels)
   for (const [name, help, value] of sizes) {
     writer.family(`node_filesystem_${name}`, help, 'gauge')
-    for (const { row, answer } of answered) writer.sample(value(answer), row.labels)
+    for (const { row, answer } of answered) {
+      const number = value(answer)
+      // Windows has no file nodes.
+      if (!Number.isNaN(number)) writer.sample(number, row.labels)
+    }
   }
 }
 

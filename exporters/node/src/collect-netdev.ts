@@ -1,7 +1,8 @@
 import type { CollectContext, Collector, MetricWriter } from '@narthex/exporter-kit/collector'
+import type { FlagReader } from '@narthex/exporter-kit/flag-reader'
 import type { FlagSpec } from '@narthex/exporter-kit/flag-spec'
 import { NameFilter } from '@narthex/exporter-kit/name-filter'
-import { networkInterfaces } from 'node:os'
+import { networkInterfaces, type NetworkInterfaceInfo } from 'node:os'
 import type { NodeEnvironment } from './environment.ts'
 
 export const netdevFlags: readonly FlagSpec[] = [
@@ -61,10 +62,7 @@ interface Device {
 
 export function createNetdevCollector(environment: NodeEnvironment): Collector {
   const { flags } = environment
-  const filter = new NameFilter(
-    flags.stringOfFirstGiven('collector.netdev.device-exclude', 'collector.netdev.device-blacklist'),
-    flags.stringOfFirstGiven('collector.netdev.device-include', 'collector.netdev.device-whitelist'),
-  )
+  const filter = createDeviceFilter(flags)
   const isDetailed = flags.boolean('collector.netdev.enable-detailed-metrics')
   const hasNohandler = flags.boolean('collector.netdev.netlink')
   const hasAlias = flags.boolean('collector.netdev.label-ifalias')
@@ -83,10 +81,17 @@ export function createNetdevCollector(environment: NodeEnvironment): Collector {
       }
       if (hasNohandler) writeStatistic(environment, writer, 'rx_nohandler', 'receive_nohandler', devices, labels)
     }
-    if (hasAddresses) writeAddresses(writer)
+    if (hasAddresses) writeAddresses(writer, networkInterfaces())
   }
 
   return { name: 'netdev', defaultOn: true, collect }
+}
+
+export function createDeviceFilter(flags: FlagReader): NameFilter {
+  return new NameFilter(
+    flags.stringOfFirstGiven('collector.netdev.device-exclude', 'collector.netdev.device-blacklist'),
+    flags.stringOfFirstGiven('collector.netdev.device-include', 'collector.netdev.device-whitelist'),
+  )
 }
 
 /** The rows of /proc/net/dev that the filter lets through, sorted by device; row objects are reused. */
@@ -125,7 +130,7 @@ class DeviceTable {
   }
 }
 
-function startFamily(writer: MetricWriter, name: string): void {
+export function startFamily(writer: MetricWriter, name: string): void {
   writer.family(`node_network_${name}_total`, `Network device statistic ${name}.`, 'counter')
 }
 
@@ -153,10 +158,10 @@ function readAlias(environment: NodeEnvironment, device: string): string {
   return environment.files.readTextIfThere(environment.sysPath(`class/net/${device}/ifalias`)) ?? ''
 }
 
-function writeAddresses(writer: MetricWriter): void {
+export function writeAddresses(writer: MetricWriter, interfaces: NodeJS.Dict<NetworkInterfaceInfo[]>): void {
   writer.family('node_network_address_info', 'Addresses of the network devices, as labels.', 'gauge')
   const rows: string[][] = []
-  for (const [device, addresses] of Object.entries(networkInterfaces())) {
+  for (const [device, addresses] of Object.entries(interfaces)) {
     for (const { address, cidr } of addresses ?? []) {
       rows.push(['address', address, 'device', device, 'netmask', cidr?.split('/')[1] ?? '', 'scope', scopeOf(address)])
     }

@@ -1,4 +1,4 @@
-import { NoDataError, type CollectContext, type Collector } from '@narthex/exporter-kit/collector'
+import { NoDataError, type CollectContext, type Collector, type MetricWriter } from '@narthex/exporter-kit/collector'
 import type { NodeEnvironment } from './environment.ts'
 
 // Labels of node_os_info; the key in the file is the same in upper case.
@@ -31,29 +31,34 @@ export function createOsCollector(environment: NodeEnvironment): Collector {
       cached = describeRelease(parseOsRelease(text))
       cachedText = text
     }
-    writer.family('node_os_info', 'What the os-release file says, as labels.', 'gauge')
-    writer.sample(1, cached.labels)
-    if (!Number.isNaN(cached.supportEndSeconds)) {
-      writer.family('node_os_support_end_timestamp_seconds', 'End of support of the operating system in Unix time.', 'gauge')
-      writer.sample(cached.supportEndSeconds)
-    }
-    if (cached.version > 0) {
-      writer.family('node_os_version', 'Major and minor version of the operating system.', 'gauge')
-      writer.sample(cached.version, cached.versionLabels)
-    }
+    writeRelease(writer, cached)
   }
 
   return { name: 'os', defaultOn: true, collect }
 }
 
-interface OsRelease {
+export function writeRelease(writer: MetricWriter, release: OsRelease): void {
+  writer.family('node_os_info', 'What the os-release file says, as labels.', 'gauge')
+  writer.sample(1, release.labels)
+  if (!Number.isNaN(release.supportEndSeconds)) {
+    writer.family('node_os_support_end_timestamp_seconds', 'End of support of the operating system in Unix time.', 'gauge')
+    writer.sample(release.supportEndSeconds)
+  }
+  if (release.version > 0) {
+    writer.family('node_os_version', 'Major and minor version of the operating system.', 'gauge')
+    writer.sample(release.version, release.versionLabels)
+  }
+}
+
+export interface OsRelease {
   readonly labels: readonly string[]
   readonly versionLabels: readonly string[]
   readonly version: number
   readonly supportEndSeconds: number
 }
 
-function describeRelease(values: ReadonlyMap<string, string>): OsRelease {
+/** `values`: keys as in os-release(5). */
+export function describeRelease(values: ReadonlyMap<string, string>): OsRelease {
   const get = (key: string): string => values.get(key.toUpperCase()) ?? ''
   return {
     labels: infoLabels.flatMap((label) => [label, get(label)]),

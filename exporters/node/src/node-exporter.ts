@@ -7,8 +7,11 @@ import { renderLandingPage } from '@narthex/exporter-kit/landing-page'
 import type { Logger } from '@narthex/service/logger'
 import { spawnHelperFromSource, type SpawnHelper } from '@narthex/exporter-kit/statfs-pool'
 import { NodeEnvironment } from './environment.ts'
-import { nodeExporterFlags } from './flags.ts'
-import { allCollectorFactories, optionalCollectorFactories } from './optional-collectors.ts'
+import type { CreateCollector } from './collectors.ts'
+import { createNodeExporterFlags, nodeExporterFlags } from './flags.ts'
+import { optionalCollectorFactories } from './optional-collectors.ts'
+import { factoriesOf } from './other-systems/factories.ts'
+import { thisMachine, type Machine } from './other-systems/machine.ts'
 
 export interface NodeExporterOptions {
   /** Values by flag name, only of flags that were given (no defaults filled in): `collector.cpu` given beats `collector.disable-defaults`. */
@@ -19,6 +22,8 @@ export interface NodeExporterOptions {
   readonly spawnHelper?: SpawnHelper
   /** Wall clock in milliseconds. */
   readonly nowMs?: () => number
+  /** What is asked where there is no /proc; default: this machine, by its platform. */
+  readonly machine?: Machine
 }
 
 export interface NodeExporter extends Exporter {
@@ -30,14 +35,16 @@ export interface NodeExporter extends Exporter {
 
 /** Builds the exporter from its flags. Throws one clear error for a flag value that cannot be used. */
 export function createNodeExporter(options: NodeExporterOptions): NodeExporter {
-  const flags = new FlagReader(nodeExporterFlags, options.flags ?? {})
+  const { machine } = options
+  const flags = new FlagReader(machine === undefined ? nodeExporterFlags : createNodeExporterFlags(machine.platform), options.flags ?? {})
+  const factories = factoriesOf(machine ?? thisMachine)
   const environment = new NodeEnvironment(flags, options.log, options.nowMs ?? preciseNowMs)
   const telemetryPath = flags.string('web.telemetry-path')
   const exporter = createExporter({
     program: 'node_exporter',
     buildInfo: options.buildInfo,
-    collectors: createCollectors(environment, flags, options.spawnHelper ?? spawnHelperFromSource),
-    collectorNames: [...allCollectorFactories.keys()],
+    collectors: createCollectors(environment, factories, options.spawnHelper ?? spawnHelperFromSource),
+    collectorNames: [...factories.keys()],
     scrapeFamilies: { durationName: 'node_scrape_collector_duration_seconds', successName: 'node_scrape_collector_success' },
     exporterMetricsDisabled: flags.boolean('web.disable-exporter-metrics'),
     requestsMax: flags.number('web.max-requests'),
@@ -52,10 +59,15 @@ export function createNodeExporter(options: NodeExporterOptions): NodeExporter {
   return { ...exporter, telemetryPath, landingPage }
 }
 
-function createCollectors(environment: NodeEnvironment, flags: FlagReader, spawnHelper: SpawnHelper): Collector[] {
+function createCollectors(
+  environment: NodeEnvironment,
+  factories: ReadonlyMap<string, CreateCollector>,
+  spawnHelper: SpawnHelper,
+): Collector[] {
+  const { flags } = environment
   const defaultsDisabled = flags.boolean('collector.disable-defaults')
   const collectors: Collector[] = []
-  for (const [name, create] of allCollectorFactories) {
+  for (const [name, create] of factories) {
     const flag = `collector.${name}`
     const isDefault = !defaultsDisabled && !optionalCollectorFactories.has(name)
     if (flags.isGiven(flag) ? flags.boolean(flag) : isDefault) collectors.push(createNamed(flag, () => create(environment, spawnHelper)))
