@@ -32,12 +32,13 @@ export function createFilesystemCollector(
     const { fs, mount, rw } = volume
     const type = renamedTypes.has(volume.type) ? volume.type.toLowerCase() : volume.type
     if (filters.mountPoints.isIgnored(mount) || filters.fsTypes.isIgnored(type)) return undefined
+    const mountPoint = environment.stripRootfs(mount)
     return {
       // The library does not know it of a server's, and says no.
       isReadOnly: rw === false && (isWindows || fs.startsWith('/')),
       mayHang: !localTypes.has(type),
-      labels: ['device', fs, 'device_error', '', 'fstype', type, 'mountpoint', mount],
-      infoLabels: ['device', fs, 'major', '', 'minor', '', 'mountpoint', mount],
+      labels: ['device', fs, 'device_error', '', 'fstype', type, 'mountpoint', mountPoint],
+      infoLabels: ['device', fs, 'major', '', 'minor', '', 'mountpoint', mountPoint],
       pathBytes: Buffer.from(mount, 'utf8').toString('latin1'),
       ...(isWindows ? { numbers: numbersOf(volume) } : {}),
     }

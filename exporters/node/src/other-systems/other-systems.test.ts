@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest'
 import { parseText, createTestExporter, scrapeOnce, valueOf } from '../test-exporter.ts'
 import { unpackSmallTree } from '../test-tree.ts'
 import { parseBlockStorage } from './block-storage.ts'
+import { parseInterfaceStatistics } from './interface-statistics.ts'
 import { thisMachine, type Machine, type SystemLibrary } from './machine.ts'
 import { SharedAnswer } from './shared-answer.ts'
 import { parseVmStatistics } from './vm-statistics.ts'
@@ -61,6 +62,15 @@ const network = {
   tx_errors: 0,
 }
 
+const interfaces = `Name       Mtu   Network       Address            Ipkts Ierrs     Ibytes    Opkts Oerrs     Obytes  Coll Drop
+lo0        16384 <Link#1>                           100     0      20000      100     0      20000     0   0
+lo0        16384 127           127.0.0.1            100     -      20000      100     -      20000     -   -
+lo0        16384 ::1/128     ::1                    100     -      20000      100     -      20000     -   -
+gif0*      1280  <Link#2>                             0     0          0        0     0          0     0   0
+en0        1500  <Link#4>    aa:bb:cc:dd:ee:ff      300     1 5000000000      200     2      30000     3   4
+en0        1500  192.168.1     192.168.1.5          300     - 5000000000      200     -      30000     -   -
+`
+
 const darwinLibrary: SystemLibrary = {
   mem: async () => ({ ...memory, swaptotal: 2 ** 31, swapused: 2 ** 30, swapfree: 2 ** 30 }),
   fsSize: async () => [
@@ -69,10 +79,7 @@ const darwinLibrary: SystemLibrary = {
     { fs: '/dev/disk5', type: 'exfat', size: 5e11, used: 1e10, available: 3e11, use: 2, mount: '/no/such/place', rw: true },
     { fs: '/dev/disk6', type: 'apfs', size: 5e11, used: 1e10, available: 3e11, use: 2, mount: '/dev/left-out', rw: true },
   ],
-  networkStats: async (names) =>
-    names
-      .split(',')
-      .map((iface) => ({ ...network, iface, rx_bytes: 1000, rx_dropped: 7, rx_errors: 1, tx_bytes: 2000, tx_dropped: 7, tx_errors: 2 })),
+  networkStats: () => Promise.reject(new Error('macOS is not asked for it')),
   osInfo: () => Promise.reject(new Error('macOS is not asked for it')),
 }
 
@@ -103,7 +110,8 @@ const mac: Machine = {
   platform: 'darwin',
   system,
   library: () => Promise.resolve(darwinLibrary),
-  run: (program) => Promise.resolve(program.endsWith('vm_stat') ? vmStatistics : registry),
+  run: (program) =>
+    Promise.resolve({ '/usr/bin/vm_stat': vmStatistics, '/usr/sbin/ioreg': registry, '/usr/sbin/netstat': interfaces }[program]!),
 }
 
 const windows: Machine = {
@@ -185,10 +193,13 @@ describe('on macOS', () => {
       'node_memory_swapped_out_bytes_total 3.2768e+08',
       'node_memory_total_bytes 1.7179869184e+10',
       'node_memory_wired_bytes 1.654784e+09',
-      'node_network_receive_bytes_total{device="en0"} 1000',
-      'node_network_receive_errs_total{device="en0"} 1',
-      'node_network_transmit_bytes_total{device="en0"} 2000',
-      'node_network_transmit_errs_total{device="en0"} 2',
+      ...device('receive_bytes', 5e9, 0),
+      ...device('receive_errs', 1, 0),
+      ...device('receive_packets', 300, 0),
+      ...device('transmit_bytes', 30_000, 0),
+      ...device('transmit_colls', 3, 0),
+      ...device('transmit_errs', 2, 0),
+      ...device('transmit_packets', 200, 0),
       'node_os_info{build_id="24B83",id="",id_like="",image_id="",image_version="",name="macOS",pretty_name="",variant="",variant_id="",version="15.1.1",version_codename="",version_id="15.1.1"} 1',
       'node_os_version{id="",id_like="",name="macOS"} 15.1',
       ...['boottime', 'cpu', 'diskstats', 'filesystem', 'loadavg', 'meminfo', 'netdev', 'os', 'textfile', 'time', 'uname'].map(
@@ -219,8 +230,9 @@ describe('on macOS', () => {
     const families = parseText(Buffer.from((await exporter.handleMetrics()).body).toString())
     expect(valueOf(families, 'node_scrape_collector_success', 'collector', 'meminfo')).toBe(0)
     expect(valueOf(families, 'node_scrape_collector_success', 'collector', 'diskstats')).toBe(0)
+    expect(valueOf(families, 'node_scrape_collector_success', 'collector', 'netdev')).toBe(0)
     expect(valueOf(families, 'node_memory_swap_total_bytes')).toBe(2 ** 31)
-    expect(lines.map((line) => /name=(\w+)/.exec(line)![1]).sort()).toEqual(['diskstats', 'meminfo'])
+    expect(lines.map((line) => /name=(\w+)/.exec(line)![1]).sort()).toEqual(['diskstats', 'meminfo', 'netdev'])
   })
 
   test('without the library what needs it is missing, and the reason is in the log', async () => {
@@ -229,8 +241,8 @@ describe('on macOS', () => {
     const library = (): Promise<SystemLibrary> => Promise.reject(new Error('cannot load the package systeminformation'))
     const families = parseText(await scrapeOnce(quiet, { machine: { ...mac, library }, log }))
     const failed = families.get('node_scrape_collector_success')!.samples.filter(({ value }) => value === 0)
-    expect(failed.map(({ labels }) => labels[1])).toEqual(['filesystem', 'meminfo', 'netdev'])
-    expect(lines.filter((line) => line.includes('cannot load the package systeminformation'))).toHaveLength(3)
+    expect(failed.map(({ labels }) => labels[1])).toEqual(['filesystem', 'meminfo'])
+    expect(lines.filter((line) => line.includes('cannot load the package systeminformation'))).toHaveLength(2)
   })
 
   test('the exporter conforms', async () => {
@@ -278,8 +290,7 @@ describe('the real library', () => {
   })
 
   test('answers on this machine with the shapes that are read', async () => {
-    const machine: Machine = { ...thisMachine, platform: 'darwin', run: mac.run }
-    const families = parseText(await scrapeOnce(quiet, { machine }))
+    const families = parseText(await scrapeOnce(quiet, { machine: { ...thisMachine, platform: 'darwin', run: mac.run } }))
     const failed = families.get('node_scrape_collector_success')!.samples.filter(({ value }) => value !== 1)
     expect(failed.map(({ labels }) => labels[1])).toEqual([])
     expect(valueOf(families, 'node_memory_total_bytes')).toBeGreaterThan(2 ** 20)
@@ -287,9 +298,18 @@ describe('the real library', () => {
     expect(families.get('node_cpu_seconds_total')!.samples.length).toBeGreaterThan(3)
     const root = families.get('node_filesystem_size_bytes')!.samples.find(({ labels }) => labels.at(-1) === '/')
     expect(root!.value).toBeGreaterThan(2 ** 20)
+    expect(Date.now() / 1000 - valueOf(families, 'node_boot_time_seconds')!).toBeGreaterThan(0)
+  })
+
+  test('answers with the shapes that are read of Windows', async () => {
+    const families = parseText(await scrapeOnce(quiet, { machine: { ...thisMachine, platform: 'win32' } }))
+    const failed = families.get('node_scrape_collector_success')!.samples.filter(({ value }) => value !== 1)
+    expect(failed.map(({ labels }) => labels[1])).toEqual([])
     const loopback = families.get('node_network_receive_bytes_total')!.samples.find(({ labels }) => labels[1] === 'lo')
     expect(loopback!.value).toBeGreaterThanOrEqual(0)
-    expect(Date.now() / 1000 - valueOf(families, 'node_boot_time_seconds')!).toBeGreaterThan(0)
+    const root = families.get('node_filesystem_size_bytes')!.samples.find(({ labels }) => labels.at(-1) === '/')
+    expect(root!.value).toBeGreaterThan(2 ** 20)
+    expect(families.get('node_os_info')!.samples[0]!.labels).not.toContain(undefined)
   })
 })
 
@@ -297,6 +317,21 @@ describe('programs of macOS', () => {
   test('a text without page size is refused', () => {
     expect(() => parseVmStatistics('usage: vm_stat')).toThrow('cannot read vm_stat: want a page size, got "usage: vm_stat"')
     expect(parseVmStatistics(vmStatistics).counts.get('Translation faults')).toBe(987654321)
+  })
+
+  test('only lines of links count, and a dash is no number', () => {
+    const [only, ...others] = parseInterfaceStatistics(
+      `${interfaces.split('\n')[2]}\nen1 1500 <Link#9> - - 7 8 - - 9 -\nen2 1500 <Link#10> 1 2\n`,
+    )
+    expect(only).toEqual({
+      device: 'en1',
+      counts: new Map([
+        ['receive_bytes', 7],
+        ['transmit_packets', 8],
+        ['transmit_colls', 9],
+      ]),
+    })
+    expect(others).toEqual([])
   })
 
   test('a driver without a medium, and one that counts nothing, is no disk', () => {
@@ -324,6 +359,10 @@ test('scrapes that come together share an answer, and a failure is asked for aga
   nowMs = 1000
   expect(await answer.get()).toBe(3)
 })
+
+function device(name: string, en0: number, gif0: number): string[] {
+  return [`node_network_${name}_total{device="en0"} ${en0 === 5e9 ? '5e+09' : en0}`, `node_network_${name}_total{device="gif0"} ${gif0}`]
+}
 
 function disk(name: string, disk0: number, disk4: number): string[] {
   return [`node_disk_${name}{device="disk0"} ${disk0}`, `node_disk_${name}{device="disk4"} ${disk4}`]
