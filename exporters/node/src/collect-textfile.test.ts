@@ -93,7 +93,7 @@ test('files and directories that stay wrong are one line each in the log, until 
   const exporter = createTestExporter(flags(directory, `${directory}/none`), { log })
   const scrapeThrice = async (): Promise<string[]> => {
     for (let i = 0; i < 3; i++) await exporter.handleMetrics()
-    return lines.splice(0).map((line) => /path=\S*\/(\S+)/.exec(line)![1]!)
+    return lines.splice(0).map((line) => /(?:file|path)=\S*\/(\S+)/.exec(line)![1]!)
   }
   const write = (name: string, text: string): void => writeFileSync(join(directory, name), text)
   write('a.prom', '# TYPE x gauge\nx 1\n')

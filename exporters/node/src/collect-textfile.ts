@@ -56,8 +56,12 @@ class TextfileLog {
     this.#log = log
   }
 
-  failed(message: string, path: string, error: unknown): void {
-    if (this.#failures.isNews(path, reasonOf(error))) this.#log.error(message, { path, err: error })
+  directoryFailed(path: string, error: unknown): void {
+    if (this.#failures.isNews(path, reasonOf(error))) this.#log.error('failed to read textfile collector directory', { path, err: error })
+  }
+
+  fileFailed(file: string, error: unknown): void {
+    if (this.#failures.isNews(file, reasonOf(error))) this.#log.error('failed to collect textfile data', { file, err: error })
   }
 
   succeeded(path: string): void {
@@ -65,11 +69,11 @@ class TextfileLog {
   }
 
   /** Families of the file that are not as an earlier file has them; none: all is well. */
-  noteClashes(path: string, clashes: readonly string[]): void {
-    const subject = `clashes of ${path}`
-    if (clashes.length === 0) this.#failures.isOver(subject)
-    else if (this.#failures.isNews(subject, clashes.join()))
-      this.#log.error('inconsistent metric help text or type', { path, metrics: clashes.join() })
+  noteClashes(file: string, clashes: readonly string[]): void {
+    const subject = `clashes of ${file}`
+    const metrics = clashes.join()
+    if (metrics === '') this.#failures.isOver(subject)
+    else if (this.#failures.isNews(subject, metrics)) this.#log.error('inconsistent metric help text or type', { file, metrics })
   }
 }
 
@@ -114,7 +118,7 @@ class TextfileReader {
           this.#log.succeeded(directory)
         } catch (error) {
           hasErrors = true
-          this.#log.failed('failed to read textfile collector directory', directory, error)
+          this.#log.directoryFailed(directory, error)
         }
       }
     }
@@ -130,7 +134,7 @@ class TextfileReader {
       if (sizeBytes > textfileBytesMax) throw new Error(`want at most ${textfileBytesMax} bytes, got ${sizeBytes}`)
       return { path, mtimeMs, sizeBytes, inode, families: this.#parse(path, await readFile(path)) }
     } catch (error) {
-      this.#log.failed('failed to collect textfile data', path, error)
+      this.#log.fileFailed(path, error)
       return undefined
     }
   }
@@ -144,7 +148,7 @@ class TextfileReader {
       this.#log.succeeded(path)
       return families
     } catch (error) {
-      this.#log.failed('failed to collect textfile data', path, error)
+      this.#log.fileFailed(path, error)
       return undefined
     }
   }
