@@ -1,3 +1,4 @@
+import { createLogger } from '@narthex/service/logger'
 import { createServer, connect } from 'node:net'
 import { expect, test, vi } from 'vitest'
 import { createEthtoolCollector } from './collect-ethtool.ts'
@@ -269,16 +270,16 @@ test('qdisc, ethtool, perf and wifi have no data without foreign functions', asy
   }
 })
 
-// A driver with statistics whose names become one, and one that refuses everything.
+// A driver with statistics whose names become one, one that has nothing, and one that fails.
 test('what a driver says becomes families; of names that become one, none is shown', async () => {
   const names = ['rx_bytes', 'rx0_kicks', 'TX timeouts', 'tx_errors', 'a.b', 'a-b', '__odd', 'rx_rx_x']
   const trees = unpackTestTrees('optional')
   const { mkdirSync } = await import('node:fs')
-  for (const device of ['eth0', 'mute0']) mkdirSync(`${trees.directory}/sys/class/net/${device}`, { recursive: true })
+  for (const device of ['broken0', 'eth0', 'mute0']) mkdirSync(`${trees.directory}/sys/class/net/${device}`, { recursive: true })
   const buffers: Buffer[] = []
   let errno = 0
   const fill = (bytes: Buffer, device: string): number => {
-    if (device !== 'eth0') return (errno = 95)
+    if (device !== 'eth0') return (errno = device === 'mute0' ? 95 : 5)
     const command = bytes.readUInt32LE(0)
     if (command === 1) {
       bytes.writeUInt32LE((1 << 5) | (1 << 6) | (1 << 7), 4)
@@ -302,7 +303,16 @@ test('what a driver says becomes families; of names that become one, none is sho
     errno: () => errno,
   })
   const flags = { ...trees.flags, 'collector.ethtool.metrics-include': '^[^_]|^__' }
-  const output = await collectText(createEthtoolCollector(createEnvironment(flags), undefined, load))
+  const lines: string[] = []
+  const log = createLogger({ write: (line) => void lines.push(line), source: 'test' })
+  const collector = createEthtoolCollector(createEnvironment(flags, log), undefined, load)
+  const output = await collectText(collector)
+  expect(await collectText(collector)).toBe(output)
+  // Of two scrapes; what a driver does not have is no failure.
+  expect(lines.map((line) => /device=.*/.exec(line)![0])).toEqual([
+    'device=broken0 wanted=settings err="cannot ask ethtool of broken0 for 0x1: errno 5"',
+    'device=broken0 wanted=driver err="cannot ask ethtool of broken0 for 0x3: errno 5"',
+  ])
   expect(
     output
       .split('\n')
