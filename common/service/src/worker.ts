@@ -1,10 +1,12 @@
 import { join } from 'node:path'
 import { getAsset, isSea } from 'node:sea'
+import { setFlagsFromString } from 'node:v8'
 import { Worker, type ResourceLimits, type Transferable } from 'node:worker_threads'
 
 export interface SpawnWorkerOptions {
   readonly workerData?: unknown
   readonly transferList?: Transferable[]
+  /** Its nursery is 6 MB, three halves of 2, unless they say something else: a larger one spreads what few objects a thread makes over more memory. */
   readonly resourceLimits?: ResourceLimits
   /** Extra environment; default: a copy of this process's. */
   readonly env?: NodeJS.ProcessEnv
@@ -18,7 +20,10 @@ export interface SpawnWorkerOptions {
  */
 export function spawnWorker(name: string, devUrl: URL, options: SpawnWorkerOptions = {}): Worker {
   const { argv, ...rest } = options
-  const common = { ...rest, name, ...(argv === undefined ? {} : { argv: [...argv] }) }
+  // That is for the main thread, which has its heap by now; V8 would take it for every thread, whatever its limits say.
+  setFlagsFromString('--max-semi-space-size=0')
+  const resourceLimits = { maxYoungGenerationSizeMb: 6, ...options.resourceLimits }
+  const common = { ...rest, resourceLimits, name, ...(argv === undefined ? {} : { argv: [...argv] }) }
   const bundles = process.env['NARTHEX_WORKERS']
   if (!isSea() && bundles !== undefined) return new Worker(join(bundles, `${name}.cjs`), common)
   return isSea() ? new Worker(getAsset(`${name}.js`, 'utf8'), { ...common, eval: true }) : new Worker(devUrl, common)

@@ -68,7 +68,10 @@ export async function runStorageDamage({ trials, random, print, problemsMax = 20
         await trial.close()
       }
       const tookMs = performance.now() - startedMs
-      if (tookMs > trialMsMax) problems.push(`trial ${i}, ${trial.what}: took ${tookMs.toFixed(0)} ms`)
+      if (tookMs > trialMsMax) {
+        problems.push(`trial ${i}, ${trial.what}: took ${tookMs.toFixed(0)} ms, want at most ${trialMsMax}`)
+        print(problems.at(-1)!)
+      }
       slowestMs = Math.max(slowestMs, tookMs)
       const count = byKind.get(kind)!
       count.trials++

@@ -36,8 +36,6 @@ const reportTimeoutMs = 1_000
 const holdReviewMs = 30_000
 /** A thread that died is started again after this. */
 const restartMs = 5_000
-/** What a step leaves behind is garbage at once: room for more of it would only be touched memory. */
-const resourceLimits = { maxYoungGenerationSizeMb: 16 }
 /** Beyond the time that a stop gives to sending. */
 const stopSlackMs = 1_000
 
@@ -230,5 +228,5 @@ export class RemoteWriter {
 type CallWithoutId = SendCall extends infer Call ? (Call extends { readonly id: number } ? Omit<Call, 'id'> : never) : never
 
 function startSendWorker(workerData: SendWorkerData): Worker {
-  return spawnWorker('send-worker', new URL('./send-worker.ts', import.meta.url), { workerData, resourceLimits })
+  return spawnWorker('send-worker', new URL('./send-worker.ts', import.meta.url), { workerData })
 }

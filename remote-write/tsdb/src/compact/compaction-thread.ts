@@ -45,11 +45,8 @@ function isLarge({ kind }: CompactionTask): boolean {
   return kind === 'cut' || kind === 'merge' || kind === 'checkpoint'
 }
 
-// It makes few objects; a nursery of V8's own size would only spread them over 30 MB.
-const resourceLimits = { maxYoungGenerationSizeMb: 6 }
-
 function start(): Worker {
-  const worker = spawnWorker('compaction-worker', new URL('./compaction-worker.ts', import.meta.url), { resourceLimits })
+  const worker = spawnWorker('compaction-worker', new URL('./compaction-worker.ts', import.meta.url))
   // What goes wrong between two tasks shows in the next; unheard it would end the process.
   return worker.on('error', () => {})
 }
