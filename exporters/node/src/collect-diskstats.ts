@@ -168,8 +168,8 @@ const ataProperties: readonly (readonly [key: string, metric: string, help: stri
 
 function infoLabels(environment: NodeEnvironment, disk: Disk, properties: ReadonlyMap<string, string>): string[] {
   const get = (key: string): string => properties.get(key) ?? ''
-  // Usually what is printed on the disk itself.
-  const serial = get('SCSI_IDENT_SERIAL') === '' ? get('ID_SERIAL_SHORT') : get('SCSI_IDENT_SERIAL')
+  // The first is usually what is printed on the disk itself; virtio disks and memory cards have the last one alone.
+  const serial = get('SCSI_IDENT_SERIAL') || get('ID_SERIAL_SHORT') || get('ID_SERIAL')
   // Partitions have no queue of their own.
   const rotational = environment.files.readTextIfThere(environment.sysPath(`block/${disk.name}/queue/rotational`)) ?? '0'
   const labels = ['device', disk.name, 'major', disk.major, 'minor', disk.minor, 'model', get('ID_MODEL'), 'path', get('ID_PATH')]

@@ -41,17 +41,15 @@ export function createHwmonCollector(environment: NodeEnvironment): Collector {
     const chips: Chip[] = []
     const modesNext = new Map<string, ReadMode>()
     let lastError: unknown
-    for (const entry of listChips(root)) {
+    const directories = listChips(root).map((entry) => `${root}/${entry}`)
+    for (const { directory, name, ownName } of nameChips(environment, directories)) {
       try {
-        const directory = `${root}/${entry}`
-        const name = nameChip(environment, directory)
         if (chipFilter.isIgnored(name)) continue
         const { sensors, mode } = await readSensors(environment, directory, modes.get(name) ?? 'pool', (sensor) =>
           sensorFilter.isIgnored(`${name};${sensor}`),
         )
         modesNext.set(name, mode)
-        const readable = cleanName(environment.files.readTextIfThere(`${directory}/name`) ?? '')
-        chips.push({ name, readableName: readable === '' ? undefined : readable, sensors })
+        chips.push({ name, readableName: ownName === '' ? undefined : ownName, sensors })
       } catch (error) {
         lastError = error
       }
@@ -76,22 +74,47 @@ function listChips(root: string): string[] {
   }
 }
 
+interface NamedChip {
+  readonly directory: string
+  /** What the label says; unique. */
+  readonly name: string
+  /** What the driver calls the chip, or empty. */
+  readonly ownName: string
+}
+
+/**
+ * Names of the chips. Several chips of one device (fans and sensors of a laptop, the radios of a wireless card) would have the same: each
+ * then gets its own name behind it, and hwmonN where that is the same, too. Chips that have no name at all are left out.
+ */
+function nameChips(environment: NodeEnvironment, directories: readonly string[]): NamedChip[] {
+  const named = directories.flatMap((directory) => {
+    const ownName = cleanName(environment.files.readTextIfThere(`${directory}/name`) ?? '')
+    const name = nameChip(directory, ownName)
+    return name === undefined ? [] : [{ directory, name, ownName }]
+  })
+  return named.map((chip) => {
+    const { directory, name, ownName } = chip
+    const namesakes = named.filter((other) => other.name === name)
+    if (namesakes.length === 1) return chip
+    const isOwnNameUnique = ownName !== '' && namesakes.filter((other) => other.ownName === ownName).length === 1
+    return { ...chip, name: `${name}_${isOwnNameUnique ? ownName : cleanName(basename(directory))}` }
+  })
+}
+
 /**
  * A name that stays when drivers load in another order: bus and device of the path where there is a device, else the chip's own name,
  * else hwmonN.
  */
-function nameChip(environment: NodeEnvironment, directory: string): string {
+function nameChip(directory: string, ownName: string): string | undefined {
   const device = resolvePath(`${directory}/device`)
   if (device !== undefined) {
     const deviceName = cleanName(basename(device))
     const busName = cleanName(basename(dirname(device)))
     if (deviceName !== '') return busName === '' ? deviceName : `${busName}_${deviceName}`
   }
-  const ownName = cleanName(environment.files.readTextIfThere(`${directory}/name`) ?? '')
   if (ownName !== '') return ownName
   const name = cleanName(basename(resolvePath(directory) ?? ''))
-  if (name === '') throw new Error(`cannot name hwmon chip ${directory}: want a device, a name file or a directory name, got none`)
-  return name
+  return name === '' ? undefined : name
 }
 
 function resolvePath(path: string): string | undefined {

@@ -1,5 +1,6 @@
 import { createLogger } from '@narthex/service/logger'
-import { mkdtempSync, mkdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, mkdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -111,4 +112,21 @@ test('files and directories that stay wrong are one line each in the log, until 
   write('b.prom', '# TYPE x counter\nx{b="1"} 1\n')
   expect(await scrapeThrice()).toEqual(['b.prom'])
   await exporter.close()
+})
+
+test('named pipes, directories and links to nowhere set the error and nothing waits for them', { timeout: 5000 }, async () => {
+  execFileSync('mkfifo', [join(directory, 'pipe.prom')])
+  mkdirSync(join(directory, 'directory.prom'))
+  symlinkSync('/nowhere', join(directory, 'link.prom'))
+  symlinkSync('/dev/zero', join(directory, 'zero.prom'))
+  symlinkSync('good.prom', join(directory, 'linked.prom'))
+  const text = await scrapeFiles({ 'good.prom': 'good 1\n' })
+  expect(text).toContain('node_scrape_collector_success{collector="textfile"} 1\n')
+  expect(text).toContain('node_textfile_scrape_error 1\n')
+  expect(text.match(/^node_textfile_mtime_seconds\{file="[^"]*\/(.*)"/gm)).toHaveLength(2)
+})
+
+test('a directory given with a slash at its end is named without', async () => {
+  writeFileSync(join(directory, 'a.prom'), 'a 1\n')
+  expect(await scrapeOnce(flags(`${directory}//`))).toContain(`node_textfile_mtime_seconds{file="${directory}/a.prom"} `)
 })

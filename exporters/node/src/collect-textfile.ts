@@ -3,7 +3,9 @@ import { FailureMemory, reasonOf } from '@narthex/exporter-kit/failure-memory'
 import { parseFamilies, type MetricFamily } from '@narthex/exporter-kit/family-parser'
 import type { FlagSpec } from '@narthex/exporter-kit/flag-spec'
 import type { Logger } from '@narthex/service/logger'
+import { constants } from 'node:fs'
 import { readdir, readFile, stat } from 'node:fs/promises'
+import { join } from 'node:path'
 import { compareLabels } from './compare-labels.ts'
 import type { NodeEnvironment } from './environment.ts'
 import { globDirectories } from './glob-directories.ts'
@@ -20,6 +22,9 @@ export const textfileFlags: readonly FlagSpec[] = [
 
 /** Largest file that is read. */
 export const textfileBytesMax = 64 * 1024 * 1024
+
+/** A file that turned into a named pipe since it was looked at is empty then. */
+const readWithoutWaiting = constants.O_RDONLY | constants.O_NONBLOCK
 
 interface TextFile {
   readonly path: string
@@ -110,7 +115,7 @@ class TextfileReader {
         try {
           for (const name of (await readdir(directory)).sort()) {
             if (!name.endsWith('.prom')) continue
-            const path = `${directory}/${name}`
+            const path = join(directory, name)
             const file = await this.#readFile(path)
             if (file === undefined) hasErrors = true
             else files.set(path, file)
@@ -128,11 +133,14 @@ class TextfileReader {
 
   async #readFile(path: string): Promise<TextFile | undefined> {
     try {
-      const { mtimeMs, size: sizeBytes, ino: inode } = await stat(path)
+      const status = await stat(path)
+      const { mtimeMs, size: sizeBytes, ino: inode } = status
       const known = this.#known.get(path)
       if (known?.mtimeMs === mtimeMs && known.sizeBytes === sizeBytes && known.inode === inode) return known
       if (sizeBytes > textfileBytesMax) throw new Error(`want at most ${textfileBytesMax} bytes, got ${sizeBytes}`)
-      return { path, mtimeMs, sizeBytes, inode, families: this.#parse(path, await readFile(path)) }
+      // A named pipe would be waited for until somebody writes into it, a device may never end.
+      if (!status.isFile()) throw new Error(`want a regular file, got ${status.isDirectory() ? 'a directory' : 'something else'}`)
+      return { path, mtimeMs, sizeBytes, inode, families: this.#parse(path, await readFile(path, { flag: readWithoutWaiting })) }
     } catch (error) {
       this.#log.fileFailed(path, error)
       return undefined

@@ -1,5 +1,7 @@
 import type { MetricWriter } from '@narthex/exporter-kit/collector'
 import { NamePattern } from '@narthex/exporter-kit/name-filter'
+import { accessSync, constants } from 'node:fs'
+import { listSorted } from './attribute-reader.ts'
 import type { NodeEnvironment } from './environment.ts'
 
 /** `--collector.cpu.info`: one sample per CPU with what /proc/cpuinfo says about it, and filtered lists of flags and bugs. */
@@ -14,10 +16,10 @@ export class CpuInfoWriter {
     this.#environment = environment
     this.#flags = compilePattern(flags.string('collector.cpu.info.flags-include'))
     this.#bugs = compilePattern(flags.string('collector.cpu.info.bugs-include'))
-    // The cpufreq collector has the same family with better values: with both, every CPU would appear twice.
+    // With the collector `cpufreq` only, which has the same family where the kernel knows better (not in most virtual machines).
     this.#showsFrequency = flags.isGiven('collector.cpufreq')
-      ? !flags.boolean('collector.cpufreq')
-      : flags.boolean('collector.disable-defaults')
+      ? flags.boolean('collector.cpufreq')
+      : !flags.boolean('collector.disable-defaults')
   }
 
   write(writer: MetricWriter): void {
@@ -25,7 +27,7 @@ export class CpuInfoWriter {
     const cpus = parseCpuInfo(files.read(this.#environment.procPath('cpuinfo')).toString('utf8'))
     writer.family('node_cpu_info', 'CPU information from /proc/cpuinfo.', 'gauge')
     for (const cpu of cpus) writer.sample(1, infoLabels(cpu))
-    if (this.#showsFrequency) {
+    if (this.#showsFrequency && !this.#hasMeasuredFrequency()) {
       writer.family('node_cpu_frequency_hertz', 'CPU frequency from /proc/cpuinfo.', 'gauge')
       for (const cpu of cpus) {
         const megahertz = Number(cpu.get('cpu MHz') ?? NaN)
@@ -36,6 +38,21 @@ export class CpuInfoWriter {
     const first = cpus[0]
     writeMatches(writer, 'node_cpu_flag_info', 'flag', first?.get('flags') ?? first?.get('Features'), this.#flags)
     writeMatches(writer, 'node_cpu_bug_info', 'bug', first?.get('bugs'), this.#bugs)
+  }
+
+  /** Whether the cpufreq collector has `node_cpu_frequency_hertz`: with both, every CPU would appear twice. */
+  #hasMeasuredFrequency(): boolean {
+    const root = this.#environment.sysPath('devices/system/cpu')
+    return listSorted(root).some((cpu) => isReadable(`${root}/${cpu}/cpufreq/cpuinfo_cur_freq`))
+  }
+}
+
+function isReadable(path: string): boolean {
+  try {
+    accessSync(path, constants.R_OK)
+    return true
+  } catch {
+    return false
   }
 }
 

@@ -1,5 +1,6 @@
 import type { MetricWriter } from '@narthex/exporter-kit/collector'
 import { parseGoFloat } from '@narthex/model/number'
+import { oneReplacement } from './collect-dmi.ts'
 import { compareLabels } from './compare-labels.ts'
 
 /** Sensor types of the kernel's hwmon interface (Documentation/hwmon/sysfs-interface.rst) and of older drivers. */
@@ -68,7 +69,7 @@ function addSensor(add: AddSample, chip: string, sensor: string, type: string, e
   const labels = ['chip', chip, 'sensor', sensor]
   const label = elements.get('label')
   if (label !== undefined) {
-    add('node_hwmon_sensor_label', 'Labels of the sensors.', 1, ['chip', chip, 'label', label, 'sensor', sensor])
+    add('node_hwmon_sensor_label', 'Labels of the sensors.', 1, ['chip', chip, 'label', oneReplacement(label), 'sensor', sensor])
   }
   const whole = parseGoFloat(elements.get('') ?? '')
   if (type === 'beep_enable') {
@@ -99,10 +100,10 @@ function addElement(
   else if (element !== '') name += `_${cleanName(element)}`
   const unit = findUnit(type, element)
   const help = `Sensor value ${element === '' ? 'input' : element} of ${type}.`
-  if (type === 'freq') {
+  if (type === 'freq' && element === 'input') {
     // Without a label nobody could tell which clock it is.
     const label = elements.get('label')
-    if (label !== undefined) add(`${name}_freq_mhz`, help, value / 1_000_000, ['chip', chip, 'sensor', label])
+    if (label !== undefined) add(`${name}_freq_mhz`, help, value / 1_000_000, ['chip', chip, 'sensor', cleanName(label)])
     return
   }
   const scaled = unit.divisor === undefined ? value * unit.factor : value / unit.divisor

@@ -226,3 +226,53 @@ test('a watchdog shows what its driver has', async () => {
   ])
   expect((await scrapeTree('watchdog', '/ sys/class\n')).isSuccess).toBe(false)
 })
+
+test.each([
+  ['none', '', ['{core="",cpu="0",package=""} 2.2e+09', '{core="3",cpu="1",package="0"} 1.8e+09']],
+  ['one, which comes from the other collector', '== sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_cur_freq\n800000\n', []],
+])('--collector.cpu.info shows frequencies of /proc/cpuinfo where /sys has %s', async (_, tree, expected) => {
+  const cpus = 'processor : 0\ncpu MHz : 2200.000\n\nprocessor : 1\ncore id : 3\nphysical id : 0\ncpu MHz : 1800.000\n'
+  const { samples } = await scrapeTree('cpu', `${tree}== proc/stat\ncpu0 1 1 1 1 1 1 1 1 1 1\n== proc/cpuinfo\n${cpus}`, {
+    flags: { 'collector.cpu.info': true, 'collector.cpufreq': true },
+  })
+  const shown = samples.filter((sample) => sample.startsWith('node_cpu_frequency_hertz{c') && sample.includes('core='))
+  expect(shown).toEqual(expected.map((sample) => `node_cpu_frequency_hertz${sample}`))
+})
+
+test('chips of one device are told apart by their own names, and those of one name by their numbers', async () => {
+  const chip = (number: number, name: string): string =>
+    `== sys/devices/platform/asus.1/hwmon/hwmon${number}/name\n${name}\n` +
+    `== sys/devices/platform/asus.1/hwmon/hwmon${number}/temp1_input\n${number}000\n` +
+    `-> sys/devices/platform/asus.1/hwmon/hwmon${number}/device ../..\n` +
+    `-> sys/class/hwmon/hwmon${number} ../../devices/platform/asus.1/hwmon/hwmon${number}\n`
+  const tree = chip(0, 'asus') + chip(1, 'asus_wmi') + chip(2, 'twin') + chip(3, 'twin')
+  const { samples } = await scrapeTree('hwmon', tree, { flags: { 'collector.hwmon.chip-exclude': '.*_asus_wmi' } })
+  expect(samples.filter((sample) => sample.startsWith('node_hwmon_temp_celsius'))).toEqual([
+    'node_hwmon_temp_celsius{chip="platform_asus_1_asus",sensor="temp1"} 0',
+    'node_hwmon_temp_celsius{chip="platform_asus_1_hwmon2",sensor="temp1"} 2',
+    'node_hwmon_temp_celsius{chip="platform_asus_1_hwmon3",sensor="temp1"} 3',
+  ])
+})
+
+test('a clock is named by its label in lower case, its other files are shown as they are', async () => {
+  const chip = 'sys/class/hwmon/hwmon0/'
+  const files = { name: 'gpu', freq1_input: '1500000000', freq1_label: 'Memory Clock', freq1_max: '7', freq2_input: '1' }
+  const tree = Object.entries(files).map(([name, text]) => `== ${chip}${name}\n${text}\n`)
+  const { samples } = await scrapeTree('hwmon', tree.join(''))
+  expect(samples).toEqual([
+    'node_hwmon_chip_names{chip="gpu",chip_name="gpu"} 1',
+    'node_hwmon_freq_freq_mhz{chip="gpu",sensor="memory_clock"} 1500',
+    'node_hwmon_freq_max{chip="gpu",sensor="freq1"} 7',
+    'node_hwmon_sensor_label{chip="gpu",label="Memory Clock",sensor="freq1"} 1',
+  ])
+})
+
+test.each([
+  ['SCSI_IDENT_SERIAL', 'E:SCSI_IDENT_SERIAL=a\nE:ID_SERIAL_SHORT=b\nE:ID_SERIAL=c\n', 'a'],
+  ['ID_SERIAL_SHORT', 'E:SCSI_IDENT_SERIAL=\nE:ID_SERIAL_SHORT=b\nE:ID_SERIAL=c\n', 'b'],
+  ['ID_SERIAL', 'E:ID_SERIAL=c\n', 'c'],
+])('the serial of a disk is %s', async (_, properties, serial) => {
+  const tree = `== proc/diskstats\n254 0 vda 1 1 1 1 1 1 1 1 1 1 1\n== udev/b254:0\n${properties}`
+  const { families } = await scrapeTree('diskstats', tree)
+  expect(families.get('node_disk_info')?.samples[0]?.labels).toEqual(expect.arrayContaining(['serial', serial]))
+})

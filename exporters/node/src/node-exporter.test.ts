@@ -53,6 +53,8 @@ describe.each([
       collector: 'cpu',
       inventory: inventory!,
       isDynamicName: (name) => /^node_(hwmon|zfs)_/.test(name),
+      // node_cpu_frequency_hertz of --collector.cpu.info.
+      isDynamicLabel: (label) => label === 'core' || label === 'package',
     })
     await exporter.close()
     expect(violations).toEqual([])
