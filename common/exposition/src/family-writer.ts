@@ -354,7 +354,8 @@ function isNameByte(char: number): boolean {
   return (char >= 97 && char <= 122) || (char >= 65 && char <= 90) || (char >= 48 && char <= 58) || char === 95
 }
 
-function isLegacyName(name: string): boolean {
+/** Whether readers of text 0.0.4 take it for a metric name. */
+export function isLegacyName(name: string): boolean {
   const first = name.charCodeAt(0)
   if (name.length === 0 || (first >= 48 && first <= 57)) return false
   for (let i = 0; i < name.length; i++) if (!isNameByte(name.charCodeAt(i))) return false

@@ -1,4 +1,4 @@
-import type { FamilyWriter } from '@narthex/exposition/family-writer'
+import { isLegacyName, type FamilyWriter } from '@narthex/exposition/family-writer'
 import type { MetricWriter } from './collector.ts'
 
 type FamilyType = Parameters<FamilyWriter['family']>[2]
@@ -61,10 +61,10 @@ export class CollectorWriter implements MetricWriter {
 
   family(name: string, help: string, type: FamilyType): void {
     if (this.#isClosed) return
-    this.#name = name
+    this.#name = isLegacyName(name) ? name : underscored(name)
     this.#help = help
     this.#type = type
-    this.#isRefused = !this.#scrape.enter(this, name, help, type)
+    this.#isRefused = !this.#scrape.enter(this, this.#name, help, type)
   }
 
   sample(value: number, labels?: readonly string[], suffix?: string, timestampMs?: number): void {
@@ -76,4 +76,9 @@ export class CollectorWriter implements MetricWriter {
   close(): void {
     this.#isClosed = true
   }
+}
+
+/** A name that was made of what a kernel or a server says; readers of text 0.0.4 would refuse the whole answer for one that is none. */
+function underscored(name: string): string {
+  return name.replaceAll(/[^a-zA-Z0-9_:]/g, '_').replace(/^(?![a-zA-Z_:])/, '_')
 }

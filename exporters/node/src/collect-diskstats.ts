@@ -1,9 +1,10 @@
 import type { CollectContext, Collector, MetricWriter } from '@narthex/exporter-kit/collector'
 import type { FlagReader } from '@narthex/exporter-kit/flag-reader'
 import type { FlagSpec } from '@narthex/exporter-kit/flag-spec'
-import { NameFilter } from '@narthex/exporter-kit/name-filter'
+import type { NameFilter } from '@narthex/exporter-kit/name-filter'
 import { parseGoFloat } from '@narthex/model/number'
 import type { NodeEnvironment } from './environment.ts'
+import { createNameFilter } from './name-filter-flags.ts'
 import { parseUdevProperties } from './udev-data.ts'
 
 export const createDiskstatsFlags = (platform: NodeJS.Platform): readonly FlagSpec[] => [
@@ -80,10 +81,11 @@ export function createDiskstatsCollector(environment: NodeEnvironment): Collecto
 }
 
 export function createDiskFilter(flags: FlagReader): NameFilter {
-  return new NameFilter(
-    flags.stringOfFirstGiven('collector.diskstats.device-exclude', 'collector.diskstats.ignored-devices'),
-    flags.string('collector.diskstats.device-include'),
-  )
+  return createNameFilter(flags, {
+    exclude: 'collector.diskstats.device-exclude',
+    include: 'collector.diskstats.device-include',
+    oldExclude: 'collector.diskstats.ignored-devices',
+  })
 }
 
 /** The rows of /proc/diskstats that the filter lets through, sorted by device; row objects are reused. */

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { spawn } from 'node:child_process'
-import { onlyCollector, parseText, scrapeOnce, valueOf } from './test-exporter.ts'
+import { onlyCollector, parseText, scrapeOnce, scrapeTree, valueOf } from './test-exporter.ts'
 import { unpackTestTrees, type TestTrees } from './test-tree.ts'
 
 let trees: TestTrees
@@ -63,4 +63,13 @@ test('nothing that may hang is asked for without a helper process', async () => 
   }
   await scrapeOnce({ ...trees.flags, ...onlyCollector('filesystem'), 'collector.filesystem.fs-types-exclude': '^fuse' }, { spawnHelper })
   expect(spawned).toBe(0)
+})
+
+test('of two mounts on one point the upper one is shown, which is the one that can be seen', async () => {
+  const mounts = ['21 1 0:21 / /proc ro,nosuid - tmpfs tmpfs ro', '22 21 0:22 / /proc rw,nosuid - tmpfs tmpfs rw']
+  const flags = { ...onlyCollector('filesystem'), 'collector.filesystem.mount-points-exclude': '' }
+  const { samples } = await scrapeTree('filesystem', `== proc/1/mountinfo\n${mounts.join('\n')}\n/ rootfs/proc\n`, { flags })
+  const infos = samples.filter((sample) => sample.startsWith('node_filesystem_mount_info'))
+  expect(infos).toEqual(['node_filesystem_mount_info{device="tmpfs",major="0",minor="22",mountpoint="/proc"} 1'])
+  expect(samples).toContain('node_filesystem_readonly{device="tmpfs",device_error="",fstype="tmpfs",mountpoint="/proc"} 0')
 })

@@ -1,7 +1,7 @@
 import type { CollectContext, Collector, MetricWriter } from '@narthex/exporter-kit/collector'
 import type { FlagReader } from '@narthex/exporter-kit/flag-reader'
 import type { FlagSpec } from '@narthex/exporter-kit/flag-spec'
-import { NameFilter } from '@narthex/exporter-kit/name-filter'
+import type { NameFilter } from '@narthex/exporter-kit/name-filter'
 import { parseMountInfo, type Mount } from '@narthex/exporter-kit/mount-info'
 import { findRiskyMounts } from '@narthex/exporter-kit/mount-risk'
 import { callStatfs, type StatfsNumbers } from '@narthex/exporter-kit/statfs-helper'
@@ -9,6 +9,7 @@ import { StatfsPool, type PooledAnswer, type SpawnHelper } from '@narthex/export
 import { compareLabels } from './compare-labels.ts'
 import type { NodeEnvironment } from './environment.ts'
 import { describeErrno } from './errno-text.ts'
+import { createNameFilter } from './name-filter-flags.ts'
 
 /** Patterns of what is left out when no flag says otherwise. */
 export interface FilesystemExcludes {
@@ -134,14 +135,12 @@ export interface MountFilters {
 }
 
 export function createMountFilters(flags: FlagReader): MountFilters {
-  const create = (exclude: string, oldExclude: string, include: string): NameFilter => {
-    const name = `collector.filesystem.${exclude}`
-    const oldName = `collector.filesystem.${oldExclude}`
-    const includePattern = flags.string(`collector.filesystem.${include}`)
-    // An include pattern takes the place of the default exclude pattern.
-    const isReplaced = includePattern !== '' && !flags.isGiven(name) && !flags.isGiven(oldName)
-    return new NameFilter(isReplaced ? '' : flags.stringOfFirstGiven(name, oldName), includePattern)
-  }
+  const create = (exclude: string, oldExclude: string, include: string): NameFilter =>
+    createNameFilter(flags, {
+      exclude: `collector.filesystem.${exclude}`,
+      include: `collector.filesystem.${include}`,
+      oldExclude: `collector.filesystem.${oldExclude}`,
+    })
   return {
     mountPoints: create('mount-points-exclude', 'ignored-mount-points', 'mount-points-include'),
     fsTypes: create('fs-types-exclude', 'ignored-fs-types', 'fs-types-include'),
@@ -180,11 +179,10 @@ class MountTable {
       const labels = ['device', mount.device, 'device_error', '', 'fstype', mount.fsType, 'mountpoint', path]
       const key = labels.join('\0')
       const known = rows.get(key)
-      // A second mount on the same point: what is there to see is the last one, which may hang where the first may not.
-      if (known !== undefined && (known.mayHang || !risks[index])) return
+      // A second mount on the same point: what is there to see is the last one.
       rows.set(key, {
         isReadOnly: mount.isReadOnly,
-        mayHang: risks[index]!,
+        mayHang: risks[index]! || known?.mayHang === true,
         labels,
         infoLabels: ['device', mount.device, 'major', mount.major, 'minor', mount.minor, 'mountpoint', path],
         pathBytes: this.#environment.rootfsPath(this.#environment.stripRootfs(mount.pathBytes)),

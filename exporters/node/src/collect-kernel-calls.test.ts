@@ -259,7 +259,7 @@ test('queueing disciplines are those at the roots of devices, by old statistics 
   expect(await collectText(only)).not.toContain('noqueue')
   expect(() =>
     createQdiscCollector(createEnvironment({ 'collector.qdisc.device-exclude': 'a', 'collector.qdisc.device-include': 'b' })),
-  ).toThrow('want it or device-include, got both')
+  ).toThrow('want it or collector.qdisc.device-include, got both')
 })
 
 test('qdisc, ethtool, perf and wifi have no data without foreign functions', async () => {

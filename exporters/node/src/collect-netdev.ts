@@ -1,9 +1,10 @@
 import type { CollectContext, Collector, MetricWriter } from '@narthex/exporter-kit/collector'
 import type { FlagReader } from '@narthex/exporter-kit/flag-reader'
 import type { FlagSpec } from '@narthex/exporter-kit/flag-spec'
-import { NameFilter } from '@narthex/exporter-kit/name-filter'
+import type { NameFilter } from '@narthex/exporter-kit/name-filter'
 import { networkInterfaces, type NetworkInterfaceInfo } from 'node:os'
 import type { NodeEnvironment } from './environment.ts'
+import { createNameFilter } from './name-filter-flags.ts'
 
 export const netdevFlags: readonly FlagSpec[] = [
   {
@@ -88,10 +89,12 @@ export function createNetdevCollector(environment: NodeEnvironment): Collector {
 }
 
 export function createDeviceFilter(flags: FlagReader): NameFilter {
-  return new NameFilter(
-    flags.stringOfFirstGiven('collector.netdev.device-exclude', 'collector.netdev.device-blacklist'),
-    flags.stringOfFirstGiven('collector.netdev.device-include', 'collector.netdev.device-whitelist'),
-  )
+  return createNameFilter(flags, {
+    exclude: 'collector.netdev.device-exclude',
+    include: 'collector.netdev.device-include',
+    oldExclude: 'collector.netdev.device-blacklist',
+    oldInclude: 'collector.netdev.device-whitelist',
+  })
 }
 
 /** The rows of /proc/net/dev that the filter lets through, sorted by device; row objects are reused. */

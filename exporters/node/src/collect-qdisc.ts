@@ -1,7 +1,7 @@
 import type { CollectContext, Collector } from '@narthex/exporter-kit/collector'
 import type { FlagSpec } from '@narthex/exporter-kit/flag-spec'
-import { NameFilter } from '@narthex/exporter-kit/name-filter'
 import type { NodeEnvironment } from './environment.ts'
+import { createNameFilter } from './name-filter-flags.ts'
 import { EventLoopTurn } from './event-loop-turn.ts'
 import { KernelCalls, type LoadSystemCalls } from './kernel-calls.ts'
 import { readInterfaceNames } from './netlink/interface-names.ts'
@@ -37,10 +37,12 @@ const families: readonly (readonly [name: string, help: string, type: 'counter' 
 export function createQdiscCollector(environment: NodeEnvironment, _?: unknown, load?: LoadSystemCalls): Collector {
   const { flags, log } = environment
   const calls = new KernelCalls('qdisc', log, load)
-  const include = readRenamed('device-include')
-  const exclude = readRenamed('device-exclude')
-  if (include !== '' && exclude !== '') throw new Error('cannot use collector.qdisc.device-exclude: want it or device-include, got both')
-  const filter = new NameFilter(exclude, include)
+  const filter = createNameFilter(flags, {
+    exclude: 'collector.qdisc.device-exclude',
+    include: 'collector.qdisc.device-include',
+    oldExclude: 'collector.qdisk.device-exclude',
+    oldInclude: 'collector.qdisk.device-include',
+  })
 
   async function collect({ writer }: CollectContext): Promise<void> {
     const rows = (await readRows()).map((row) => ({ row, labels: ['device', row.device, 'kind', row.discipline.kind] }))
@@ -62,12 +64,6 @@ export function createQdiscCollector(environment: NodeEnvironment, _?: unknown, 
     } finally {
       socket.close()
     }
-  }
-
-  function readRenamed(name: string): string {
-    const [flag, oldFlag] = [`collector.qdisc.${name}`, `collector.qdisk.${name}`] as const
-    if (flags.isGiven(flag) && flags.isGiven(oldFlag)) throw new Error(`cannot use ${oldFlag}: want it or ${flag}, got both`)
-    return flags.stringOfFirstGiven(flag, oldFlag)
   }
 
   return { name: 'qdisc', defaultOn: false, collect }

@@ -1,6 +1,8 @@
 import type { ByteScanner } from '@narthex/exporter-kit/byte-scanner'
 import type { CollectContext, Collector, MetricWriter } from '@narthex/exporter-kit/collector'
+import { systemErrorCode } from '@narthex/exporter-kit/file-reader'
 import type { NodeEnvironment } from './environment.ts'
+import { parseInteger } from './number-file.ts'
 import { readPageBytes } from './page-size.ts'
 
 export function createSockstatCollector(environment: NodeEnvironment): Collector {
@@ -10,12 +12,15 @@ export function createSockstatCollector(environment: NodeEnvironment): Collector
   const pageBytes = readPageBytes()
 
   function collect({ writer }: CollectContext): void {
-    scanner.load(files.read(path))
-    writeProtocols(scanner, writer, pageBytes)
-    const bytes = files.readIfThere(path6)
-    if (bytes === undefined) return // a kernel without IPv6
-    scanner.load(bytes)
-    writeProtocols(scanner, writer, pageBytes)
+    for (const file of [path, path6]) {
+      try {
+        scanner.load(files.read(file))
+      } catch (error) {
+        if (systemErrorCode(error) === 'ENOENT') continue // a kernel without this protocol
+        throw error
+      }
+      writeProtocols(scanner, writer, pageBytes)
+    }
   }
 
   return { name: 'sockstat', defaultOn: true, collect }
@@ -28,8 +33,8 @@ function writeProtocols(scanner: ByteScanner, writer: MetricWriter, pageBytes: n
     const protocol = scanner.text(scanner.fieldStart, scanner.fieldEnd - 1)
     while (scanner.nextField()) {
       const key = scanner.text()
-      const value = scanner.nextUnsigned()
-      if (Number.isNaN(value)) throw new Error(`cannot read sockstat: want a number for ${protocol} ${key}, got none`)
+      const value = scanner.nextField() ? parseInteger(scanner.text()) : undefined
+      if (value === undefined) throw new Error(`cannot read sockstat: want a number for ${protocol} ${key}, got none`)
       if (protocol === 'sockets') write(writer, `sockets_${key}`, 'Sockets in use.', value)
       else write(writer, `${protocol}_${key}`, `Sockets of ${protocol} in state ${key}.`, value)
       if (key === 'mem') write(writer, `${protocol}_mem_bytes`, `Bytes held by sockets of ${protocol}.`, value * pageBytes)

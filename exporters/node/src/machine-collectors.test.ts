@@ -276,3 +276,11 @@ test.each([
   const { families } = await scrapeTree('diskstats', tree)
   expect(families.get('node_disk_info')?.samples[0]?.labels).toEqual(expect.arrayContaining(['serial', serial]))
 })
+
+test('pressure of one resource is shown without the others; without any there is no data', async () => {
+  const line = 'full avg10=0.00 avg60=0.00 avg300=0.00 total=3000000\n'
+  const irqAlone = await scrapeTree('pressure', `== proc/pressure/irq\n${line}`)
+  expect(irqAlone.samples).toEqual(['node_pressure_irq_stalled_seconds_total 3'])
+  expect(irqAlone.isSuccess).toBe(true)
+  expect((await scrapeTree('pressure', '/ proc\n')).isSuccess).toBe(false)
+})

@@ -207,3 +207,18 @@ test.each(['net 1 2 x', 'net', 'th'])('NFS statistics with the line %j fail', as
   expect((await scrapeTree('nfs', `== proc/net/rpc/nfs\n${line}\n`)).isSuccess).toBe(false)
   expect((await scrapeTree('nfsd', `== proc/net/rpc/nfsd\n${line}\n`)).isSuccess).toBe(false)
 })
+
+test.each([
+  ['a kernel without IPv4', '', '== proc/net/sockstat6\nTCP6: inuse 3\n', ['TCP6_inuse 3']],
+  [
+    'memory that was given back twice',
+    '== proc/net/sockstat\nUDP: inuse 1 mem -1\n',
+    '',
+    ['UDP_inuse 1', 'UDP_mem -1', 'UDP_mem_bytes -4096'],
+  ],
+  ['a protocol whose name is no name', '== proc/net/sockstat\nA.B: inuse 1\n', '', ['A_B_inuse 1']],
+])('sockstat shows %s', async (_, tree, tree6, expected) => {
+  const { isSuccess, samples } = await scrapeTree('sockstat', tree + tree6)
+  expect(isSuccess).toBe(true)
+  expect(samples).toEqual(expected.map((sample) => `node_sockstat_${sample}`))
+})
