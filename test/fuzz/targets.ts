@@ -2,6 +2,7 @@ import type { FuzzTarget } from './fuzz-target.ts'
 import { chunkTargets } from './targets/chunks.ts'
 import { cloudTargets } from './targets/clouds.ts'
 import { configTargets } from './targets/config.ts'
+import { containerTargets } from './targets/container.ts'
 import { etcdTargets } from './targets/etcd.ts'
 import { exporterTargets } from './targets/exporters.ts'
 import { expositionTargets } from './targets/exposition.ts'
@@ -11,6 +12,7 @@ import { localTargets } from './targets/local.ts'
 import { logTargets } from './targets/log.ts'
 import { mysqlTargets } from './targets/mysql.ts'
 import { nginxTargets } from './targets/nginx.ts'
+import { nodeTargets } from './targets/node.ts'
 import { probeTargets } from './targets/probes.ts'
 import { promqlTargets } from './targets/promql.ts'
 import { serviceTargets } from './targets/services.ts'
@@ -36,6 +38,8 @@ export const fuzzTargets: readonly FuzzTarget[] = [
   ...exporterTargets,
   ...mysqlTargets,
   ...nginxTargets,
+  ...nodeTargets,
+  ...containerTargets,
   ...chunkTargets,
   ...storageTargets,
 ]

@@ -93,6 +93,8 @@ export function createContainerCollector(environment: ContainerEnvironment, sour
     const deadlineMs = context.remainingMs() - writeReserveMs
     const asked = Promise.all([store.update(found, deadlineMs), kubelet?.update(found, deadlineMs)])
     const askedFilesystems = readFilesystems(deadlineMs)
+    // It may be refused while cgroups are being read, when nobody waits for it yet.
+    askedFilesystems.catch(() => undefined)
     for (const row of found) {
       readRow(row)
       if (turns.isDue()) await turns.yield()

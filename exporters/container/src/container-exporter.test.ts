@@ -3,7 +3,7 @@ import { readInventory } from '@narthex/exporter-kit/inventory'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { createEmbeddedContainer } from './embedded-container.ts'
 import { containerExporterFlags } from './flags.ts'
 import { metricKinds } from './metric-kinds.ts'
@@ -214,6 +214,19 @@ test('cgroups that went away altogether are an error that is shown', async () =>
   const exporter = createTestExporter({}, { root })
   rmSync(join(root, 'sys/fs/cgroup'), { recursive: true })
   expect(await scrapeText(exporter)).toContain('container_scrape_error 1\n')
+  await exporter.close()
+})
+
+test('a list of mounts that cannot be read is an error that is shown, and ends nothing', async () => {
+  const root = unpackOwn('v2')
+  const slow = { docker: 'http://127.0.0.1:1' } // so that the list is refused while an answer is waited for
+  const exporter = createTestExporter(slow, { root })
+  writeFileSync(join(root, 'proc/self/mountinfo'), '22 1 nothing / / rw\n')
+  const unhandled = vi.fn()
+  process.once('unhandledRejection', unhandled)
+  expect(await scrapeText(exporter)).toContain('container_scrape_error 1\n')
+  process.off('unhandledRejection', unhandled)
+  expect(unhandled).not.toHaveBeenCalled()
   await exporter.close()
 })
 

@@ -51,7 +51,8 @@ export class Filesystems {
   }
 
   /**
-   * Never rejects. What may hang is asked by helper processes; a filesystem that does not answer within `timeoutMs` is left out.
+   * What may hang is asked by helper processes; a filesystem that does not answer within `timeoutMs` is left out. Rejects for a list of
+   * mounts that cannot be read.
    */
   async read(timeoutMs: number): Promise<Filesystem[]> {
     const rows = this.#readMounts()

@@ -1,3 +1,7 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { DbusConnection, DbusError } from './connection.ts'
 import { startFakePeer, type FakePeer, type FakePeerOptions } from './fake-peer.ts'
@@ -131,4 +135,25 @@ test('the system bus is found from its address', () => {
   expect(findSystemBus('unix:path=/run/a%20b,guid=12').socketPath).toBe('/run/a b')
   expect(findSystemBus('tcp:host=x;unix:guid=1,abstract=bus').socketPath).toBe('\0bus')
   expect(() => findSystemBus('tcp:host=x')).toThrow('want unix:path= or unix:abstract=, got "tcp:host=x"')
+})
+
+test('a refusal whose text ends too early fails its call, and the connection', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'narthex-dbus-'))
+  const socketPath = join(directory, 'bus')
+  // An error (type 3) that answers call 1, signature s, with a text of 255 bytes that are not there.
+  const fields = [5, 1, 0x75, 0, 1, 0, 0, 0, 8, 1, 0x67, 0, 1, 0x73, 0]
+  const refusal = Buffer.from([0x6c, 3, 1, 1, 4, 0, 0, 0, 9, 0, 0, 0, fields.length, 0, 0, 0, ...fields, 0, 255, 0, 0, 0])
+  const server = createServer((socket) => {
+    socket.once('data', () => {
+      socket.write('OK 1234deadbeef\r\n')
+      // Behind the line that begins, which may come with the call.
+      socket.on('data', (chunk) => void (chunk.length > 7 && socket.write(refusal)))
+    })
+  })
+  await new Promise<void>((resolve) => server.listen(socketPath, resolve))
+  connection = await DbusConnection.open({ socketPath, isBus: false, signal: new AbortController().signal })
+  await expect(connection.call(target, 'Echo')).rejects.toThrow('cannot call Echo of /org/example/Peer: cannot read D-Bus message')
+  expect(connection.isOpen).toBe(false)
+  server.close()
+  rmSync(directory, { recursive: true })
 })

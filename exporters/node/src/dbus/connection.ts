@@ -162,15 +162,13 @@ export class DbusConnection {
     if (head.type !== methodReturn && head.type !== errorReply) return
     const pending = this.#pending.get(head.replySerial)
     if (pending === undefined) return
+    const reader = new MessageReader(message, head.bodyStart)
+    // Read before the call counts as answered: a text that cannot be read ends the connection, and with it all calls that wait.
+    const text = head.type === errorReply && head.signature.startsWith('s') ? reader.string() : head.errorName
     this.#pending.delete(head.replySerial)
     this.#waiting.shift()?.()
-    const reader = new MessageReader(message, head.bodyStart)
-    if (head.type === methodReturn) {
-      pending.resolve({ signature: head.signature, reader })
-      return
-    }
-    const text = head.signature.startsWith('s') ? reader.string() : head.errorName
-    pending.reject(new DbusError(head.errorName, `cannot call ${pending.what}: ${text}`))
+    if (head.type === methodReturn) pending.resolve({ signature: head.signature, reader })
+    else pending.reject(new DbusError(head.errorName, `cannot call ${pending.what}: ${text}`))
   }
 
   #fail(reason: Error): void {
