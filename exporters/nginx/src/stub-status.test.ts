@@ -5,9 +5,10 @@ const page =
   'Active connections: 291 \nserver accepts handled requests\n 16630948 16630947 31070465 \nReading: 6 Writing: 179 Waiting: 106 \n'
 const wanted = { active: 291, accepted: 16_630_948, handled: 16_630_947, requests: 31_070_465, reading: 6, writing: 179, waiting: 106 }
 
-test('the page of NGINX, of Tengine and with other line ends is read', () => {
+test('the page of NGINX, of Tengine, with other line ends and with more behind it is read', () => {
   expect(parseStubStatus(page)).toEqual(wanted)
   expect(parseStubStatus(page.replaceAll('\n', '\r\n'))).toEqual(wanted)
+  expect(parseStubStatus(`${page}Sessions: 5\n`)).toEqual(wanted)
   expect(parseStubStatus(page.replace('requests', 'requests request_time').replace('31070465', '31070465 777'))).toEqual(wanted)
 })
 
@@ -17,7 +18,7 @@ test.each([
   ['a line less', page.slice(0, page.indexOf('Reading'))],
   ['a negative number', page.replace('291', '-1')],
   ['a number less', page.replace(' 31070465', '')],
-  ['more behind it', `${page}x`],
+  ['more behind its last number', `${page.trimEnd()}x`],
 ])('%s is refused', (_, text) => {
   expect(() => parseStubStatus(text)).toThrow('cannot read stub_status: want four lines from "Active connections: N" on, got ')
 })

@@ -15,9 +15,9 @@ export interface StubStatus {
 //  16630948 16630948 31070465
 // Reading: 6 Writing: 179 Waiting: 106
 const page =
-  /^Active connections: ([0-9]+) *\r?\nserver accepts handled requests(?: request_time)? *\r?\n *([0-9]+) ([0-9]+) ([0-9]+)(?: [0-9]+)? *\r?\nReading: ([0-9]+) Writing: ([0-9]+) Waiting: ([0-9]+)\s*$/
+  /^Active connections: ([0-9]+) *\r?\nserver accepts handled requests(?: request_time)? *\r?\n *([0-9]+) ([0-9]+) ([0-9]+)(?: [0-9]+)? *\r?\nReading: ([0-9]+) Writing: ([0-9]+) Waiting: ([0-9]+)(?!\S)/
 
-/** Reads the page, also Tengine's, which has one number more. Throws one clear line for any other text. */
+/** Reads the page, also Tengine's, which has one number more, and whatever a patched server has behind it. Throws one clear line for any other text. */
 export function parseStubStatus(text: string): StubStatus {
   const match = page.exec(text)
   if (match === null) {
