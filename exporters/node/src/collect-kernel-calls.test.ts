@@ -360,7 +360,7 @@ test('events of this machine are counted from the first scrape on', async () => 
   await collector.close!()
 })
 
-test('a kind of events that cannot be counted costs the success and not the others', async () => {
+test('a kind of events that cannot be counted costs itself and one line; nothing to count at all is a failure', async () => {
   const calls = loadSystemCalls()
   const load = (): SystemCalls => ({
     ...calls,
@@ -374,9 +374,14 @@ test('a kind of events that cannot be counted costs the success and not the othe
     'collector.perf.cache-profilers': ['LLReadHit'],
   }
   const collector = createPerfCollector(createEnvironment(flags, log as never), undefined, load)
-  await expect(collectText(collector)).rejects.toThrow('cannot count CpuCycles on CPU 0: perf_event_open gave errno 2')
+  for (let scrape = 0; scrape < 2; scrape++) expect(await collectText(collector)).toContain('node_perf_major_faults_total{cpu="0"} ')
+  const reason = 'cannot count CpuCycles on CPU 0: perf_event_open gave errno 2'
+  const err = expect.objectContaining({ message: reason })
+  expect(log.warn.mock.calls).toEqual([['some events cannot be counted on this machine', { err }]])
   expect(log.error.mock.calls).toEqual([['unknown software profiler', { name: 'Nonsense' }]])
   await collector.close!()
+  const nothing = createPerfCollector(createEnvironment({ ...flags, 'collector.perf.disable-software-profilers': true }), undefined, load)
+  await expect(collectText(nothing)).rejects.toThrow(reason)
 })
 
 test('a tracepoint has to be one, and to be there', async () => {

@@ -47,7 +47,7 @@ export function createPerfCollector(environment: NodeEnvironment, _?: unknown, l
   const kinds = [pickEvents('hardware', hardwareEvents), pickEvents('software', softwareEvents), pickEvents('cache', cacheEvents)]
   const value = Buffer.alloc(8)
   let counters: Counter[] | undefined
-  /** Why a kind of events cannot be counted at all: a virtual machine without a performance unit, say. */
+  /** Why a kind of events cannot be counted at all: a virtual machine without a performance unit, say. The other kinds are shown. */
   let refusal: Error | undefined
 
   function collect({ writer }: CollectContext): void {
@@ -61,7 +61,7 @@ export function createPerfCollector(environment: NodeEnvironment, _?: unknown, l
       if (readSync(counter.descriptor, value, 0, 8, null) !== 8) throw new Error(`cannot read ${event.name}: want 8 bytes, got fewer`)
       writer.sample(Number(value.readBigUInt64LE()), counter.labels)
     }
-    if (refusal !== undefined) throw refusal
+    if (counters.length === 0 && refusal !== undefined) throw refusal
   }
 
   function pickEvents(kind: string, events: readonly PerfEvent[]): readonly PerfEvent[] {
@@ -89,6 +89,7 @@ export function createPerfCollector(environment: NodeEnvironment, _?: unknown, l
       // A machine has some events of a kind and not others.
       if (opened.length === before) refusal ??= reason
     }
+    if (opened.length > 0 && refusal !== undefined) log.warn('some events cannot be counted on this machine', { err: refusal })
     return opened
   }
 
