@@ -130,3 +130,15 @@ test('a directory given with a slash at its end is named without', async () => {
   writeFileSync(join(directory, 'a.prom'), 'a 1\n')
   expect(await scrapeOnce(flags(`${directory}//`))).toContain(`node_textfile_mtime_seconds{file="${directory}/a.prom"} `)
 })
+
+test('sum, count and the last bucket of a histogram or summary are added where a file lacks them', async () => {
+  const text = await scrapeFiles({
+    'a.prom':
+      '# TYPE h histogram\nh_bucket{a="1",le="1"} 1\nh_sum{a="1"} 3\nh_count{a="1"} 2\nh_bucket{a="2",le="inf"} 5\nh_sum{a="2"} 1\n' +
+      '# TYPE s summary\ns{quantile="0.5"} 7\n',
+  })
+  const lines = text.split('\n').filter((line) => /^[hs](_|\{)/.test(line))
+  expect(lines.slice(0, 4)).toEqual(['h_bucket{a="1",le="1"} 1', 'h_sum{a="1"} 3', 'h_count{a="1"} 2', 'h_bucket{a="1",le="+Inf"} 2'])
+  expect(lines.slice(4, 7)).toEqual(['h_bucket{a="2",le="inf"} 5', 'h_sum{a="2"} 1', 'h_count{a="2"} 0'])
+  expect(lines.slice(7)).toEqual(['s{quantile="0.5"} 7', 's_sum 0', 's_count 0'])
+})

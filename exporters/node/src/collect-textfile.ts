@@ -2,6 +2,7 @@ import type { CollectContext, Collector, MetricWriter } from '@narthex/exporter-
 import { FailureMemory, reasonOf } from '@narthex/exporter-kit/failure-memory'
 import { parseFamilies, type MetricFamily } from '@narthex/exporter-kit/family-parser'
 import type { FlagSpec } from '@narthex/exporter-kit/flag-spec'
+import { parseGoFloat } from '@narthex/model/number'
 import type { Logger } from '@narthex/service/logger'
 import { constants } from 'node:fs'
 import { readdir, readFile, stat } from 'node:fs/promises'
@@ -203,10 +204,56 @@ function writeFamily(writer: MetricWriter, name: string, help: string, parts: re
     if (type === 'histogram') names.delete('le')
     if (type === 'summary') names.delete('quantile')
     const filled = samples.map(({ value, labels, suffix }) => ({ value, suffix, labels: fillLabels(labels, names) }))
-    // Buckets, sums and counts of one series belong together as they stand in the file.
-    if (type !== 'histogram' && type !== 'summary') filled.sort((a, b) => compareLabels(a.labels, b.labels))
-    for (const { value, labels, suffix } of filled) writer.sample(value, labels, suffix === '' ? undefined : suffix)
+    if (type === 'histogram' || type === 'summary') {
+      for (const { value, labels, suffix } of completeSeries(filled, type)) writer.sample(value, labels, suffix === '' ? undefined : suffix)
+      continue
+    }
+    filled.sort((a, b) => compareLabels(a.labels, b.labels))
+    for (const { value, labels } of filled) writer.sample(value, labels)
   }
+}
+
+interface FilledSample {
+  readonly value: number
+  readonly suffix: string
+  readonly labels: readonly string[]
+}
+
+/**
+ * Series by series, with what a script has left out and the original adds: sum, count, and the bucket that counts all. Samples of a series
+ * stay as they stand in the file.
+ */
+function completeSeries(samples: readonly FilledSample[], type: 'histogram' | 'summary'): FilledSample[] {
+  const bound = type === 'histogram' ? 'le' : 'quantile'
+  const series = new Map<string, { readonly labels: readonly string[]; readonly samples: FilledSample[] }>()
+  for (const sample of samples) {
+    const labels = withoutLabel(sample.labels, bound)
+    const key = labels.join('\0')
+    const known = series.get(key)
+    if (known === undefined) series.set(key, { labels, samples: [sample] })
+    else known.samples.push(sample)
+  }
+  for (const { labels, samples: present } of series.values()) {
+    const find = (suffix: string): FilledSample | undefined => present.find((sample) => sample.suffix === suffix)
+    const count = find('_count')?.value ?? 0
+    const hasAll = present.some(
+      ({ suffix, labels: own }) => suffix === '_bucket' && parseGoFloat(own[findLabel(own, 'le') + 1] ?? '') === Infinity,
+    )
+    if (type === 'histogram' && !hasAll) present.push({ value: count, suffix: '_bucket', labels: [...labels, 'le', '+Inf'] })
+    if (find('_sum') === undefined) present.push({ value: 0, suffix: '_sum', labels })
+    if (find('_count') === undefined) present.push({ value: 0, suffix: '_count', labels })
+  }
+  return [...series.values()].flatMap((one) => one.samples)
+}
+
+function withoutLabel(labels: readonly string[], name: string): readonly string[] {
+  const position = findLabel(labels, name)
+  return position < 0 ? labels : labels.toSpliced(position, 2)
+}
+
+/** Where the label's name stands in the flat list; -1 if it does not. */
+function findLabel(labels: readonly string[], name: string): number {
+  return labels.findIndex((label, position) => position % 2 === 0 && label === name)
 }
 
 function fillLabels(labels: readonly string[], names: ReadonlySet<string>): readonly string[] {
@@ -215,7 +262,7 @@ function fillLabels(labels: readonly string[], names: ReadonlySet<string>): read
   if (present === names.size) return labels
   const filled: string[] = []
   for (const name of [...names].sort()) {
-    const index = labels.findIndex((label, position) => position % 2 === 0 && label === name)
+    const index = findLabel(labels, name)
     filled.push(name, index < 0 ? '' : labels[index + 1]!)
   }
   for (let i = 0; i < labels.length; i += 2) if (!names.has(labels[i]!)) filled.push(labels[i]!, labels[i + 1]!)
