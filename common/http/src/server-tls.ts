@@ -1,5 +1,4 @@
 import type { ClientAuthType, TlsServerConfig } from '@narthex/config/web-config'
-import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Server } from 'node:http'
 import type { ServerOptions } from 'node:https'
@@ -85,7 +84,7 @@ function readContext(config: TlsServerConfig): SecureContextOptions {
 }
 
 function fingerprint(context: SecureContextOptions): string {
-  const hash = createHash('sha256')
+  const hash = process.getBuiltinModule('node:crypto').createHash('sha256')
   for (const part of [context.cert, context.key, context.ca]) hash.update(part === undefined ? '' : String(part)).update('\0')
   return hash.update(JSON.stringify([context.minVersion, context.maxVersion, context.ciphers, context.ecdhCurve])).digest('hex')
 }
