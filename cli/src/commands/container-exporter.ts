@@ -8,7 +8,7 @@ import type { Logger } from '@narthex/service/logger'
 import { UserError } from '@narthex/service/user-error'
 import { version, versionText } from '../version.ts'
 import { ownHelper } from './node-exporter.ts'
-import { serveExporter, startExporterLog } from './serve-exporter.ts'
+import { healthPage, serveExporter, startExporterLog } from './serve-exporter.ts'
 import { logFlags } from './server-flags.ts'
 
 // narthex exporter container: cAdvisor's flags, port and metrics.
@@ -46,9 +46,7 @@ export async function runContainerExporter(argv: readonly string[], context: Mai
     listenAddress: values.listenAddress.length > 0 ? values.listenAddress : [joinHostPort(values.listenIp, values.port)],
     webConfigFile: values.webConfigFile,
     closes: 'connections and helper processes',
-    mountPages: (app) => {
-      app.get(`${exporter.basePath}/healthz`, (_request, reply) => reply.type('text/plain; charset=utf-8').send('ok'))
-    },
+    pages: [healthPage(`${exporter.basePath}/healthz`)],
   })
 }
 

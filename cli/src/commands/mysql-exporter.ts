@@ -6,9 +6,8 @@ import { parseFlags } from '@narthex/service/flags'
 import type { MainContext } from '@narthex/service/lifecycle'
 import type { Logger } from '@narthex/service/logger'
 import { UserError } from '@narthex/service/user-error'
-import type { FastifyInstance } from 'fastify'
 import { version, versionText } from '../version.ts'
-import { mountAnswers, serveExporter, startExporterLog } from './serve-exporter.ts'
+import { getPage, reloadPage, serveExporter, startExporterLog } from './serve-exporter.ts'
 import { logFlags } from './server-flags.ts'
 import { findSystemdSockets } from './systemd-sockets.ts'
 
@@ -39,7 +38,10 @@ export async function runMysqlExporter(argv: readonly string[], context: MainCon
     listenAddress: values.systemdSocket ? findSystemdSockets() : values.listenAddress,
     webConfigFile: values.webConfigFile,
     closes: 'connections',
-    mountPages: (app) => mountPages(app, exporter, () => context.reload()),
+    pages: [
+      getPage('/probe', (request) => exporter.handleProbe(request)),
+      reloadPage(['POST', 'PUT'], () => context.reload(), 'config', ''),
+    ],
   })
 }
 
@@ -49,24 +51,5 @@ function buildMysqlExporter(flags: Readonly<Record<string, unknown>>, log: Logge
     return createMysqlExporter({ flags, log, buildInfo: { version, revision: 'narthex', branch: 'narthex' } })
   } catch (cause) {
     throw new UserError(`mysqld_exporter: ${(cause as Error).message}`, 1, { cause })
-  }
-}
-
-function mountPages(app: FastifyInstance, exporter: MysqlExporter, reload: () => Promise<void>): void {
-  mountAnswers(app, '/probe', (request) => exporter.handleProbe(request))
-  for (const method of ['POST', 'PUT'] as const) {
-    app.route({
-      method,
-      url: '/-/reload',
-      handler: async (_request, reply) => {
-        try {
-          await reload()
-          return await reply.code(200).send()
-        } catch (error) {
-          const reason = error instanceof Error ? error.message : String(error)
-          return reply.code(500).type('text/plain; charset=utf-8').send(`failed to reload config: ${reason}\n`)
-        }
-      },
-    })
   }
 }

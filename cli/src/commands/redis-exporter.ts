@@ -2,21 +2,20 @@ import { Secret } from '@narthex/config/secret'
 import { redisExporterEnvironment, redisExporterFlags } from '@narthex/exporter-redis/flags'
 import { createRedisExporter, type RedisExporter } from '@narthex/exporter-redis/redis-exporter'
 import { pickGivenFlags } from '@narthex/exporter-kit/command-flags'
-import { addBasicAuth, createPasswordCheck, type PasswordVerifier } from '@narthex/http/basic-auth'
+import type { Page, PageServerOptions } from '@narthex/exporter-kit/page-server'
+import type { PasswordVerifier } from '@narthex/http/basic-auth'
 import { flag } from '@narthex/service/flag-spec'
 import { parseFlags, type FlagValues } from '@narthex/service/flags'
 import type { MainContext } from '@narthex/service/lifecycle'
 import type { Logger, LogLevel } from '@narthex/service/logger'
 import { UserError } from '@narthex/service/user-error'
-import type { FastifyInstance } from 'fastify'
-import { createHash, timingSafeEqual } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { createPasswordVerifier } from '../password-verifier.ts'
 import { version, versionText } from '../version.ts'
 import { describeFlagsWithEnvironment } from './flag-environment.ts'
-import { mountAnswers, serveExporter, startExporterLog } from './serve-exporter.ts'
+import { getPage, healthPage, reloadPage, serveExporter, startExporterLog } from './serve-exporter.ts'
 
 // narthex exporter redis: redis_exporter's flags, environment variables, port, pages and metrics.
 
@@ -85,13 +84,14 @@ export async function runRedisExporter(argv: readonly string[], context: MainCon
   const webConfig = prepareWebConfig(values)
   if (webConfig.directory !== undefined)
     context.onStop('temporary files', () => rmSync(webConfig.directory!, { recursive: true, force: true }))
+  const users = readUsers(values)
   await serveExporter(context, log, exporter, {
     name: 'Redis exporter',
     listenAddress: values.listenAddress,
     webConfigFile: webConfig.file,
     closes: 'connections',
-    protect: (app) => protect(app, values),
-    mountPages: (app) => mountPages(app, exporter, () => context.reload()),
+    ...(users === undefined ? {} : { users }),
+    pages: redisPages(exporter, () => context.reload()),
   })
 }
 
@@ -104,19 +104,13 @@ function buildRedisExporter(flags: Readonly<Record<string, unknown>>, log: Logge
   }
 }
 
-function mountPages(app: FastifyInstance, exporter: RedisExporter, reload: () => Promise<void>): void {
-  if (!exporter.isScrapeDisabled) mountAnswers(app, '/scrape', (request) => exporter.handleScrape(request))
-  app.get('/health', (_request, reply) => reply.type('text/plain; charset=utf-8').send('ok'))
-  mountAnswers(app, '/discover-cluster-nodes', () => exporter.discoverClusterNodes())
-  app.post('/-/reload', async (_request, reply) => {
-    try {
-      await reload()
-      return await reply.type('text/plain; charset=utf-8').send('ok')
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error)
-      return reply.code(500).type('text/plain; charset=utf-8').send(`failed to reload passwords: ${reason}\n`)
-    }
-  })
+function redisPages(exporter: RedisExporter, reload: () => Promise<void>): Page[] {
+  return [
+    ...(exporter.isScrapeDisabled ? [] : [getPage('/scrape', (request) => exporter.handleScrape(request))]),
+    healthPage('/health'),
+    getPage('/discover-cluster-nodes', () => exporter.discoverClusterNodes()),
+    reloadPage(['POST'], reload, 'passwords', 'ok'),
+  ]
 }
 
 interface WebConfigFile {
@@ -147,20 +141,19 @@ function prepareWebConfig({ webConfigFile, tlsCertFile, tlsKeyFile, tlsCaFile, t
   return { file, directory }
 }
 
-function protect(app: FastifyInstance, { authUser, authPassword, authHash }: ListenerValues): void {
-  if (authUser === '' && authPassword === '' && authHash === '') return
+function readUsers({ authUser, authPassword, authHash }: ListenerValues): PageServerOptions['users'] {
+  if (authUser === '' && authPassword === '' && authHash === '') return undefined
   if (authUser === '' || (authPassword === '') === (authHash === '')) {
     throw new UserError('redis_exporter: want --basic-auth-username with one of --basic-auth-password and --basic-auth-hash-password')
   }
-  const users = { [authUser]: new Secret(authHash === '' ? authPassword : authHash) }
-  addBasicAuth(app, () => users, createPasswordCheck(authHash === '' ? isSamePassword : createPasswordVerifier()))
+  const known = { [authUser]: new Secret(authHash === '' ? authPassword : authHash) }
+  return { known, verify: authHash === '' ? isSamePassword : createPasswordVerifier() }
 }
 
 // Hashes have one length, so that the time of the comparison tells nothing of the password.
-const isSamePassword: PasswordVerifier = (given, wanted) => Promise.resolve(timingSafeEqual(sha256(given), sha256(wanted)))
-
-function sha256(text: string): Buffer {
-  return createHash('sha256').update(text).digest()
+const isSamePassword: PasswordVerifier = (given, wanted) => {
+  const { hash, timingSafeEqual } = process.getBuiltinModule('node:crypto')
+  return Promise.resolve(timingSafeEqual(hash('sha256', given, 'buffer'), hash('sha256', wanted, 'buffer')))
 }
 
 function readLogLevel(text: string): LogLevel {

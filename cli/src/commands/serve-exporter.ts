@@ -1,12 +1,13 @@
 import { warnOfFlagsWithoutEffect } from '@narthex/exporter-kit/command-flags'
 import type { Exporter } from '@narthex/exporter-kit/exporter'
 import type { FlagSpec } from '@narthex/exporter-kit/flag-spec'
-import type { MetricsRequest, MetricsResponse } from '@narthex/exporter-kit/metrics-answer'
-import { createHttpServer } from '@narthex/http/server'
+import type { MetricsResponse } from '@narthex/exporter-kit/metrics-answer'
+import { createPageServer, type Page, type PageServerOptions } from '@narthex/exporter-kit/page-server'
 import type { MainContext } from '@narthex/service/lifecycle'
 import { createLogger, type Logger, type LoggerOptions } from '@narthex/service/logger'
-import type { FastifyInstance } from 'fastify'
 import { createPasswordVerifier } from '../password-verifier.ts'
+
+const plainText = 'text/plain; charset=utf-8'
 
 /** An exporter that a command of its own serves. */
 export interface ServedExporter extends Exporter {
@@ -25,10 +26,10 @@ export interface ServeOptions {
   readonly webConfigFile: string
   /** What the exporter's `close` ends, in words: `connections`. */
   readonly closes: string
-  /** Guards every page before the first is there. */
-  readonly protect?: (app: FastifyInstance) => void
-  /** Adds the pages beside metrics and landing page. */
-  readonly mountPages?: (app: FastifyInstance) => void
+  /** Users of the program's own flags. */
+  readonly users?: PageServerOptions['users']
+  /** The pages beside metrics and landing page. */
+  readonly pages?: readonly Page[]
 }
 
 /** The log of an exporter's command, with a warning for each given flag that has no effect. */
@@ -46,44 +47,49 @@ export function startExporterLog(
 
 /** Listens with the exporter's pages until the program stops; rejects when an address or the web config file cannot be used. */
 export async function serveExporter(context: MainContext, log: Logger, exporter: ServedExporter, options: ServeOptions): Promise<void> {
-  const { name, listenAddress, webConfigFile, closes, protect, mountPages } = options
-  const http = await createHttpServer({
+  const { name, listenAddress, webConfigFile, closes, users, pages = [] } = options
+  const { landingPage, telemetryPath } = exporter
+  const metrics = getPage(telemetryPath, (request) => exporter.handleMetrics(request))
+  const landing = getPage('/', () => answerPage(200, 'text/html; charset=utf-8', landingPage))
+  const server = createPageServer({
+    pages: [metrics, ...(telemetryPath === '/' ? [] : [landing]), ...pages],
     listenAddress,
     ...(webConfigFile === '' ? {} : { webConfigFile }),
     log,
     name,
-    verifyPassword: createPasswordVerifier(),
+    verifyPassword: createPasswordVerifier,
+    ...(users === undefined ? {} : { users }),
   })
-  protect?.(http.fastify)
   context.onReload(() => exporter.reload?.())
-  http.routes((app, _options, done) => {
-    mountExporter(app, exporter.telemetryPath, exporter)
-    mountPages?.(app)
-    if (exporter.telemetryPath !== '/') {
-      app.get('/', (_request, reply) => reply.type('text/html; charset=utf-8').send(exporter.landingPage))
-    }
-    done()
-  })
-  const urls = await http.listen()
+  const urls = await server.listen()
   context.onStop(closes, () => exporter.close())
-  context.onStop('HTTP server', (graceMs) => http.close(graceMs))
+  context.onStop('HTTP server', (graceMs) => server.close(graceMs))
   for (const url of urls) log.info('Listening on', { address: url })
 }
 
-/** Adds an exporter's metrics page. */
-export function mountExporter(app: FastifyInstance, path: string, exporter: Exporter): void {
-  mountAnswers(app, path, (request) => exporter.handleMetrics(request))
+/** A page that is read. */
+export function getPage(path: string, answer: Page['answer']): Page {
+  return { path, methods: ['GET'], answer }
 }
 
-/** Adds a page that an exporter answers as it does its metrics. */
-export function mountAnswers(app: FastifyInstance, path: string, answerTo: (request: MetricsRequest) => Promise<MetricsResponse>): void {
-  app.get(path, async (request, reply) => {
-    const query = new URLSearchParams(request.url.split('?')[1] ?? '')
-    const answer = await answerTo({ query, headers: request.headers })
-    const { buffer, byteOffset, byteLength } = answer.body
-    return reply
-      .code(answer.status)
-      .headers({ ...answer.headers })
-      .send(Buffer.from(buffer, byteOffset, byteLength))
-  })
+/** Whether the program is there. */
+export function healthPage(path: string): Page {
+  return getPage(path, () => answerPage(200, plainText, 'ok'))
+}
+
+/** `/-/reload`: reads again what SIGHUP reads again; `what` stands in the answer if that fails. */
+export function reloadPage(methods: Page['methods'], reload: () => Promise<void>, what: string, done: string): Page {
+  const answer = async (): Promise<MetricsResponse> => {
+    try {
+      await reload()
+      return answerPage(200, plainText, done)
+    } catch (error) {
+      return answerPage(500, plainText, `failed to reload ${what}: ${error instanceof Error ? error.message : String(error)}\n`)
+    }
+  }
+  return { path: '/-/reload', methods, answer }
+}
+
+function answerPage(status: number, type: string, text: string): MetricsResponse {
+  return { status, headers: { 'content-type': type }, body: Buffer.from(text) }
 }

@@ -32,7 +32,7 @@ import { compatibleVersion, version, versionText } from '../version.ts'
 import { findOwnAddress } from './agent.ts'
 import { agentSource, mountAgent, mountEmbeddedExporters } from './agent-routes.ts'
 import { buildNodeExporter } from './node-exporter.ts'
-import { mountExporter } from './serve-exporter.ts'
+import { mountExporter } from './mount-exporter.ts'
 import { guessExternalUrl, httpGraceMs, ownPort, toServerSettings, warnOfFlags, watchConfig } from './server.ts'
 import { serverFlags } from './server-flags.ts'
 

@@ -1,8 +1,7 @@
 import type { Secret } from '@narthex/config/secret'
-import bcrypt from 'bcryptjs'
 import type { FastifyInstance, FastifyReply } from 'fastify'
-import { createHash, randomBytes } from 'node:crypto'
 import type { Socket } from 'node:net'
+import { loadBcrypt } from './bcrypt-library.ts'
 
 /** Compares a password with a bcrypt hash, off the caller's stack. */
 export type PasswordVerifier = (password: string, hash: string) => Promise<boolean>
@@ -26,7 +25,9 @@ export interface PasswordCheck {
  * Remembers verdicts under a hash salted by this process, because one bcrypt comparison costs as much as a thousand requests.
  * Comparisons run one after another.
  */
-export function createPasswordCheck(verify: PasswordVerifier = (password, hash) => bcrypt.compare(password, hash)): PasswordCheck {
+export function createPasswordCheck(verify: PasswordVerifier = (password, hash) => loadBcrypt().compare(password, hash)): PasswordCheck {
+  // Loaded here: most exporters ask for no password.
+  const { createHash, randomBytes } = process.getBuiltinModule('node:crypto')
   const salt = randomBytes(32)
   const verdicts = new Map<string, boolean>()
   let last: Promise<unknown> = Promise.resolve()

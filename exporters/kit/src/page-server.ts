@@ -1,0 +1,139 @@
+import { createAuthGate, createPasswordCheck, type AuthGate, type PasswordVerifier } from '@narthex/http/basic-auth'
+import { Listeners, type ListenersOptions } from '@narthex/http/listeners'
+import type { Secret } from '@narthex/config/secret'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { MetricsRequest, MetricsResponse } from './metrics-answer.ts'
+
+/** What is answered at one path to some methods. */
+export interface Page {
+  /** Exactly as in requests, without a query. */
+  readonly path: string
+  /** `GET` answers HEAD, too. */
+  readonly methods: readonly ('GET' | 'POST' | 'PUT')[]
+  answer(request: MetricsRequest): MetricsResponse | Promise<MetricsResponse>
+}
+
+export interface PageServerOptions extends ListenersOptions {
+  readonly pages: readonly Page[]
+  /** Users of the program's own flags with their passwords or hashes; those of the web config are asked for as well. */
+  readonly users?: { readonly known: Readonly<Record<string, Secret>>; readonly verify: PasswordVerifier }
+  /** Compares a password with a bcrypt hash of the web config; started when the first one comes. */
+  readonly verifyPassword: () => PasswordVerifier
+}
+
+export interface PageServer {
+  /** Opens all addresses and gives their URLs. Throws `ListenError` with one clear line when one cannot be opened; none is open then. */
+  listen(): Promise<string[]>
+  /** Answers what is running, up to `graceMs`, then cuts. */
+  close(graceMs: number): Promise<void>
+}
+
+const plainTextType = 'text/plain; charset=utf-8'
+/** Of a request: the line and all fields; node:http answers more with 431. */
+const headBytesMax = 16 * 1024
+
+/**
+ * Serves a few pages of fixed paths over node:http, which has all limits but one: bodies are not read. A framework takes 8 MB and half of the processor
+ * time of a small scrape for what is a look into a map here. Throws what `Listeners` throws.
+ */
+export function createPageServer(options: PageServerOptions): PageServer {
+  const listeners = new Listeners(options)
+  const pages = new Map<string, Page[]>()
+  for (const page of options.pages) pages.set(page.path, [...(pages.get(page.path) ?? []), page])
+  const gates = createGates(options, () => listeners.webConfig.basicAuthUsers)
+
+  async function respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { method = 'GET', headers } = request
+    const { path, query } = splitTarget(request.url ?? '/')
+    try {
+      const found = pages.get(path)
+      const page = found?.find(({ methods }) => methods.some((one) => one === method || (one === 'GET' && method === 'HEAD')))
+      const refusal = gates().length === 0 ? undefined : await refuse(request)
+      if (refusal !== undefined) send(response, method, refusal)
+      else if (page === undefined) send(response, method, answerWithoutPage(found))
+      else send(response, method, await page.answer({ query, headers }))
+    } catch (error) {
+      options.log.error('cannot answer an HTTP request: this is a bug in Narthex', {
+        server: options.name,
+        method,
+        route: path,
+        err: error,
+      })
+      if (response.headersSent) response.destroy()
+      else send(response, method, plain(500, `${error instanceof Error ? error.message : String(error)}\n`))
+    }
+  }
+
+  /** Undefined for a request that may come in. */
+  async function refuse(request: IncomingMessage): Promise<MetricsResponse | undefined> {
+    for (const gate of gates()) {
+      const { authorization } = request.headers
+      if (gate.isAccepted(request.socket, authorization)) continue
+      const verdict = await gate.judge(request.socket, authorization)
+      if (verdict === undefined) return plain(503, 'Too many logins\n', { 'retry-after': '1' })
+      if (!verdict) return plain(401, 'Unauthorized\n', { 'www-authenticate': 'Basic' })
+    }
+    return undefined
+  }
+
+  function send(response: ServerResponse, method: string, { status, headers, body }: MetricsResponse): void {
+    const web = listeners.webConfig.headers
+    for (const name in web) response.setHeader(name, web[name]!)
+    response.writeHead(status, { ...headers, 'content-length': body.length })
+    if (method === 'HEAD') response.end()
+    else response.end(body)
+  }
+
+  return {
+    listen: () =>
+      listeners.listen((request, response) => void respond(request, response), { serverOptions: { maxHeaderSize: headBytesMax } }),
+    close: (graceMs) => listeners.close(graceMs),
+  }
+}
+
+/** Whoever may say who has to log in; made when somebody has to. */
+function createGates(
+  { users, verifyPassword }: PageServerOptions,
+  webUsers: () => Readonly<Record<string, Secret>>,
+): () => readonly AuthGate[] {
+  const own = users === undefined ? [] : [createAuthGate(() => users.known, createPasswordCheck(users.verify))]
+  let all: readonly AuthGate[] | undefined
+  return () => {
+    if (all === undefined && Object.keys(webUsers()).length > 0) {
+      all = [createAuthGate(webUsers, createPasswordCheck(verifyPassword())), ...own]
+    }
+    return all ?? own
+  }
+}
+
+/** As Go's servers of the family: 404, or 405 with `Allow` where the path has pages for other methods. */
+function answerWithoutPage(others: readonly Page[] | undefined): MetricsResponse {
+  if (others === undefined) return plain(404, '404 page not found\n')
+  const allow = [...others.flatMap(({ methods }) => methods), 'OPTIONS'].sort().join(', ')
+  return plain(405, 'Method Not Allowed\n', { allow })
+}
+
+function plain(status: number, text: string, headers: Readonly<Record<string, string>> = {}): MetricsResponse {
+  return { status, headers: { ...headers, 'content-type': plainTextType }, body: Buffer.from(text) }
+}
+
+const noQuery = new URLSearchParams()
+
+/** Path, without its escapes, and query of a request's target. */
+function splitTarget(target: string): { readonly path: string; readonly query: URLSearchParams } {
+  // What is said to a proxy: http://host/path.
+  const url = target.startsWith('/') ? null : URL.parse(target)
+  if (url !== null) return { path: decodePath(url.pathname), query: url.searchParams }
+  const mark = target.indexOf('?')
+  if (mark < 0) return { path: decodePath(target), query: noQuery }
+  return { path: decodePath(target.slice(0, mark)), query: new URLSearchParams(target.slice(mark + 1)) }
+}
+
+function decodePath(path: string): string {
+  if (!path.includes('%')) return path
+  try {
+    return decodeURIComponent(path)
+  } catch {
+    return path
+  }
+}
