@@ -2,7 +2,7 @@ import type { HttpClientConfig } from '@narthex/config/http-client-config'
 import { createHttpClient } from '@narthex/http/client'
 import type { HttpClient, HttpClientDefaults } from '@narthex/http/client'
 import { findProxy } from '@narthex/http/proxy-choice'
-import { DirectClient, isDirect } from './direct-client.ts'
+import { DirectClient, isDirect } from '@narthex/http/direct-client/direct-client'
 
 /** The clients of one `http_config`: what the direct one cannot do is for the general one. */
 export interface Clients {

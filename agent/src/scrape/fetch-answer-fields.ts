@@ -1,4 +1,4 @@
-import { formatFields } from '../http/direct-client.ts'
+import { formatFields } from '@narthex/http/direct-client/direct-client'
 import { ownAddresses } from '../http/own-addresses.ts'
 import type { OwnAddresses } from '../http/own-addresses.ts'
 

@@ -1,6 +1,6 @@
 import type { HttpResponseHead, ResponseSink } from '@narthex/http/client'
-import { skippedBytesMax, streamBytesMin } from '../http/answer-reader.ts'
-import type { PieceTaker } from '../http/answer-reader.ts'
+import { skippedBytesMax, streamBytesMin } from '@narthex/http/direct-client/answer-reader'
+import type { PieceTaker } from '@narthex/http/direct-client/answer-reader'
 import { bodyTooLarge } from './fetch-answer-intake.ts'
 import type { AnswerIntake } from './fetch-answer-intake.ts'
 

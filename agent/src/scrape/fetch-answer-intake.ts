@@ -1,4 +1,4 @@
-import type { PieceTaker } from '../http/answer-reader.ts'
+import type { PieceTaker } from '@narthex/http/direct-client/answer-reader'
 import { ScrapeError } from './scrape-error.ts'
 import { pieceBytes, pieceUnpackers, wholeBytesMax } from './unpack-pieces.ts'
 import type { Packing, PieceUnpacker, PieceUnpackers } from './unpack-pieces.ts'

@@ -1,7 +1,7 @@
 import type { CloudAuthorizer } from '@narthex/http/cloud-authorizer'
 import { isRedirect } from '../http/clients.ts'
 import type { Clients } from '../http/clients.ts'
-import { formatFields, prepareRequest } from '../http/direct-client.ts'
+import { formatFields, prepareRequest } from '@narthex/http/direct-client/direct-client'
 import type { RemotePoster } from './delivery.ts'
 import type { RemoteAnswer } from './verdict.ts'
 

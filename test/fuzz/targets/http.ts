@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import { gunzipSync, gzipSync, zstdCompressSync } from 'node:zlib'
-import { AnswerReader, type AnswerUse } from '@narthex/agent/http/answer-reader'
+import { AnswerReader, type AnswerUse } from '@narthex/http/direct-client/answer-reader'
 import { chooseKind } from '@narthex/agent/scrape/content-type'
 import { PieceUnpackers } from '@narthex/agent/scrape/unpack-pieces'
 import { unpackZstd } from '@narthex/agent/scrape/unpack-zstd'

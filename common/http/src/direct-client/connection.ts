@@ -9,12 +9,9 @@ const readersKept = 16
 /** A socket with much to read is read up to 32 times in a turn of the event loop; not when what is done with it takes longer than this. */
 const turnMsMax = 20
 
-/** Where a connection goes. */
-export interface Address {
-  readonly hostname: string
-  readonly port: number
-  readonly lookup: LookupFunction
-}
+/** Where a connection goes: over TCP, or to a unix socket. */
+export type Address =
+  { readonly hostname: string; readonly port: number; readonly lookup: LookupFunction } | { readonly socketPath: string }
 
 /** Who gave a connection its request. */
 export interface ConnectionUser extends AnswerUse {
@@ -52,7 +49,7 @@ function giveSendBuffer(buffer: Uint8Array<ArrayBuffer>): void {
   if (buffer.length <= sendBytesKept && sendBuffers.length < sendBuffersKept) sendBuffers.push(buffer)
 }
 
-/** One TCP connection: one request after the other. */
+/** One connection: one request after the other. */
 export class Connection {
   /** Of its owner: the next one in a list of idle ones, and when it became idle. */
   next: Connection | undefined
@@ -72,7 +69,7 @@ export class Connection {
   #turnMs = 0
   #ownMs = 0
 
-  constructor(host: string, { hostname, port, lookup }: Address, owner: ConnectionOwner) {
+  constructor(host: string, address: Address, owner: ConnectionOwner) {
     this.host = host
     this.#owner = owner
     const buffer = sharedBuffer ?? new Uint8Array(readBytes)
@@ -84,7 +81,11 @@ export class Connection {
       this.#ownMs += spentMs
       return this.#turnMs < turnMsMax || this.#pause()
     }
-    this.#socket = connect({ host: hostname, port, noDelay: true, keepAlive: true, lookup, onread: { buffer, callback } })
+    const onread = { buffer, callback }
+    this.#socket =
+      'socketPath' in address
+        ? connect({ path: address.socketPath, onread })
+        : connect({ host: address.hostname, port: address.port, lookup: address.lookup, noDelay: true, keepAlive: true, onread })
     // Neither a timeout of the socket's nor an event of its own: each takes memory as long as the connection lives.
     this.#connectTimer = setTimeout(onConnectTimeout, connectTimeoutMs, this).unref()
     this.#socket.on('end', () => this.#onEnd())

@@ -1,7 +1,10 @@
-import { BodyTooLargeError } from '@narthex/http/client-errors'
+import { BodyTooLargeError } from '../client-errors.ts'
 import { once } from 'node:events'
 import { createServer, type RequestListener, type Server } from 'node:http'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer as createTcpServer, type AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { DirectClient, Exchanger, isDirect, prepareRequest, type ExchangeTaker } from './direct-client.ts'
 
@@ -50,6 +53,34 @@ describe('DirectClient', () => {
     expect(connections).toBe(1)
     expect(await Promise.all([ask(url), ask(url), ask(url)])).toEqual([wanted, wanted, wanted])
     expect(connections).toBe(3)
+  })
+
+  it('asks at a unix socket, and says when there is none', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'narthex-direct-'))
+    const socketPath = join(directory, 'a:1.sock')
+    const asked: (string | undefined)[] = []
+    server = createServer((request, response) => {
+      asked.push(request.headers.host)
+      response.end('ok')
+    }).listen(socketPath)
+    let connections = 0
+    server.on('connection', () => connections++)
+    await once(server, 'listening')
+    const take = ({ status }: { readonly status: number }): number => status
+    const exchange = (path: string): Promise<number> =>
+      client.exchange(prepareRequest('GET', new URL('http://unix/x'), {}, path), {
+        timeoutMs: 2000,
+        bodyBytesMax: 10,
+        signal: undefined,
+        take,
+      })
+    try {
+      expect([await exchange(socketPath), await exchange(socketPath)]).toEqual([200, 200])
+      expect([asked, connections]).toEqual([['unix', 'unix'], 1])
+      await expect(exchange(`${socketPath}x`)).rejects.toThrow('connect: no such file or directory')
+    } finally {
+      rmSync(directory, { recursive: true })
+    }
   })
 
   it('sends bodies, large ones and answers in pieces included', async () => {

@@ -1,14 +1,14 @@
 import type { HttpClientConfig } from '@narthex/config/http-client-config'
-import { BodyTooLargeError, describeRequestError, HttpTimeoutError } from '@narthex/http/client-errors'
-import { lookupHost } from '@narthex/http/host-lookup'
+import { BodyTooLargeError, describeRequestError, HttpTimeoutError } from '../client-errors.ts'
+import { lookupHost } from '../host-lookup.ts'
 import type { LookupFunction } from 'node:net'
 import type { AnswerHead } from './answer-head.ts'
 import { LongAnswerError, TakeError, type AnswerReader, type AnswerUse } from './answer-reader.ts'
-import { Connection, type ConnectionOwner, type ConnectionUser } from './connection.ts'
+import { Connection, type Address, type ConnectionOwner, type ConnectionUser } from './connection.ts'
 
-// The general client (undici behind @narthex/http) costs a scrape or a remote write of 2,000 samples a third of its processor time and most
-// of its garbage. Nearly all of them go over plain HTTP/1.1 without a proxy or credentials; those go through here, everything else
-// through the general client.
+// The general client (undici) costs a scrape or a remote write of 2,000 samples a third of its processor time and most of its garbage, and an exporter
+// that asks for a small page 11 MB. Nearly all of them go over plain HTTP/1.1 without a proxy or credentials; those go through here, everything
+// else through the general client.
 
 const idleMsMax = 300_000
 const sweepMs = 60_000
@@ -26,7 +26,7 @@ export function isDirect(config: HttpClientConfig | undefined, url: URL): boolea
 export interface DirectRequest {
   readonly method: 'GET' | 'POST'
   readonly url: string
-  /** With the port unless it is 80. */
+  /** What is connected to: the host, with the port unless it is 80, or `unix:/` and the path of a socket. */
   readonly host: string
   /** The request line and the host. */
   readonly start: string
@@ -56,11 +56,20 @@ export interface DirectExchange<T> {
   take(head: { readonly status: number; readonly headers: Readonly<Record<string, string>> }, body: Uint8Array): T
 }
 
-/** Throws TypeError for a header that would not be one line. */
-export function prepareRequest(method: 'GET' | 'POST', url: URL, headers: Readonly<Record<string, string>>): DirectRequest {
+/** With `socketPath` this unix socket is connected to instead of the URL's host. Throws TypeError for a header that would not be one line. */
+export function prepareRequest(
+  method: 'GET' | 'POST',
+  url: URL,
+  headers: Readonly<Record<string, string>>,
+  socketPath?: string,
+): DirectRequest {
   const start = `${method} ${url.pathname}${url.search} HTTP/1.1\r\nhost: ${url.host}\r\n`
-  return { method, url: url.href, host: flatten(url.host), start: flatten(start), fields: formatFields(headers) }
+  const host = flatten(socketPath === undefined ? url.host : `${unixPrefix}${socketPath}`)
+  return { method, url: url.href, host, start: flatten(start), fields: formatFields(headers) }
 }
+
+/** No host begins so: it would have a number behind the colon. */
+const unixPrefix = 'unix:/'
 
 /** The same text without the texts that it was put together from, or cut out of: with many targets they are the larger part. */
 function flatten(text: string): string {
@@ -135,11 +144,15 @@ export class DirectClient implements ConnectionOwner {
   }
 
   #connect({ url, host }: DirectRequest): Connection {
-    const { hostname, port } = new URL(url)
-    const address = { hostname: hostname.replace(/^\[|\]$/g, ''), port: port === '' ? 80 : Number(port), lookup: this.#lookup }
-    const connection = new Connection(host, address, this)
+    const connection = new Connection(host, this.#addressOf(url, host), this)
     this.#all.add(connection)
     return connection
+  }
+
+  #addressOf(url: string, host: string): Address {
+    if (host.startsWith(unixPrefix)) return { socketPath: host.slice(unixPrefix.length) }
+    const { hostname, port } = new URL(url)
+    return { hostname: hostname.replace(/^\[|\]$/g, ''), port: port === '' ? 80 : Number(port), lookup: this.#lookup }
   }
 
   onIdle(connection: Connection): void {
