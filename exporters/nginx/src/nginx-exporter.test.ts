@@ -90,6 +90,31 @@ test.each([
   expect(await scrapeOnce({ 'nginx.scrape-uri': [await start(listener())] })).toEqual(['nginx_up 0'])
 })
 
+test('a page that has moved is followed', async () => {
+  const there = await startPage()
+  const uri = await start((_request, response) => response.writeHead(302, { location: there }).end())
+  expect(await scrapeOnce({ 'nginx.scrape-uri': [uri] })).toContain('nginx_up 1')
+})
+
+test('scrapes use one connection, and another when NGINX has closed it', async () => {
+  let requests = 0
+  const uri = await start((_request, response) => {
+    requests++
+    response.end(page)
+  })
+  let connections = 0
+  const [server] = servers
+  server!.on('connection', () => connections++)
+  const exporter = createTestExporter({ 'nginx.scrape-uri': [uri] })
+  const lines = async (): Promise<string[]> => linesOf(Buffer.from((await exporter.handleMetrics()).body).toString())
+  for (let i = 0; i < 3; i++) expect(await lines()).toContain('nginx_up 1')
+  expect([requests, connections]).toEqual([3, 1])
+  server!.closeAllConnections()
+  expect(await lines()).toContain('nginx_up 1')
+  expect([requests, connections]).toEqual([4, 2])
+  await exporter.close()
+})
+
 test('a page of the largest size is read', async () => {
   const uri = await start((_request, response) => response.end(page + ' '.repeat(pageBytesMax - page.length)))
   expect(await scrapeOnce({ 'nginx.scrape-uri': [uri] })).toContain('nginx_up 1')

@@ -5,7 +5,6 @@ import { createExporter, type Exporter } from '@narthex/exporter-kit/exporter'
 import { FlagReader } from '@narthex/exporter-kit/flag-reader'
 import type { FlagValues } from '@narthex/exporter-kit/flag-spec'
 import { renderLandingPage } from '@narthex/exporter-kit/landing-page'
-import { createHttpClient } from '@narthex/http/client'
 import { compileRegex, type AnchoredRegex } from '@narthex/model/regex'
 import type { Logger } from '@narthex/service/logger'
 import type { LineReader } from './access-log-fields.ts'
@@ -19,7 +18,7 @@ import { readJsonLine } from './json-line.ts'
 import { parseBuckets } from './latency-histograms.ts'
 import { combinedFormat, compileLogFormat } from './log-format.ts'
 import { parseLogSource } from './log-sources.ts'
-import { makeProxyHeader } from './proxy-protocol.ts'
+import { NginxClient } from './nginx-client.ts'
 import { parseScrapeUri } from './scrape-uri.ts'
 
 export interface NginxExporterOptions {
@@ -66,11 +65,10 @@ export function createNginxExporter(options: NginxExporterOptions): NginxExporte
 /** What is named is read; the default page of stub_status only if nothing is. */
 function createCollectors(flags: FlagReader, timeoutMs: number, { buildInfo, log }: NginxExporterOptions): Collector[] {
   const constantLabels = parseConstantLabels([...flags.strings('prometheus.const-label'), flags.string('prometheus.const-labels')])
-  const client = createHttpClient(readClientConfig(flags), {
+  const client = new NginxClient({
+    config: readClientConfig(flags),
     userAgent: `NGINX-Prometheus-Exporter/v${buildInfo.version}`,
-    // The API of NGINX Plus is many pages.
-    connectionsMax: 4,
-    ...(flags.boolean('nginx.proxy-protocol') ? { preamble: makeProxyHeader } : {}),
+    hasProxyHeader: flags.boolean('nginx.proxy-protocol'),
   })
   const common = { timeoutMs, constantLabels, client, log }
   const vtsUris = flags.strings('nginx.vts-uri').map((uri) => parseScrapeUri(uri))

@@ -1,8 +1,8 @@
 import type { CollectContext } from '@narthex/exporter-kit/collector'
 import { FailureMemory, reasonOf } from '@narthex/exporter-kit/failure-memory'
-import type { HttpClient } from '@narthex/http/client'
 import type { Logger } from '@narthex/service/logger'
 import { withLabel } from './constant-labels.ts'
+import type { NginxClient } from './nginx-client.ts'
 import type { ScrapeUri } from './scrape-uri.ts'
 
 /** Taken off the time that is left, so that `nginx_up 0` is written before the scrape is answered. */
@@ -16,7 +16,7 @@ export interface NginxServersOptions<Status> {
   /** Asks one server for what is wanted of it. */
   readonly read: (server: AskedServer) => Promise<Status>
   readonly constantLabels: readonly string[]
-  readonly client: HttpClient
+  readonly client: NginxClient
   readonly log: Logger
 }
 
@@ -56,8 +56,9 @@ export class NginxServers<Status> {
   }
 
   /** Asks all at once, each within its own limit. */
-  async readAll({ remainingMs, signal }: CollectContext): Promise<ServerAnswer<Status>[]> {
-    const limitMs = Math.max(1, Math.min(this.#options.timeoutMs, remainingMs() - reserveMs))
+  async readAll(context: CollectContext): Promise<ServerAnswer<Status>[]> {
+    const limitMs = Math.max(1, Math.min(this.#options.timeoutMs, context.remainingMs() - reserveMs))
+    const signal = (): AbortSignal => context.signal
     return Promise.all(this.#servers.map(async (server) => ({ labels: server.labels, status: await this.#read(server, limitMs, signal) })))
   }
 
@@ -65,7 +66,7 @@ export class NginxServers<Status> {
     return this.#options.client.close()
   }
 
-  async #read(server: Server, limitMs: number, signal: AbortSignal): Promise<Status | undefined> {
+  async #read(server: Server, limitMs: number, signal: () => AbortSignal): Promise<Status | undefined> {
     const { log, read } = this.#options
     const { text } = server.uri
     try {
@@ -78,21 +79,15 @@ export class NginxServers<Status> {
     }
   }
 
-  #createAsked({ authorization, socketPath, url }: ScrapeUri, limitMs: number, signal: AbortSignal): AskedServer {
-    const { client, pageBytesMax } = this.#options
+  #createAsked(uri: ScrapeUri, limitMs: number, signal: () => AbortSignal): AskedServer {
+    const { client, pageBytesMax: bodyBytesMax } = this.#options
     const endMs = performance.now() + limitMs
     const readPageIfThere = async (path: string): Promise<string | undefined> => {
-      const { status, body } = await client.request({
-        url: path === '' ? url : url.replace(/\/*$/, `/${path}`),
-        timeoutMs: Math.max(1, endMs - performance.now()),
-        bodyBytesMax: pageBytesMax,
-        signal,
-        ...(socketPath === undefined ? {} : { socketPath }),
-        ...(authorization === undefined ? {} : { headers: { authorization } }),
-      })
+      const timeoutMs = Math.max(1, endMs - performance.now())
+      const { status, text } = await client.ask(uri, { path, timeoutMs, bodyBytesMax, signal })
       if (status === 404 && path !== '') return undefined
       if (status !== 200) throw new Error(`expected 200 response, got ${status}`)
-      return Buffer.from(body).toString('utf8')
+      return text
     }
     return {
       readPageIfThere,
