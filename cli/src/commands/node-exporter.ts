@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process'
 import { isSea } from 'node:sea'
 import { createNodeExporter, type NodeExporter } from '@narthex/exporter-node/node-exporter'
 import { nodeExporterFlags } from '@narthex/exporter-node/flags'
@@ -64,5 +63,8 @@ export function ownHelper(): { readonly spawnHelper?: SpawnHelper } {
 }
 
 function spawnOwnHelper() {
-  return spawn(process.execPath, [statfsHelperCommand], { stdio: ['pipe', 'pipe', 'ignore'] })
+  // Loaded with the first mount that may hang.
+  return process
+    .getBuiltinModule('node:child_process')
+    .spawn(process.execPath, [statfsHelperCommand], { stdio: ['pipe', 'pipe', 'ignore'] })
 }

@@ -1,5 +1,5 @@
 import { compileRegex } from '@narthex/model/regex'
-import { isMap } from 'yaml'
+import { isMap } from './yaml-library.ts'
 import { createMatcher, parseMatchers, type MatcherConfig } from './alertmanager-matcher.ts'
 import { alertmanagerGlobal, applyGlobal, type AlertmanagerGlobal } from './alertmanager-global.ts'
 import { receiver, type ReceiverConfig } from './alertmanager-receivers.ts'

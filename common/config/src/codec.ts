@@ -1,5 +1,5 @@
 import { formatDuration, parseDuration } from '@narthex/model/duration'
-import { isMap, isScalar, isSeq, type Node } from 'yaml'
+import { isMap, isScalar, isSeq, type Node } from './yaml-library.ts'
 import { checkGoUrl, redactGoUrl } from './go-url.ts'
 import { formatByteSize, parseByteSize } from './byte-size.ts'
 import { Secret, secretText } from './secret.ts'

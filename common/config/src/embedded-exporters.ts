@@ -1,4 +1,4 @@
-import { isMap, isSeq, type Node } from 'yaml'
+import { isMap, isSeq, type Node } from './yaml-library.ts'
 import type { RelabelRule } from '@narthex/relabel/relabel'
 import { boolean, durationMs, filePath, list, map, secret, string } from './codec.ts'
 import { checkPassword, exporterFlags, type ExporterFlags } from './local-discovery.ts'

@@ -1,4 +1,4 @@
-import { isSeq } from 'yaml'
+import { isSeq } from './yaml-library.ts'
 import { anything, boolean, durationMs, filePath, list, map, secret, string } from './codec.ts'
 import { field, object, optional, type Checker, type ObjectCodec } from './object-codec.ts'
 import type { Secret } from './secret.ts'

@@ -1,4 +1,4 @@
-import { isMap, isScalar, type Node } from 'yaml'
+import { isMap, isScalar, type Node } from './yaml-library.ts'
 import { Secret } from './secret.ts'
 import {
   emptyScalar,

@@ -1,5 +1,5 @@
-import { visit, type Document } from 'yaml'
 import type { ConfigProblem } from './config-error.ts'
+import { loadYaml, type Document } from './yaml-library.ts'
 
 // `%{NAME}` in a config stands for an environment variable. YAML knows nothing of it: `{` opens a mapping and a plain scalar cannot begin
 // with `%`. So each placeholder is written over, before the text is parsed, with a mark of the same length, which keeps all positions; the
@@ -45,7 +45,7 @@ export function fillPlaceholders(
   if (mark === undefined) return []
   const reference = new RegExp(`${mark}{3}|${mark}{2}([A-Za-z_][A-Za-z0-9_]*)${mark}`, 'g')
   const problems: ConfigProblem[] = []
-  visit(document, {
+  loadYaml().visit(document, {
     Scalar(_key, scalar) {
       const written = scalar.source
       if (written === undefined || !written.includes(mark)) return

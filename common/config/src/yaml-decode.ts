@@ -1,19 +1,19 @@
 import { dirname, isAbsolute, join } from 'node:path'
+import { ConfigError, type ConfigProblem } from './config-error.ts'
+import { fillPlaceholders, markPlaceholders } from './placeholders.ts'
 import {
   isAlias,
   isMap,
   isScalar,
   isSeq,
-  LineCounter,
-  parseDocument,
-  Scalar,
-  type YAMLMap,
+  loadYaml,
   type Document,
+  type LineCounter,
   type Node,
   type Pair,
-} from 'yaml'
-import { ConfigError, type ConfigProblem } from './config-error.ts'
-import { fillPlaceholders, markPlaceholders } from './placeholders.ts'
+  type Scalar,
+  type YAMLMap,
+} from './yaml-library.ts'
 import { findPlainTag, isNullText } from './yaml-scalar.ts'
 
 /** A longer text is refused before it is parsed. */
@@ -21,6 +21,9 @@ export const yamlBytesMax = 32 * 2 ** 20
 /** Aliases make one node count many times; a document that reads more nodes through them is a bomb. */
 const aliasedNodesMax = 100_000
 const depthMax = 500
+
+/** The style of a scalar without quotes. */
+const plain = 'PLAIN'
 
 /** What `Codec.encode` gives: a tree that `printYaml` prints. Undefined values and empty ones of optional fields are left out. */
 export type Encoded = string | number | boolean | null | undefined | readonly Encoded[] | { readonly [key: string]: Encoded }
@@ -195,7 +198,7 @@ export function openYaml<Value>(
   if (text.length > yamlBytesMax) {
     throw new ConfigError(path, [{ line: 0, column: 0, text: `file is larger than ${yamlBytesMax} bytes` }], 'check')
   }
-  const lines = new LineCounter()
+  const lines = new (loadYaml().LineCounter)()
   const document = environment === undefined ? parseText(text, lines, path) : parseWithPlaceholders(text, lines, path, environment)
   const context = new DecodeContext(document, lines, options)
   const root = document.contents as Node | null
@@ -218,7 +221,13 @@ function parseText(text: string, lines: LineCounter, path: string): Document {
   let document: Document
   try {
     // Keys set twice are reported with the type they are set in, so not by the parser; numbers and so on are read from the text.
-    document = parseDocument(text, { version: '1.1', lineCounter: lines, uniqueKeys: false, prettyErrors: false, logLevel: 'silent' })
+    document = loadYaml().parseDocument(text, {
+      version: '1.1',
+      lineCounter: lines,
+      uniqueKeys: false,
+      prettyErrors: false,
+      logLevel: 'silent',
+    })
   } catch (error) {
     if (!(error instanceof RangeError)) throw error
     throw new ConfigError(path, [{ line: 0, column: 0, text: 'exceeded max depth' }], 'syntax', { cause: error })
@@ -248,7 +257,7 @@ function wordSyntaxError(code: string, message: string): string {
 }
 
 export function isPlain(node: Scalar): boolean {
-  return node.type === Scalar.PLAIN && (node.tag === undefined || !node.tag.startsWith('tag:yaml.org,2002:str'))
+  return node.type === plain && (node.tag === undefined || !node.tag.startsWith('tag:yaml.org,2002:str'))
 }
 
 /** The text of a scalar as written, quotes and escapes undone. */
@@ -258,9 +267,9 @@ export function scalarText(node: Scalar): string {
 
 /** Stands for the value of a key that has none. */
 export function emptyScalar(): Scalar {
-  const scalar = new Scalar(null)
+  const scalar = new (loadYaml().Scalar)(null)
   scalar.source = ''
-  scalar.type = Scalar.PLAIN
+  scalar.type = plain
   return scalar
 }
 
@@ -290,7 +299,7 @@ export function readPairs(map: YAMLMap, context: DecodeContext, depth = 0): { ke
   for (const pair of map.items as Pair<Node, Node | null>[]) {
     const key = context.resolveAlias(pair.key)
     if (!isScalar(key)) throw new UnmarshalProblem(key, 'invalid map key')
-    if (scalarText(key) === '<<' && key.type === Scalar.PLAIN) {
+    if (scalarText(key) === '<<' && key.type === plain) {
       if (depth > 20) context.fail(key, 'yaml: document contains excessive aliasing')
       merged.push(...readMerge(pair.value, context, depth))
     } else {

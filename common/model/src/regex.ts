@@ -1,6 +1,7 @@
-import { RE2JS, RE2JSException, RE2JSSyntaxException } from 're2js'
+import type { RE2JS } from 're2js'
 import { parseCapturePattern } from './capture-pattern.ts'
 import type { CaptureMatcher } from './capture-pattern.ts'
+import { loadRe2 } from './re2-library.ts'
 import { parseSimplePattern } from './simple-pattern.ts'
 import type { SimplePattern } from './simple-pattern.ts'
 
@@ -185,13 +186,15 @@ function readGroups(matcher: RE2Matcher): RegexMatch {
 
 function compileEngine(pattern: string, dotMatchesNewline: boolean): RE2JS {
   try {
-    return RE2JS.compile(pattern, dotMatchesNewline ? RE2JS.DOTALL : 0)
+    const { RE2JS: Engine } = loadRe2()
+    return Engine.compile(pattern, dotMatchesNewline ? Engine.DOTALL : 0)
   } catch (error) {
     throw new RegexSyntaxError(describeSyntaxError(error, pattern), { cause: error })
   }
 }
 
 function describeSyntaxError(error: unknown, pattern: string): string {
+  const { RE2JSException, RE2JSSyntaxException } = loadRe2()
   if (error instanceof RE2JSSyntaxException) {
     const description = error.getDescription()
     // Go names the part that is wrong. The engine names none where that is the whole, and sees "(?s)" put in front of it.

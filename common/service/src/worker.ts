@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { getAsset, isSea } from 'node:sea'
 import { setFlagsFromString } from 'node:v8'
-import { Worker, type ResourceLimits, type Transferable } from 'node:worker_threads'
+import type { ResourceLimits, Transferable, Worker } from 'node:worker_threads'
 
 export interface SpawnWorkerOptions {
   readonly workerData?: unknown
@@ -23,6 +23,8 @@ export function spawnWorker(name: string, devUrl: URL, options: SpawnWorkerOptio
   // That is for the main thread, which has its heap by now; V8 would take it for every thread, whatever its limits say.
   setFlagsFromString('--max-semi-space-size=0')
   const resourceLimits = { maxYoungGenerationSizeMb: 6, ...options.resourceLimits }
+  // Loaded with the first thread: most programs of one thread never have another.
+  const { Worker } = process.getBuiltinModule('node:worker_threads')
   const common = { ...rest, resourceLimits, name, ...(argv === undefined ? {} : { argv: [...argv] }) }
   const bundles = process.env['NARTHEX_WORKERS']
   if (!isSea() && bundles !== undefined) return new Worker(join(bundles, `${name}.cjs`), common)

@@ -1,5 +1,5 @@
 import type { Logger } from '@narthex/service/logger'
-import { spawn, type ChildProcess } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { Socket } from 'node:net'
 import { FailureMemory, reasonOf } from './failure-memory.ts'
 import { findHelperScript } from './statfs-helper-script.ts'
@@ -20,7 +20,9 @@ interface Request {
 
 /** Runs the helper's own script, from the sources or from a bundle; the single executable starts itself instead. */
 export function spawnHelperFromSource(): ChildProcess {
-  return spawn(process.execPath, ['--max-old-space-size=16', findHelperScript()], { stdio: ['pipe', 'pipe', 'ignore'] })
+  return process
+    .getBuiltinModule('node:child_process')
+    .spawn(process.execPath, ['--max-old-space-size=16', findHelperScript()], { stdio: ['pipe', 'pipe', 'ignore'] })
 }
 
 /**

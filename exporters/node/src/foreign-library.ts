@@ -1,7 +1,6 @@
 import { readAsset } from '@narthex/service/asset'
 import { unlinkSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { randomUUID } from 'node:crypto'
 import { isSea } from 'node:sea'
 
 // Calls into the C library, for what the kernel shows in no file. koffi's package for one platform is a single native module without
@@ -51,7 +50,7 @@ export function loadUnpacked(bytes: Uint8Array | undefined, directories = [proce
   for (const directory of directories) {
     if (directory === undefined || directory === '') continue
     try {
-      return loadFrom(`${directory}/narthex-${randomUUID()}.node`, bytes)
+      return loadFrom(`${directory}/narthex-${process.getBuiltinModule('node:crypto').randomUUID()}.node`, bytes)
     } catch (error) {
       reasons.push((error as Error).message)
     }

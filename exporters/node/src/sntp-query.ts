@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { createSocket, type Socket } from 'node:dgram'
 import { isIPv6 } from 'node:net'
 
@@ -48,7 +47,7 @@ export async function querySntp(query: SntpQuery): Promise<SntpAnswer> {
   packet[0] = (query.version << 3) | clientMode
   packet[3] = 0x20
   // Random, so that an answer proves that the server has seen the question.
-  randomBytes(8).copy(packet, transmitTimeAt)
+  process.getBuiltinModule('node:crypto').randomBytes(8).copy(packet, transmitTimeAt)
   const socket = createSocket(isIPv6(query.host) ? 'udp6' : 'udp4')
   try {
     const { answer, sentMs, receivedMs } = await exchange(socket, packet, query)

@@ -1,7 +1,7 @@
 import { lookupHost } from '@narthex/http/host-lookup'
 import { Buffer } from 'node:buffer'
 import { connect, type Socket } from 'node:net'
-import { connect as connectTls, type ConnectionOptions } from 'node:tls'
+import type { ConnectionOptions } from 'node:tls'
 import type { RedisAddress } from './redis-address.ts'
 import { encodeCommand, RespReader, type RespValue } from './resp-reader.ts'
 
@@ -182,7 +182,10 @@ function openSocket(address: RedisAddress, tls: ConnectionOptions): Socket {
   if (address.socketPath !== undefined) return connect({ path: address.socketPath })
   const { host, port } = address
   if (!address.isTls) return connect({ host, port, lookup: lookupHost, noDelay: true })
-  return connectTls({ servername: /^[0-9.]+$|:/.test(host) ? '' : host, ...tls, host, port, lookup: lookupHost })
+  // Loaded here: 4 MB that who asks in plain text does not need.
+  return process
+    .getBuiltinModule('node:tls')
+    .connect({ servername: /^[0-9.]+$|:/.test(host) ? '' : host, ...tls, host, port, lookup: lookupHost })
 }
 
 function dialed(address: RedisAddress): string {
