@@ -1,12 +1,16 @@
 import type { FamilyWriter } from '@narthex/exposition/family-writer'
-import { readdirSync } from 'node:fs'
+import { readdirSync, statSync } from 'node:fs'
 import { ByteScanner } from './byte-scanner.ts'
 import { FileReader } from './file-reader.ts'
+import { KeptFile } from './kept-file.ts'
 
 /** How Go prints RLIM_INFINITY as a double. */
 const unlimited = 2 ** 64
 
-const files = new FileReader(8192)
+const files = new FileReader(4096)
+const statFile = new KeptFile('/proc/self/stat', 4096)
+/** Some 4 KiB; lines of names have grown from kernel to kernel. */
+const networkFile = new KeptFile('/proc/self/net/netstat', 32_768)
 const scanner = new ByteScanner()
 const startTimeSeconds = Date.now() / 1000 - process.uptime()
 
@@ -25,7 +29,7 @@ let pageBytes = 0
  */
 export function writeProcessMetrics(writer: FamilyWriter): void {
   writeOne(writer, 'process_start_time_seconds', 'Start of the process in Unix time.', 'gauge', startTimeSeconds)
-  const stat = files.readIfThere('/proc/self/stat')
+  const stat = statFile.read()
   if (stat === undefined) {
     const { user, system } = process.cpuUsage()
     writeCpu(writer, (user + system) / 1e6)
@@ -46,7 +50,7 @@ export function writeProcessMetrics(writer: FamilyWriter): void {
   writeResident(writer, residentPages * pageBytes)
   writeOne(writer, 'process_virtual_memory_bytes', 'Virtual memory.', 'gauge', virtualBytes)
   writeLimits(writer)
-  writeOne(writer, 'process_open_fds', 'Open file descriptors.', 'gauge', readdirSync('/proc/self/fd').length - 1)
+  writeOne(writer, 'process_open_fds', 'Open file descriptors.', 'gauge', countDescriptors())
   writeNetwork(writer)
 }
 
@@ -61,6 +65,12 @@ function writeResident(writer: FamilyWriter, bytes: number): void {
 function writeOne(writer: FamilyWriter, name: string, help: string, type: 'counter' | 'gauge', value: number): void {
   writer.family(name, help, type)
   writer.sample(value)
+}
+
+/** Linux tells their number as the size of the directory since 6.2; before, that is 0, and the one that lists them is among those that are listed. */
+function countDescriptors(): number {
+  const { size } = statSync('/proc/self/fd')
+  return size > 0 ? size : readdirSync('/proc/self/fd').length - 1
 }
 
 function writeLimits(writer: FamilyWriter): void {
@@ -81,7 +91,7 @@ function readSoftLimit(text: string, pattern: RegExp): number {
 
 // As the Go client: the octets of the network namespace that the process is in. A line of names is followed by one of values.
 function writeNetwork(writer: FamilyWriter): void {
-  const text = files.readIfThere('/proc/self/net/netstat')
+  const text = networkFile.read()
   if (text === undefined) return
   scanner.load(text)
   let receivedAt = -1
