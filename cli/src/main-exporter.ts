@@ -1,4 +1,4 @@
-import { ownArguments } from '@narthex/service/flags'
+import { ownArguments } from '@narthex/service/own-arguments'
 import { runMain } from '@narthex/service/lifecycle'
 import { runExporter } from './commands/exporter.ts'
 

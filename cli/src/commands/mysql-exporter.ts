@@ -2,7 +2,7 @@ import { createMysqlExporter, type MysqlExporter } from '@narthex/exporter-mysql
 import { mysqlExporterFlags } from '@narthex/exporter-mysql/flags'
 import { describeFlags, pickGivenFlags } from '@narthex/exporter-kit/command-flags'
 import { flag } from '@narthex/service/flag-spec'
-import { parseFlags } from '@narthex/service/flags'
+import { parseFlags } from '@narthex/service/plain-flags'
 import type { MainContext } from '@narthex/service/lifecycle'
 import type { Logger } from '@narthex/service/logger'
 import { UserError } from '@narthex/service/user-error'

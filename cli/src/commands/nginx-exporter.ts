@@ -2,7 +2,7 @@ import { nginxExporterEnvironment, nginxExporterFlags } from '@narthex/exporter-
 import { createNginxExporter, type NginxExporter } from '@narthex/exporter-nginx/nginx-exporter'
 import { pickGivenFlags } from '@narthex/exporter-kit/command-flags'
 import { flag } from '@narthex/service/flag-spec'
-import { parseFlags } from '@narthex/service/flags'
+import { parseFlags } from '@narthex/service/plain-flags'
 import type { MainContext } from '@narthex/service/lifecycle'
 import type { Logger } from '@narthex/service/logger'
 import { UserError } from '@narthex/service/user-error'

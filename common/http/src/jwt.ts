@@ -1,7 +1,7 @@
-import type { KeyObject } from 'node:crypto'
+import type * as Crypto from 'node:crypto'
 
 // Loaded by who makes a token: 2 MB that other users of the client do not need.
-const crypto = (): typeof import('node:crypto') => process.getBuiltinModule('node:crypto')
+const crypto = (): typeof Crypto => process.getBuiltinModule('node:crypto')
 
 export type JwtAlgorithm = 'RS256' | 'RS384' | 'RS512'
 
@@ -22,8 +22,8 @@ function encodePart(part: Readonly<Record<string, unknown>>): string {
   return Buffer.from(JSON.stringify(part)).toString('base64url')
 }
 
-function readRsaKey(pem: string): KeyObject {
-  let key: KeyObject
+function readRsaKey(pem: string): Crypto.KeyObject {
+  let key: Crypto.KeyObject
   try {
     key = crypto().createPrivateKey(pem)
   } catch {

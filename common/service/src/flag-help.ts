@@ -1,5 +1,5 @@
 import type { Flag } from './flag-spec.ts'
-import type { FlagSpecs, Program } from './flags.ts'
+import type { FlagSpecs, Program } from './flag-reading.ts'
 
 const widthColumns = 80
 const textColumn = 31

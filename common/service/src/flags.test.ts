@@ -1,6 +1,7 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, test } from 'vitest'
 import { flag } from './flag-spec.ts'
-import { parseFlags, type Program } from './flags.ts'
+import { parseFlags as parseByLibrary, type Program } from './flags.ts'
+import { parseFlags as parsePlainly } from './plain-flags.ts'
 import { PrintAndExit, UserError } from './user-error.ts'
 
 const flags = {
@@ -24,19 +25,22 @@ const program: Program<typeof flags> = {
   exitCodes: { value: 2 },
 }
 
-const parse = (...argv: string[]) => parseFlags(program, argv, {})
+describe.each([
+  ['by the library', parseByLibrary],
+  ['without it', parsePlainly],
+])('flags read %s', (_way, parseFlags) => {
+  const parse = (...argv: string[]) => parseFlags(program, argv, {})
 
-function failure(argv: string[], other: Partial<Program<typeof flags>> = {}): { message: string; exitCode: number } {
-  try {
-    parseFlags({ ...program, ...other }, argv, {})
-  } catch (error) {
-    if (error instanceof UserError) return { message: error.message, exitCode: error.exitCode }
-    throw error
+  function failure(argv: string[], other: Partial<Program<typeof flags>> = {}): { message: string; exitCode: number } {
+    try {
+      parseFlags({ ...program, ...other }, argv, {})
+    } catch (error) {
+      if (error instanceof UserError) return { message: error.message, exitCode: error.exitCode }
+      throw error
+    }
+    return expect.fail('no error')
   }
-  return expect.fail('no error')
-}
 
-describe('flags', () => {
   it('have their defaults', () => {
     expect(parse().values).toEqual({
       configFile: 'prometheus.yml',
@@ -166,4 +170,90 @@ describe('flags', () => {
     expect(help.split('\n').every((line) => line.length <= 80)).toBe(true)
     expect(print('--version')).toBe('prometheus, version 1\n')
   })
+})
+
+test('both ways read every command line alike', () => {
+  const program_: Program<typeof flags> = { ...program, arguments: [{ name: 'words', help: '', isRepeatable: true, isOptional: true }] }
+  const words = [
+    ...['--config.file', '--config.file=', '--config.file=a=b', '-config.file=x', '--no-config.file', '-f', '-f=y', '-f=', '--file', '-fx'],
+    ...[
+      '--web.enable-lifecycle',
+      '--no-web.enable-lifecycle',
+      '--web.enable-lifecycle=false',
+      '--web.enable-lifecycle=',
+      '-web.enable-lifecycle',
+    ],
+    ...[
+      '--no-web.enable-lifecycle=true',
+      '--web.enable-lifecycle=maybe',
+      '--storage.tsdb.wal-compression',
+      '--no-storage.tsdb.wal-compression',
+    ],
+    ...[
+      '--web.listen-address=:1',
+      '--web.listen-address',
+      ':2',
+      '--web.listen-address=',
+      '--query.timeout=1m',
+      '--query.timeout',
+      '--query.max-concurrency=-3',
+    ],
+    ...[
+      '--log.level=debug',
+      '--redis.addr',
+      '--redis.addr=a,b',
+      '--redis.addr= c ',
+      'word',
+      'true',
+      'false',
+      '0',
+      '1e3',
+      '',
+      '-',
+      '--',
+      '-1',
+      '--x',
+      '-x',
+      '---',
+      '=',
+      '--=',
+    ],
+    ...[
+      '--help',
+      '-h',
+      '--version',
+      '--no-help',
+      '--no-version',
+      '--help=false',
+      '--=',
+      '=',
+      '__proto__',
+      '--__proto__=1',
+      '--constructor',
+      '"quoted"',
+      "'a'",
+      '--config.file="q"',
+      '[]',
+      'a.b=c',
+    ],
+  ]
+  const outcome = (parseFlags: typeof parsePlainly, argv: readonly string[], acceptsSingleDash: boolean): string => {
+    try {
+      const { given, ...rest } = parseFlags({ ...program_, acceptsSingleDash }, argv, { REDIS_ADDR: 'from env' })
+      return JSON.stringify({ ...rest, given: [...given] })
+    } catch (error) {
+      if (error instanceof UserError) return `${error.exitCode} ${error.message}`
+      return error instanceof PrintAndExit ? error.text : `a bug: ${String(error)}`
+    }
+  }
+  let seed = 5
+  const random = (below: number): number => (seed = (seed * 48271) % 0x7fffffff) % below
+  let read = 0
+  for (let round = 0; round < 5_000; round++) {
+    const argv = Array.from({ length: random(5) }, () => words[random(words.length)]!)
+    const plain = outcome(parsePlainly, argv, round % 2 === 0)
+    if (plain.startsWith('{')) read++
+    expect(plain, JSON.stringify(argv)).toBe(outcome(parseByLibrary, argv, round % 2 === 0))
+  }
+  expect(read).toBeGreaterThan(500)
 })

@@ -1,43 +1,9 @@
-import { hideBin } from 'yargs/helpers'
 import yargs from 'yargs'
+import { bareTokens, readFlags, usageError, type FlagSpecs, type ParsedFlags, type Program, type SplitTokens } from './flag-reading.ts'
 import type { Flag } from './flag-spec.ts'
-import { renderHelp } from './flag-help.ts'
-import { PrintAndExit, UserError } from './user-error.ts'
 
-export type FlagSpecs = Readonly<Record<string, Flag<unknown>>>
-export type FlagValues<Specs extends FlagSpecs> = { readonly [Key in keyof Specs]: ReturnType<Specs[Key]['finish']> }
-
-export interface Program<Specs extends FlagSpecs> {
-  /** Stands before error texts and in the usage line: `prometheus`. */
-  readonly name: string
-  readonly help: string
-  /** What `--version` prints. */
-  readonly version: string
-  readonly flags: Specs
-  /** Names of positional arguments in the usage line; without them every positional argument is an error. */
-  readonly arguments?: readonly {
-    readonly name: string
-    readonly help: string
-    readonly isRepeatable?: boolean
-    readonly isOptional?: boolean
-  }[]
-  /** Accept Go's `-flag=value` too (redis and nginx exporters, vmagent). */
-  readonly acceptsSingleDash?: boolean
-  /**
-   * Exit codes of the replaced program: `usage` for a flag that does not exist or lacks its value (kingpin: 1), `value` for a value that
-   * does not parse (prometheus: 2; alertmanager, exporters, promtool: 1).
-   */
-  readonly exitCodes?: { readonly usage?: number; readonly value?: number }
-}
-
-export interface ParsedFlags<Specs extends FlagSpecs> {
-  readonly values: FlagValues<Specs>
-  /** Names of flags that the command line or the environment gave. */
-  readonly given: ReadonlySet<string>
-  readonly arguments: readonly string[]
-  /** Every flag with its effective text, for `/api/v1/status/flags`. */
-  readonly effective: Readonly<Record<string, string>>
-}
+export type { FlagSpecs, FlagValues, ParsedFlags, Program } from './flag-reading.ts'
+export { ownArguments } from './own-arguments.ts'
 
 /**
  * Reads a command line as kingpin does, with its texts. Throws `UserError` with one line, or `PrintAndExit` for --help and --version.
@@ -48,33 +14,11 @@ export function parseFlags<Specs extends FlagSpecs>(
   argv: readonly string[],
   env: NodeJS.ProcessEnv = process.env,
 ): ParsedFlags<Specs> {
+  return readFlags(program, argv, env, splitByYargs)
+}
+
+function splitByYargs(program: Program<FlagSpecs>, tokens: readonly string[]): SplitTokens {
   const flags = Object.values(program.flags)
-  const tokens = program.acceptsSingleDash === true ? argv.map((token) => doubleDash(token, flags)) : [...argv]
-  const parsed = tokenize(program, flags, tokens)
-  if (parsed['help'] === true) throw new PrintAndExit(renderHelp(program))
-  if (parsed['version'] === true) throw new PrintAndExit(`${program.version}\n`)
-
-  const given = new Set<string>()
-  const effective: Record<string, string> = {}
-  const entries = Object.entries(program.flags).map(([key, described]) => {
-    const texts = findTexts(program, described, parsed, tokens, env)
-    if (texts !== undefined) given.add(described.name)
-    else if (described.isRequired) throw usageError(program, `required flag --${described.name} not provided`)
-    const chosen = texts ?? described.defaultTexts
-    effective[described.name] = chosen.join(',')
-    return [key, described.finish(chosen.map((text) => parseValue(program, described, text)))]
-  })
-  return { values: Object.fromEntries(entries) as FlagValues<Specs>, given, arguments: checkArguments(program, parsed._), effective }
-}
-
-/** The arguments of this process without the runtime and the script. */
-export function ownArguments(): string[] {
-  return hideBin(process.argv)
-}
-
-type Parsed = Record<string, unknown> & { readonly _: readonly string[] }
-
-function tokenize(program: Program<FlagSpecs>, flags: readonly Flag<unknown>[], tokens: string[]): Parsed {
   const booleans = flags.filter(({ isBoolean }) => isBoolean).map(({ name }) => name)
   const valued = flags.filter(({ isBoolean }) => !isBoolean).map(({ name }) => name)
   const parser = yargs()
@@ -102,111 +46,28 @@ function tokenize(program: Program<FlagSpecs>, flags: readonly Flag<unknown>[], 
   parser.fail((message: string | undefined, error: Error | undefined) => {
     throw error ?? usageError(program, message ?? 'cannot parse arguments')
   })
-  checkTokens(program, flags, tokens)
   const parsed: Record<string, unknown> = { ...parser.parseSync(protectBooleans(tokens, flags)) }
-  return { ...parsed, _: Array.isArray(parsed['_']) ? parsed['_'].map(String) : [] }
-}
-
-// yargs is more lenient than kingpin (`-config.file`, `--no-config.file`), and has other words.
-function checkTokens(program: Program<FlagSpecs>, flags: readonly Flag<unknown>[], tokens: readonly string[]): void {
-  const valued = new Set(
-    flags.flatMap(({ isBoolean, name, short }) => (isBoolean ? [] : [`--${name}`, ...(short === undefined ? [] : [`-${short}`])])),
-  )
-  const bare = bareTokens(flags)
-  for (const name of ['--help', '--no-help', '--version', '--no-version', '-h']) bare.add(name)
-  for (let i = 0; i < tokens.length; i++) {
-    const token = tokens[i]!
-    if (token === '--') return
-    if (!token.startsWith('-') || token === '-') continue
-    const name = token.split('=', 1)[0]!
-    if (valued.has(name)) {
-      if (token.includes('=')) continue
-      const value = tokens[++i]
-      if (value === undefined || (value.startsWith('-') && value !== '-')) throw usageError(program, `expected argument for flag '${name}'`)
-    } else if (!bare.has(name)) {
-      throw usageError(program, name.startsWith('--') ? `unknown long flag '${name}'` : `unknown short flag '${name.slice(0, 2)}'`)
-    }
+  const texts = new Map<string, readonly string[]>()
+  for (const name of [...valued, ...booleans, ...booleans.map((name) => `no-${name}`)]) {
+    if (parsed[name] !== undefined) texts.set(name, asTexts(parsed[name]))
   }
+  for (const name of ['help', 'version']) if (parsed[name] === true) texts.set(name, ['true'])
+  return { texts, arguments: asTexts(parsed['_']) }
 }
 
-/** How boolean flags stand on a command line without a value. */
-function bareTokens(flags: readonly Flag<unknown>[]): Set<string> {
-  return new Set(
-    flags.flatMap(({ isBoolean, name, short }) =>
-      isBoolean ? [`--${name}`, `--no-${name}`, ...(short === undefined ? [] : [`-${short}`])] : [],
-    ),
-  )
-}
-
-// A bare `--flag` or `-f` must not take the next word as its value.
+// A bare `--flag` or `-f` must not take the next word as its value, nor one that says what is so anyway.
 function protectBooleans(tokens: readonly string[], flags: readonly Flag<unknown>[]): string[] {
   const bare = bareTokens(flags)
+  for (const name of ['--help', '-h', '--version']) bare.add(name)
   const end = tokens.indexOf('--')
-  return tokens.map((token, i) => (bare.has(token) && (end < 0 || i < end) ? `${token}=true` : token))
-}
-
-/** What the command line or the environment says; undefined when neither speaks. */
-function findTexts(
-  program: Program<FlagSpecs>,
-  described: Flag<unknown>,
-  parsed: Parsed,
-  tokens: readonly string[],
-  env: NodeJS.ProcessEnv,
-): readonly string[] | undefined {
-  const positive = asTexts(parsed[described.name])
-  const negative = described.isBoolean ? asTexts(parsed[`no-${described.name}`]) : []
-  if (positive.length + negative.length > 0) {
-    if (positive.length + negative.length > 1 && !described.isRepeatable) {
-      throw valueError(program, `flag '${described.name}' cannot be repeated`)
-    }
-    if (negative.length === 0) return positive
-    if (negative[0] !== 'true' || tokens.some((token) => token.startsWith(`--no-${described.name}=`))) {
-      throw usageError(program, `unexpected ${negative[0]}`)
-    }
-    return ['false']
-  }
-  const names = described.env === undefined ? [] : typeof described.env === 'string' ? [described.env] : described.env
-  const value = names.map((name) => env[name]).find((text) => text !== undefined && text !== '')
-  if (value === undefined) return undefined
-  // kingpin splits a repeatable flag's variable at line ends.
-  return described.isRepeatable ? value.split('\n').filter((text) => text !== '') : [value]
+  return tokens.flatMap((token, i) => {
+    if (end >= 0 && i >= end) return [token]
+    if (token === '--no-help' || token === '--no-version') return []
+    return [bare.has(token) ? `${token}=true` : token]
+  })
 }
 
 function asTexts(value: unknown): readonly string[] {
   if (value === undefined) return []
   return Array.isArray(value) ? value.map(String) : [String(value)]
-}
-
-function parseValue(program: Program<FlagSpecs>, described: Flag<unknown>, text: string): unknown {
-  try {
-    return described.parse(text)
-  } catch (error) {
-    throw valueError(program, error instanceof Error ? error.message : String(error), described.name, error)
-  }
-}
-
-function checkArguments(program: Program<FlagSpecs>, values: readonly string[]): readonly string[] {
-  const wanted = program.arguments ?? []
-  const missing = wanted.find((argument, index) => argument.isOptional !== true && index >= values.length)
-  if (missing !== undefined) throw usageError(program, `required argument '${missing.name}' not provided`)
-  const isOpen = wanted.at(-1)?.isRepeatable === true
-  if (!isOpen && values.length > wanted.length) throw usageError(program, `unexpected ${values[wanted.length]}`)
-  return values
-}
-
-// `-web.listen-address=:1` → `--web.listen-address=:1`, for names that exist; `-1` and `-` stay.
-function doubleDash(token: string, flags: readonly Flag<unknown>[]): string {
-  if (!/^-[A-Za-z]/.test(token)) return token
-  const name = token.slice(1).split('=')[0]!
-  const known = ['help', 'version', ...flags.flatMap((described) => [described.name, `no-${described.name}`])]
-  return known.includes(name) ? `-${token}` : token
-}
-
-function usageError(program: Program<FlagSpecs>, text: string): UserError {
-  return new UserError(`${program.name}: error: ${text}, try --help`, program.exitCodes?.usage ?? 1)
-}
-
-function valueError(program: Program<FlagSpecs>, text: string, name?: string, cause?: unknown): UserError {
-  const place = name === undefined ? '' : `invalid value for flag --${name}: `
-  return new UserError(`${program.name}: error: ${place}${text}, try --help`, program.exitCodes?.value ?? 1, { cause })
 }
