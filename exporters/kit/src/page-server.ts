@@ -86,7 +86,9 @@ export function createPageServer(options: PageServerOptions): PageServer {
 
   return {
     listen: () =>
-      listeners.listen((request, response) => void respond(request, response), { serverOptions: { maxHeaderSize: headBytesMax } }),
+      listeners.listen((request, response) => void respond(request, response), {
+        serverOptions: { maxHeaderSize: headBytesMax, optimizeEmptyRequests: true },
+      }),
     close: (graceMs) => listeners.close(graceMs),
   }
 }
