@@ -5,9 +5,8 @@ import { basename, join } from 'node:path'
 
 const repository = join(import.meta.dirname, '..', '..')
 
-/** Every program a process or thread starts from: the main program and each worker. Workers are named as `spawnWorker` asks for them. */
-export const entryPoints: Readonly<Record<string, string>> = {
-  main: 'cli/src/main.ts',
+/** What threads start from, by the names by which `spawnWorker` asks for them. */
+const workers: Readonly<Record<string, string>> = {
   'query-worker': 'remote-write/server/src/query-worker.ts',
   'send-worker': 'remote-write/server/src/send/send-worker.ts',
   'compaction-worker': 'remote-write/tsdb/src/compact/compaction-worker.ts',
@@ -16,7 +15,17 @@ export const entryPoints: Readonly<Record<string, string>> = {
   'password-worker': 'common/http/src/password-worker.ts',
 }
 
-export const workerNames: readonly string[] = Object.keys(entryPoints).filter((name) => name !== 'main')
+export const workerNames: readonly string[] = Object.keys(workers)
+
+/** The exporters, each a program of its own: together they are three times as large, and each has libraries that the others do not need. */
+export const exporterNames: readonly string[] = ['container', 'mysql', 'nginx', 'node', 'redis']
+
+const exporters: Readonly<Record<string, string>> = Object.fromEntries(
+  exporterNames.map((name) => [`exporter-${name}`, `cli/src/main-exporter-${name}.ts`]),
+)
+
+/** Every program that a process or thread starts from. */
+export const entryPoints: Readonly<Record<string, string>> = { main: 'cli/src/main.ts', ...exporters, ...workers }
 
 /** Programs that a bundled one starts as processes of their own; the single executable starts itself instead. */
 const helperPrograms: Readonly<Record<string, string>> = {
@@ -73,6 +82,7 @@ export async function bundle(outDirectory: string, options: BundleOptions): Prom
       'import.meta.filename': '"/narthex/bundle.js"',
       'import.meta.main': 'false',
       'process.env.NARTHEX_VERSION': JSON.stringify(options.version),
+      'process.env.NARTHEX_BUNDLED': JSON.stringify('yes'),
     },
     // A thread runs its script in the global scope, where a `var crypto` of ours would hit the global one; in a function it does not.
     // Sources are strict because they are modules, the function is because it says so.

@@ -2,27 +2,31 @@ import { build } from 'esbuild'
 import { readFileSync, renameSync, rmdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { entryPoints, escapeNonAscii } from './bundle.ts'
+import { entryPoints, escapeNonAscii, exporterNames, workerNames } from './bundle.ts'
 
-// programs.ts DIRECTORY agent|exporter|exporter-KIND|server|narthex: the program as one script for bin/narthex, NAME.cjs, and for the last two one for each
-// of their workers. Run from
-// its sources a server takes 60 MB and two seconds of processor time more, an agent 25 MB: the type stripper, every module's text and the
-// loader's books about them.
+// programs.ts DIRECTORY agent|exporter-KIND|server|narthex: the program as one script for bin/narthex, NAME.cjs, and for the last two one for each
+// of their workers. Run from its sources a server takes 60 MB and two seconds of processor time more, an agent 25 MB: the type stripper, every
+// module's text and the loader's books about them.
 
 const repository = join(import.meta.dirname, '..', '..')
 const [directory, name] = process.argv.slice(2)
-const { main, ...workers } = entryPoints
+const workers = Object.fromEntries(workerNames.map((worker) => [worker, entryPoints[worker]!]))
+const exporters = Object.fromEntries(
+  exporterNames.map((kind): [string, Readonly<Record<string, string>>] => {
+    const script = `exporter-${kind}`
+    return [script, { [script]: entryPoints[script]! }]
+  }),
+)
 const programs: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   agent: { agent: 'cli/src/main-agent.ts' },
-  exporter: { exporter: 'cli/src/main-exporter.ts' },
+  ...exporters,
   server: { ...workers, server: 'cli/src/main-server.ts' },
-  narthex: { ...workers, narthex: main! },
+  narthex: { ...workers, narthex: entryPoints['main']! },
 }
-/** The one exporter that goes into the script, if it is for one. */
-const exporterKind = /^exporter-([a-z]+)$/.exec(name ?? '')?.[1]
-const scripts = exporterKind === undefined ? programs[name ?? ''] : { [name!]: programs['exporter']!['exporter']! }
+const scripts = programs[name ?? '']
+const isExporter = name?.startsWith('exporter-') === true
 if (directory === undefined || scripts === undefined)
-  throw new Error(`cannot build a program: want DIRECTORY agent|exporter|exporter-KIND|server|narthex, got ${process.argv.slice(2).join(' ')}`)
+  throw new Error(`cannot build a program: want DIRECTORY agent|exporter-KIND|server|narthex, got ${process.argv.slice(2).join(' ')}`)
 
 // Written beside and renamed: a program that starts meanwhile must find whole files. The main script is the last, as its age is what counts.
 const unfinished = join(directory, `${name}-${process.pid}`)
@@ -32,7 +36,7 @@ await build({
   outdir: unfinished,
   outExtension: { '.js': '.cjs' },
   // These two have no worker but one that checks passwords, which few use: it comes from its source.
-  define: name === 'agent' || name?.startsWith('exporter') === true ? {} : { 'process.env.NARTHEX_WORKERS': JSON.stringify(directory) },
+  define: name === 'agent' || isExporter ? {} : { 'process.env.NARTHEX_WORKERS': JSON.stringify(directory) },
   bundle: true,
   platform: 'node',
   target: 'node24',
@@ -42,21 +46,13 @@ await build({
   minifySyntax: true,
   legalComments: 'none',
   // Loaded by the first request or connection that needs them, from beside this script; most programs never do, and none the rest.
-  external: ['undici', 'mysql2', '@fastify/ajv-compiler', '@fastify/fast-json-stringify-compiler', 'light-my-request'],
+  external: [
+    ...['undici', 'mysql2', '@fastify/ajv-compiler', '@fastify/fast-json-stringify-compiler', 'light-my-request'],
+    // Exporters without a web config have no YAML to read, all others have.
+    ...(isExporter ? ['yaml', 'bcryptjs'] : []),
+  ],
   logLevel: 'warning',
   plugins: [
-    {
-      name: 'one exporter',
-      // Each has libraries of its own, which take memory though nobody calls them.
-      setup({ onResolve, onLoad }) {
-        if (exporterKind === undefined) return
-        onResolve({ filter: /^\.\/[a-z]+-exporter\.ts$/ }, ({ path, importer }) =>
-          importer.endsWith('/commands/exporter.ts') && path !== `./${exporterKind}-exporter.ts` ? { path, namespace: 'absent' } : undefined,
-        )
-        // CommonJS, so that whatever is imported of it is there, and undefined.
-        onLoad({ filter: /./, namespace: 'absent' }, () => ({ contents: 'module.exports = {}', loader: 'js' }))
-      },
-    },
     {
       name: 'places',
       // The script lies elsewhere: what a module finds beside itself, it finds beside its source.

@@ -3,7 +3,8 @@ import { createEmbeddedContainer } from '@narthex/exporter-container/embedded-co
 import { createEmbeddedMysql } from '@narthex/exporter-mysql/embedded-mysql'
 import { createEmbeddedNginx } from '@narthex/exporter-nginx/embedded-nginx'
 import { createEmbeddedRedis } from '@narthex/exporter-redis/embedded-redis'
-import { buildNodeExporter, ownHelper } from './commands/node-exporter.ts'
+import { buildNodeExporter } from './commands/node-exporter.ts'
+import { ownHelper } from './statfs-helper-command.ts'
 import { version } from './version.ts'
 
 const buildInfo = { version, revision: 'narthex', branch: 'narthex' }

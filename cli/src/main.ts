@@ -6,12 +6,12 @@ import { runCheck } from './commands/check.ts'
 import { runCompare } from './commands/compare.ts'
 import { runExporter } from './commands/exporter.ts'
 import { runStatfsHelper } from '@narthex/exporter-kit/statfs-helper'
-import { statfsHelperCommand } from './commands/node-exporter.ts'
 import { runQuery } from './commands/query.ts'
 import { runServer } from './commands/server.ts'
 import { runTest } from './commands/test-rules.ts'
 import { runTsdbProgram } from './commands/tsdb.ts'
 import { runUp } from './commands/up.ts'
+import { statfsHelperCommand } from './statfs-helper-command.ts'
 import { versionText } from './version.ts'
 
 // narthex COMMAND [ARG ...]

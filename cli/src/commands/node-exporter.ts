@@ -1,13 +1,12 @@
-import { isSea } from 'node:sea'
 import { createNodeExporter, type NodeExporter } from '@narthex/exporter-node/node-exporter'
 import { nodeExporterFlags } from '@narthex/exporter-node/flags'
 import { describeFlags, pickGivenFlags } from '@narthex/exporter-kit/command-flags'
-import type { SpawnHelper } from '@narthex/exporter-kit/statfs-pool'
 import { flag } from '@narthex/service/flag-spec'
 import { parseFlags } from '@narthex/service/plain-flags'
 import type { MainContext } from '@narthex/service/lifecycle'
 import type { Logger } from '@narthex/service/logger'
 import { UserError } from '@narthex/service/user-error'
+import { ownHelper } from '../statfs-helper-command.ts'
 import { version, versionText } from '../version.ts'
 import { serveExporter, startExporterLog } from './serve-exporter.ts'
 import { logFlags } from './server-flags.ts'
@@ -52,19 +51,4 @@ export function buildNodeExporter(flags: Readonly<Record<string, unknown>>, log:
   } catch (cause) {
     throw new UserError((cause as Error).message, 1, { cause })
   }
-}
-
-/** Hidden command of the single binary: see `runStatfsHelper`. */
-export const statfsHelperCommand = 'internal-statfs-helper'
-
-/** The single binary starts itself as the helper, what runs from sources the file beside them. */
-export function ownHelper(): { readonly spawnHelper?: SpawnHelper } {
-  return isSea() ? { spawnHelper: spawnOwnHelper } : {}
-}
-
-function spawnOwnHelper() {
-  // Loaded with the first mount that may hang.
-  return process
-    .getBuiltinModule('node:child_process')
-    .spawn(process.execPath, [statfsHelperCommand], { stdio: ['pipe', 'pipe', 'ignore'] })
 }

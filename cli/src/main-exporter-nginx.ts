@@ -1,0 +1,6 @@
+import { runNginxExporter } from './commands/nginx-exporter.ts'
+import { runOneExporter } from './commands/one-exporter.ts'
+
+// narthex exporter nginx [FLAG ...] alone: without the libraries of the others.
+
+runOneExporter(runNginxExporter)
