@@ -1,10 +1,10 @@
 import { promisify } from 'node:util'
-import { constants, gzip, gzipSync, zstdCompress } from 'node:zlib'
+import type * as Zlib from 'node:zlib'
 
 export type ContentEncoding = 'identity' | 'gzip' | 'zstd'
 
-const gzipAsync = promisify(gzip)
-const zstdAsync = promisify(zstdCompress)
+/** Loaded with the first client that wants its answer packed. */
+const zlib = (): typeof Zlib => process.getBuiltinModule('node:zlib')
 
 // Level 3 takes a third of the default level's time and makes exposition text about a tenth larger.
 const gzipLevel = 3
@@ -29,17 +29,17 @@ export function negotiateEncoding(acceptEncoding: string | undefined): ContentEn
 }
 
 /** A fresh array with the encoded bytes; `body` may be reused once the promise has settled. */
-export async function encodeBody(body: Uint8Array, encoding: ContentEncoding): Promise<Uint8Array> {
+export async function encodeBody(body: Uint8Array, encoding: 'gzip' | 'zstd'): Promise<Uint8Array> {
   if (encoding === 'gzip')
-    return body.length <= gzipAtOnceBytesMax ? packAtOnce(body) : gzipAsync(body, { level: gzipLevel, chunkSize: 65_536 })
-  if (encoding === 'zstd') return zstdAsync(body, { params: { [constants.ZSTD_c_compressionLevel]: 1 } })
-  return body.slice()
+    return body.length <= gzipAtOnceBytesMax ? packAtOnce(body) : promisify(zlib().gzip)(body, { level: gzipLevel, chunkSize: 65_536 })
+  const { constants, zstdCompress } = zlib()
+  return promisify(zstdCompress)(body, { params: { [constants.ZSTD_c_compressionLevel]: 1 } })
 }
 
 // A window larger than the body only takes memory: a quarter of a megabyte, of which most answers of small exporters need a tenth.
 function packAtOnce(body: Uint8Array): Uint8Array {
   const windowBits = Math.min(15, Math.max(9, 32 - Math.clz32(body.length)))
-  return gzipSync(body, { level: gzipLevel, chunkSize: 16_384, windowBits, memLevel: windowBits - 7 })
+  return zlib().gzipSync(body, { level: gzipLevel, chunkSize: 16_384, windowBits, memLevel: windowBits - 7 })
 }
 
 function readWeight(parameters: readonly string[]): number {

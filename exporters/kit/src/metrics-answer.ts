@@ -1,7 +1,10 @@
+import { AnswerBuffers } from './answer-buffers.ts'
 import { encodeBody, negotiateEncoding } from './content-encoding.ts'
 import { readScrapeTimeoutMs } from './scrape-timeout.ts'
 
 export const metricsContentType = 'text/plain; version=0.0.4; charset=utf-8'
+
+const plainHeaders: Readonly<Record<string, string>> = { 'content-type': metricsContentType }
 
 export interface MetricsRequest {
   readonly query?: URLSearchParams
@@ -14,7 +17,11 @@ export interface MetricsResponse {
   readonly headers: Readonly<Record<string, string>>
   /** Owned by the caller. */
   readonly body: Uint8Array
+  /** May be called, once, when nobody reads `body` any more: its memory is used for another answer then. */
+  readonly release?: () => void
 }
+
+const buffers = new AnswerBuffers()
 
 /** The time that a scraper's header leaves for the answer, in milliseconds; `offsetMs` is taken off for the way back. */
 export function scrapeTimeoutOf(request: MetricsRequest, offsetMs: number): number {
@@ -24,10 +31,12 @@ export function scrapeTimeoutOf(request: MetricsRequest, offsetMs: number): numb
 /** 200 with a text 0.0.4, packed as the request likes it; `text` may be reused once the promise has settled. */
 export async function answerMetrics(request: MetricsRequest, text: Uint8Array): Promise<MetricsResponse> {
   const encoding = negotiateEncoding(readHeader(request, 'accept-encoding'))
+  if (encoding === 'identity') {
+    const body = buffers.copy(text)
+    return { status: 200, headers: plainHeaders, body, release: () => buffers.release(body) }
+  }
   const body = await encodeBody(text, encoding)
-  const headers: Record<string, string> = { 'content-type': metricsContentType }
-  if (encoding !== 'identity') headers['content-encoding'] = encoding
-  return { status: 200, headers, body }
+  return { status: 200, headers: { ...plainHeaders, 'content-encoding': encoding }, body }
 }
 
 export function answerText(status: number, text: string): MetricsResponse {

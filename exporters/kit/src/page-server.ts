@@ -76,12 +76,13 @@ export function createPageServer(options: PageServerOptions): PageServer {
     return undefined
   }
 
-  function send(response: ServerResponse, method: string, { status, headers, body }: MetricsResponse): void {
+  function send(response: ServerResponse, method: string, { status, headers, body, release }: MetricsResponse): void {
     const web = listeners.webConfig.headers
     for (const name in web) response.setHeader(name, web[name]!)
     response.writeHead(status, { ...headers, 'content-length': body.length })
-    if (method === 'HEAD') response.end()
-    else response.end(body)
+    // A client that goes before it has read all leaves the memory to the collector.
+    if (method === 'HEAD') response.end(release)
+    else response.end(body, release)
   }
 
   return {
