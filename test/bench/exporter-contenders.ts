@@ -1,6 +1,8 @@
 import { findProgram, programVersion } from '../kit/packages.ts'
 import { startMariadb, startNginx, startRedis, type Service } from '../kit/services.ts'
-import { launcher } from '../kit/narthex.ts'
+import { execFileSync } from 'node:child_process'
+import { join } from 'node:path'
+import { repository } from '../kit/narthex.ts'
 
 // Each exporter of ours beside the official one, both with their default collectors, on the same live service.
 
@@ -67,6 +69,13 @@ const officials: Readonly<Record<ExporterKind, Official>> = {
   },
 }
 
+/** Ours are the bundle of `npm run build`, built anew, each a script that the Node.js which runs the bench runs. */
+export function buildOwn(): void {
+  execFileSync(process.execPath, ['--disable-warning=ExperimentalWarning', join(repository, 'cli', 'build', 'build.ts')], {
+    stdio: 'ignore',
+  })
+}
+
 /** Ours and the official one. */
 export function exporterPrograms(kind: ExporterKind, subject: Service | undefined): readonly [ExporterProgram, ExporterProgram] {
   const official = officials[kind]
@@ -75,8 +84,9 @@ export function exporterPrograms(kind: ExporterKind, subject: Service | undefine
   const path = findProgram(official.binary)
   if (path === undefined) throw new Error(`cannot bench ${kind}: ${official.binary} is not installed`)
   const version = process.env['npm_package_version'] ?? ''
+  const script = join(repository, 'build', 'bundle', `exporter-${kind}.js`)
   return [
-    { name: `Narthex exporter ${kind}`, version, command: launcher, args: ['exporter', kind, ...flags], environment },
+    { name: `Narthex exporter ${kind}`, version, command: process.execPath, args: [script, 'exporter', kind, ...flags], environment },
     { name: official.name, version: programVersion(official.binary, [official.versionFlag]), command: path, args: flags, environment },
   ]
 }

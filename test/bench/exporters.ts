@@ -4,13 +4,14 @@ import { launcher } from '../kit/narthex.ts'
 import { findFreePort, makeTemporaryDirectory, startProcess, waitFor, type RunningProcess } from '../kit/process.ts'
 import type { Service } from '../kit/services.ts'
 import { Bounds } from './bounds.ts'
-import { exporterKinds, exporterPrograms, startSubject, type ExporterKind, type ExporterProgram } from './exporter-contenders.ts'
+import { buildOwn, exporterKinds, exporterPrograms, startSubject, type ExporterKind, type ExporterProgram } from './exporter-contenders.ts'
 import { HelperProcess, sleep } from './helper-process.ts'
 import { describeMachine, readTreeUsage } from './measure.ts'
 import { ScrapeClient, waitForFirstScrape } from './scrape-clients.ts'
 
 // Exporters with their default collectors, ours and the official one on the same service, asked in turns over a kept connection. Then all four in
-// the process of an agent that scrapes them each second and sends to a sink. Our programs are what `bin/narthex` makes of a clone.
+// the process of an agent that scrapes them each second and sends to a sink. Our exporters are scripts of the bundle of `npm run build`, started without
+// any flag of Node.js' or variable of the allocator's; the agent is what `bin/narthex` makes of a clone.
 
 const want = { cpu: 1, latency: 1, anonymousMb: 30, firstScrapeMs: 300, residentMb: 130 }
 
@@ -39,6 +40,7 @@ export async function benchExporters(args: readonly string[]): Promise<boolean> 
     ? { rounds: 2, scrapes: 20, warmUp: 20, agentSeconds: 5 }
     : { rounds: 12, scrapes: 50, warmUp: 200, agentSeconds: 30 }
   const bounds = new Bounds(isSmoke)
+  buildOwn()
   console.log(describeMachine())
   console.log(`exporters: ${size.rounds} turns of ${size.scrapes} scrapes each after ${size.warmUp}, default collectors\n`)
   console.log('| program | CPU ms a scrape | median latency | first scrape | RssAnon | RSS | bytes | ours/official CPU | latency |')
