@@ -1,4 +1,4 @@
-import { readFileSync, rmSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { bundle } from './bundle.ts'
 import { buildPages } from './pages.ts'
@@ -11,4 +11,6 @@ const { version } = JSON.parse(readFileSync(join(repository, 'package.json'), 'u
 rmSync(join(repository, 'build', 'bundle'), { recursive: true, force: true })
 await buildPages()
 await bundle(join(repository, 'build', 'bundle'), { version, minify: true })
+// The package that they lie in has modules.
+writeFileSync(join(repository, 'build', 'bundle', 'package.json'), '{ "type": "commonjs" }\n')
 console.log('build/bundle')

@@ -1,8 +1,10 @@
+import { spawnSync } from 'node:child_process'
 import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { bundle, entryPoints, workerNames } from './bundle.ts'
+import { statfsHelperCommand } from '../src/statfs-helper-command.ts'
+import { bundle, entryPoints, exporterNames, workerNames } from './bundle.ts'
 import { findPackageDirectory, formatNotices } from './notices.ts'
 
 const repository = join(import.meta.dirname, '..', '..')
@@ -23,7 +25,7 @@ test('workers are started through spawnWorker alone, which finds them in the sin
   expect(others).toEqual(['common/service/src/worker.ts'])
 })
 
-test('the bundles are scripts of one byte per character that are strict, know their version and load nothing from outside', async () => {
+test('the bundles are scripts of one byte per character that are strict, know their version and load nothing from outside; exporters are light', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'narthex-bundle-'))
   try {
     const files = await bundle(directory, { version: '1.2.3-test', minify: true })
@@ -33,6 +35,15 @@ test('the bundles are scripts of one byte per character that are strict, know th
       expect(bytes.toString('latin1').startsWith("(() => {'use strict';"), name).toBe(true)
     }
     expect(readFileSync(join(directory, 'main.js'), 'latin1')).toContain('1.2.3-test')
+    for (const name of exporterNames) {
+      const text = readFileSync(join(directory, `exporter-${name}.js`), 'latin1')
+      expect([/fastify/i, /yargs/i].map((library) => library.test(text)), name).toEqual([false, false])
+      const { status, stdout } = spawnSync(process.execPath, [join(directory, `exporter-${name}.js`), 'exporter', name, '--version'])
+      expect([status, stdout.toString()], name).toEqual([0, expect.stringContaining('1.2.3-test')])
+    }
+    // Mounts that may hang are looked at by another process of the same script.
+    const helper = spawnSync(process.execPath, [join(directory, 'exporter-node.js'), statfsHelperCommand], { input: '"/"\n' })
+    expect(helper.stdout.toString()).toMatch(/^\d+( \d+){5}\n$/)
     const packages = new Set(files.map(findPackageDirectory).filter((found) => found !== undefined))
     expect(packages).toContain(join(repository, 'node_modules', 'fastify'))
   } finally {

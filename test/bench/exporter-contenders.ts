@@ -69,6 +69,9 @@ const officials: Readonly<Record<ExporterKind, Official>> = {
   },
 }
 
+/** As bin/narthex has it, and as an image would. */
+const allocator = { MALLOC_ARENA_MAX: '1', MALLOC_MMAP_THRESHOLD_: '32768', MALLOC_TRIM_THRESHOLD_: '131072' }
+
 /** Ours are the bundle of `npm run build`, built anew, each a script that the Node.js which runs the bench runs. */
 export function buildOwn(): void {
   execFileSync(process.execPath, ['--disable-warning=ExperimentalWarning', join(repository, 'cli', 'build', 'build.ts')], {
@@ -86,7 +89,13 @@ export function exporterPrograms(kind: ExporterKind, subject: Service | undefine
   const version = process.env['npm_package_version'] ?? ''
   const script = join(repository, 'build', 'bundle', `exporter-${kind}.js`)
   return [
-    { name: `Narthex exporter ${kind}`, version, command: process.execPath, args: [script, 'exporter', kind, ...flags], environment },
+    {
+      name: `Narthex exporter ${kind}`,
+      version,
+      command: process.execPath,
+      args: [script, 'exporter', kind, ...flags],
+      environment: { ...allocator, ...environment },
+    },
     { name: official.name, version: programVersion(official.binary, [official.versionFlag]), command: path, args: flags, environment },
   ]
 }

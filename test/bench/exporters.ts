@@ -10,8 +10,8 @@ import { describeMachine, readTreeUsage } from './measure.ts'
 import { ScrapeClient, waitForFirstScrape } from './scrape-clients.ts'
 
 // Exporters with their default collectors, ours and the official one on the same service, asked in turns over a kept connection. Then all four in
-// the process of an agent that scrapes them each second and sends to a sink. Our exporters are scripts of the bundle of `npm run build`, started without
-// any flag of Node.js' or variable of the allocator's; the agent is what `bin/narthex` makes of a clone.
+// the process of an agent that scrapes them each second and sends to a sink. Our exporters are scripts of the bundle of `npm run build`, started with
+// the launcher's variables for the allocator; the agent is what `bin/narthex` makes of a clone.
 
 const want = { cpu: 1, latency: 1, anonymousMb: 30, firstScrapeMs: 300, residentMb: 130 }
 

@@ -1,4 +1,5 @@
 import type { MainContext } from '@narthex/service/lifecycle'
+import { keepProcessSmall } from '@narthex/service/small-process'
 import { UserError } from '@narthex/service/user-error'
 import { runContainerExporter } from './container-exporter.ts'
 import { runMysqlExporter } from './mysql-exporter.ts'
@@ -20,6 +21,9 @@ const exporters: Readonly<Record<string, StartExporter>> = {
 export function runExporter(argv: readonly string[], context: MainContext): Promise<void> {
   const [name, ...rest] = argv
   const start = name !== undefined && Object.hasOwn(exporters, name) ? exporters[name] : undefined
-  if (start) return start(rest, context)
+  if (start) {
+    keepProcessSmall()
+    return start(rest, context)
+  }
   throw new UserError(`narthex exporter: want one of ${Object.keys(exporters).join(', ')}, got ${name ?? 'nothing'}`)
 }
