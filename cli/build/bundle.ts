@@ -27,11 +27,6 @@ const exporters: Readonly<Record<string, string>> = Object.fromEntries(
 /** Every program that a process or thread starts from. */
 export const entryPoints: Readonly<Record<string, string>> = { main: 'cli/src/main.ts', ...exporters, ...workers }
 
-/** Programs that a bundled one starts as processes of their own; the single executable starts itself instead. */
-const helperPrograms: Readonly<Record<string, string>> = {
-  'statfs-helper': 'exporters/kit/src/statfs-helper-main.ts',
-}
-
 /**
  * Packages that another one takes if they are installed, and does without else: mysql2 prints debug output in colour with one. In the
  * bundle they are as absent as they are from the lock file.
@@ -53,14 +48,14 @@ export interface BundleOptions {
 }
 
 /**
- * Bundles the sources into one CommonJS script `<name>.js` per entry point and helper in `outDirectory`: the form a single executable can hold.
+ * Bundles the sources into one CommonJS script `<name>.js` per entry point in `outDirectory`: the form a single executable can hold.
  * Returns the files that went in, absolute. Throws when a script would still load a file at run time: there is none to load.
  */
 export async function bundle(outDirectory: string, options: BundleOptions): Promise<string[]> {
   mkdirSync(outDirectory, { recursive: true })
   const { outputFiles, metafile } = await build({
     absWorkingDir: repository,
-    entryPoints: { ...entryPoints, ...helperPrograms },
+    entryPoints,
     outdir: outDirectory,
     bundle: true,
     platform: 'node',

@@ -1,8 +1,8 @@
 import type { Logger } from '@narthex/service/logger'
 import type { ChildProcess } from 'node:child_process'
 import { Socket } from 'node:net'
+import { fileURLToPath } from 'node:url'
 import { FailureMemory, reasonOf } from './failure-memory.ts'
-import { findHelperScript } from './statfs-helper-script.ts'
 import { formatRequest, parseAnswer, type StatfsAnswer } from './statfs-helper.ts'
 
 /** Helpers that may hang at once, each on a mount of its own. When all hang, mounts that might hang too are not asked. */
@@ -18,11 +18,12 @@ interface Request {
   readonly settle: (answer: PooledAnswer) => void
 }
 
-/** Runs the helper's own script, from the sources or from a bundle; the single executable starts itself instead. */
+/** Runs the helper from the sources beside this file; what is bundled starts itself instead. */
 export function spawnHelperFromSource(): ChildProcess {
+  const main = fileURLToPath(new URL('./statfs-helper-main.ts', import.meta.url))
   return process
     .getBuiltinModule('node:child_process')
-    .spawn(process.execPath, ['--max-old-space-size=16', findHelperScript()], { stdio: ['pipe', 'pipe', 'ignore'] })
+    .spawn(process.execPath, ['--max-old-space-size=16', main], { stdio: ['pipe', 'pipe', 'ignore'] })
 }
 
 /**
