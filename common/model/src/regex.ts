@@ -88,8 +88,9 @@ export class AnchoredRegex {
       this.matchesAll = /^\^?(?:\.\*|\(\.\*\)|\(\?:\.\*\))\$?$/.test(pattern)
     } else {
       const engine = this.#compile()
-      this.prefix = literalPrefix(pattern)
-      this.test = (value) => engine.testExact(value)
+      const prefix = (this.prefix = literalPrefix(pattern))
+      // Most values fail here already.
+      this.test = (value) => value.startsWith(prefix) && engine.testExact(value)
       this.matchesAll = false
     }
   }

@@ -473,13 +473,8 @@ function answerMetadata(request: MetadataRequest, reader: Queryable, storage: Qu
     buffer.hold(values.reduce((bytes, value) => bytes + stringBytes + value.length, 0))
     return values
   }
-  const write = (text: string) => void buffer.utf8(JSON.stringify(text))
-  if (sets.length <= 1) {
-    writeList(buffer, { values: ask(sets[0] ?? []), write }, limit, () => storage.warnings())
-    return takeBody(buffer)
-  }
-  const merged = new Set(sets.flatMap(ask))
-  writeList(buffer, { values: sortBytewise([...merged]), write }, limit, () => storage.warnings())
+  const texts = sets.length <= 1 ? ask(sets[0] ?? []) : sortBytewise([...new Set(sets.flatMap(ask))])
+  writeTexts(buffer, texts, limit, () => storage.warnings())
   return takeBody(buffer)
 }
 
@@ -505,6 +500,25 @@ function* listSeries(sets: readonly (readonly Matcher[])[], reader: Queryable, s
   yield* [...merged.values()].sort((a, b) => Labels.compare(a, b))
 }
 
+/** Texts, and characters of them, that are quoted at a time. */
+const textsPerPart = 4096
+const charactersPerPart = 256 * 1024
+
+/** The envelope with a list of texts, of `limit` at most (0 = all of them). */
+function writeTexts(buffer: AnswerWriter, texts: readonly string[], limit: number, warningsOf: () => readonly string[]): void {
+  const isTruncated = isCut(limit, texts.length)
+  const count = isTruncated ? limit : texts.length
+  buffer.utf8('{"status":"success","data":[')
+  for (let from = 0; from < count;) {
+    let to = from
+    for (let characters = 0; to < count && to - from < textsPerPart && characters < charactersPerPart; to++) characters += texts[to]!.length
+    if (from > 0) buffer.utf8(',')
+    buffer.utf8(JSON.stringify(texts.slice(from, to)).slice(1, -1))
+    from = to
+  }
+  endList(buffer, isTruncated, warningsOf())
+}
+
 /** The envelope with a list, of `limit` entries at most (0 = all of them). */
 function writeList<T>(
   buffer: AnswerWriter,
@@ -523,9 +537,13 @@ function writeList<T>(
     if (count++ > 0) buffer.utf8(',')
     write(value)
   }
+  endList(buffer, isTruncated, warningsOf())
+}
+
+function endList(buffer: AnswerWriter, isTruncated: boolean, warnings: readonly string[]): void {
   buffer.utf8(']')
-  const warnings = isTruncated ? [...warningsOf(), truncatedText] : warningsOf()
-  buffer.utf8(warnings.length === 0 ? '}' : `,"warnings":${JSON.stringify(warnings)}}`)
+  const told = isTruncated ? [...warnings, truncatedText] : warnings
+  buffer.utf8(told.length === 0 ? '}' : `,"warnings":${JSON.stringify(told)}}`)
 }
 
 function envelope(data: unknown, warnings: readonly string[]): string {

@@ -20,6 +20,9 @@ interface Group {
   histograms: HistogramAggregation | undefined
 }
 
+/** Label sets whose groups are known without a look at them: their memory is counted nowhere. */
+const knownMax = 8192
+
 /** sum, avg, min, max, count, group, stddev, stdvar: takes in series after series and holds no more than one column set per group. */
 export class AggregateOperator implements VectorOperator {
   readonly distinctWithoutName: boolean
@@ -61,13 +64,19 @@ export class AggregateOperator implements VectorOperator {
     const groups = new Map<string, Group>()
     const { grouping, without, operator } = this.#plan
     const groupOf = makeGrouping(grouping, without)
+    // A storage that leaves labels out gives the same object to all series of a group.
+    const known = new Map<Labels, Group>()
     for (let series = this.#input.next(); series !== undefined; series = this.#input.next()) {
-      const labels = groupOf(series.labels)
-      const key = labels.key()
-      let group = groups.get(key)
+      let group = known.get(series.labels)
       if (group === undefined) {
-        group = this.#makeGroup(labels, operator as AccumulatorKind)
-        groups.set(key, group)
+        const labels = groupOf(series.labels)
+        const key = labels.key()
+        group = groups.get(key)
+        if (group === undefined) {
+          group = this.#makeGroup(labels, operator as AccumulatorKind)
+          groups.set(key, group)
+        }
+        if (known.size < knownMax) known.set(series.labels, group)
       }
       group.dropName ||= series.dropName
       if (series.histograms !== undefined) this.#takeHistograms(group, series)

@@ -15,6 +15,7 @@ import { orderByLabels } from './label-order.ts'
 import { findLateRecord, listLateGenerations } from '../head/late-layout.ts'
 import { LateReader } from './late-reader.ts'
 import { LabelReader } from './label-reader.ts'
+import type { LabelValues } from './label-values.ts'
 import { movePin, Pinner } from './pins.ts'
 import type { Pins } from './pins.ts'
 import { PostingsReader } from './postings.ts'
@@ -44,10 +45,13 @@ export class HeadReader implements Queryable {
   readonly #pairs: LabelPairs
   readonly #postings: PostingsReader
   readonly #labels: LabelReader
+  readonly #values: LabelValues
   readonly #pinner: Pinner
   readonly #chunks: PinnedChunks
   readonly #late: LateReader
   readonly #check = (): void => this.onProgress()
+  /** Not by a place whose series was freed. */
+  readonly #isMeant = (ref: number): boolean => this.#hasSamples(ref)
 
   constructor(descriptor: HeadDescriptor) {
     this.#memory = new HeadMemory(descriptor)
@@ -55,6 +59,7 @@ export class HeadReader implements Queryable {
     this.#pairs = new LabelPairs(this.#memory)
     this.#labels = new LabelReader(this.#memory, this.#symbols, this.#pairs)
     this.#postings = new PostingsReader(this.#symbols, this.#pairs, this.#labels, this.#check)
+    this.#values = this.#postings.values
     this.#pinner = new Pinner(this.#memory, descriptor.readerSlot)
     this.#chunks = new PinnedChunks(this.#memory)
     this.#late = new LateReader(this.#memory)
@@ -136,16 +141,9 @@ export class HeadReader implements Queryable {
     const seriesCount = this.#pinner.seriesCount()
     const record = this.#postings.findName(name)
     if (record === 0) return []
-    const values: string[] = []
-    if (matchers.length === 0) {
-      for (let pair = this.#pairs.firstValue(record); pair !== 0; pair = this.#pairs.next(pair)) {
-        if (this.#pairs.hasPostings(pair, seriesCount)) values.push(this.#symbols.text(this.#pairs.value(pair)))
-      }
-    } else {
-      const refs = this.#postings.select(matchers, seriesCount)
-      for (const pair of this.#findValues(record, refs, seriesCount)) values.push(this.#symbols.text(this.#pairs.value(pair)))
-    }
-    return sortBytewise(values)
+    if (matchers.length === 0) return this.#allValues(record, seriesCount)
+    const refs = this.#postings.select(matchers, seriesCount)
+    return this.#mayBeFewer(record, refs, seriesCount) ? this.#valuesOfSeries(record, refs) : this.#valuesWithSeries(record, refs, seriesCount)
   }
 
   /** Of the newest sample; -Infinity if there is none. */
@@ -187,7 +185,7 @@ export class HeadReader implements Queryable {
   #hold(): void {
     if (this.#pinner.isHeld) return
     this.#pinner.hold()
-    this.#labels.refresh()
+    if (this.#labels.refresh()) this.#values.clear()
     this.#chunks.refresh()
   }
 
@@ -210,30 +208,64 @@ export class HeadReader implements Queryable {
     return found
   }
 
-  /** Pairs of a name that the series have. */
-  #findValues(nameRecord: number, refs: Uint32Array, seriesCount: number): number[] {
-    const pairs = this.#pairs
-    if (refs.length >= Math.max(pairs.count(nameRecord), seriesCount / seriesPerSelectedOfValue)) {
-      const found: number[] = []
-      this.#forEachMarked(nameRecord, toBits(refs, seriesCount), seriesCount, (pair) => {
-        found.push(pair)
-        return false
-      })
-      return found
+  /** Whether to walk over the labels of the series, instead of the series of each value. */
+  #mayBeFewer(nameRecord: number, refs: Uint32Array, seriesCount: number): boolean {
+    return refs.length < Math.max(this.#pairs.count(nameRecord), seriesCount / seriesPerSelectedOfValue)
+  }
+
+  #allValues(nameRecord: number, seriesCount: number): string[] {
+    const values: string[] = []
+    const known = this.#values.ordered(nameRecord)
+    if (known !== undefined) {
+      const { pairs, texts } = known
+      for (let i = 0; i < pairs.length; i++) if (this.#pairs.hasPostings(pairs[i]!, seriesCount)) values.push(texts[i]!)
+      return values
     }
+    for (let pair = this.#pairs.firstValue(nameRecord); pair !== 0; pair = this.#pairs.next(pair)) {
+      if (this.#pairs.hasPostings(pair, seriesCount)) values.push(this.#symbols.text(this.#pairs.value(pair)))
+    }
+    return sortBytewise(values)
+  }
+
+  /** Values that the series have, from their labels. */
+  #valuesOfSeries(nameRecord: number, refs: Uint32Array): string[] {
+    const pairs = this.#pairs
     const name = pairs.name(nameRecord)
     const found = new Set<number>()
     this.#forEachPair(refs, (pair) => {
       if (pairs.name(pair) === name) found.add(pair)
     })
-    return [...found]
+    return sortBytewise(Array.from(found, (pair) => this.#symbols.text(pairs.value(pair))))
+  }
+
+  /** The same from the series of each value. */
+  #valuesWithSeries(nameRecord: number, refs: Uint32Array, seriesCount: number): string[] {
+    const bits = toBits(refs, seriesCount)
+    const values: string[] = []
+    const known = this.#values.ordered(nameRecord)
+    if (known === undefined) {
+      this.#forEachMarked(nameRecord, bits, seriesCount, (pair) => {
+        values.push(this.#symbols.text(this.#pairs.value(pair)))
+        return false
+      })
+      return sortBytewise(values)
+    }
+    const { pairs, texts } = known
+    let unchecked = 0
+    for (let i = 0; i < pairs.length; i++) {
+      unchecked += 1 + this.#pairs.count(pairs[i]!)
+      if (unchecked >= postingsPerCheck) {
+        this.onProgress()
+        unchecked = 0
+      }
+      if (this.#pairs.hasMarked(pairs[i]!, seriesCount, bits, this.#isMeant)) values.push(texts[i]!)
+    }
+    return values
   }
 
   /** Calls with the pairs of a name that a series has whose bit is set, until `visit` says that it is enough. */
   #forEachMarked(nameRecord: number, bits: Uint32Array, seriesCount: number, visit: (pair: number) => boolean): void {
     const pairs = this.#pairs
-    // Not by a place whose series was freed.
-    const isMeant = (ref: number): boolean => this.#hasSamples(ref)
     let unchecked = 0
     for (let pair = pairs.firstValue(nameRecord); pair !== 0; pair = pairs.next(pair)) {
       unchecked += 1 + pairs.count(pair)
@@ -241,7 +273,7 @@ export class HeadReader implements Queryable {
         this.onProgress()
         unchecked = 0
       }
-      if (pairs.hasMarked(pair, seriesCount, bits, isMeant) && visit(pair)) return
+      if (pairs.hasMarked(pair, seriesCount, bits, this.#isMeant) && visit(pair)) return
     }
   }
 

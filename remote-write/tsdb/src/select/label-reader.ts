@@ -25,13 +25,16 @@ export class LabelReader {
     this.#pairs = pairs
   }
 
-  /** Forgets what was kept if series were freed since: their numbers may mean others now. To be called when an epoch was pinned. */
-  refresh(): void {
+  /**
+   * Forgets what was kept if series were freed since: their numbers may mean others now. True if so. To be called when an epoch was pinned.
+   */
+  refresh(): boolean {
     const freed = Atomics.load(this.#memory.control, freedAt)
-    if (freed === this.#freed) return
+    if (freed === this.#freed) return false
     this.#freed = freed
     this.#strings.clear()
     this.#labelSets.clear()
+    return true
   }
 
   /** `keeps`: remember it for the next who asks. */

@@ -2,6 +2,7 @@ import type { Matcher } from '@narthex/model/matcher'
 import type { LabelPairs } from '../head/label-pairs.ts'
 import type { Symbols } from '../head/symbols.ts'
 import type { LabelReader } from './label-reader.ts'
+import { LabelValues } from './label-values.ts'
 
 const encoder = new TextEncoder()
 // Above this many texts of a pattern each value of the name is tested instead of each text being looked up.
@@ -18,6 +19,7 @@ const postingsPerLabels = 32
  * matcher that matches '' takes series away (those with a value that it does not match) instead of choosing some.
  */
 export class PostingsReader {
+  readonly values: LabelValues
   readonly #symbols: Symbols
   readonly #pairs: LabelPairs
   readonly #labels: LabelReader
@@ -28,6 +30,7 @@ export class PostingsReader {
     this.#symbols = symbols
     this.#pairs = pairs
     this.#labels = labels
+    this.values = new LabelValues(pairs, symbols, check)
     this.#check = check
   }
 
@@ -132,6 +135,15 @@ export class PostingsReader {
     const found: number[] = []
     const record = this.findName(matcher.name)
     if (record === 0) return found
+    const known = this.values.of(record)
+    if (known !== undefined) {
+      const { pairs, texts } = known
+      for (let i = 0; i < texts.length; i++) {
+        if ((i + 1) % valuesPerCheck === 0) this.#check()
+        if (matcher.matches(texts[i]!) === wanted) found.push(pairs[i]!)
+      }
+      return found
+    }
     let tested = 0
     for (let pair = this.#pairs.firstValue(record); pair !== 0; pair = this.#pairs.next(pair)) {
       if (++tested % valuesPerCheck === 0) this.#check()
