@@ -458,11 +458,32 @@ describe('a thread that cannot be started', () => {
 })
 
 describe('an idle thread', () => {
-  test('can be there before the first query for each part of it', () => {
-    const { pool, workers } = createPool({ workersMax: 4, threadsPerQuery: 2 })
+  test('can be there before the first query for each part of it, one after the other', async () => {
+    const { pool, workers } = createPool({ workersMax: 4, threadsPerQuery: 3 })
     pool.warmUp()
     pool.warmUp()
-    expect(workers.length).toBe(2)
+    expect(workers.length).toBe(1)
+    for (const count of [2, 3, 3]) {
+      await vi.advanceTimersByTimeAsync(1000)
+      expect(workers.length).toBe(count)
+    }
+  })
+
+  test('that warms up is told how many queries run, whichever threads have them', async () => {
+    const running = new SharedArrayBuffer(4)
+    const { pool, workers } = createPool({ workersMax: 2, threadsPerQuery: 2, running })
+    pool.warmUp()
+    expect(workers[0]!.call).toEqual({ running, blocks: [], deletions: undefined })
+    const count = () => new Int32Array(running)[0]
+    const [first, second] = [pool.run(request, 1_000), pool.run(request, 1_000)]
+    expect(count()).toBe(2)
+    workers[0]!.reply()
+    await first
+    expect(count()).toBe(1)
+    const failed = expect(second).rejects.toMatchObject({ kind: 'internal' })
+    workers[1]!.emit('exit', 1)
+    await failed
+    expect(count()).toBe(0)
   })
 
   test('can be there before the first query, which it gets, and ends after its time without one', async () => {

@@ -43,6 +43,8 @@ export class QueryFailure extends Error {
 export interface QueryPoolOptions {
   /** Starts one worker; `release` is called when it has gone, so that what it held in the shared head is let go. */
   startWorker(): { readonly worker: Worker; release(): void; /** Bytes that its query holds. */ heldBytes?(): number }
+  /** One Int32 for the number of queries that threads work on, if somebody else is to see it. */
+  running?: SharedArrayBuffer
   /** Threads at most. Each evaluates one query at a time. */
   workersMax: number
   /** A range query may have so many of the threads, if they have nothing else to do. Default: 1. */
@@ -112,8 +114,6 @@ interface Slot {
   job: Job | undefined
   /** The job of another slot of which this one evaluates a part, or what it rehearses. */
   helps: Pick<Job, 'call'> | undefined
-  /** Of its warm-up. */
-  wanted: SharedArrayBuffer | undefined
   idleTimer: NodeJS.Timeout | undefined
   /** What the thread said before it ended. */
   failure: string | undefined
@@ -131,11 +131,15 @@ export class QueryPool {
   readonly #waiting: Job[] = []
   /** Calls of `runningEnded`, with the jobs that each still waits for. */
   readonly #awaited = new Set<{ readonly jobs: Set<Job>; readonly resolve: () => void }>()
+  /** How many queries threads work on, for those that warm up. */
+  readonly #running: Int32Array
   /** Those that were told. */
   readonly #brokenBlocks = new Set<string>()
   readonly #costs: QueryCosts
   readonly #rehearsals: Rehearsals
   #helperTimer: NodeJS.Timeout | undefined
+  /** One helper after the other, until all of a query are there. */
+  #startsAll = false
   #nextId = 1
   #closed = false
   /** Queries of which several threads had parts. */
@@ -143,6 +147,7 @@ export class QueryPool {
 
   constructor(options: QueryPoolOptions) {
     this.#options = options
+    this.#running = new Int32Array(options.running ?? new SharedArrayBuffer(4))
     this.#costs = new QueryCosts(options.sharedMsMin)
     this.#rehearsals = new Rehearsals(this.#costs)
   }
@@ -248,20 +253,25 @@ export class QueryPool {
     return true
   }
 
-  /** Starts the threads of one query before somebody asks; they end as others do when nobody does. */
+  /**
+   * Starts the threads of one query before somebody asks; they end as others do when nobody does. The first one at once: whoever asks next should have the
+   * other processors.
+   */
   warmUp(): void {
-    while (!this.#closed && this.#slots.size <= this.#helpersMax) {
-      const slot = this.#startSlot()
-      if (slot === undefined) return
-      this.#warm(slot)
-      this.#rest(slot)
-    }
+    if (this.#closed || (this.#slots.size === 0 && !this.#startWarm())) return
+    this.#startsAll = true
+    this.#wishForHelpers()
   }
 
-  #warm(slot: Slot): void {
+  /** False if there can be none. */
+  #startWarm(): boolean {
+    const slot = this.#startSlot()
+    if (slot === undefined) return false
     const { listBlocks, listDeletions } = this.#options
-    slot.wanted = new SharedArrayBuffer(4)
-    slot.worker.postMessage({ wanted: slot.wanted, blocks: listBlocks(), deletions: listDeletions?.() } satisfies WarmUpCall)
+    const running = this.#running.buffer as SharedArrayBuffer
+    slot.worker.postMessage({ running, blocks: listBlocks(), deletions: listDeletions?.() } satisfies WarmUpCall)
+    this.#rest(slot)
+    return true
   }
 
   #dispatch(): void {
@@ -291,7 +301,7 @@ export class QueryPool {
   /** To its thread, and parts of it to those that have nothing to do. */
   #give(job: Job, slot: Slot): void {
     this.#options.onBegin?.()
-    want(slot)
+    this.#countRunning()
     const { request } = job.call
     if (this.#costs.mayBeWorthSharing(request)) this.#wishForHelpers()
     job.isNew = this.#costs.isNew(request)
@@ -316,7 +326,6 @@ export class QueryPool {
     // It has the most to do.
     slot.worker.postMessage({ ...job.call, share: { index: 0, count, ports, ended } } satisfies QueryCall, ports)
     for (const [i, helper] of job.helpers.entries()) {
-      want(helper)
       this.#help(helper, job, { index: i + 1, count, ports: [channels[i]!.port2], ended })
     }
   }
@@ -352,12 +361,14 @@ export class QueryPool {
 
   #startHelper(): void {
     this.#helperTimer = undefined
-    const slot = this.#closed ? undefined : this.#startSlot()
-    if (slot === undefined) return
-    this.#warm(slot)
-    this.#rest(slot)
+    if (this.#closed || !this.#startWarm()) return
     this.#dispatch()
     this.#rehearse()
+    if (this.#startsAll) this.#wishForHelpers()
+  }
+
+  #countRunning(): void {
+    Atomics.store(this.#running, 0, this.activeQueries)
   }
 
   /** Nobody's many queries keep those of others waiting. */
@@ -397,7 +408,7 @@ export class QueryPool {
     const { worker, release } = started
     const slot: Slot = {
       ...{ worker, release, threadId: worker.threadId, heldBytes: () => started.heldBytes?.() ?? 0 },
-      ...{ job: undefined, helps: undefined, wanted: undefined, idleTimer: undefined, failure: undefined, isOutOfMemory: false },
+      ...{ job: undefined, helps: undefined, idleTimer: undefined, failure: undefined, isOutOfMemory: false },
     }
     this.#slots.add(slot)
     worker.on('message', (reply: QueryReply) => this.#onReply(slot, reply))
@@ -415,6 +426,7 @@ export class QueryPool {
     if (job?.call.id !== reply.id) return
     if ('part' in reply) return this.#onPart(job, reply.part)
     slot.job = undefined
+    this.#countRunning()
     this.#tellBroken(reply)
     if ('failure' in reply && reply.failure.kind === 'gone' && job.attempts < attemptsMax && !job.isCanceled) {
       job.slot = undefined
@@ -501,6 +513,7 @@ export class QueryPool {
   // Taken out of the set at once, so that no new query is given to a thread that is about to end.
   #endSlot(slot: Slot): void {
     this.#slots.delete(slot)
+    this.#countRunning()
     void slot.worker.terminate()
     this.#dispatch()
   }
@@ -511,6 +524,7 @@ export class QueryPool {
     slot.release()
     const job = slot.job
     slot.job = undefined
+    this.#countRunning()
     if (job && this.#closed) this.#fail(job, 'canceled', stoppingText)
     else if (job && slot.isOutOfMemory) this.#fail(job, 'execution', outOfMemoryText)
     else if (job) this.#fail(job, 'internal', `cannot finish the query: its worker thread ended${slot.failure ? `: ${slot.failure}` : ''}`)
@@ -574,12 +588,6 @@ const helperDelayMs = 1000
 /** A query that holds less is not worth ending. */
 const relievedBytesMin = 8 * 1024 * 1024
 const outOfMemoryText = 'the query needs more memory for its labels and lists than a query thread may have'
-
-/** A query comes: no more of the warm-up. */
-function want(slot: Slot): void {
-  if (slot.wanted !== undefined) Atomics.store(new Int32Array(slot.wanted), 0, 1)
-  slot.wanted = undefined
-}
 
 function isIdle({ job, helps }: Slot): boolean {
   return job === undefined && helps === undefined

@@ -90,10 +90,13 @@ export type QueryRequest =
       readonly frameBytesMax: number
     }
 
+/** For names and values of labels, and series. */
+export type ListRequest = Extract<QueryRequest, { kind: 'series' | 'labelNames' | 'labelValues' }>
+
 /** For a thread that has nothing to do: see `WarmUp`. */
 export interface WarmUpCall extends Pick<QueryCall, 'blocks' | 'deletions'> {
-  /** One Int32: 1 = a query comes. */
-  readonly wanted: SharedArrayBuffer
+  /** One Int32: the queries that threads work on. It waits as long as there are any. */
+  readonly running: SharedArrayBuffer
 }
 
 /** The buffer of an answer that was sent, for the next one. */
@@ -216,12 +219,20 @@ export interface LastColumns {
   readonly words: Uint32Array
 }
 
-/** What a worker is started with. */
+/** What a worker is told first. */
+export interface QueryWorkerBoot {
+  readonly options: QueryWorkerOptions
+  /** As of `WarmUpCall`. */
+  readonly running: SharedArrayBuffer
+  /** The data directory, if it is to warm up with the blocks that it finds there. */
+  readonly aheadDirectory: string | undefined
+}
+
+/** What a worker is told when there is a storage. */
 export interface QueryWorkerData {
   /** The shared head (`Head.descriptor()`). */
   readonly head: unknown
   readonly memory: QueryMemoryShare
-  readonly options: QueryWorkerOptions
 }
 
 export interface QueryWorkerOptions {

@@ -11,14 +11,13 @@ type BrokenBlocks = NonNullable<QueryEnd['brokenBlocks']>
 
 /** Head and blocks as this thread reads them. */
 export class QueryStorage {
-  readonly head: HeadReader
+  #head: HeadReader | undefined
   readonly #shelf: BlockShelf
   #broken: BrokenBlocks[number][] = []
   readonly #toldParts = new Set<string>()
 
   /** `cacheBytesMax`: pages of blocks that are kept. */
-  constructor(head: HeadReader, cacheBytesMax: number) {
-    this.head = head
+  constructor(cacheBytesMax: number) {
     this.#shelf = new BlockShelf(cacheBytesMax, (directory, reason, isPart) => {
       if (isPart && this.#toldParts.has(reason)) return
       if (isPart && this.#toldParts.size < toldPartsMax) this.#toldParts.add(reason)
@@ -26,13 +25,37 @@ export class QueryStorage {
     })
   }
 
+  get head(): HeadReader {
+    if (this.#head === undefined) throw new Error('cannot read the head: it is not there yet')
+    return this.#head
+  }
+
+  /** Before this there are blocks alone; that one of them could not be read is forgotten. */
+  addHead(head: HeadReader): void {
+    this.#head = head
+    this.#shelf.forgetBroken()
+    this.#broken = []
+    this.#toldParts.clear()
+  }
+
+  /** Of the newest sample of the head; -Infinity without any. */
+  get maxTimeMs(): number {
+    return this.#head?.maxTimeMs ?? -Infinity
+  }
+
+  /** What a query took may be used again. */
+  release(): void {
+    this.#head?.release()
+  }
+
   /** For one query. The head comes last, as it is the newest; of samples that a block has as well that of the block is given. */
   open({ blocks, deletions }: Pick<QueryCall, 'blocks' | 'deletions'>, onProgress: () => void): Queryable {
-    this.head.onProgress = onProgress
-    this.head.deletions = deletions
     this.#shelf.onProgress = onProgress
     this.#shelf.list(blocks)
-    return blocks.length === 0 ? this.head : new MergedQueryable([...this.#shelf.queryables(), this.head])
+    if (this.#head === undefined) return new MergedQueryable(this.#shelf.queryables())
+    this.#head.onProgress = onProgress
+    this.#head.deletions = deletions
+    return blocks.length === 0 ? this.#head : new MergedQueryable([...this.#shelf.queryables(), this.#head])
   }
 
   /** What the answer of the query is without, for who asked. */

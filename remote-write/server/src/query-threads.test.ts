@@ -12,6 +12,7 @@ import type { QueryPool } from './query-pool.ts'
 import { bootQueryWorker, createQueryPool } from './query-threads.ts'
 
 const plan = planMemory({ processBytesMax: 2 ** 30, headBytesMax: undefined, queryBytesMax: undefined })
+const settings = { lookbackMs: 300_000, querySamplesMax: 1e6, features: [] }
 const timeMs = 1_700_000_000_000
 let directory: string
 let store: Store
@@ -32,7 +33,7 @@ afterEach(async () => {
 
 async function ask(booted: ReturnType<typeof bootQueryWorker> | undefined): Promise<string> {
   pool = createQueryPool({
-    parts: { settings: { lookbackMs: 300_000, querySamplesMax: 1e6, features: [] }, log: silentLogger },
+    parts: { settings, log: silentLogger },
     memory: new QueryMemory(plan.queryBytes, plan.queryBytesMax),
     threads: 1,
     ...{ store, plan, booted },
@@ -46,18 +47,18 @@ async function ask(booted: ReturnType<typeof bootQueryWorker> | undefined): Prom
 const answer = /"result":\[\{"metric":\{"__name__":"up"\},"value":\[1700000000,"1"\]\}\]/
 
 test('a thread that was booted before there was a storage answers the first query', async () => {
-  const booted = bootQueryWorker(plan)
+  const booted = bootQueryWorker(plan, settings)
   const { promise: ended, resolve } = Promise.withResolvers<number>()
-  booted.on('exit', resolve)
+  booted.worker.on('exit', resolve)
   expect(await ask(booted)).toMatch(answer)
-  expect(booted.threadId).toBeGreaterThan(0)
+  expect(booted.worker.threadId).toBeGreaterThan(0)
   // It is the pool's from then on.
   await pool!.close()
   expect(await ended).toBeGreaterThanOrEqual(0)
 })
 
 test('one that has ended meanwhile is replaced', async () => {
-  const booted = bootQueryWorker(plan)
-  await booted.terminate()
+  const booted = bootQueryWorker(plan, settings)
+  await booted.worker.terminate()
   expect(await ask(booted)).toMatch(answer)
 })

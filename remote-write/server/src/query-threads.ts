@@ -8,7 +8,7 @@ import type { MemoryPlan } from './memory-plan.ts'
 import type { QueryMemory } from './query-memory.ts'
 import type { EndedQuery } from './query-observer.ts'
 import { QueryPool } from './query-pool.ts'
-import type { QueryWorkerData } from './query-protocol.ts'
+import type { QueryWorkerBoot, QueryWorkerData, QueryWorkerOptions } from './query-protocol.ts'
 import type { ServerSettings } from './server.ts'
 
 const mib = 1024 * 1024
@@ -40,11 +40,25 @@ export interface QueryThreadOptions {
   readonly nextId?: () => number
   readonly onEnd?: (ended: EndedQuery) => void
   /** A thread by `bootQueryWorker`, which is the first one. */
-  readonly booted?: Worker | undefined
+  readonly booted?: BootedWorker | undefined
 }
 
-/** Starts a thread for queries: it loads its code, and waits for a `createQueryPool` to tell it the rest. */
-export function bootQueryWorker(plan: MemoryPlan): Worker {
+type Settings = QueryThreadOptions['parts']['settings']
+
+export interface BootedWorker {
+  readonly worker: Worker
+  /** Of the pool that it is for. */
+  readonly running: SharedArrayBuffer
+}
+
+/**
+ * Starts a thread for queries: it loads its code, warms up with the blocks of `aheadDirectory`, and waits for a `createQueryPool` to tell it the rest.
+ */
+export function bootQueryWorker(
+  plan: MemoryPlan,
+  settings: Settings,
+  { running = new SharedArrayBuffer(4), aheadDirectory }: { running?: SharedArrayBuffer; aheadDirectory?: string } = {},
+): BootedWorker {
   // Labels and lists of a query lie in the JavaScript heap, and are counted by a rule of thumb: the limit of the heap is for what that misses.
   // It is met slowly, by one collection after another, so it is twice as wide.
   const heapMib = Math.ceil((restingHeapBytes + 2 * plan.queryBytesMax) / mib)
@@ -55,36 +69,37 @@ export function bootQueryWorker(plan: MemoryPlan): Worker {
   const worker = spawnWorker('query-worker', new URL('./query-worker.ts', import.meta.url), { resourceLimits })
   // As long as no pool listens, nobody misses it.
   worker.on('error', () => {})
-  return worker
+  worker.postMessage({ options: workerOptionsOf(plan, settings), running, aheadDirectory } satisfies QueryWorkerBoot)
+  return { worker, running }
+}
+
+function workerOptionsOf(plan: MemoryPlan, { lookbackMs, querySamplesMax, features }: Settings): QueryWorkerOptions {
+  const cacheBytesMax = Math.floor(plan.cacheBytes / (plan.queryThreads + plan.readThreads))
+  return {
+    lookbackMs,
+    samplesMax: querySamplesMax,
+    cacheBytesMax,
+    keptBytesMax: Math.min(keptBytesMax, keptBytesMin + plan.queryBytesMax / keptQueryShare) + cacheBytesMax,
+    defaultStepMs: 60_000,
+    featureFlags: features,
+  }
 }
 
 /** A pool of threads over the head and the blocks, each within its share of the memory. */
 export function createQueryPool(options: QueryThreadOptions): QueryPool {
   const { parts, store, plan, memory, threads, nextId, onEnd, booted } = options
   const { settings, log } = parts
-  const cacheBytesMax = Math.floor(plan.cacheBytes / (plan.queryThreads + plan.readThreads))
-  let spare = booted
+  const running = booted?.running ?? new SharedArrayBuffer(4)
+  let spare = booted?.worker
   return new QueryPool({
     ...(nextId === undefined ? {} : { nextId }),
     startWorker() {
       const head = store.head.descriptor()
       const share = memory.open()
-      const data: QueryWorkerData = {
-        head,
-        memory: share,
-        options: {
-          lookbackMs: settings.lookbackMs,
-          samplesMax: settings.querySamplesMax,
-          cacheBytesMax,
-          keptBytesMax: Math.min(keptBytesMax, keptBytesMin + plan.queryBytesMax / keptQueryShare) + cacheBytesMax,
-          defaultStepMs: 60_000,
-          featureFlags: settings.features,
-        },
-      }
       // One that has ended has no thread any more.
-      const worker = spare !== undefined && spare.threadId !== -1 ? spare : bootQueryWorker(plan)
+      const worker = spare !== undefined && spare.threadId !== -1 ? spare : bootQueryWorker(plan, settings, { running }).worker
       spare = undefined
-      worker.postMessage(data)
+      worker.postMessage({ head, memory: share } satisfies QueryWorkerData)
       return {
         worker,
         heldBytes: () => memory.bytesOf(share),
@@ -94,6 +109,7 @@ export function createQueryPool(options: QueryThreadOptions): QueryPool {
         },
       }
     },
+    running,
     onBegin: bringInMiddleCompiler,
     refusal: () => memory.refusal(),
     listBlocks: () => store.blocks.shelf,

@@ -38,19 +38,22 @@ import {
   type DividedQuery,
 } from './divided-query.ts'
 import { PartSender } from './part-sender.ts'
-import { QueryClaim } from './query-memory.ts'
+import { chooseSmallIndexes, findBlocks } from './find-blocks.ts'
+import { QueryClaim, QueryMemory } from './query-memory.ts'
 import { viewStatistics, type SamplesPerStep } from './query-observer.ts'
 import { QueryStorage } from './query-storage.ts'
 import { perStepFeature, startTimestampsFeature, toParseOptions } from './feature-flags.ts'
 import { givenBytesMin, keptBytesMax } from './query-protocol.ts'
 import type {
   LastColumns,
+  ListRequest,
   QueryCall,
   QueryEnd,
   QueryOutcome,
   QueryReply,
   QueryRequest,
   QueryShare,
+  QueryWorkerBoot,
   QueryWorkerData,
   QueryWorkerOptions,
   ReturnedBuffer,
@@ -66,6 +69,13 @@ const workerNice = 10
 // The measuring of the memory takes as long as a quick query, and quick ones leave little: they are measured together.
 const unmeasuredQueriesMax = 32
 const unmeasuredMsMax = 2
+/** What a warm-up may hold before there is a storage, and take: the logs are read meanwhile. */
+const aheadBytesMax = 64 * 1024 * 1024
+const aheadMsMax = 300
+/** Of a warm-up later. */
+const warmUpMsMax = 2000
+/** A warm-up looks so often whether queries have ended. */
+const warmUpPauseMs = 20
 
 // Its result has an ArrayBuffer of its own; that of a small Buffer is the pool's and cannot change threads.
 const encoder = new TextEncoder()
@@ -73,51 +83,89 @@ const encoder = new TextEncoder()
 const ownPort = parentPort
 if (ownPort) {
   setThreadPriority()
-  // The first message; then there is a call a message.
-  ownPort.once('message', (data: QueryWorkerData) => serve(ownPort, data))
+  // The first two messages; then there is a call a message.
+  ownPort.once('message', (boot: QueryWorkerBoot) => start(ownPort, boot))
 }
 
-function serve(port: MessagePort, { head, memory, options }: QueryWorkerData): void {
+function start(port: MessagePort, { options, running, aheadDirectory }: QueryWorkerBoot): void {
   giveUpFirstBuffer()
-  const storage = new QueryStorage(new HeadReader(head as HeadDescriptor), options.cacheBytesMax)
-  const claim = new QueryClaim(memory)
-  const buffer = new AnswerWriter(claim)
+  const storage = new QueryStorage(options.cacheBytesMax)
+  let isAhead = true
+  port.once('message', (data: QueryWorkerData) => {
+    isAhead = false
+    storage.addHead(new HeadReader(data.head as HeadDescriptor))
+    serve(options, makeParts(port, storage, options, new QueryClaim(data.memory)))
+  })
+  if (aheadDirectory === undefined) return
+  const known = { blocks: findBlocks(aheadDirectory) }
+  const claim = new QueryClaim(new QueryMemory(aheadBytesMax, aheadBytesMax).open())
+  warmUp(makeParts(port, storage, options, claim), { running, known: () => known, isOver: () => !isAhead, msMax: aheadMsMax })
+}
+
+function makeParts(port: MessagePort, storage: QueryStorage, options: QueryWorkerOptions, claim: QueryClaim): ThreadParts {
   const engine = toEngineOptions(options, claim)
-  const parts: ThreadParts = { storage, engine, port, buffer, partBuffer: new AnswerWriter(claim), claim }
+  return { storage, engine, port, buffer: new AnswerWriter(claim), partBuffer: new AnswerWriter(claim), claim }
+}
+
+interface WarmUpState {
+  readonly running: SharedArrayBuffer
+  /** As they were told last. */
+  readonly known: () => Pick<QueryCall, 'blocks' | 'deletions'>
+  readonly isOver: () => boolean
+  readonly msMax: number
+}
+
+function warmUp(parts: ThreadParts, { running, known, isOver, msMax }: WarmUpState): void {
+  const { storage, engine, buffer, claim } = parts
+  const signal = new CancelFlag(running)
+  const check = (): void => checkAlive(signal, Infinity)
+  let reader: Queryable
+  const answerInParts: WarmUpOptions['answerInParts'] = async (limited, query, startMs, endMs, stepMs) => {
+    const request = { kind: 'range', query, startMs, endMs, stepMs, lookbackMs: undefined, limit: 0, stats: '', explain: '' } as const
+    const deadlineMs = Date.now() + (limited.timeoutMs ?? 0)
+    const asked: QueryCall = { ...{ id: 0, request, deadlineMs, queuedMs: 0, cancel: running }, blocks: known().blocks }
+    const share: QueryShare = { index: 0, count: 2, ports: [], ended: new SharedArrayBuffer(4) }
+    await answerDivided({ call: asked, request, share, reader, preparationMs: 0 }, { ...parts, engine: limited })
+  }
+  const { blocks } = known()
+  const blocksEndMs = blocks.reduce((end, { maxTimeMs }) => Math.max(end, maxTimeMs - 1), -Infinity)
+  const steps = new WarmUp({
+    ...{ engine, signal, answerInParts, msMax },
+    write: (result) => void encodeQueryAnswer(result, 0, undefined, buffer),
+    answerList: (request) => void answerLists(request, reader, storage, buffer),
+    endMs: Math.max(storage.maxTimeMs, blocksEndMs),
+    blocks: chooseSmallIndexes(blocks),
+  })
+  const goOn = async (): Promise<void> => {
+    if (steps.isDone || isOver()) return
+    // Who asks has the processors.
+    if (signal.aborted) return void setTimeout(() => void goOn(), warmUpPauseMs).unref()
+    reader = storage.open(known(), check)
+    await steps.step(reader)
+    claim.reset()
+    buffer.shrink(keptBytesMax)
+    storage.release()
+    setTimeout(() => void goOn(), 0)
+  }
+  void goOn()
+}
+
+function serve(options: QueryWorkerOptions, parts: ThreadParts): void {
+  const { storage, port, buffer, claim } = parts
   let unmeasuredQueries = 0
+  let known: Pick<QueryCall, 'blocks' | 'deletions'>
   port.on('message', (message: QueryCall | ReturnedBuffer | WarmUpCall) => {
     if ('returned' in message) buffer.adopt(message.returned)
-    else if ('wanted' in message) warmUp(message)
+    else if ('running' in message) {
+      known = message
+      warmUp(parts, { running: message.running, known: () => known, isOver: () => false, msMax: warmUpMsMax })
+    }
     else void respond(message)
   })
 
-  function warmUp(call: WarmUpCall): void {
-    const signal = new CancelFlag(call.wanted)
-    const write = (result: QueryResult) => void encodeQueryAnswer(result, 0, undefined, buffer)
-    let reader: Queryable
-    const answerInParts: WarmUpOptions['answerInParts'] = async (limited, query, startMs, endMs, stepMs) => {
-      const request = { kind: 'range', query, startMs, endMs, stepMs, lookbackMs: undefined, limit: 0, stats: '', explain: '' } as const
-      const deadlineMs = Date.now() + (limited.timeoutMs ?? 0)
-      const asked: QueryCall = { ...{ id: 0, request, deadlineMs, queuedMs: 0, cancel: call.wanted }, blocks: call.blocks }
-      const share: QueryShare = { index: 0, count: 2, ports: [], ended: new SharedArrayBuffer(4) }
-      await answerDivided({ call: asked, request, share, reader, preparationMs: 0 }, { ...parts, engine: limited })
-    }
-    const steps = new WarmUp({ engine, signal, write, answerInParts, endMs: storage.head.maxTimeMs })
-    const goOn = async (): Promise<void> => {
-      if (steps.isDone || signal.aborted) return
-      reader = storage.open(call, () => {})
-      await steps.step(reader)
-      claim.reset()
-      buffer.shrink(keptBytesMax)
-      storage.head.release()
-      storage.takeBroken()
-      setTimeout(() => void goOn(), 0)
-    }
-    void goOn()
-  }
-
   async function respond(call: QueryCall): Promise<void> {
     const begunMs = performance.now()
+    known = call
     const outcome = await answer(call, parts)
     claim.reset()
     const brokenBlocks = storage.takeBroken()
@@ -207,14 +255,14 @@ async function answer(call: QueryCall, parts: ThreadParts): Promise<QueryEnd> {
       const body = encodeQueryAnswer(result, request.limit, statistics, buffer)
       return { id: call.id, status: 200, body, measures: { ...measures, writingMs: performance.now() - begunWritingMs } }
     }
-    return { id: call.id, status: 200, body: answerMetadata(request, reader, storage, buffer) }
+    return { id: call.id, status: 200, body: answerLists(request, reader, storage, buffer) }
   } catch (error) {
     if (error instanceof BlockGoneError) return { id: call.id, failure: { kind: 'gone', message: error.message } }
     if (error instanceof BlockError) return { id: call.id, failure: { kind: 'execution', message: error.message } }
     if (error instanceof QueryError) return { id: call.id, failure: { kind: error.kind, message: error.message } }
     return { id: call.id, failure: { kind: 'internal', message: bugText(error) } }
   } finally {
-    storage.head.release()
+    storage.release()
     buffer.shrink(keptBytesMax)
     partBuffer.shrink(keptBytesMax)
   }
@@ -451,13 +499,11 @@ function readLastSamples(request: { selector: string; startMs: number; endMs: nu
   return { labels, times: Float64Array.from(times), words: Uint32Array.from(words) }
 }
 
-type MetadataRequest = Extract<QueryRequest, { kind: 'series' | 'labelNames' | 'labelValues' }>
-
 function answerHeadStatistics({ limit }: { limit: number }, head: HeadReader): string {
   return writeEmptyHeadTimes(envelope(viewHeadStatus(head, limit), []))
 }
 
-function answerMetadata(request: MetadataRequest, reader: Queryable, storage: QueryStorage, buffer: AnswerWriter): Uint8Array {
+function answerLists(request: ListRequest, reader: Queryable, storage: QueryStorage, buffer: AnswerWriter): Uint8Array {
   const { matchers, startMs, endMs, limit } = request
   const sets = matchers.map((selector) => parseMatchers(selector))
   buffer.begin(0)

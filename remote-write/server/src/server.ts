@@ -1,4 +1,3 @@
-import type { Worker } from 'node:worker_threads'
 import { registerApi } from '@narthex/api/api'
 import type { ApiBackend } from '@narthex/api/backend'
 import type { PrometheusConfig } from '@narthex/config/prometheus-config'
@@ -25,7 +24,7 @@ import { createQueryBook } from './query-book.ts'
 import { QueryJournal } from './query-journal.ts'
 import { QueryMemory } from './query-memory.ts'
 import type { QueryPool } from './query-pool.ts'
-import { createQueryPool } from './query-threads.ts'
+import { createQueryPool, type BootedWorker } from './query-threads.ts'
 import { createRemoteReadBackend, type RemoteReadSettings } from './remote-read-backend.ts'
 import { createRuleAppender } from './rule-appender.ts'
 import { RemoteWriter } from './send/remote-writer.ts'
@@ -111,7 +110,7 @@ export interface OpenedParts {
   readonly plan: MemoryPlan
   readonly addWriteRoute: RouteAdder
   /** A thread for queries that was started already. */
-  readonly bootedWorker: Worker | undefined
+  readonly bootedWorker: BootedWorker | undefined
 }
 
 /** The receiver: everything but discovery and scraping, which `scrape` brings in. */

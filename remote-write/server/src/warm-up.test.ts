@@ -12,10 +12,20 @@ const storage = listSeries(everyMs, { 'a_total{job="x"}': values, 'a_total{job="
 const engine = { samplesMax: 1, bytesMax: 1 }
 let written = 0
 let inParts: unknown[][] = []
+let listed: string[] = []
 const answerInParts: WarmUpOptions['answerInParts'] = async (...asked) => void inParts.push(asked)
 
-function createWarmUp(toMs = endMs, signal = { aborted: false }): WarmUp {
-  return new WarmUp({ engine, signal, endMs: toMs, write: () => void written++, answerInParts })
+function createWarmUp(toMs = endMs, signal = { aborted: false }, blocks: WarmUpOptions['blocks'] = []): WarmUp {
+  return new WarmUp({
+    engine,
+    signal,
+    endMs: toMs,
+    write: () => void written++,
+    answerInParts,
+    answerList: ({ kind }) => void listed.push(kind),
+    blocks,
+    msMax: 2000,
+  })
 }
 
 async function run(warmUp: WarmUp, reader = storage): Promise<number> {
@@ -25,17 +35,17 @@ async function run(warmUp: WarmUp, reader = storage): Promise<number> {
 }
 
 /** Counts what is asked of it. */
-function watch(reader: Queryable): { reader: Queryable; selects: () => number } {
-  let count = 0
+function watch(reader: Queryable): { reader: Queryable; selects: () => number; ranges: number[][] } {
+  const ranges: number[][] = []
   const watched: Queryable = {
     select: (matchers, from, to, hints) => {
-      count++
+      ranges.push([from, to])
       return reader.select(matchers, from, to, hints)
     },
     labelNames: (matchers, from, to) => reader.labelNames(matchers, from, to),
     labelValues: (name, matchers, from, to) => reader.labelValues(name, matchers, from, to),
   }
-  return { reader: watched, selects: () => count }
+  return { reader: watched, selects: () => ranges.length, ranges }
 }
 
 describe('a warm-up', () => {
@@ -43,13 +53,32 @@ describe('a warm-up', () => {
     const { reader, selects } = watch(storage)
     written = 0
     inParts = []
+    listed = []
     const steps = await run(createWarmUp(), reader)
-    expect(steps).toBeGreaterThan(12)
-    expect(steps).toBeLessThanOrEqual(360)
-    expect(selects()).toBeGreaterThanOrEqual(2 * steps)
-    expect(written).toBe(2 * steps)
-    expect(inParts).toHaveLength(steps)
+    expect(steps).toBeGreaterThan(22)
+    expect(steps).toBeLessThanOrEqual(660)
+    const queries = inParts.length
+    expect(selects()).toBeGreaterThanOrEqual(2 * queries)
+    expect(written).toBe(2 * queries)
+    expect(listed).toHaveLength(steps - queries)
+    expect(new Set(listed)).toEqual(new Set(['labelNames', 'labelValues', 'series']))
     expect(inParts[0]!.slice(1)).toEqual(['sum by (job) (rate({__name__="a_total"}[5m]))', endMs - 6 * 3_600_000, endMs, 60_000])
+  })
+
+  it('opens blocks when each question was asked once', async () => {
+    const { reader, ranges } = watch(storage)
+    const blocks = [5000, 4000].map((minTimeMs) => ({ minTimeMs, maxTimeMs: minTimeMs + 1000 }))
+    const warmUp = createWarmUp(endMs, { aborted: false }, blocks)
+    for (let step = 0; step < 22; step++) await warmUp.step(reader)
+    const before = ranges.length
+    await warmUp.step(reader)
+    await warmUp.step(reader)
+    expect(ranges.slice(before)).toEqual([
+      [5000, 5999],
+      [4000, 4999],
+    ])
+    await warmUp.step(reader)
+    expect(ranges.at(-1)![1]).toBe(endMs)
   })
 
   it('has nothing to ask where there are no samples', async () => {
@@ -77,7 +106,7 @@ describe('a warm-up', () => {
       },
     })
     for (const error of [new BlockError('read', 'index', 0, 'damaged'), new BlockGoneError('gone')])
-      expect(await run(createWarmUp(), failing(error))).toBe(360)
+      expect(await run(createWarmUp(), failing(error))).toBe(660)
     await expect(run(createWarmUp(), failing(new TypeError('a bug')))).rejects.toThrow('a bug')
   })
 })

@@ -1,10 +1,13 @@
 import { evaluateInstant, evaluateRange, type EngineOptions } from '@narthex/promql/engine'
 import { BlockError } from '@narthex/tsdb/block/block-error'
-import { BlockGoneError } from '@narthex/tsdb/select/block-shelf'
+import { BlockGoneError, type ShelvedBlock } from '@narthex/tsdb/select/block-shelf'
 import type { AbortFlag } from '@narthex/promql/query-context'
 import { QueryError } from '@narthex/promql/query-error'
 import type { QueryResult } from '@narthex/promql/query-result'
+import { Matcher } from '@narthex/model/matcher'
+import { SampleColumns } from '@narthex/model/sample-columns'
 import type { Queryable } from '@narthex/tsdb/select/queryable'
+import type { ListRequest } from './query-protocol.ts'
 
 /** The newest block is in it, and the head. */
 const rangeMs = 6 * 60 * 60_000
@@ -12,7 +15,6 @@ const rangeMs = 6 * 60 * 60_000
 const openedMs = 24 * 60 * 60_000
 const stepMs = 60_000
 const roundsMax = 30
-const totalMsMax = 2000
 /** Of one query. */
 const limits = { samplesMax: 2_000_000, bytesMax: 32 * 1024 * 1024, timeoutMs: 400 }
 /** A metric with a name that says that it counts, and one without. */
@@ -36,20 +38,30 @@ export interface WarmUpOptions {
   readonly write: (result: QueryResult) => void
   /** Answers a range query in parts, with the engine given, as if other threads had some. */
   readonly answerInParts: (engine: EngineOptions, query: string, startMs: number, endMs: number, stepMs: number) => Promise<void>
+  /** Answers a question for names, values or series. */
+  readonly answerList: (request: ListRequest) => void
   /** Of the newest samples. */
   readonly endMs: number
+  /** Of a processor. */
+  readonly msMax: number
+  /** To be opened, in this order. */
+  readonly blocks: readonly Pick<ShelvedBlock, 'minTimeMs' | 'maxTimeMs'>[]
 }
 
+type Piece = (reader: Queryable) => Promise<void> | void
+
 /**
- * Queries that nobody asked, over the newest hours of two metrics: blocks are then open, and code that ran a few times is many times as quick. It is that only
- * for the kinds of objects that it ran with, so these are those of a real query. Two seconds of the processor at most, in pieces.
+ * Queries that nobody asked, each over the newest hours of two metrics: blocks are then open, and code that ran a few times is many times as quick. It is that only
+ * for the kinds of objects that it ran with, so these are those of a real query. In pieces.
  */
 export class WarmUp {
   readonly #engine: EngineOptions
   readonly #options: WarmUpOptions
   readonly #endMs: number
-  #queries: readonly string[] | undefined
+  #pieces: readonly Piece[] | undefined
   #next = 0
+  #opened = 0
+  #metric = ''
   #spentMs = 0
 
   constructor(options: WarmUpOptions) {
@@ -59,16 +71,17 @@ export class WarmUp {
   }
 
   get isDone(): boolean {
-    if (!Number.isFinite(this.#endMs) || this.#spentMs > totalMsMax) return true
-    return this.#queries !== undefined && this.#next >= this.#queries.length * roundsMax
+    if (!Number.isFinite(this.#endMs) || this.#spentMs > this.#options.msMax) return true
+    return this.#pieces !== undefined && this.#next >= this.#pieces.length * roundsMax
   }
 
   /** The next piece. */
   async step(reader: Queryable): Promise<void> {
     const begunMs = performance.now()
     try {
-      this.#queries ??= this.#choose(reader)
-      if (this.#queries.length > 0) await this.#ask(reader, this.#queries[this.#next++ % this.#queries.length]!)
+      this.#pieces ??= this.#choose(reader)
+      if (this.#next >= this.#pieces.length && this.#opened < this.#options.blocks.length) this.#open(reader)
+      else if (this.#pieces.length > 0) await this.#pieces[this.#next++ % this.#pieces.length]!(reader)
     } catch (error) {
       // A query that comes is more important, and blocks may be gone.
       if (!(error instanceof QueryError || error instanceof BlockError || error instanceof BlockGoneError)) throw error
@@ -76,10 +89,36 @@ export class WarmUp {
     this.#spentMs += performance.now() - begunMs
   }
 
-  #choose(reader: Queryable): readonly string[] {
+  /** The next block: what is open and was used once costs a query little. */
+  #open(reader: Queryable): void {
+    const { minTimeMs, maxTimeMs } = this.#options.blocks[this.#opened++]!
+    const set = reader.select([new Matcher('=', '__name__', this.#metric)], minTimeMs, maxTimeMs - 1)
+    if (set.next()) set.samples(new SampleColumns())
+  }
+
+  #choose(reader: Queryable): readonly Piece[] {
     const names = reader.labelValues('__name__', [], this.#endMs - openedMs, this.#endMs)
     const chosen = [names.find((name) => countedName.test(name)), names.find((name) => !countedName.test(name))]
-    return chosen.flatMap((name) => (name === undefined ? [] : rangeQueries(`{__name__=${JSON.stringify(name)}}`)))
+    this.#metric = names[0] ?? ''
+    return chosen.flatMap((name) => {
+      if (name === undefined) return []
+      const selector = `{__name__=${JSON.stringify(name)}}`
+      return [
+        ...rangeQueries(selector).map((query): Piece => (reader) => this.#ask(reader, query)),
+        ...this.#lists(selector).map((request): Piece => () => this.#options.answerList(request)),
+      ]
+    })
+  }
+
+  #lists(selector: string): readonly ListRequest[] {
+    const range = { startMs: this.#endMs - rangeMs, endMs: this.#endMs, limit: 0 }
+    return [
+      { kind: 'labelNames', matchers: [], ...range },
+      { kind: 'labelValues', name: '__name__', matchers: [], ...range },
+      { kind: 'labelNames', matchers: [selector], ...range },
+      { kind: 'labelValues', name: 'job', matchers: [selector], ...range },
+      { kind: 'series', matchers: [selector], ...range },
+    ]
   }
 
   async #ask(reader: Queryable, query: string): Promise<void> {

@@ -1,4 +1,3 @@
-import type { Worker } from 'node:worker_threads'
 import { FamilyWriter } from '@narthex/exposition/family-writer'
 import type { WireVersion } from '@narthex/receive/content-type'
 import type { Receiver } from '@narthex/receive/receive'
@@ -11,7 +10,7 @@ import { takeStepsInTurns } from '@narthex/tsdb/steps'
 import { StoreOpening } from '@narthex/tsdb/open-store'
 import { keepsExemplars, metadataRecordsFeature } from '../feature-flags.ts'
 import { planMemory, type MemoryPlan } from '../memory-plan.ts'
-import { bootQueryWorker } from '../query-threads.ts'
+import { bootQueryWorker, type BootedWorker } from '../query-threads.ts'
 import { renderRegistry } from '../render-registry.ts'
 import { mayCutLog } from '../send/log-hold.ts'
 import { Server, type ServerParts } from '../server.ts'
@@ -51,7 +50,7 @@ export class ServerOpening {
   /** Ends when the steps of the opening have. */
   #opened: Promise<unknown> = Promise.resolve()
   #server: Server | undefined
-  #bootedWorker: Worker | undefined
+  #bootedWorker: BootedWorker | undefined
   /** Requests that waited and in the end were refused, in whole or in part. */
   #refused = 0
 
@@ -78,7 +77,7 @@ export class ServerOpening {
       diskReserveBytes: settings.diskReserveBytes ?? defaultReserveBytes(settings.directory),
       onLogRead: (seconds) => {
         // Whoever asked in vain meanwhile comes back soon.
-        if (seconds >= longReplaySeconds) this.#bootedWorker ??= bootQueryWorker(plan)
+        if (seconds >= longReplaySeconds) this.#bootedWorker ??= bootQueryWorker(plan, settings)
       },
       version: settings.version,
       log,
@@ -107,8 +106,10 @@ export class ServerOpening {
   static async begin(parts: ServerParts): Promise<ServerOpening> {
     const opening = new ServerOpening(parts)
     opening.#store.readAhead()
-    // Who has blocks has been asked before: a thread for queries loads its code while the log is read.
-    if (opening.#store.hasBlocks) opening.#bootedWorker = bootQueryWorker(opening.#plan)
+    // Who has blocks has been asked before: a thread for queries loads its code, and opens blocks, while the log is read.
+    if (opening.#store.hasBlocks) {
+      opening.#bootedWorker = bootQueryWorker(opening.#plan, parts.settings, { aheadDirectory: parts.settings.directory })
+    }
     const { http, settings, registry } = parts
     const writer = new FamilyWriter()
     http.routesOfStart((app, _options, done) => {
@@ -126,7 +127,7 @@ export class ServerOpening {
       opening.urls = await http.listen()
     } catch (error) {
       opening.#store.release()
-      await opening.#bootedWorker?.terminate()
+      await opening.#bootedWorker?.worker.terminate()
       throw error
     }
     return opening
@@ -177,7 +178,7 @@ export class ServerOpening {
     this.#abort.abort(new Error('the start was given up'))
     await this.#opened
     await this.#waiting.close()
-    await this.#bootedWorker?.terminate()
+    await this.#bootedWorker?.worker.terminate()
     await this.#server?.stop(graceMs, prolong)
   }
 

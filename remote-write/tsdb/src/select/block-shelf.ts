@@ -62,6 +62,11 @@ export class BlockShelf {
     for (const reader of this.#givenUp.splice(0)) reader.close()
   }
 
+  /** Tries again those that could not be read. */
+  forgetBroken(): void {
+    for (const [directory, { reader }] of this.#open) if (reader === undefined) this.#open.delete(directory)
+  }
+
   queryables(): Queryable[] {
     return this.#listed.map(
       (block) =>
