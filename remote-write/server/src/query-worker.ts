@@ -159,8 +159,7 @@ function serve(options: QueryWorkerOptions, parts: ThreadParts): void {
     else if ('running' in message) {
       known = message
       warmUp(parts, { running: message.running, known: () => known, isOver: () => false, msMax: warmUpMsMax })
-    }
-    else void respond(message)
+    } else void respond(message)
   })
 
   async function respond(call: QueryCall): Promise<void> {

@@ -3,6 +3,7 @@ import { BlockGoneError } from '@narthex/tsdb/select/block-shelf'
 import { describe, expect, it } from 'vitest'
 import { listSeries } from '@narthex/promql/testing/listed-series'
 import type { Queryable } from '@narthex/tsdb/select/queryable'
+import type { ListRequest } from './query-protocol.ts'
 import { WarmUp, type WarmUpOptions } from './warm-up.ts'
 
 const everyMs = 15_000
@@ -15,17 +16,13 @@ let inParts: unknown[][] = []
 let listed: string[] = []
 const answerInParts: WarmUpOptions['answerInParts'] = async (...asked) => void inParts.push(asked)
 
-function createWarmUp(toMs = endMs, signal = { aborted: false }, blocks: WarmUpOptions['blocks'] = []): WarmUp {
-  return new WarmUp({
-    engine,
-    signal,
-    endMs: toMs,
-    write: () => void written++,
-    answerInParts,
-    answerList: ({ kind }) => void listed.push(kind),
-    blocks,
-    msMax: 2000,
-  })
+function createWarmUp(
+  toMs = endMs,
+  signal = { aborted: false },
+  blocks: WarmUpOptions['blocks'] = [],
+  answerList: WarmUpOptions['answerList'] = ({ kind }) => void listed.push(kind),
+): WarmUp {
+  return new WarmUp({ engine, signal, endMs: toMs, write: () => void written++, answerInParts, answerList, blocks, msMax: 2000 })
 }
 
 async function run(warmUp: WarmUp, reader = storage): Promise<number> {
@@ -81,6 +78,24 @@ describe('a warm-up', () => {
     expect(ranges.at(-1)![1]).toBe(endMs)
   })
 
+  it('asks for some of the series of a metric that has many', async () => {
+    const many = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, i) => [`m{pod="p${i}",job="x"}`, [1]]))
+    for (const [count, queried, listed] of [
+      [100, '{__name__="m"}', '{__name__="m"}'],
+      [101, '{__name__="m",pod="p0"}', '{__name__="m"}'],
+      [5000, '{__name__="m",pod="p0"}', '{__name__="m"}'],
+      [5001, '{__name__="m",pod="p0"}', '{__name__="m",pod="p0"}'],
+    ] as const) {
+      inParts = []
+      const requests: ListRequest[] = []
+      const warmUp = createWarmUp(0, { aborted: false }, [], (request) => void requests.push(request))
+      const reader = listSeries(everyMs, many(count)) as Queryable
+      for (let step = 0; step < 11; step++) await warmUp.step(reader)
+      expect(inParts[1]![1]).toBe(queried)
+      expect(requests.map(({ matchers }) => matchers)).toEqual([[], [], [listed], [listed], [listed]])
+    }
+  })
+
   it('has nothing to ask where there are no samples', async () => {
     expect(await run(createWarmUp(-Infinity))).toBe(0)
     expect(await run(createWarmUp(), listSeries(everyMs, {}) as Queryable)).toBe(1)
@@ -106,7 +121,7 @@ describe('a warm-up', () => {
       },
     })
     for (const error of [new BlockError('read', 'index', 0, 'damaged'), new BlockGoneError('gone')])
-      expect(await run(createWarmUp(), failing(error))).toBe(660)
+      expect(await run(createWarmUp(), failing(error))).toBe(30)
     await expect(run(createWarmUp(), failing(new TypeError('a bug')))).rejects.toThrow('a bug')
   })
 })

@@ -17,6 +17,11 @@ const stepMs = 60_000
 const roundsMax = 30
 /** Of one query. */
 const limits = { samplesMax: 2_000_000, bytesMax: 32 * 1024 * 1024, timeoutMs: 400 }
+/** Series that a query of it has, and a list, where there is a choice. */
+const queriedMax = 100
+const listedMax = 5000
+/** Labels that have a value of their own for each of many things. */
+const namingOne = ['pod', 'instance', 'host']
 /** A metric with a name that says that it counts, and one without. */
 const countedName = /_total$|_count$|_bucket$/
 
@@ -59,6 +64,7 @@ export class WarmUp {
   readonly #options: WarmUpOptions
   readonly #endMs: number
   #pieces: readonly Piece[] | undefined
+  #attempts = 0
   #next = 0
   #opened = 0
   #metric = ''
@@ -79,6 +85,7 @@ export class WarmUp {
   async step(reader: Queryable): Promise<void> {
     const begunMs = performance.now()
     try {
+      if (this.#pieces === undefined && ++this.#attempts >= roundsMax) this.#pieces = []
       this.#pieces ??= this.#choose(reader)
       if (this.#next >= this.#pieces.length && this.#opened < this.#options.blocks.length) this.#open(reader)
       else if (this.#pieces.length > 0) await this.#pieces[this.#next++ % this.#pieces.length]!(reader)
@@ -102,12 +109,29 @@ export class WarmUp {
     this.#metric = names[0] ?? ''
     return chosen.flatMap((name) => {
       if (name === undefined) return []
-      const selector = `{__name__=${JSON.stringify(name)}}`
-      return [
-        ...rangeQueries(selector).map((query): Piece => (reader) => this.#ask(reader, query)),
-        ...this.#lists(selector).map((request): Piece => () => this.#options.answerList(request)),
-      ]
+      const { queried, listed } = this.#select(reader, name)
+      const lists = this.#lists(listed)
+      return rangeQueries(queried).flatMap((query, i): Piece[] => {
+        const list = lists[i]
+        const ask: Piece = (from) => this.#ask(from, query)
+        return list === undefined ? [ask] : [ask, () => this.#options.answerList(list)]
+      })
     })
+  }
+
+  /** Selectors of a metric: of all its series as long as they are not so many that a few questions would take all the time. */
+  #select(reader: Queryable, name: string): { readonly queried: string; readonly listed: string } {
+    const named = `__name__=${JSON.stringify(name)}`
+    const set = reader.select([new Matcher('=', '__name__', name)], this.#endMs - rangeMs, this.#endMs)
+    let count = 0
+    let ofOne = ''
+    for (; count <= listedMax && set.next(); count++) {
+      if (count > 0) continue
+      const labels = set.labels()
+      const label = namingOne.find((candidate) => labels.has(candidate))
+      if (label !== undefined) ofOne = `,${label}=${JSON.stringify(labels.get(label))}`
+    }
+    return { queried: `{${named}${count > queriedMax ? ofOne : ''}}`, listed: `{${named}${count > listedMax ? ofOne : ''}}` }
   }
 
   #lists(selector: string): readonly ListRequest[] {

@@ -144,8 +144,10 @@ export class ServerOpening {
         const parts = { store, plan: this.#plan, addWriteRoute: this.#writeRoute.add, bootedWorker: this.#bootedWorker }
         this.#server = new Server(this.#parts, parts)
         this.#bootedWorker = undefined
-        // Who waited for a long start comes back soon.
-        if (store.replay.seconds >= longReplaySeconds || store.blocks.blocks.length > 0) this.#server.pool.warmUp()
+        // Who has asked before, or has waited for a long start, comes back soon.
+        if (store.replay.seconds >= longReplaySeconds || store.blocks.blocks.length > 0 || store.head.seriesCount > 0) {
+          this.#server.pool.warmUp()
+        }
         return this.#server
       } catch (error) {
         await store.close()

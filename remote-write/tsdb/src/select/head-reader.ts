@@ -70,15 +70,18 @@ export class HeadReader implements Queryable {
     this.#hold()
     const pins = this.#pinner.pin(this.#postings.select(matchers, this.#pinner.seriesCount()))
     const count = this.#keepThoseWithSamples(pins, minTimeMs, maxTimeMs)
-    const source = { labels: this.#labels, pairs: this.#pairs, symbols: this.#symbols, check: this.#check }
+    const source = { labels: this.#labels, pairs: this.#pairs, symbols: this.#symbols, values: this.#values, check: this.#check }
     const order = anyOrder ? Uint32Array.from({ length: count }, (_, i) => i) : orderByLabels(pins.refs, count, source)
     const reader = labels === undefined ? this.#labels : this.#projectedLabels(labels)
     return new HeadSeriesSet(pins, order, reader, this.#chunks, minTimeMs, maxTimeMs, this.deletions, this.#late)
   }
 
   #projectedLabels(names: readonly string[]): ProjectedLabels {
-    const symbols = names.map((name) => this.#postings.findSymbol(name)).filter((symbol) => symbol !== 0)
-    return new ProjectedLabels(this.#labels, this.#pairs, symbols)
+    const inOrder = sortBytewise([...new Set(names)])
+    return new ProjectedLabels(
+      this.#labels,
+      inOrder.map((name) => this.#postings.findSymbol(name)).filter((symbol) => symbol !== 0),
+    )
   }
 
   /** References of what `select` selects, ascending, and for each a time that it has nothing after. */
@@ -143,7 +146,9 @@ export class HeadReader implements Queryable {
     if (record === 0) return []
     if (matchers.length === 0) return this.#allValues(record, seriesCount)
     const refs = this.#postings.select(matchers, seriesCount)
-    return this.#mayBeFewer(record, refs, seriesCount) ? this.#valuesOfSeries(record, refs) : this.#valuesWithSeries(record, refs, seriesCount)
+    return this.#mayBeFewer(record, refs, seriesCount)
+      ? this.#valuesOfSeries(record, refs)
+      : this.#valuesWithSeries(record, refs, seriesCount)
   }
 
   /** Of the newest sample; -Infinity if there is none. */

@@ -9,10 +9,14 @@ const nowMs = 1_800_000_000_000
 const everything = [new Matcher('=~', '__name__', '.*')]
 
 function fill(labelSets: readonly Labels[]): HeadReader {
+  return new HeadReader(fillHead(labelSets).descriptor())
+}
+
+function fillHead(labelSets: readonly Labels[]): Head {
   const head = new Head({ memoryBytesMax: 2 ** 28, now: () => nowMs })
   for (const labels of labelSets) head.append(head.refByLabels(labels), nowMs, 0, 0)
   head.commit()
-  return new HeadReader(head.descriptor())
+  return head
 }
 
 function selectAll(reader: HeadReader): Labels[] {
@@ -48,23 +52,35 @@ describe('the order of selected series', () => {
 
 describe('a selection', () => {
   it('can be given up while it goes on, and the reader serves the next', () => {
-    const reader = fill(Array.from({ length: 10_000 }, (_, i) => Labels.from({ a: `value ${i}` })))
-    let calls = 0
-    reader.onProgress = () => {
-      calls++
+    const head = fillHead(Array.from({ length: 10_000 }, (_, i) => Labels.from({ a: `value ${i}` })))
+    const countCalls = (reader: HeadReader): number => {
+      let calls = 0
+      reader.onProgress = () => void calls++
+      expect(selectAll(reader).length).toBe(10_000)
+      return calls
     }
-    expect(selectAll(reader).length).toBe(10_000)
-    const callsOfAll = calls
-    expect(callsOfAll).toBeGreaterThan(5)
-    for (let last = 1; last <= callsOfAll; last++) {
-      calls = 0
+    const giveUpAt = (reader: HeadReader, last: number): void => {
+      let calls = 0
       reader.onProgress = () => {
         if (++calls === last) throw new Error('given up')
       }
       expect(() => reader.select(everything, -Infinity, Infinity)).toThrow('given up')
       reader.release()
     }
-    reader.onProgress = () => {}
-    expect(selectAll(reader).length).toBe(10_000)
+    const known = new HeadReader(head.descriptor())
+    const callsOfFirst = countCalls(known)
+    // The values of labels are known then.
+    const callsOfNext = countCalls(known)
+    expect(callsOfNext).toBeGreaterThan(5)
+    expect(callsOfFirst).toBeGreaterThan(callsOfNext)
+    for (let last = 1; last <= callsOfNext; last++) giveUpAt(known, last)
+    expect(countCalls(known)).toBe(callsOfNext)
+    for (let last = 1; last <= callsOfFirst; last++) {
+      const descriptor = head.descriptor()
+      const reader = new HeadReader(descriptor)
+      giveUpAt(reader, last)
+      expect(countCalls(reader)).toBeGreaterThan(0)
+      head.releaseReader(descriptor)
+    }
   })
 })

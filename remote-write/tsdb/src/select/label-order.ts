@@ -1,16 +1,22 @@
 import type { LabelPairs } from '../head/label-pairs.ts'
 import type { Symbols } from '../head/symbols.ts'
 import type { LabelReader } from './label-reader.ts'
+import type { LabelValues } from './label-values.ts'
 
 const seriesPerCheck = 4096
 const comparisonsPerCheck = 65_536
 // Ranks by pair number take memory for every pair there is; below this share of them a map is smaller.
 const denseShare = 1 / 8
+// From so many values of a name on, and this share of all that it has, their order is read off that of all.
+const readOffMin = 64
+const readOffShare = 1 / 16
 
 export interface OrderSource {
   readonly labels: LabelReader
   readonly pairs: LabelPairs
   readonly symbols: Symbols
+  /** Their order is read off if need be; without, it is found each time, by bytes that need not be UTF-8. */
+  readonly values?: LabelValues
   /** Called every few milliseconds; may throw to give up. */
   check(): void
 }
@@ -67,24 +73,39 @@ function readRows(refs: Uint32Array, count: number, { labels, check }: OrderSour
   return { offsets, pairs: pairs.subarray(0, length) }
 }
 
-function replaceByRanks({ pairs: rows }: Rows, { pairs, symbols, check }: OrderSource): void {
+function replaceByRanks({ pairs: rows }: Rows, source: OrderSource): void {
+  const { pairs, symbols } = source
   let highest = 0
   for (let i = 0; i < rows.length; i++) if (rows[i]! > highest) highest = rows[i]!
   const ranks = rows.length > highest * denseShare ? new DenseRanks(highest) : new Map<number, number>()
-  const distinct: number[] = []
+  const byName = new Map<number, number[]>()
   for (let i = 0; i < rows.length; i++) {
     const pair = rows[i]!
     if (ranks.get(pair)) continue
-    distinct.push(pair)
+    const name = pairs.name(pair)
+    const ofName = byName.get(name)
+    if (ofName === undefined) byName.set(name, [pair])
+    else ofName.push(pair)
     ranks.set(pair, 1)
   }
-  let comparisons = 0
-  distinct.sort((a, b) => {
-    if (++comparisons % comparisonsPerCheck === 0) check()
-    return symbols.compare(pairs.name(a), pairs.name(b)) || symbols.compare(pairs.value(a), pairs.value(b))
-  })
-  for (let i = 0; i < distinct.length; i++) ranks.set(distinct[i]!, i + 1)
+  let rank = 0
+  for (const name of [...byName.keys()].sort((a, b) => symbols.compare(a, b))) {
+    const ofName = byName.get(name)!
+    const known = ofName.length < readOffMin ? undefined : source.values?.ordered(pairs.find(name, 0))
+    // Every pair of the name that is marked is one of these.
+    if (known !== undefined && ofName.length >= known.pairs.length * readOffShare) {
+      for (const pair of known.pairs) if (ranks.get(pair)) ranks.set(pair, ++rank)
+    } else for (const pair of sortByValue(ofName, source)) ranks.set(pair, ++rank)
+  }
   for (let i = 0; i < rows.length; i++) rows[i] = ranks.get(rows[i]!)!
+}
+
+function sortByValue(ofName: number[], { pairs, symbols, check }: OrderSource): number[] {
+  let comparisons = 0
+  return ofName.sort((a, b) => {
+    if (++comparisons % comparisonsPerCheck === 0) check()
+    return symbols.compare(pairs.value(a), pairs.value(b))
+  })
 }
 
 class DenseRanks {

@@ -78,6 +78,31 @@ export class LabelReader {
     for (let i = 1; i <= count; i++) visit(words[at + i]!)
   }
 
+  /**
+   * Puts the pairs of some names into `into`. The names come in the order of their bytes, as those of a series do; `places[i]` is where name `i` stood last:
+   * most series of a selection have their names at the same places.
+   */
+  findPairs(ref: number, names: readonly number[], places: Uint32Array, into: number[]): void {
+    const list = this.#listOf(ref)
+    const words = this.#memory.labels.window(list >>> wordShift)
+    const at = list & wordMask
+    const count = words[at]!
+    for (let i = 0; i < names.length; i++) {
+      const name = names[i]!
+      const place = places[i]!
+      if (place > 0 && place <= count && this.#pairs.name(words[at + place]!) === name) {
+        into.push(words[at + place]!)
+        continue
+      }
+      for (let other = 1; other <= count; other++) {
+        if (this.#pairs.name(words[at + other]!) !== name) continue
+        into.push(words[at + other]!)
+        places[i] = other
+        break
+      }
+    }
+  }
+
   #listOf(ref: number): number {
     const words = this.#memory.series.window(ref >>> record.seriesPerWindowShift)
     return words[((ref & record.seriesPerWindowMask) << record.recordShift) + record.labelsField]!

@@ -1,3 +1,4 @@
+import { compareBytewise } from '@narthex/model/compare'
 import type { Matcher } from '@narthex/model/matcher'
 import type { LabelPairs } from '../head/label-pairs.ts'
 import type { Symbols } from '../head/symbols.ts'
@@ -135,7 +136,16 @@ export class PostingsReader {
     const found: number[] = []
     const record = this.findName(matcher.name)
     if (record === 0) return found
-    const known = this.values.of(record)
+    const prefix = wanted === (matcher.type === '=~') ? (matcher.regex?.prefix ?? '') : ''
+    const known = prefix === '' ? this.values.of(record) : this.values.ordered(record)
+    if (known !== undefined && prefix !== '') {
+      const { pairs, texts } = known
+      for (let i = findFirst(texts, prefix); i < texts.length && texts[i]!.startsWith(prefix); i++) {
+        if ((i + 1) % valuesPerCheck === 0) this.#check()
+        if (matcher.matches(texts[i]!) === wanted) found.push(pairs[i]!)
+      }
+      return found
+    }
     if (known !== undefined) {
       const { pairs, texts } = known
       for (let i = 0; i < texts.length; i++) {
@@ -163,6 +173,18 @@ export class PostingsReader {
 interface Selection {
   refs: Uint32Array | undefined
   readonly bits: Uint32Array
+}
+
+/** The place of the first text, of some in the order of their bytes, that does not come before `text`. */
+function findFirst(texts: readonly string[], text: string): number {
+  let low = 0
+  let high = texts.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (compareBytewise(texts[middle]!, text) < 0) low = middle + 1
+    else high = middle
+  }
+  return low
 }
 
 const noBits = new Uint32Array(0)

@@ -1,5 +1,4 @@
 import type { Labels } from '@narthex/model/labels'
-import type { LabelPairs } from '../head/label-pairs.ts'
 import type { LabelReader } from './label-reader.ts'
 
 /** Pair numbers below this go two into one exact number. */
@@ -13,31 +12,27 @@ const keptMax = 100_000
  */
 export class ProjectedLabels {
   readonly #reader: LabelReader
-  readonly #pairs: LabelPairs
-  readonly #names: ReadonlySet<number>
+  readonly #names: readonly number[]
+  readonly #places: Uint32Array
   readonly #known = new Map<number | string, Labels>()
   readonly #wanted: number[] = []
 
-  /** `names`: symbols of the label names. */
-  constructor(reader: LabelReader, pairs: LabelPairs, names: readonly number[]) {
+  /** `names`: symbols of the label names, each once, in the order of their bytes. */
+  constructor(reader: LabelReader, names: readonly number[]) {
     this.#reader = reader
-    this.#pairs = pairs
-    this.#names = new Set(names)
+    this.#names = names
+    this.#places = new Uint32Array(names.length)
   }
 
   labels(ref: number): Labels {
     this.#wanted.length = 0
-    this.#reader.forEachPair(ref, this.#take)
+    this.#reader.findPairs(ref, this.#names, this.#places, this.#wanted)
     const key = keyOf(this.#wanted)
     const known = this.#known.get(key)
     if (known !== undefined) return known
     const labels = this.#reader.labelsOf(this.#wanted)
     if (this.#known.size < keptMax) this.#known.set(key, labels)
     return labels
-  }
-
-  readonly #take = (pair: number): void => {
-    if (this.#names.has(this.#pairs.name(pair))) this.#wanted.push(pair)
   }
 }
 
