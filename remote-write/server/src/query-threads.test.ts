@@ -1,9 +1,10 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readlinkSync, rmSync, truncateSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { Labels } from '@narthex/model/labels'
 import { silentLogger } from '@narthex/service/logger'
+import { writeBlock } from '@narthex/tsdb/block/block.test-blocks'
 import { openStore } from '@narthex/tsdb/open-store'
 import type { Store } from '@narthex/tsdb/store'
 import { planMemory } from './memory-plan.ts'
@@ -31,14 +32,29 @@ afterEach(async () => {
   rmSync(directory, { recursive: true, force: true })
 })
 
-async function ask(booted: ReturnType<typeof bootQueryWorker> | undefined): Promise<string> {
+/** Of all threads. */
+function openFiles(): string[] {
+  return readdirSync('/proc/self/fd').map((fd) => {
+    try {
+      return readlinkSync(join('/proc/self/fd', fd))
+    } catch {
+      return ''
+    }
+  })
+}
+
+function writeUp(value: number): Promise<string> {
+  return writeBlock(directory, [{ labels: ['__name__', 'up'], chunks: [[[timeMs - 1000 * value, value]]] }])
+}
+
+async function ask(booted: ReturnType<typeof bootQueryWorker> | undefined, log = silentLogger, query = 'up'): Promise<string> {
   pool = createQueryPool({
-    parts: { settings, log: silentLogger },
+    parts: { settings, log },
     memory: new QueryMemory(plan.queryBytes, plan.queryBytesMax),
     threads: 1,
     ...{ store, plan, booted },
   })
-  const request = { kind: 'instant', query: 'up', timeMs, lookbackMs: undefined, limit: 0, stats: '' } as const
+  const request = { kind: 'instant', query, timeMs, lookbackMs: undefined, limit: 0, stats: '' } as const
   const reply = await pool.run(request, 30_000)
   if (reply === undefined || !('body' in reply)) throw new Error('want an encoded answer')
   return new TextDecoder().decode(reply.body)
@@ -55,6 +71,20 @@ test('a thread that was booted before there was a storage answers the first quer
   // It is the pool's from then on.
   await pool!.close()
   expect(await ended).toBeGreaterThanOrEqual(0)
+})
+
+test('one that found a damaged block before there was a storage tells of it, and of others, as any thread does', async () => {
+  const [whole, damaged] = [await writeUp(1), await writeUp(2)]
+  truncateSync(join(damaged, 'index'), 20)
+  const booted = bootQueryWorker(plan, settings, { aheadDirectory: directory })
+  const told: string[] = []
+  const shelf = [whole, damaged].map((block) => ({ directory: block, minTimeMs: timeMs - 1000, maxTimeMs: timeMs, deletions: 0 }))
+  Object.assign(store.blocks, { shelf })
+  const log = { ...silentLogger, warn: (_message: string, fields?: Record<string, unknown>) => void told.push(String(fields?.['block'])) }
+  await vi.waitFor(() => expect(openFiles()).toContain(join(whole, 'index')), { timeout: 20_000 })
+  const text = await ask(booted, log, 'count_over_time(up[1h])')
+  expect(text).toMatch(/"value":\[1700000000,"2"\].*"warnings":\["block [0-9A-Z]{26} cannot be read: the result is without its samples"\]/)
+  expect(told).toEqual([damaged])
 })
 
 test('one that has ended meanwhile is replaced', async () => {
