@@ -45,7 +45,7 @@ const trials: Readonly<Record<string, Trial>> = {
       }),
   },
   'compaction-kills': {
-    what: 'SIGKILLs of the storage while it cuts and merges blocks: every acknowledged sample is there, once, and promtool reads it',
+    what: 'SIGKILLs of the storage while it cuts, merges, deletes and drops blocks: every acknowledged sample is there, once, and promtool reads it',
     count: 200,
     options: [],
     run: (count) =>

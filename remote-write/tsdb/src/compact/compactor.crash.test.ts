@@ -22,6 +22,7 @@ import {
   crashDeleting,
   crashLateMs,
   crashLateName,
+  crashRetentionMs,
   crashSeries,
 } from './compactor.test-shape.ts'
 
@@ -56,24 +57,34 @@ async function writeAndKill(directory: string, firstMs: number, ms: number): Pro
   return { ackedMs: last(''), deletedMs: last(`${crashDeleted} `), deletingMs: last(`${crashDeleting} `) }
 }
 
-/** What blocks and log together have of each series: as many samples, and the last one's time. */
-async function check(directory: string, { ackedMs, deletedMs, deletingMs }: Said): Promise<void> {
-  const store = openStore({ directory, chunkRangeMs: crashChunkRangeMs, retentionMs: 1e9, memoryBytesMax: 64 * 2 ** 20, log: silentLogger })
+/** What blocks and log together have of each series: all that was acknowledged and is not too old. Gives the time of the oldest sample. */
+async function check(directory: string, { ackedMs, deletedMs, deletingMs }: Said): Promise<number> {
+  const options = { chunkRangeMs: crashChunkRangeMs, retentionMs: crashRetentionMs, memoryBytesMax: 64 * 2 ** 20 }
+  const store = openStore({ directory, ...options, log: silentLogger })
   const descriptor = store.head.descriptor()
   const broken: string[] = []
   const shelf = new BlockShelf(2 ** 20, (path, reason) => broken.push(`${path}: ${reason}`))
   shelf.list(store.blocks.shelf)
   let series = 0
+  let firstMs = 0
+  let mustBeMs = 0
   const head = new HeadReader(descriptor)
   head.deletions = store.head.deletions.view
   const merged = new MergedQueryable([...shelf.queryables(), head])
   for (const set = merged.select([new Matcher('=', '__name__', 'm')], -Infinity, Infinity); set.next(); series++) {
     const columns = new SampleColumns()
     set.samples(columns)
-    // Time and value are the same, from 0 on without a gap; what was not acknowledged any more may be there as well.
-    for (let i = 0; i < columns.length; i++)
-      if (columns.times[i] !== i || columns.values[i] !== i) expect([columns.times[i], columns.values[i]]).toEqual([i, i])
-    expect(columns.length).toBeGreaterThan(ackedMs)
+    // Time and value are the same, without a gap; what was not acknowledged any more may be there as well.
+    if (series === 0) firstMs = columns.times[0]!
+    for (let i = 0; i < columns.length; i++) {
+      const timeMs = firstMs + i
+      if (columns.times[i] !== timeMs || columns.values[i] !== timeMs)
+        expect([columns.times[i], columns.values[i]]).toEqual([timeMs, timeMs])
+    }
+    const lastMs = firstMs + columns.length - 1
+    expect(lastMs).toBeGreaterThanOrEqual(ackedMs)
+    mustBeMs = Math.max(0, lastMs + 1 - crashRetentionMs)
+    expect(firstMs).toBeLessThanOrEqual(mustBeMs)
   }
   expect([series, broken]).toEqual([crashSeries, []])
   const deleted = new SampleColumns()
@@ -82,15 +93,17 @@ async function check(directory: string, { ackedMs, deletedMs, deletingMs }: Said
   const times = deleted.times.subarray(0, deleted.length)
   // Everything behind what may be deleted is there, each once, and nothing up to what is.
   expect(Array.from(times.filter((time) => time <= deletedMs))).toEqual([])
-  const kept = times.filter((time) => time > deletingMs && time <= ackedMs)
-  expect([kept.length, new Set(kept).size]).toEqual([ackedMs - Math.max(deletingMs, -1), kept.length])
-  checkLate(merged, ackedMs)
+  const goneMs = Math.max(deletingMs, firstMs - 1)
+  const kept = times.filter((time) => time > goneMs && time <= ackedMs)
+  expect([kept.length, new Set(kept).size]).toEqual([ackedMs - goneMs, kept.length])
+  checkLate(merged, ackedMs, mustBeMs)
   shelf.close()
   await store.close()
+  return firstMs
 }
 
-/** All even times are there, and all odd ones that were sent by then, each once. */
-function checkLate(merged: MergedQueryable, ackedMs: number): void {
+/** All even times from `mustBeMs` on are there, and all odd ones that were sent by then, each once. */
+function checkLate(merged: MergedQueryable, ackedMs: number, mustBeMs: number): void {
   const columns = new SampleColumns()
   const set = merged.select([new Matcher('=', '__name__', crashLateName)], -Infinity, Infinity)
   if (set.next()) set.samples(columns)
@@ -98,9 +111,9 @@ function checkLate(merged: MergedQueryable, ackedMs: number): void {
   for (let i = 0; i < times.length; i++) if (columns.values[i] !== times[i]) expect(columns.values[i]).toBe(times[i])
   expect(new Set(times).size).toBe(times.length)
   const lastLateMs = ackedMs - (ackedMs % 2) - crashLateMs
-  const even = Math.floor(ackedMs / 2) + 1
-  const odd = Math.max(0, Math.floor((lastLateMs + 1) / 2))
-  expect(times.filter((time) => (time % 2 === 0 ? time <= ackedMs : time <= lastLateMs)).length).toBe(even + odd)
+  const even = Math.floor(ackedMs / 2) - Math.ceil(mustBeMs / 2) + 1
+  const odd = Math.max(0, Math.floor((lastLateMs + 1) / 2) - Math.floor(mustBeMs / 2))
+  expect(times.filter((time) => time >= mustBeMs && (time % 2 === 0 ? time <= ackedMs : time <= lastLateMs)).length).toBe(even + odd)
 }
 
 /** Those of snapshots that are whole: that were made and not interrupted. */
@@ -125,10 +138,11 @@ function random(state: { seed: number }): number {
 }
 
 test(
-  `${kills} SIGKILLs while blocks are cut, merged and deleted from: every acknowledged sample is there, once, and none that was deleted`,
+  `${kills} SIGKILLs while blocks are cut, merged, deleted from and dropped: every acknowledged sample is there, once, and none that was deleted`,
   async () => {
     const directory = mkdtempSync(join(tmpdir(), 'narthex-crash-'))
     const state = { seed }
+    let firstMs = 0
     let said: Said = { ackedMs: -1, deletedMs: -1, deletingMs: -1 }
     try {
       for (let i = 0; i < kills; i++) {
@@ -139,12 +153,13 @@ test(
           deletedMs: Math.max(said.deletedMs, deletedMs),
           deletingMs: Math.max(said.deletingMs, deletingMs),
         }
-        await check(directory, said)
+        firstMs = await check(directory, said)
       }
       for (const block of blocksOfSnapshots(directory)) expect(verifyBlock(block)).toEqual([])
       expect(readdirSync(directory).length).toBeGreaterThan(3)
       const { stdout } = await run('promtool', ['tsdb', 'dump', '--match={i="3"}', directory], { maxBuffer: 2 ** 28 })
-      expect(stdout.trim().split('\n').length).toBeGreaterThan(said.ackedMs)
+      expect(stdout.trim().split('\n').length).toBeGreaterThan(said.ackedMs - firstMs)
+      if (said.ackedMs > 2 * crashRetentionMs) expect(firstMs).toBeGreaterThan(0)
     } catch (error) {
       throw new Error(`seed ${seed}: ${String(error)}`, { cause: error })
     } finally {

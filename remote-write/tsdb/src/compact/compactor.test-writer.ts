@@ -11,6 +11,7 @@ import {
   crashDeleting,
   crashLateMs,
   crashLateName,
+  crashRetentionMs,
   crashSeries,
 } from './compactor.test-shape.ts'
 
@@ -19,7 +20,7 @@ const store = openStore({
   directory,
   chunkRangeMs: crashChunkRangeMs,
   maxBlockRangeMs: 9 * crashChunkRangeMs,
-  retentionMs: 1e9,
+  retentionMs: crashRetentionMs,
   memoryBytesMax: 64 * 2 ** 20,
   log: silentLogger,
 })
