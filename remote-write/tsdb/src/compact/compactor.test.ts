@@ -238,6 +238,18 @@ test('blocks out of the retention go', async () => {
   expect(read()['2']).toEqual(seconds(60, 100))
 })
 
+test('a block that a new one puts out of the retention goes before the next one is written', async () => {
+  const lines: string[] = []
+  open({ retentionMs: 30_000, lines })
+  write(0, 100)
+  await store.compactor.run()
+  const steps = lines.flatMap((line) =>
+    line.includes('Head block written') ? ['written'] : line.includes('out of the retention') ? ['gone'] : [],
+  )
+  expect(steps.slice(0, 6)).toEqual(['written', 'written', 'written', 'written', 'gone', 'written'])
+  expect(blockDirectories().length).toBeLessThanOrEqual(3)
+})
+
 test('a start removes what a crash left, and blocks that another replaces', async () => {
   open()
   write(0, 60)

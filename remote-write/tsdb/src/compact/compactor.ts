@@ -199,9 +199,11 @@ export class Compactor {
     try {
       await this.#fileChunks()
       await blocks.removeLeftovers()
-      while (!this.#isStopping && (await this.#cutHead()));
+      // As soon as there is a newer block, not at the end: with much to cut and merge, what should be gone would take the room on the disk for long.
+      await this.#expire()
+      while (!this.#isStopping && (await this.#cutHead())) await this.#expire()
       if (!this.#isStopping && this.#isLatePressing) await this.#cutLate(this.#options.head.cutBeforeMs)
-      while (!this.#isStopping && (await this.#merge()));
+      while (!this.#isStopping && (await this.#merge())) await this.#expire()
       if (!this.#isStopping) await this.#expire()
     } catch (error) {
       this.counts.failed++
