@@ -21,7 +21,8 @@ export interface SpawnWorkerOptions {
  */
 export function spawnWorker(name: string, devUrl: URL, options: SpawnWorkerOptions = {}): Worker {
   const { argv, ...rest } = options
-  // That is for the main thread, which has its heap by now; V8 would take it for every thread, whatever its limits say.
+  // The flag of the command line is for the main thread, which has its heap by now. V8 would take it for every other thread, too, whatever its
+  // resourceLimits say.
   setFlagsFromString('--max-semi-space-size=0')
   const resourceLimits = { maxYoungGenerationSizeMb: 6, ...options.resourceLimits }
   // Loaded with the first thread: most programs of one thread never have another.

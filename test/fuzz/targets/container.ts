@@ -1,16 +1,14 @@
-import { readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { createContainerExporter, type ContainerExporter } from '@narthex/exporter-container/container-exporter'
+import { createContainerExporter } from '@narthex/exporter-container/container-exporter'
 import { createContainerdEngine } from '@narthex/exporter-container/engines/containerd-engine'
 import { createCrioEngine } from '@narthex/exporter-container/engines/crio-engine'
 import { createDockerEngine } from '@narthex/exporter-container/engines/docker-engine'
 import { EngineClient } from '@narthex/exporter-container/engines/engine-client'
 import { KubeletPods } from '@narthex/exporter-container/kubelet-pods'
 import { field, numberField, readAnswer, startFakeEngine, startFakeGrpc } from '@narthex/exporter-container/test-engines'
-import { unpackTestTree, type TestTree } from '@narthex/exporter-container/test-tree'
-import { parseFamilies } from '@narthex/exporter-kit/family-parser'
+import { unpackTestTree } from '@narthex/exporter-container/test-tree'
 import { silentLogger } from '@narthex/service/logger'
 import { createServer, type Server } from 'node:http'
+import { ExporterOfFiles } from '../exporter-of-files.ts'
 import { decode, encode, ensure, type FuzzTarget } from '../fuzz-target.ts'
 import { mutate } from '../mutate.ts'
 
@@ -78,64 +76,26 @@ class RudeKubelet {
 
 const kubelet = new RudeKubelet()
 
-/** An exporter of cgroups of its own, one file of which is the input; its first byte says which. */
-class CgroupExporter {
-  #tree: TestTree | undefined
-  #exporter: ContainerExporter | undefined
-  #files: string[] = []
-  readonly #version: 'v1' | 'v2'
-  readonly #names: readonly string[]
-
-  constructor(version: 'v1' | 'v2', names: readonly string[]) {
-    this.#version = version
-    this.#names = names
-  }
-
-  seeds(): readonly Uint8Array[] {
-    this.#start()
-    return this.#files.map((file, index) => Uint8Array.from([index, ...readFileSync(file)]))
-  }
-
-  async scrape(input: Uint8Array): Promise<void> {
-    this.#start()
-    const file = this.#files[(input[0] ?? 0) % this.#files.length]!
-    const before = readFileSync(file)
-    writeFileSync(file, input.subarray(1))
-    try {
-      const { status, body } = await this.#exporter!.handleMetrics()
-      ensure(status === 200, `a scrape has status ${status}`)
-      parseFamilies(Buffer.from(body))
-    } finally {
-      writeFileSync(file, before)
-    }
-  }
-
-  async close(): Promise<void> {
-    await this.#exporter?.close()
-    this.#tree?.remove()
-    this.#tree = undefined
-  }
-
-  #start(): void {
-    if (this.#tree !== undefined) return
-    this.#tree = unpackTestTree(this.#version)
-    this.#exporter = createContainerExporter({
+function cgroupExporter(version: 'v1' | 'v2', names: readonly string[]): ExporterOfFiles {
+  return new ExporterOfFiles(names, () => {
+    const tree = unpackTestTree(version)
+    const exporter = createContainerExporter({
       flags: { docker: '', podman: '', containerd: '', crio: '', disable_metrics: '' },
-      root: this.#tree.directory,
+      root: tree.directory,
       log: silentLogger,
       buildInfo: { version: 'test', revision: 'r', branch: 'b' },
     })
-    this.#files = this.#names.map((name) => join(this.#tree!.directory, name))
-  }
+    return { directory: tree.directory, exporter, remove: () => tree.remove() }
+  })
 }
 
 const cgroup = 'sys/fs/cgroup/kubepods.slice'
-const version1 = new CgroupExporter('v1', [
+const version1 = cgroupExporter('v1', [
   ...['proc/self/mountinfo', 'proc/meminfo', 'proc/cpuinfo', 'proc/diskstats', 'proc/101/net/dev', 'proc/101/net/tcp', 'proc/101/net/udp'],
   ...['proc/101/net/snmp', 'proc/101/net/netstat', 'proc/101/limits', 'proc/101/schedstat', 'proc/101/stat', 'proc/101/smaps'],
   ...['sys/devices/system/cpu/online', 'sys/devices/system/node/node0/meminfo', 'sys/fs/cgroup/cpu/cgroup.procs'],
 ])
-const version2 = new CgroupExporter('v2', [
+const version2 = cgroupExporter('v2', [
   ...['cpu.stat', 'cpu.pressure', 'cpu.weight', 'cpu.max', 'memory.stat', 'memory.numa_stat', 'memory.current', 'memory.max'].map(inCgroup),
   ...['memory.min', 'memory.swap.max', 'memory.events', 'io.stat', 'pids.max', 'cgroup.procs', 'cgroup.threads', 'cgroup.events'].map(
     inCgroup,
@@ -147,7 +107,7 @@ function inCgroup(name: string): string {
   return `${cgroup}/${name}`
 }
 
-function cgroupTarget(name: string, exporter: CgroupExporter): FuzzTarget {
+function cgroupTarget(name: string, exporter: ExporterOfFiles): FuzzTarget {
   return {
     name,
     get seeds() {

@@ -1,8 +1,7 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseFamilies } from '@narthex/exporter-kit/family-parser'
 import { DbusConnection } from '@narthex/exporter-node/dbus/connection'
 import { readInterfaceNames } from '@narthex/exporter-node/netlink/interface-names'
 import { NetlinkSocket, routeProtocol } from '@narthex/exporter-node/netlink/netlink-socket'
@@ -12,13 +11,14 @@ import type { SystemCalls } from '@narthex/exporter-node/netlink/system-calls'
 import { ipv4Family, readTcpSockets } from '@narthex/exporter-node/netlink/tcp-sockets'
 import { Wireless } from '@narthex/exporter-node/netlink/wireless'
 import { collectorFactories } from '@narthex/exporter-node/collectors'
-import { createNodeExporter, type NodeExporter } from '@narthex/exporter-node/node-exporter'
+import { createNodeExporter } from '@narthex/exporter-node/node-exporter'
 import { optionalCollectorFactories } from '@narthex/exporter-node/optional-collectors'
 import { SystemdReader } from '@narthex/exporter-node/systemd-reader'
-import { unpackTestTrees, type TestTrees } from '@narthex/exporter-node/test-tree'
+import { unpackTestTrees } from '@narthex/exporter-node/test-tree'
 import { parseXmlRpcAnswer } from '@narthex/exporter-node/xml-rpc-answer'
 import { silentLogger } from '@narthex/service/logger'
-import { decode, encode, ensure, type FuzzTarget } from '../fuzz-target.ts'
+import { ExporterOfFiles } from '../exporter-of-files.ts'
+import { decode, encode, type FuzzTarget } from '../fuzz-target.ts'
 import { mutate } from '../mutate.ts'
 
 /** A bus that lets everybody in, says the input and ends. */
@@ -152,53 +152,6 @@ async function readNetlink(bytes: Uint8Array): Promise<void> {
 /** Whoever reads beyond a message's end is told so by the buffer. */
 const netlinkRefusals = ['Error', 'NetlinkError', 'RangeError']
 
-/** An exporter of files of its own, one of which is the input. */
-class FileExporter {
-  #trees: TestTrees | undefined
-  #exporter: NodeExporter | undefined
-  #files: string[] = []
-
-  /** The first byte says which file the others are. */
-  seeds(): readonly Uint8Array[] {
-    this.#start()
-    return this.#files.map((file, index) => Uint8Array.from([index, ...readFileSync(file)]))
-  }
-
-  async scrape(input: Uint8Array): Promise<void> {
-    this.#start()
-    const file = this.#files[(input[0] ?? 0) % this.#files.length]!
-    const before = readFileSync(file)
-    writeFileSync(file, input.subarray(1))
-    try {
-      const { status, body } = await this.#exporter!.handleMetrics()
-      ensure(status === 200, `a scrape has status ${status}`)
-      parseFamilies(Buffer.from(body))
-    } finally {
-      writeFileSync(file, before)
-    }
-  }
-
-  async close(): Promise<void> {
-    await this.#exporter?.close()
-    this.#trees?.remove()
-    this.#trees = undefined
-  }
-
-  #start(): void {
-    if (this.#trees !== undefined) return
-    this.#trees = unpackTestTrees()
-    const { directory, flags } = this.#trees
-    const readers = [...collectorFactories.keys()].filter((name) => !['filesystem', 'os', 'timex', 'time', 'uname'].includes(name))
-    const others = [...optionalCollectorFactories.keys()].filter((name) => filesAlone.has(name))
-    this.#exporter = createNodeExporter({
-      flags: { ...flags, ...Object.fromEntries([...readers, ...others].map((name) => [`collector.${name}`, true])), ...fileFlags },
-      log: silentLogger,
-      buildInfo: { version: 'test', revision: 'r', branch: 'b' },
-    })
-    this.#files = fuzzedFiles.map((name) => join(directory, name))
-  }
-}
-
 /** Of the optional collectors those that read no more than files. */
 const filesAlone = new Set('drbd cgroups interrupts ksmd lnstat meminfo_numa mountstats processes slabinfo softirqs zoneinfo'.split(' '))
 const fileFlags = { 'collector.disable-defaults': true, 'collector.cpu.info': true, 'collector.netdev.netlink': false }
@@ -208,7 +161,18 @@ const fuzzedFiles = [
   ...['pressure/io', 'schedstat', 'stat', 'vmstat'],
 ].map((name) => `proc/${name}`)
 
-const fileExporter = new FileExporter()
+const fileExporter = new ExporterOfFiles(fuzzedFiles, () => {
+  const trees = unpackTestTrees()
+  const { directory, flags } = trees
+  const readers = [...collectorFactories.keys()].filter((name) => !['filesystem', 'os', 'timex', 'time', 'uname'].includes(name))
+  const others = [...optionalCollectorFactories.keys()].filter((name) => filesAlone.has(name))
+  const exporter = createNodeExporter({
+    flags: { ...flags, ...Object.fromEntries([...readers, ...others].map((name) => [`collector.${name}`, true])), ...fileFlags },
+    log: silentLogger,
+    buildInfo: { version: 'test', revision: 'r', branch: 'b' },
+  })
+  return { directory, exporter, remove: () => trees.remove() }
+})
 
 export const nodeTargets: readonly FuzzTarget[] = [
   {
