@@ -1,5 +1,8 @@
 import fc from 'fast-check'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, it } from 'vitest'
+import { buildCrc32c } from '../build/build-crc32c.ts'
 import { crc32c } from './crc32c.ts'
 
 const bytesOf = (text: string) => new TextEncoder().encode(text)
@@ -25,4 +28,23 @@ it('sums a range, and pieces one after another', () => {
       expect(crc32c(bytes, at)).toBe(crc32c(bytes.slice(at)))
     }),
   )
+})
+
+it('sums long ranges as it sums their pieces', () => {
+  const bytes = Uint8Array.from({ length: 200_000 }, (_, i) => (i * 2_654_435_761) >>> 13)
+  const byPieces = (start: number, end: number): number => {
+    let sum = 0
+    for (let at = start; at < end; at += 100) sum = crc32c(bytes, at, Math.min(end, at + 100), sum)
+    return sum
+  }
+  // The room of the module is 48 KiB, and it folds sixteen bytes at a time.
+  for (const length of [127, 128, 129, 143, 144, 1000, 49_151, 49_152, 49_153, 98_304, 150_000]) {
+    for (const start of [0, 1, 15, 4_095]) expect(crc32c(bytes, start, start + length)).toBe(byPieces(start, start + length))
+    expect(crc32c(bytes.slice(0, length))).toBe(byPieces(0, length))
+    expect(crc32c(bytes, 7, length, 0x9abc_def0)).toBe(crc32c(bytes, 100, length, crc32c(bytes, 7, 100, 0x9abc_def0)))
+  }
+})
+
+it('is the module that its text says', async () => {
+  expect(readFileSync(join(import.meta.dirname, 'crc32c-bytes.ts'), 'utf8')).toBe(await buildCrc32c())
 })

@@ -1,11 +1,18 @@
+import { crc32cBase64 } from './crc32c-bytes.ts'
+
 // Eight tables of 256 words: table k gives the checksum of a byte followed by k zero bytes, so eight bytes fold in one step.
 const tables = buildTables()
+/** From here on the module is as quick, copy included. */
+const moduleBytesMin = 128
+
+let shared: Crc32cModule | undefined
 
 /**
  * CRC-32C (Castagnoli, reflected polynomial 0x82f63b78) of `bytes[start, end)`, as an unsigned 32-bit number.
  * `previous` is the checksum of what came before, so a checksum can be carried over several pieces.
  */
 export function crc32c(bytes: Uint8Array, start = 0, end = bytes.length, previous = 0): number {
+  if (end - start >= moduleBytesMin) return (shared ??= new Crc32cModule()).sum(bytes, start, end, previous)
   const t = tables
   let crc = ~previous
   let i = start
@@ -23,6 +30,39 @@ export function crc32c(bytes: Uint8Array, start = 0, end = bytes.length, previou
   }
   for (; i < end; i++) crc = (crc >>> 8) ^ t[(crc ^ bytes[i]!) & 0xff]!
   return ~crc >>> 0
+}
+
+interface Exports {
+  readonly memory: WebAssembly.Memory
+  readonly roomAt: WebAssembly.Global
+  readonly sum: (start: number, end: number, previous: number) => number
+}
+
+/** An instance of crc32c.wat, 64 KiB. */
+class Crc32cModule {
+  readonly #bytes: Uint8Array
+  readonly #roomAt: number
+  readonly #sum: Exports['sum']
+
+  constructor() {
+    const module = new WebAssembly.Module(Buffer.from(crc32cBase64, 'base64'))
+    const { memory, roomAt, sum } = new WebAssembly.Instance(module).exports as unknown as Exports
+    this.#bytes = new Uint8Array(memory.buffer)
+    this.#roomAt = roomAt.value as number
+    this.#sum = sum
+  }
+
+  sum(bytes: Uint8Array, start: number, end: number, previous: number): number {
+    const roomAt = this.#roomAt
+    const room = this.#bytes.length - roomAt
+    let crc = previous
+    for (let from = start; from < end; from += room) {
+      const to = Math.min(end, from + room)
+      this.#bytes.set(from === 0 && to === bytes.length ? bytes : bytes.subarray(from, to), roomAt)
+      crc = this.#sum(roomAt, roomAt + to - from, crc)
+    }
+    return crc >>> 0
+  }
 }
 
 function buildTables(): Int32Array {

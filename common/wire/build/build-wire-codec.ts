@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { buildModule } from './build-module.ts'
+import { buildModule } from '@narthex/bytes/build/build-module'
 
 // Run by `sh bin/with-runtime common/wire/build/build-wire-codec.ts` after a change of wire-codec.wat.
 

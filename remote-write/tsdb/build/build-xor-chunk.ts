@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { buildModule } from '@narthex/wire/build/build-module'
+import { buildModule } from '@narthex/bytes/build/build-module'
 
 // Run by `sh bin/with-runtime remote-write/tsdb/build/build-xor-chunk.ts` after a change of xor-chunk.wat.
 
