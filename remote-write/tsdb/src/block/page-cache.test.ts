@@ -47,6 +47,28 @@ describe('the page cache', () => {
     file.close()
   })
 
+  it('reads anew what it was told to forget, into the memory that it has', () => {
+    const cache = new PageCache(0)
+    const { path, bytes } = makeFile('forgotten', 10 * pageBytes)
+    const file = BlockFile.open(path, cache)
+    const readAll = (): void => {
+      for (let page = 0; page < 10; page++)
+        expect(file.view(page * pageBytes, 50)).toEqual(bytes.subarray(page * pageBytes, page * pageBytes + 50))
+    }
+    readAll()
+    file.view(40, 10)
+    file.markChecked(40, 10)
+    const { reads, bytes: taken } = cache
+    readAll()
+    expect(cache.reads).toBe(reads)
+    cache.forgetPages()
+    readAll()
+    file.view(40, 10)
+    expect(file.wasChecked(40, 10)).toBe(false)
+    expect([cache.reads, cache.bytes]).toEqual([2 * reads, taken])
+    file.close()
+  })
+
   it('gives the bytes of the file for every range, whatever was read before, and never grows over its bound', () => {
     const cache = new PageCache(0)
     // More pages than the cache has, so that they push each other out.

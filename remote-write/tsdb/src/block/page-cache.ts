@@ -42,6 +42,8 @@ export class PageCache {
   #lastSlot = 0
   #nextId = 0
   #hand = 0
+  /** Slots before this one have nothing since all was forgotten. */
+  #unused = 0
   /** Reads of the disk, and pages asked for. */
   reads = 0
   lookups = 0
@@ -73,6 +75,15 @@ export class PageCache {
       this.#used[slot] = 0
     }
     this.#freeIds.push(file.id)
+  }
+
+  /** Forgets all pages, as if nothing had been read; their memory is kept for the next ones. */
+  forgetPages(): void {
+    this.#slots.clear()
+    this.#keys.fill(noKey)
+    this.#used.fill(0)
+    this.#checked.fill(0)
+    this.#unused = this.#pages.length
   }
 
   /**
@@ -127,7 +138,8 @@ export class PageCache {
 
   #takeSlot(key: number): Uint8Array {
     let slot = this.#pages.length
-    if (slot < this.#pagesMax) this.#pages.push(this.#newPage(slot))
+    if (this.#unused > 0) slot = --this.#unused
+    else if (slot < this.#pagesMax) this.#pages.push(this.#newPage(slot))
     else {
       while (this.#used[this.#hand] === 1) {
         this.#used[this.#hand] = 0

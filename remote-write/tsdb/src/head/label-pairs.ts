@@ -155,6 +155,16 @@ export class LabelPairs {
     }
   }
 
+  /** Sets those bits of `found` that are set in `among` and have a reference of a pair; the first bit of both is that of 32 · firstWord. */
+  markAmong(pair: number, among: Uint32Array, firstWord: number, found: Uint32Array): void {
+    for (;;) {
+      const version = this.#settledVersion()
+      this.#markAmong(pair, among, firstWord, found)
+      // As for `markPostings`.
+      if (this.#isVersion(version)) return
+    }
+  }
+
   /** Whether a pair has a series ≤ refMax whose bit is set and that `isMeant`. */
   hasMarked(pair: number, refMax: number, bits: Uint32Array, isMeant: (ref: number) => boolean): boolean {
     for (;;) {
@@ -279,6 +289,29 @@ export class LabelPairs {
         const ref = words[i]!
         if (ref === 0) return
         if (ref <= refMax) bits[ref >>> 5]! |= 1 << (ref & 31)
+      }
+      piece = words[link]!
+    }
+  }
+
+  #markAmong(pair: number, among: Uint32Array, firstWord: number, found: Uint32Array): void {
+    const first = this.#get(pair, firstRefField)
+    if (first === 0) return
+    const word = (first >>> 5) - firstWord
+    if (word >= 0 && word < among.length) found[word]! |= among[word]! & (1 << (first & 31))
+    let pieceWords = firstPieceWords
+    for (let piece = this.#get(pair, firstField); piece !== 0; pieceWords = Math.min(pieceWordsMax, pieceWords * 2)) {
+      const words = this.#postings.window(piece >>> wordShift)
+      const start = piece & wordMask
+      const link = start + pieceWords - 1
+      for (let i = start; i < link; i++) {
+        const ref = words[i]!
+        if (ref === 0) return
+        const at = (ref >>> 5) - firstWord
+        if (at < 0 || at >= among.length) continue
+        const bit = among[at]! & (1 << (ref & 31))
+        // Few are: most words are not written, and need not wait for one another.
+        if (bit !== 0) found[at]! |= bit
       }
       piece = words[link]!
     }

@@ -67,6 +67,11 @@ export class BlockShelf {
     for (const [directory, { reader }] of this.#open) if (reader === undefined) this.#open.delete(directory)
   }
 
+  /** What was read of blocks is read again when it is wanted next. */
+  forgetPages(): void {
+    this.#cache.forgetPages()
+  }
+
   queryables(): Queryable[] {
     return this.#listed.map(
       (block) =>

@@ -148,6 +148,8 @@ describe('label names and values', () => {
       __name__: `m${i % 40}`,
       pod: `p${Math.floor(i / 40)}`,
       zone: `z${i % 3}`,
+      // Most of its values are those of one zone alone.
+      tied: `t${i % 3 === 1 ? i % 30 : 'one'}`,
       ...(i % 2 === 0 ? { even: 'yes' } : {}),
       ...(i === 77 ? { rare: 'one' } : {}),
     }))
@@ -156,6 +158,8 @@ describe('label names and values', () => {
       [new Matcher('=~', '__name__', 'm1.*')],
       [new Matcher('=~', '__name__', 'm(1|2)'), new Matcher('!=', 'zone', 'z1')],
       [new Matcher('=~', 'pod', 'p1.'), new Matcher('!=', 'even', '')],
+      [new Matcher('=~', 'pod', 'p1.'), new Matcher('!=', 'zone', 'z1')],
+      [new Matcher('=~', 'pod', 'p1.'), new Matcher('=~', 'zone', 'z[02]'), new Matcher('!=', 'even', 'yes')],
       [new Matcher('=', '__name__', 'm7'), new Matcher('=', 'zone', 'z2')],
       [new Matcher('=', 'pod', 'p3'), new Matcher('!=', 'even', 'yes'), new Matcher('=~', 'zone', 'z[01]')],
       [new Matcher('=', 'zone', 'z0'), new Matcher('=~', 'even', '.+'), new Matcher('!~', 'pod', 'p.')],
@@ -169,7 +173,7 @@ describe('label names and values', () => {
       expect(select(many, ...selector)).toHaveLength(wanted.length)
       const distinct = (texts: readonly string[]): string[] => [...new Set(texts)].sort()
       expect(many.labelNames(selector, -Infinity, Infinity)).toEqual(distinct(wanted.flatMap((set) => Object.keys(set))))
-      for (const name of ['__name__', 'pod', 'zone', 'even', 'rare']) {
+      for (const name of ['__name__', 'pod', 'zone', 'tied', 'even', 'rare']) {
         const values = distinct(wanted.flatMap((set) => set[name] ?? []))
         expect(many.labelValues(name, selector, -Infinity, Infinity)).toEqual(values)
       }

@@ -18,7 +18,7 @@ import { LabelReader } from './label-reader.ts'
 import type { LabelValues } from './label-values.ts'
 import { movePin, Pinner } from './pins.ts'
 import type { Pins } from './pins.ts'
-import { PostingsReader } from './postings.ts'
+import { PostingsReader, type RoughSelection } from './postings.ts'
 import { ProjectedLabels } from './projected-labels.ts'
 import type { Queryable, SelectHints, SeriesSet } from './queryable.ts'
 
@@ -145,10 +145,10 @@ export class HeadReader implements Queryable {
     const record = this.#postings.findName(name)
     if (record === 0) return []
     if (matchers.length === 0) return this.#allValues(record, seriesCount)
-    const refs = this.#postings.select(matchers, seriesCount)
-    return this.#mayBeFewer(record, refs, seriesCount)
-      ? this.#valuesOfSeries(record, refs)
-      : this.#valuesWithSeries(record, refs, seriesCount)
+    const selection = this.#postings.selectRoughly(matchers, seriesCount)
+    return this.#mayBeFewer(record, selection.refs, seriesCount)
+      ? this.#valuesOfSeries(record, this.#postings.narrow(selection, seriesCount))
+      : this.#valuesWithSeries(record, selection, seriesCount)
   }
 
   /** Of the newest sample; -Infinity if there is none. */
@@ -204,10 +204,10 @@ export class HeadReader implements Queryable {
       for (const name of names) found.push(this.#pairs.find(name, 0))
       return found
     }
-    const bits = toBits(refs, seriesCount)
+    const marked = { bits: toBits(refs, seriesCount), isMeant: this.#isMeant }
     for (let record = this.#pairs.firstName(); record !== 0; record = this.#pairs.next(record)) {
       let isFound = false
-      this.#forEachMarked(record, bits, seriesCount, () => (isFound = true))
+      this.#forEachMarked(record, marked, seriesCount, () => (isFound = true))
       if (isFound) found.push(record)
     }
     return found
@@ -244,12 +244,12 @@ export class HeadReader implements Queryable {
   }
 
   /** The same from the series of each value. */
-  #valuesWithSeries(nameRecord: number, refs: Uint32Array, seriesCount: number): string[] {
-    const bits = toBits(refs, seriesCount)
+  #valuesWithSeries(nameRecord: number, selection: RoughSelection, seriesCount: number): string[] {
+    const marked = this.#markRoughly(selection, seriesCount)
     const values: string[] = []
     const known = this.#values.ordered(nameRecord)
     if (known === undefined) {
-      this.#forEachMarked(nameRecord, bits, seriesCount, (pair) => {
+      this.#forEachMarked(nameRecord, marked, seriesCount, (pair) => {
         values.push(this.#symbols.text(this.#pairs.value(pair)))
         return false
       })
@@ -263,13 +263,30 @@ export class HeadReader implements Queryable {
         this.onProgress()
         unchecked = 0
       }
-      if (this.#pairs.hasMarked(pairs[i]!, seriesCount, bits, this.#isMeant)) values.push(texts[i]!)
+      if (this.#pairs.hasMarked(pairs[i]!, seriesCount, marked.bits, marked.isMeant)) values.push(texts[i]!)
     }
     return values
   }
 
-  /** Calls with the pairs of a name that a series has whose bit is set, until `visit` says that it is enough. */
-  #forEachMarked(nameRecord: number, bits: Uint32Array, seriesCount: number, visit: (pair: number) => boolean): void {
+  /** Of a few series it asks whether they are chosen; when these become many, the selection is narrowed. */
+  #markRoughly(selection: RoughSelection, seriesCount: number): MarkedSeries {
+    const { refs, left, looksMax } = selection
+    const marked = { bits: toBits(refs, seriesCount), isMeant: this.#isMeant }
+    if (left.length === 0) return marked
+    let looks = 0
+    marked.isMeant = (ref) => {
+      if (!this.#hasSamples(ref)) return false
+      if (++looks === looksMax) {
+        marked.bits = toBits(this.#postings.narrow(selection, seriesCount), seriesCount)
+        marked.isMeant = this.#isMeant
+      }
+      return this.#postings.passes(ref, left)
+    }
+    return marked
+  }
+
+  /** Calls with the pairs of a name that a marked series has, until `visit` says that it is enough. */
+  #forEachMarked(nameRecord: number, marked: MarkedSeries, seriesCount: number, visit: (pair: number) => boolean): void {
     const pairs = this.#pairs
     let unchecked = 0
     for (let pair = pairs.firstValue(nameRecord); pair !== 0; pair = pairs.next(pair)) {
@@ -278,7 +295,7 @@ export class HeadReader implements Queryable {
         this.onProgress()
         unchecked = 0
       }
-      if (pairs.hasMarked(pair, seriesCount, bits, this.#isMeant) && visit(pair)) return
+      if (pairs.hasMarked(pair, seriesCount, marked.bits, marked.isMeant) && visit(pair)) return
     }
   }
 
@@ -302,6 +319,12 @@ export class HeadReader implements Queryable {
       if (this.#hasSamples(refs[i]!)) this.#labels.forEachPair(refs[i]!, visit)
     }
   }
+}
+
+/** Those whose bit is set and that are meant. */
+interface MarkedSeries {
+  readonly bits: Uint32Array
+  readonly isMeant: (ref: number) => boolean
 }
 
 function toBits(refs: Uint32Array, refMax: number): Uint32Array {

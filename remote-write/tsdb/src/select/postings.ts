@@ -37,27 +37,63 @@ export class PostingsReader {
 
   /** References ≤ `refMax`, ascending. */
   select(matchers: readonly Matcher[], refMax: number): Uint32Array {
+    const plan = this.#plan(matchers)
+    if (plan === undefined) return new Uint32Array(0)
+    const selection = this.#begin(plan.first, refMax)
+    for (const filter of plan.filters) {
+      if (selection.refs?.length === 0) break
+      this.#filter(selection, filter, refMax)
+    }
+    return selection.refs ?? collect(selection.bits)
+  }
+
+  /** As `select`, but what many series would have to be read for is left to be asked of those that are of interest. */
+  selectRoughly(matchers: readonly Matcher[], refMax: number): RoughSelection {
+    const plan = this.#plan(matchers)
+    if (plan === undefined) return { refs: new Uint32Array(0), left: [], looksMax: 0 }
+    const selection = this.#begin(plan.first, refMax)
+    const left: SeriesFilter[] = []
+    let postings = 0
+    for (const filter of plan.filters) {
+      const count = this.#countSeries(filter.pairs)
+      if (selection.refs !== undefined && count > selection.refs.length) {
+        left.push(filter)
+        postings += count
+      } else this.#filter(selection, filter, refMax)
+    }
+    return { refs: selection.refs ?? collect(selection.bits), left, looksMax: Math.ceil(postings / postingsPerLabels) }
+  }
+
+  /** What `selectRoughly` left, for all of its references: written over the list. */
+  narrow({ refs, left }: Pick<RoughSelection, 'refs' | 'left'>, refMax: number): Uint32Array {
+    const selection: Selection = { refs, bits: noBits }
+    for (const filter of left) this.#filter(selection, filter, refMax)
+    return selection.refs!
+  }
+
+  /** The same for one of them. */
+  passes(ref: number, left: readonly SeriesFilter[]): boolean {
+    for (const { chosen, wanted } of left) if (Number(this.#labels.hasPairOf(ref, chosen)) !== wanted) return false
+    return true
+  }
+
+  /** What has few series comes first: the rest is only looked up in them. Undefined: there are none. */
+  #plan(matchers: readonly Matcher[]): { first: readonly number[] | undefined; filters: SeriesFilter[] } | undefined {
     const including: (readonly number[])[] = []
-    const excluding: Matcher[] = []
+    const excluding: SeriesFilter[] = []
     for (const matcher of matchers) {
       if (matcher.matches('')) {
-        excluding.push(matcher)
+        const pairs = this.#excludedPairs(matcher)
+        if (pairs.length > 0) excluding.push(new SeriesFilter(pairs, 0))
         continue
       }
       const pairs = this.#includedPairs(matcher)
-      if (pairs.length === 0) return new Uint32Array(0)
+      if (pairs.length === 0) return undefined
       including.push(pairs)
     }
-    // What has few series comes first: the rest is only looked up in them.
     including.sort((a, b) => this.#countSeries(a) - this.#countSeries(b))
-    const selection = this.#begin(including.shift(), refMax)
-    for (const pairs of including) this.#filter(selection, pairs, 1, refMax)
-    for (const matcher of excluding) {
-      if (selection.refs?.length === 0) break
-      const pairs = this.#excludedPairs(matcher)
-      if (pairs.length > 0) this.#filter(selection, pairs, 0, refMax)
-    }
-    return selection.refs ?? collect(selection.bits)
+    const first = including.shift()
+    return { first, filters: [...including.map((pairs) => new SeriesFilter(pairs, 1)), ...excluding] }
   }
 
   /** The id of a text, 0 if it is no symbol. */
@@ -98,18 +134,34 @@ export class PostingsReader {
   }
 
   /** Keeps the series that have one of the pairs (1), or those that have none (0). */
-  #filter(selection: Selection, pairs: readonly number[], wanted: 0 | 1, refMax: number): void {
+  #filter(selection: Selection, filter: SeriesFilter, refMax: number): void {
     const { refs, bits } = selection
+    const { pairs, wanted } = filter
     if (refs === undefined) {
       const marked = this.#mark(pairs, refMax)
       if (wanted === 1) for (let i = 0; i < bits.length; i++) bits[i]! &= marked[i]!
       else for (let i = 0; i < bits.length; i++) bits[i]! &= ~marked[i]!
-    } else if (refs.length * postingsPerLabels < this.#countSeries(pairs)) selection.refs = this.#filterByLabels(refs, pairs, wanted)
-    else selection.refs = filterByBits(refs, this.#mark(pairs, refMax), wanted)
+    } else if (refs.length * postingsPerLabels < this.#countSeries(pairs)) selection.refs = this.#filterByLabels(refs, filter)
+    else selection.refs = this.#filterByPostings(refs, pairs, wanted)
   }
 
-  #filterByLabels(refs: Uint32Array, pairs: readonly number[], wanted: 0 | 1): Uint32Array {
-    const chosen = new Set(pairs)
+  /** Work and memory are those of the references, and one look at each posting. */
+  #filterByPostings(refs: Uint32Array, pairs: readonly number[], wanted: 0 | 1): Uint32Array {
+    if (refs.length === 0) return refs
+    const firstWord = refs[0]! >>> 5
+    const among = new Uint32Array((refs[refs.length - 1]! >>> 5) - firstWord + 1)
+    for (let i = 0; i < refs.length; i++) among[(refs[i]! >>> 5) - firstWord]! |= 1 << (refs[i]! & 31)
+    const found = new Uint32Array(among.length)
+    for (const pair of pairs) this.#pairs.markAmong(pair, among, firstWord, found)
+    let length = 0
+    for (let i = 0; i < refs.length; i++) {
+      const ref = refs[i]!
+      if (((found[(ref >>> 5) - firstWord]! >>> (ref & 31)) & 1) === wanted) refs[length++] = ref
+    }
+    return refs.subarray(0, length)
+  }
+
+  #filterByLabels(refs: Uint32Array, { chosen, wanted }: SeriesFilter): Uint32Array {
     let length = 0
     for (let i = 0; i < refs.length; i++) {
       if (i % seriesPerCheck === 0) this.#check()
@@ -169,6 +221,31 @@ export class PostingsReader {
   }
 }
 
+/** Series that have one of the pairs (1), or none of them (0). */
+class SeriesFilter {
+  readonly pairs: readonly number[]
+  readonly wanted: 0 | 1
+  #chosen: ReadonlySet<number> | undefined
+
+  constructor(pairs: readonly number[], wanted: 0 | 1) {
+    this.pairs = pairs
+    this.wanted = wanted
+  }
+
+  /** The pairs, where labels are looked at. */
+  get chosen(): ReadonlySet<number> {
+    return (this.#chosen ??= new Set(this.pairs))
+  }
+}
+
+export interface RoughSelection {
+  /** Ascending. */
+  readonly refs: Uint32Array
+  readonly left: readonly SeriesFilter[]
+  /** To ask for more of them takes longer than to narrow the selection. */
+  readonly looksMax: number
+}
+
 /** Series as an ascending list while they are few, else as a bit each. */
 interface Selection {
   refs: Uint32Array | undefined
@@ -207,14 +284,4 @@ function collect(bits: Uint32Array): Uint32Array {
     for (let word = bits[i]!; word !== 0; word &= word - 1) refs[length++] = i * 32 + 31 - Math.clz32(word & -word)
   }
   return refs
-}
-
-/** The references whose bit is `wanted`, written over the list. */
-function filterByBits(refs: Uint32Array, bits: Uint32Array, wanted: 0 | 1): Uint32Array {
-  let length = 0
-  for (let i = 0; i < refs.length; i++) {
-    const ref = refs[i]!
-    if (((bits[ref >>> 5]! >>> (ref & 31)) & 1) === wanted) refs[length++] = ref
-  }
-  return refs.subarray(0, length)
 }
