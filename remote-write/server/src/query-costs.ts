@@ -72,7 +72,7 @@ export class QueryCosts {
     this.#known.delete(request.query)
     this.#known.set(request.query, {
       msPerStep: ((evaluationMs + writingMs) * threads) / steps,
-      isRehearsed,
+      isRehearsed: isRehearsed || threads > 1,
       wholeSteps: wasShared && threads === 1 ? Math.max(wholeSteps, steps) : wholeSteps,
     })
     if (this.#known.size > textsMax) for (const [oldest] of this.#known) return void this.#known.delete(oldest)

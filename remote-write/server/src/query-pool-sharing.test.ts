@@ -55,6 +55,29 @@ describe('a range query', () => {
     expect(pool.sharedQueries).toBe(1)
   })
 
+  it('is shared out though it is new where the other thread has warmed up, and again the next time', async () => {
+    const { pool, threads } = createFakePool({ threadsPerQuery: 2 })
+    pool.warmUp()
+    await vi.advanceTimersByTimeAsync(1000)
+    const alone = pool.run(range, timeoutMs)
+    expect(threads[0]!.call?.share).toBeUndefined()
+    threads[0]!.reply({ measures })
+    await alone
+    threads[1]!.reply()
+    threads[1]!.emit('message', { isWarm: true })
+    const other: QueryRequest = { ...range, query: 'other' }
+    for (const _ of [1, 2]) {
+      const shared = pool.run(other, timeoutMs)
+      expect(threads[0]!.call?.share).toMatchObject({ index: 0, count: 2 })
+      expect(threads[1]!.call?.share).toMatchObject({ index: 1, count: 2 })
+      expect(threads[1]!.call?.share?.isRehearsal).toBeUndefined()
+      threads[1]!.reply()
+      threads[0]!.reply({ measures: { ...measures, threads: 2 } })
+      await shared
+    }
+    expect(pool.sharedQueries).toBe(2)
+  })
+
   it('is rehearsed by a thread that was started after it, and one query after the other', async () => {
     const { pool, threads } = createFakePool({ threadsPerQuery: 2 })
     const other: QueryRequest = { ...range, query: 'other' }

@@ -19,6 +19,7 @@ import type {
   QueryShare,
   ReturnedBuffer,
   VectorColumns,
+  WarmedUp,
   WarmUpCall,
 } from './query-protocol.ts'
 
@@ -115,6 +116,8 @@ interface Slot {
   /** The job of another slot of which this one evaluates a part, or what it rehearses. */
   helps: Pick<Job, 'call'> | undefined
   idleTimer: NodeJS.Timeout | undefined
+  /** It has warmed up: also what it never met is quick. */
+  isWarm: boolean
   /** What the thread said before it ended. */
   failure: string | undefined
   isOutOfMemory: boolean
@@ -307,8 +310,9 @@ export class QueryPool {
     job.isNew = this.#costs.isNew(request)
     // What was never asked takes long: nothing else has the processors meanwhile.
     if (job.isNew) this.#rehearsals.end(true)
-    const isShareable = this.#waiting.length === 0 && this.#costs.isRehearsed(request)
-    job.helpers = isShareable ? [...this.#slots].filter(isIdle).slice(0, this.#helpersMax) : []
+    const helpers = this.#waiting.length === 0 ? [...this.#slots].filter(isIdle).slice(0, this.#helpersMax) : []
+    const areReady = this.#costs.isRehearsed(request) || (this.#costs.mayBeWorthSharing(request) && helpers.every(({ isWarm }) => isWarm))
+    job.helpers = areReady ? helpers : []
     if (job.helpers.length > 0) this.#share(job, slot)
     else slot.worker.postMessage(job.call)
   }
@@ -408,17 +412,18 @@ export class QueryPool {
     const { worker, release } = started
     const slot: Slot = {
       ...{ worker, release, threadId: worker.threadId, heldBytes: () => started.heldBytes?.() ?? 0 },
-      ...{ job: undefined, helps: undefined, idleTimer: undefined, failure: undefined, isOutOfMemory: false },
+      ...{ job: undefined, helps: undefined, idleTimer: undefined, isWarm: false, failure: undefined, isOutOfMemory: false },
     }
     this.#slots.add(slot)
-    worker.on('message', (reply: QueryReply) => this.#onReply(slot, reply))
+    worker.on('message', (reply: QueryReply | WarmedUp) => this.#onReply(slot, reply))
     worker.on('messageerror', (error) => this.#onError(slot, error))
     worker.on('error', (error) => this.#onError(slot, error))
     worker.on('exit', () => this.#onExit(slot))
     return slot
   }
 
-  #onReply(slot: Slot, reply: QueryReply): void {
+  #onReply(slot: Slot, reply: QueryReply | WarmedUp): void {
+    if ('isWarm' in reply) return void (slot.isWarm = true)
     const job = slot.job
     // Nothing from a thread that was given up.
     if (!this.#slots.has(slot)) return

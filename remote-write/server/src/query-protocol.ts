@@ -174,6 +174,11 @@ export interface QueryMeasures {
 
 export type QueryReply = QueryPart | QueryEnd
 
+/** What a thread says of itself: it was told to warm up, and has. */
+export interface WarmedUp {
+  readonly isWarm: true
+}
+
 /** More of the answer follows. */
 export interface QueryPart {
   readonly id: number

@@ -38,6 +38,11 @@ export class QueryStorage {
     this.#toldParts.clear()
   }
 
+  /** As if nothing had been read of the blocks; what is open stays so. */
+  forgetPages(): void {
+    this.#shelf.forgetPages()
+  }
+
   /** Of the newest sample of the head; -Infinity without any. */
   get maxTimeMs(): number {
     return this.#head?.maxTimeMs ?? -Infinity

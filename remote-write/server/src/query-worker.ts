@@ -58,6 +58,7 @@ import type {
   QueryWorkerOptions,
   ReturnedBuffer,
   VectorColumns,
+  WarmedUp,
   WarmUpCall,
 } from './query-protocol.ts'
 import { WarmUp, type WarmUpOptions } from './warm-up.ts'
@@ -112,10 +113,13 @@ interface WarmUpState {
   /** As they were told last. */
   readonly known: () => Pick<QueryCall, 'blocks' | 'deletions'>
   readonly isOver: () => boolean
+  readonly onDone?: () => void
+  /** Whether somebody asked this thread. */
+  readonly isAsked?: () => boolean
   readonly msMax: number
 }
 
-function warmUp(parts: ThreadParts, { running, known, isOver, msMax }: WarmUpState): void {
+function warmUp(parts: ThreadParts, { running, known, isOver, onDone, isAsked, msMax }: WarmUpState): void {
   const { storage, engine, buffer, claim } = parts
   const signal = new CancelFlag(running)
   const check = (): void => checkAlive(signal, Infinity)
@@ -133,11 +137,14 @@ function warmUp(parts: ThreadParts, { running, known, isOver, msMax }: WarmUpSta
     ...{ engine, signal, answerInParts, msMax },
     write: (result) => void encodeQueryAnswer(result, 0, undefined, buffer),
     answerList: (request) => void answerLists(request, reader, storage, buffer),
+    // Blocks that were never read are what it has to be quick at.
+    beginRound: () => (isAsked?.() === true ? undefined : storage.forgetPages()),
     endMs: Math.max(storage.maxTimeMs, blocksEndMs),
     blocks: chooseSmallIndexes(blocks),
   })
   const goOn = async (): Promise<void> => {
-    if (steps.isDone || isOver()) return
+    if (isOver()) return
+    if (steps.isDone) return onDone?.()
     // Who asks has the processors.
     if (signal.aborted) return void setTimeout(() => void goOn(), warmUpPauseMs).unref()
     reader = storage.open(known(), check)
@@ -154,17 +161,27 @@ function serve(options: QueryWorkerOptions, parts: ThreadParts): void {
   const { storage, port, buffer, claim } = parts
   let unmeasuredQueries = 0
   let known: Pick<QueryCall, 'blocks' | 'deletions'>
+  let isAsked = false
   port.on('message', (message: QueryCall | ReturnedBuffer | WarmUpCall) => {
     if ('returned' in message) buffer.adopt(message.returned)
     else if ('running' in message) {
       known = message
-      warmUp(parts, { running: message.running, known: () => known, isOver: () => false, msMax: warmUpMsMax })
+      const onDone = (): void => port.postMessage({ isWarm: true } satisfies WarmedUp)
+      warmUp(parts, {
+        running: message.running,
+        known: () => known,
+        isOver: () => false,
+        onDone,
+        isAsked: () => isAsked,
+        msMax: warmUpMsMax,
+      })
     } else void respond(message)
   })
 
   async function respond(call: QueryCall): Promise<void> {
     const begunMs = performance.now()
     known = call
+    isAsked = true
     const outcome = await answer(call, parts)
     claim.reset()
     const brokenBlocks = storage.takeBroken()

@@ -21,8 +21,19 @@ function createWarmUp(
   signal = { aborted: false },
   blocks: WarmUpOptions['blocks'] = [],
   answerList: WarmUpOptions['answerList'] = ({ kind }) => void listed.push(kind),
+  beginRound: WarmUpOptions['beginRound'] = () => {},
 ): WarmUp {
-  return new WarmUp({ engine, signal, endMs: toMs, write: () => void written++, answerInParts, answerList, blocks, msMax: 2000 })
+  return new WarmUp({
+    engine,
+    signal,
+    endMs: toMs,
+    write: () => void written++,
+    answerInParts,
+    answerList,
+    beginRound,
+    blocks,
+    msMax: 2000,
+  })
 }
 
 async function run(warmUp: WarmUp, reader = storage): Promise<number> {
@@ -52,12 +63,14 @@ describe('a warm-up', () => {
     inParts = []
     listed = []
     const steps = await run(createWarmUp(), reader)
-    expect(steps).toBeGreaterThan(22)
-    expect(steps).toBeLessThanOrEqual(660)
+    expect(steps).toBeGreaterThan(24)
+    expect(steps).toBeLessThanOrEqual(720)
     const queries = inParts.length
     expect(selects()).toBeGreaterThanOrEqual(2 * queries)
-    expect(written).toBe(2 * queries)
-    expect(listed).toHaveLength(steps - queries)
+    // Each query over a range and at its end, and a count of each metric.
+    const counts = written - 2 * queries
+    expect(counts).toBeGreaterThanOrEqual(2)
+    expect(listed).toHaveLength(steps - queries - counts)
     expect(new Set(listed)).toEqual(new Set(['labelNames', 'labelValues', 'series']))
     expect(inParts[0]!.slice(1)).toEqual(['sum by (job) (rate({__name__="a_total"}[5m]))', endMs - 6 * 3_600_000, endMs, 60_000])
   })
@@ -66,7 +79,7 @@ describe('a warm-up', () => {
     const { reader, ranges } = watch(storage)
     const blocks = [5000, 4000].map((minTimeMs) => ({ minTimeMs, maxTimeMs: minTimeMs + 1000 }))
     const warmUp = createWarmUp(endMs, { aborted: false }, blocks)
-    for (let step = 0; step < 22; step++) await warmUp.step(reader)
+    for (let step = 0; step < 24; step++) await warmUp.step(reader)
     const before = ranges.length
     await warmUp.step(reader)
     await warmUp.step(reader)
@@ -76,6 +89,15 @@ describe('a warm-up', () => {
     ])
     await warmUp.step(reader)
     expect(ranges.at(-1)![1]).toBe(endMs)
+  })
+
+  it('forgets before each further round what it read of blocks', async () => {
+    let rounds = 0
+    const warmUp = createWarmUp(endMs, { aborted: false }, [], undefined, () => void rounds++)
+    for (let step = 0; step < 24; step++) await warmUp.step(storage)
+    expect(rounds).toBe(0)
+    for (let step = 0; step < 25; step++) await warmUp.step(storage)
+    expect(rounds).toBe(2)
   })
 
   it('asks for some of the series of a metric that has many', async () => {
@@ -90,7 +112,7 @@ describe('a warm-up', () => {
       const requests: ListRequest[] = []
       const warmUp = createWarmUp(0, { aborted: false }, [], (request) => void requests.push(request))
       const reader = listSeries(everyMs, many(count)) as Queryable
-      for (let step = 0; step < 11; step++) await warmUp.step(reader)
+      for (let step = 0; step < 12; step++) await warmUp.step(reader)
       expect(inParts[1]![1]).toBe(queried)
       expect(requests.map(({ matchers }) => matchers)).toEqual([[], [], [listed], [listed], [listed]])
     }

@@ -1,3 +1,4 @@
+import { crc32c } from '@narthex/bytes/crc32c'
 import { evaluateInstant, evaluateRange, type EngineOptions } from '@narthex/promql/engine'
 import { BlockError } from '@narthex/tsdb/block/block-error'
 import { BlockGoneError, type ShelvedBlock } from '@narthex/tsdb/select/block-shelf'
@@ -25,6 +26,9 @@ const namingOne = ['pod', 'instance', 'host']
 /** A metric with a name that says that it counts, and one without. */
 const countedName = /_total$|_count$|_bucket$/
 
+/** The checksum of so much makes V8 compile it well; blocks that a query meets for the first time are summed whole. */
+const summedBytes = 2 * 1024 * 1024
+
 // What dashboards and rules are made of.
 const rangeQueries = (selector: string): string[] => [
   `sum by (job) (rate(${selector}[5m]))`,
@@ -45,6 +49,8 @@ export interface WarmUpOptions {
   readonly answerInParts: (engine: EngineOptions, query: string, startMs: number, endMs: number, stepMs: number) => Promise<void>
   /** Answers a question for names, values or series. */
   readonly answerList: (request: ListRequest) => void
+  /** Before all queries are asked once more. */
+  readonly beginRound: () => void
   /** Of the newest samples. */
   readonly endMs: number
   /** Of a processor. */
@@ -88,12 +94,18 @@ export class WarmUp {
       if (this.#pieces === undefined && ++this.#attempts >= roundsMax) this.#pieces = []
       this.#pieces ??= this.#choose(reader)
       if (this.#next >= this.#pieces.length && this.#opened < this.#options.blocks.length) this.#open(reader)
-      else if (this.#pieces.length > 0) await this.#pieces[this.#next++ % this.#pieces.length]!(reader)
+      else if (this.#pieces.length > 0) await this.#goRound(this.#pieces)(reader)
     } catch (error) {
       // A query that comes is more important, and blocks may be gone.
       if (!(error instanceof QueryError || error instanceof BlockError || error instanceof BlockGoneError)) throw error
     }
     this.#spentMs += performance.now() - begunMs
+  }
+
+  #goRound(pieces: readonly Piece[]): Piece {
+    const at = this.#next++ % pieces.length
+    if (at === 0 && this.#next > 1) this.#options.beginRound()
+    return pieces[at]!
   }
 
   /** The next block: what is open and was used once costs a query little. */
@@ -104,34 +116,40 @@ export class WarmUp {
   }
 
   #choose(reader: Queryable): readonly Piece[] {
+    crc32c(new Uint8Array(summedBytes))
     const names = reader.labelValues('__name__', [], this.#endMs - openedMs, this.#endMs)
     const chosen = [names.find((name) => countedName.test(name)), names.find((name) => !countedName.test(name))]
     this.#metric = names[0] ?? ''
     return chosen.flatMap((name) => {
       if (name === undefined) return []
-      const { queried, listed } = this.#select(reader, name)
+      const { queried, listed, naming } = this.#select(reader, name)
       const lists = this.#lists(listed)
-      return rangeQueries(queried).flatMap((query, i): Piece[] => {
+      const count: Piece = (from) => this.#askAtEnd(from, `count by (${naming}) (${listed})`)
+      const pieces = rangeQueries(queried).flatMap((query, i): Piece[] => {
         const list = lists[i]
         const ask: Piece = (from) => this.#ask(from, query)
         return list === undefined ? [ask] : [ask, () => this.#options.answerList(list)]
       })
+      return [...pieces, count]
     })
   }
 
   /** Selectors of a metric: of all its series as long as they are not so many that a few questions would take all the time. */
-  #select(reader: Queryable, name: string): { readonly queried: string; readonly listed: string } {
+  #select(reader: Queryable, name: string): { readonly queried: string; readonly listed: string; readonly naming: string } {
     const named = `__name__=${JSON.stringify(name)}`
     const set = reader.select([new Matcher('=', '__name__', name)], this.#endMs - rangeMs, this.#endMs)
     let count = 0
     let ofOne = ''
+    let naming = 'job'
     for (; count <= listedMax && set.next(); count++) {
       if (count > 0) continue
       const labels = set.labels()
       const label = namingOne.find((candidate) => labels.has(candidate))
-      if (label !== undefined) ofOne = `,${label}=${JSON.stringify(labels.get(label))}`
+      if (label === undefined) continue
+      ofOne = `,${label}=${JSON.stringify(labels.get(label))}`
+      naming = label
     }
-    return { queried: `{${named}${count > queriedMax ? ofOne : ''}}`, listed: `{${named}${count > listedMax ? ofOne : ''}}` }
+    return { queried: `{${named}${count > queriedMax ? ofOne : ''}}`, listed: `{${named}${count > listedMax ? ofOne : ''}}`, naming }
   }
 
   #lists(selector: string): readonly ListRequest[] {
@@ -145,11 +163,15 @@ export class WarmUp {
     ]
   }
 
+  #askAtEnd(reader: Queryable, query: string): void {
+    this.#options.write(evaluateInstant(this.#engine, reader, query, this.#endMs))
+  }
+
   async #ask(reader: Queryable, query: string): Promise<void> {
     const { write, answerInParts } = this.#options
     const startMs = this.#endMs - rangeMs
     write(evaluateRange(this.#engine, reader, query, startMs, this.#endMs, stepMs))
-    write(evaluateInstant(this.#engine, reader, query, this.#endMs))
+    this.#askAtEnd(reader, query)
     await answerInParts(this.#engine, query, startMs, this.#endMs, stepMs)
   }
 }
