@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { readAnswer } from '@narthex/cli/compare/answer'
 import { compareAnswers } from '@narthex/cli/compare/compare-answers'
 import type { Bounds } from './bounds.ts'
+import { sleep } from './helper-process.ts'
 import { startMemoryMark } from './measure.ts'
 import type { BenchServer } from './server-contenders.ts'
 import { ratio, type ContenderKey } from './storage-bench.ts'
@@ -70,12 +71,14 @@ export async function askInTurns(
 }
 
 /**
- * As `askInTurns`, but each question is the very first that its process is asked, which has just become ready: every time all programs are started anew.
+ * As `askInTurns`, but each question is the very first that its process is asked, which became ready `restMs` before: every time all programs are
+ * started anew.
  */
 export async function askWhenStarted(
   servers: ByContender<BenchServer>,
   questions: readonly Question[],
   rounds: number,
+  restMs: number,
 ): Promise<ByContender<QuestionFigures>[]> {
   const figures: ByContender<QuestionFigures>[] = []
   for (const question of questions) {
@@ -83,6 +86,7 @@ export async function askWhenStarted(
     for (let round = 0; round < rounds; round++) {
       for (const [key, server] of Object.entries(servers) as [ContenderKey, BenchServer][]) {
         await server.restart()
+        await sleep(restMs)
         const growth = startMemoryMark(server.pid)
         const { seconds, body } = await ask(server, question)
         const first = of[key] ?? { firstSeconds: seconds, firstGrowthBytes: growth(), laterSeconds: [], answer: body }
@@ -160,9 +164,14 @@ export function countDifferences(questions: readonly Question[], figures: readon
 }
 
 /** The bound of each question by itself: half of Prometheus' time. */
-export function boundEach(bounds: Bounds, questions: readonly Question[], figures: readonly ByContender<QuestionFigures>[]): void {
+export function boundEach(
+  bounds: Bounds,
+  questions: readonly Question[],
+  figures: readonly ByContender<QuestionFigures>[],
+  note = '',
+): void {
   for (const [i, { name }] of questions.entries()) {
     const { narthex, prometheus } = figures[i]!
-    bounds.atMost(`${name} / Prometheus`, ratio(narthex?.bestSeconds, prometheus?.bestSeconds), 0.5, '×')
+    bounds.atMost(`${name} / Prometheus${note}`, ratio(narthex?.bestSeconds, prometheus?.bestSeconds), 0.5, '×')
   }
 }
