@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import type { ShelvedBlock } from '@narthex/tsdb/select/block-shelf'
 import type { QueryRequest } from './query-protocol.ts'
 import { createFakePool } from './testing/fake-query-thread.ts'
 
@@ -55,26 +56,33 @@ describe('a range query', () => {
     expect(pool.sharedQueries).toBe(1)
   })
 
-  it('is shared out though it is new where the other thread has warmed up, and again the next time', async () => {
-    const { pool, threads } = createFakePool({ threadsPerQuery: 2 })
+  it('is shared out though it is new where the other thread has warmed up and there are many blocks to read, and again the next time', async () => {
+    const block = (minTimeMs: number): ShelvedBlock => ({
+      directory: String(minTimeMs),
+      minTimeMs,
+      maxTimeMs: minTimeMs + 600_000,
+      deletions: 0,
+    })
+    // The last one begins where the query ends, and the first one ends where it begins.
+    const blocks = [-600_000, 0, 600_000, 1_200_000, 1_800_000, 2_400_000, 3_600_000].map(block)
+    const { pool, threads } = createFakePool({ threadsPerQuery: 2, listBlocks: () => blocks })
     pool.warmUp()
     await vi.advanceTimersByTimeAsync(1000)
-    const alone = pool.run(range, timeoutMs)
-    expect(threads[0]!.call?.share).toBeUndefined()
-    threads[0]!.reply({ measures })
-    await alone
-    threads[1]!.reply()
-    threads[1]!.emit('message', { isWarm: true })
-    const other: QueryRequest = { ...range, query: 'other' }
-    for (const _ of [1, 2]) {
-      const shared = pool.run(other, timeoutMs)
-      expect(threads[0]!.call?.share).toMatchObject({ index: 0, count: 2 })
-      expect(threads[1]!.call?.share).toMatchObject({ index: 1, count: 2 })
-      expect(threads[1]!.call?.share?.isRehearsal).toBeUndefined()
-      threads[1]!.reply()
-      threads[0]!.reply({ measures: { ...measures, threads: 2 } })
-      await shared
+    const ask = async (query: string, isShared: boolean, overrides: Partial<typeof range> = {}): Promise<void> => {
+      const answer = pool.run({ ...range, query, ...overrides } as QueryRequest, timeoutMs)
+      expect(threads[0]!.call?.share !== undefined).toBe(isShared)
+      if (isShared) expect(threads[1]!.call?.share).toMatchObject({ index: 1, count: 2, ports: [expect.anything()] })
+      if (isShared) threads[1]!.reply()
+      threads[0]!.reply({ measures: { ...measures, threads: isShared ? 2 : 1 } })
+      await answer
+      // A rehearsal, if there is one.
+      if (!isShared) threads[1]!.reply()
     }
+    await ask('cold', false)
+    threads[1]!.emit('message', { isWarm: true })
+    await ask('new', true)
+    await ask('new', true)
+    await ask('of fewer blocks', false, { endMs: 3_599_999 } as Partial<typeof range>)
     expect(pool.sharedQueries).toBe(2)
   })
 

@@ -311,10 +311,17 @@ export class QueryPool {
     // What was never asked takes long: nothing else has the processors meanwhile.
     if (job.isNew) this.#rehearsals.end(true)
     const helpers = this.#waiting.length === 0 ? [...this.#slots].filter(isIdle).slice(0, this.#helpersMax) : []
-    const areReady = this.#costs.isRehearsed(request) || (this.#costs.mayBeWorthSharing(request) && helpers.every(({ isWarm }) => isWarm))
+    const areReady = this.#costs.isRehearsed(request) || (this.#hasMuchToRead(job.call) && helpers.every(({ isWarm }) => isWarm))
     job.helpers = areReady ? helpers : []
     if (job.helpers.length > 0) this.#share(job, slot)
     else slot.worker.postMessage(job.call)
+  }
+
+  /** Of many blocks each thread has some to itself: to read them takes longer than what was never met takes a thread that answers its first query. */
+  #hasMuchToRead({ request, blocks }: QueryCall): boolean {
+    if (!this.#costs.mayBeWorthSharing(request)) return false
+    const { startMs, endMs } = request
+    return blocks.filter(({ minTimeMs, maxTimeMs }) => minTimeMs <= endMs && maxTimeMs > startMs).length >= sharedBlocksMin
   }
 
   get #helpersMax(): number {
@@ -590,6 +597,8 @@ export class QueryPool {
 const rehearsalMsMax = 5000
 /** The query that would have liked help does not wait for a thread to start. */
 const helperDelayMs = 1000
+/** A query that was never asked is shared out if it is over so many. */
+const sharedBlocksMin = 6
 /** A query that holds less is not worth ending. */
 const relievedBytesMin = 8 * 1024 * 1024
 const outOfMemoryText = 'the query needs more memory for its labels and lists than a query thread may have'
