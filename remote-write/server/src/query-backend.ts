@@ -5,7 +5,8 @@ import { Labels } from '@narthex/model/labels'
 import type { Matcher } from '@narthex/model/matcher'
 import type { LastSample, QueryFunction, SelectLastSamples } from '@narthex/rules/interfaces'
 import type { QueryMemory } from './query-memory.ts'
-import { QueryFailure, type EncodedReply, type QueryPool } from './query-pool.ts'
+import { QueryFailure, type EncodedReply } from './query-job.ts'
+import type { QueryPool } from './query-pool.ts'
 import type { LastColumns, QueryRequest, VectorColumns } from './query-protocol.ts'
 
 /** An export that is not whole by then is given up. */

@@ -1,7 +1,8 @@
 import { EventEmitter } from 'node:events'
 import type { Worker } from 'node:worker_threads'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { QueryPool, type EncodedReply, type QueryPoolOptions } from './query-pool.ts'
+import type { EncodedReply } from './query-job.ts'
+import { QueryPool, type QueryPoolOptions } from './query-pool.ts'
 import type { QueryCall, QueryReply, QueryRequest } from './query-protocol.ts'
 
 const graceMs = 2_000

@@ -4,21 +4,33 @@ import type { ExemplarSnapshot } from '@narthex/tsdb/exemplars/exemplar-snapshot
 import type { ShelvedBlock } from '@narthex/tsdb/select/block-shelf'
 import { noteTaken } from './part-sender.ts'
 import { QueryCosts } from './query-costs.ts'
+import {
+  asFailure,
+  clientOf,
+  heldBytesOf,
+  isIdle,
+  isOfRules,
+  QueryFailure,
+  slotsOf,
+  viewActive,
+  type EncodedReply,
+  type Job,
+  type PartHandler,
+  type PoolReply,
+  type Slot,
+} from './query-job.ts'
 import { Rehearsals } from './rehearsals.ts'
 import type { ActiveQuery, EndedQuery, QueryOrigin } from './query-observer.ts'
 import { givenBytesMin, keptBytesMax } from './query-protocol.ts'
 import type {
-  LastColumns,
   QueryCall,
   QueryEnd,
-  QueryFailureKind,
   QueryMeasures,
   QueryPart,
   QueryReply,
   QueryRequest,
   QueryShare,
   ReturnedBuffer,
-  VectorColumns,
   WarmedUp,
   WarmUpCall,
 } from './query-protocol.ts'
@@ -29,17 +41,6 @@ const cancelGraceMsMax = 500
 const attemptsMax = 3
 /** Damaged blocks and parts of blocks that are told. */
 const toldMax = 10_000
-
-/** A query that did not give a result; `kind` is the errorType of Prometheus' API. */
-export class QueryFailure extends Error {
-  override name = 'QueryFailure'
-  readonly kind: QueryFailureKind
-
-  constructor(kind: QueryFailure['kind'], message: string) {
-    super(message)
-    this.kind = kind
-  }
-}
 
 export interface QueryPoolOptions {
   /** Starts one worker; `release` is called when it has gone, so that what it held in the shared head is let go. */
@@ -73,54 +74,6 @@ export interface QueryPoolOptions {
   /** Told of each query that was taken, when it has ended. */
   onEnd?(ended: EndedQuery): void
   log: { warn(message: string, fields?: Record<string, unknown>): void }
-}
-
-export interface EncodedReply {
-  readonly status: number
-  readonly body: Uint8Array
-  /** For who does not need the body any more: its memory serves another answer. */
-  readonly giveBack?: () => void
-}
-/** Undefined: all of the answer came in parts. */
-export type PoolReply = EncodedReply | VectorColumns | LastColumns | undefined
-/** Takes a part of an answer; `onTaken` is to be called when there is room for another. */
-export type PartHandler = (part: Uint8Array, onTaken: () => void) => void
-
-interface Job {
-  readonly origin: QueryOrigin | undefined
-  readonly askedMs: number
-  startedMs: number | undefined
-  call: QueryCall
-  /** How often it was given to a thread. */
-  attempts: number
-  readonly signal: AbortSignal | undefined
-  readonly onPart: PartHandler | undefined
-  resolve(reply: PoolReply): void
-  reject(error: QueryFailure): void
-  readonly onAbort: () => void
-  isCanceled: boolean
-  slot: Slot | undefined
-  /** Those that evaluate parts of it for `slot`. */
-  helpers: readonly Slot[]
-  /** Nothing like it was asked before. */
-  isNew: boolean
-  timer: NodeJS.Timeout | undefined
-}
-
-interface Slot {
-  readonly worker: Worker
-  readonly threadId: number
-  release(): void
-  heldBytes(): number
-  job: Job | undefined
-  /** The job of another slot of which this one evaluates a part, or what it rehearses. */
-  helps: Pick<Job, 'call'> | undefined
-  idleTimer: NodeJS.Timeout | undefined
-  /** It has warmed up: also what it never met is quick. */
-  isWarm: boolean
-  /** What the thread said before it ended. */
-  failure: string | undefined
-  isOutOfMemory: boolean
 }
 
 /**
@@ -602,36 +555,6 @@ const sharedBlocksMin = 6
 /** A query that holds less is not worth ending. */
 const relievedBytesMin = 8 * 1024 * 1024
 const outOfMemoryText = 'the query needs more memory for its labels and lists than a query thread may have'
-
-function isIdle({ job, helps }: Slot): boolean {
-  return job === undefined && helps === undefined
-}
-
-/** Those that still work on it. */
-function slotsOf(job: Job): Slot[] {
-  const helping = job.helpers.filter(({ helps }) => helps === job)
-  return job.slot?.job === job ? [job.slot, ...helping] : helping
-}
-
-function heldBytesOf(job: Job): number {
-  return slotsOf(job).reduce((bytes, slot) => bytes + slot.heldBytes(), 0)
-}
-
-function viewActive({ call, origin, askedMs, startedMs }: Job, heldBytes: number): ActiveQuery {
-  return { id: call.id, request: call.request, origin, askedMs, startedMs, heldBytes }
-}
-
-function clientOf({ origin }: Job): string {
-  return origin?.kind === 'http' ? origin.clientAddress : ''
-}
-
-function asFailure({ kind, message }: { readonly kind: QueryFailureKind | 'gone'; readonly message: string }) {
-  return { kind: kind === 'gone' ? ('execution' as const) : kind, message }
-}
-
-function isOfRules({ kind }: QueryRequest): boolean {
-  return kind === 'vector' || kind === 'lastSamples'
-}
 
 const stoppingText = 'query was canceled: the server is stopping'
 

@@ -2,57 +2,45 @@ import { parentPort, type MessagePort } from 'node:worker_threads'
 import { setPriority } from 'node:os'
 import { giveUpFirstBuffer } from '@narthex/service/compiler'
 import { SampleColumns } from '@narthex/model/sample-columns'
-import { encodeResult } from '@narthex/promql/encode-result'
 import { evaluateInstant, evaluateRange, explainInstant, explainRange, type EngineOptions } from '@narthex/promql/engine'
-import { ParseError } from '@narthex/promql/parse/parse-error'
-import type { Expression } from '@narthex/promql/parse/ast'
-import { parseAnySelector, parseExpression, parseMetricSelector, type ParseOptions } from '@narthex/promql/parse/parse'
+import { parseAnySelector } from '@narthex/promql/parse/parse'
 import type { ExplainedPart } from '@narthex/promql/plan/explain-plan'
 import type { AbortFlag } from '@narthex/promql/query-context'
 import { QueryError } from '@narthex/promql/query-error'
 import { nativeOfHistogram } from '@narthex/promql/histogram/native-of-histogram'
-import { LabelsWriter } from '@narthex/promql/write-labels'
 import { ResultBuffers, type QueryResult } from '@narthex/promql/query-result'
-import { sortBytewise } from '@narthex/model/compare'
 import { Labels } from '@narthex/model/labels'
-import type { Matcher } from '@narthex/model/matcher'
 import { BlockError } from '@narthex/tsdb/block/block-error'
 import type { HeadDescriptor } from '@narthex/tsdb/head/head-memory'
 import { BlockGoneError } from '@narthex/tsdb/select/block-shelf'
 import { HeadReader } from '@narthex/tsdb/select/head-reader'
 import type { Queryable } from '@narthex/tsdb/select/queryable'
+import { answerDivided, contribute } from './answer-divided.ts'
+import { envelope, takeBody } from './answer-envelope.ts'
 import { answerExemplars } from './answer-exemplars.ts'
 import { answerExport } from './answer-export.ts'
 import { answerFederation } from './answer-federation.ts'
+import { answerHeadStatistics } from './answer-head-status.ts'
+import { answerLists } from './answer-lists.ts'
+import { encodeQueryAnswer } from './answer-query.ts'
 import { answerRemoteRead } from './answer-remote-read.ts'
 import { AnswerWriter } from './answer-writer.ts'
 import { CancelFlag } from './cancel-flag.ts'
-import {
-  contributePart,
-  endGathering,
-  gatherParts,
-  measureResult,
-  rehearsePart,
-  writeGathered,
-  type DividedAnswer,
-  type DividedQuery,
-} from './divided-query.ts'
+import { measureResult } from './divided-query.ts'
+import { perStepFeature, startTimestampsFeature, toParseOptions } from './feature-flags.ts'
+import { findBlocks } from './find-blocks.ts'
+import { parseMatchers, parseQuery } from './parse-request.ts'
 import { PartSender } from './part-sender.ts'
-import { chooseSmallIndexes, findBlocks } from './find-blocks.ts'
 import { QueryClaim, QueryMemory } from './query-memory.ts'
 import { viewStatistics, type SamplesPerStep } from './query-observer.ts'
-import { QueryStorage } from './query-storage.ts'
-import { perStepFeature, startTimestampsFeature, toParseOptions } from './feature-flags.ts'
-import { givenBytesMin, keptBytesMax } from './query-protocol.ts'
+import { keptBytesMax } from './query-protocol.ts'
 import type {
   LastColumns,
-  ListRequest,
   QueryCall,
   QueryEnd,
   QueryOutcome,
   QueryReply,
   QueryRequest,
-  QueryShare,
   QueryWorkerBoot,
   QueryWorkerData,
   QueryWorkerOptions,
@@ -61,7 +49,9 @@ import type {
   WarmedUp,
   WarmUpCall,
 } from './query-protocol.ts'
-import { WarmUp, type WarmUpOptions } from './warm-up.ts'
+import { QueryStorage } from './query-storage.ts'
+import { checkAlive, optionsOf, type EngineRequest, type ThreadParts } from './thread-parts.ts'
+import { warmUp } from './warm-up-thread.ts'
 
 // A thread that evaluates queries over the shared head and the blocks, one at a time, and encodes its own answers.
 
@@ -75,9 +65,6 @@ const aheadBytesMax = 64 * 1024 * 1024
 const aheadMsMax = 300
 /** Of a warm-up later. */
 const warmUpMsMax = 2000
-/** A warm-up looks so often whether queries have ended. */
-const warmUpPauseMs = 20
-
 // Its result has an ArrayBuffer of its own; that of a small Buffer is the pool's and cannot change threads.
 const encoder = new TextEncoder()
 
@@ -106,55 +93,6 @@ function start(port: MessagePort, { options, running, aheadDirectory }: QueryWor
 function makeParts(port: MessagePort, storage: QueryStorage, options: QueryWorkerOptions, claim: QueryClaim): ThreadParts {
   const engine = toEngineOptions(options, claim)
   return { storage, engine, port, buffer: new AnswerWriter(claim), partBuffer: new AnswerWriter(claim), claim }
-}
-
-interface WarmUpState {
-  readonly running: SharedArrayBuffer
-  /** As they were told last. */
-  readonly known: () => Pick<QueryCall, 'blocks' | 'deletions'>
-  readonly isOver: () => boolean
-  readonly onDone?: () => void
-  /** Whether somebody asked this thread. */
-  readonly isAsked?: () => boolean
-  readonly msMax: number
-}
-
-function warmUp(parts: ThreadParts, { running, known, isOver, onDone, isAsked, msMax }: WarmUpState): void {
-  const { storage, engine, buffer, claim } = parts
-  const signal = new CancelFlag(running)
-  const check = (): void => checkAlive(signal, Infinity)
-  let reader: Queryable
-  const answerInParts: WarmUpOptions['answerInParts'] = async (limited, query, startMs, endMs, stepMs) => {
-    const request = { kind: 'range', query, startMs, endMs, stepMs, lookbackMs: undefined, limit: 0, stats: '', explain: '' } as const
-    const deadlineMs = Date.now() + (limited.timeoutMs ?? 0)
-    const asked: QueryCall = { ...{ id: 0, request, deadlineMs, queuedMs: 0, cancel: running }, blocks: known().blocks }
-    const share: QueryShare = { index: 0, count: 2, ports: [], ended: new SharedArrayBuffer(4) }
-    await answerDivided({ call: asked, request, share, reader, preparationMs: 0 }, { ...parts, engine: limited })
-  }
-  const { blocks } = known()
-  const blocksEndMs = blocks.reduce((end, { maxTimeMs }) => Math.max(end, maxTimeMs - 1), -Infinity)
-  const steps = new WarmUp({
-    ...{ engine, signal, answerInParts, msMax },
-    write: (result) => void encodeQueryAnswer(result, 0, undefined, buffer),
-    answerList: (request) => void answerLists(request, reader, storage, buffer),
-    // Blocks that were never read are what it has to be quick at.
-    beginRound: () => (isAsked?.() === true ? undefined : storage.forgetPages()),
-    endMs: Math.max(storage.maxTimeMs, blocksEndMs),
-    blocks: chooseSmallIndexes(blocks),
-  })
-  const goOn = async (): Promise<void> => {
-    if (isOver()) return
-    if (steps.isDone) return onDone?.()
-    // Who asks has the processors.
-    if (signal.aborted) return void setTimeout(() => void goOn(), warmUpPauseMs).unref()
-    reader = storage.open(known(), check)
-    await steps.step(reader)
-    claim.reset()
-    buffer.shrink(keptBytesMax)
-    storage.release()
-    setTimeout(() => void goOn(), 0)
-  }
-  void goOn()
 }
 
 function serve(options: QueryWorkerOptions, parts: ThreadParts): void {
@@ -213,16 +151,6 @@ function setThreadPriority(): void {
 function measureMemory(): number {
   const { heapUsed, arrayBuffers } = process.memoryUsage()
   return heapUsed + arrayBuffers
-}
-
-interface ThreadParts {
-  readonly storage: QueryStorage
-  readonly engine: EngineOptions
-  readonly port: MessagePort
-  readonly buffer: AnswerWriter
-  /** For a part of an answer. */
-  readonly partBuffer: AnswerWriter
-  readonly claim: QueryClaim
 }
 
 async function answer(call: QueryCall, parts: ThreadParts): Promise<QueryEnd> {
@@ -284,59 +212,6 @@ async function answer(call: QueryCall, parts: ThreadParts): Promise<QueryEnd> {
   }
 }
 
-interface DividedCall {
-  readonly call: QueryCall
-  readonly request: Extract<QueryRequest, { kind: 'range' }>
-  readonly share: QueryShare
-  readonly reader: Queryable
-  readonly preparationMs: number
-}
-
-function contribute(divided: DividedCall, parts: ThreadParts): QueryEnd {
-  const part = toDividedQuery(divided, parts)
-  if (divided.share.isRehearsal === true) rehearsePart(part)
-  else contributePart(part)
-  return { id: divided.call.id, isSent: true }
-}
-
-/** Undefined: it is up to the whole query. */
-async function answerDivided(divided: DividedCall, parts: ThreadParts): Promise<QueryEnd | undefined> {
-  const query = toDividedQuery(divided, parts)
-  let gathered: DividedAnswer | undefined
-  try {
-    gathered = await gatherParts(query)
-    return (
-      gathered && {
-        id: divided.call.id,
-        status: 200,
-        body: joinParts(gathered, divided.request.limit, parts.buffer),
-        measures: gathered.measures,
-      }
-    )
-  } catch (error) {
-    if (error instanceof QueryError && error.kind === 'execution') return undefined
-    throw error
-  } finally {
-    endGathering(query, gathered)
-  }
-}
-
-function joinParts(gathered: DividedAnswer, limit: number, buffer: AnswerWriter): Uint8Array {
-  buffer.begin(gathered.parts.reduce((bytes, { texts }) => bytes + texts.bytes.length, gathered.parts[0]!.measures.peakBytes))
-  buffer.utf8('{"status":"success","data":')
-  const series = writeGathered(gathered, buffer, limit)
-  endAnswer(buffer, isCut(limit, series) ? [...gathered.warnings, truncatedText] : gathered.warnings, gathered.infos)
-  return takeBody(buffer)
-}
-
-function toDividedQuery({ call, request, share, reader, preparationMs }: DividedCall, parts: ThreadParts): DividedQuery {
-  const eitherSignal = new CancelFlag(call.cancel, share.ended)
-  const { claim, partBuffer, storage } = parts
-  const options = optionsOf(request, call.deadlineMs, eitherSignal, parts.engine)
-  const engine = { ...options, bytesMax: Math.floor(claim.bytesMax / share.count) }
-  return { request, share, engine, reader, writer: partBuffer, preparationMs, storageWarnings: () => storage.warnings() }
-}
-
 /** Buffers that go to the other side instead of being copied; nothing here uses them any more. */
 function transferable(reply: QueryOutcome): ArrayBuffer[] {
   if ('body' in reply) return [reply.body.buffer as ArrayBuffer]
@@ -367,29 +242,10 @@ function toEngineOptions(options: QueryWorkerOptions, claim: QueryClaim): Engine
   }
 }
 
-function checkAlive(signal: AbortFlag, deadlineMs: number): void {
-  if (signal.aborted) throw new QueryError('canceled', 'query was canceled in expression evaluation')
-  if (Date.now() > deadlineMs) throw new QueryError('timeout', 'query timed out in expression evaluation')
-}
-
-type EngineRequest = Extract<QueryRequest, { kind: 'instant' | 'range' | 'vector' }>
-
 function evaluate(request: EngineRequest, deadlineMs: number, signal: AbortFlag, reader: Queryable, engine: EngineOptions): QueryResult {
   const options = optionsOf(request, deadlineMs, signal, engine)
   if (request.kind === 'range') return evaluateRange(options, reader, request.query, request.startMs, request.endMs, request.stepMs)
   return evaluateInstant(options, reader, request.query, request.timeMs)
-}
-
-function optionsOf(request: EngineRequest, deadlineMs: number, signal: AbortFlag, engine: EngineOptions): EngineOptions {
-  const lookbackMs = request.kind === 'vector' ? undefined : request.lookbackMs
-  return {
-    ...engine,
-    timeoutMs: Math.max(0, deadlineMs - Date.now()),
-    signal,
-    ...(lookbackMs === undefined ? {} : { lookbackMs }),
-    ...(request.kind !== 'vector' && request.explain === 'analyze' ? { analyze: true } : {}),
-    countsPerStep: engine.countsPerStep === true && request.kind !== 'vector' && request.stats === 'all',
-  }
 }
 
 function explain(request: Extract<QueryRequest, { kind: 'instant' | 'range' }>, engine: EngineOptions): ExplainedPart {
@@ -402,34 +258,6 @@ function perStepOf(request: EngineRequest, { statistics: { samplesPerStep } }: Q
   return request.kind === 'range'
     ? { startMs: request.startMs, stepMs: request.stepMs, samples: samplesPerStep }
     : { startMs: request.timeMs, stepMs: 0, samples: samplesPerStep }
-}
-
-function encodeQueryAnswer(whole: QueryResult, limit: number, statistics: unknown, buffer: AnswerWriter): Uint8Array {
-  const result = limitSeries(whole, limit)
-  buffer.begin(whole.statistics.peakBytes)
-  buffer.utf8('{"status":"success","data":')
-  const extra = { stats: statistics, explain: whole.explanation }
-  encodeResult(result, buffer, JSON.stringify(extra).slice(1, -1))
-  endAnswer(buffer, result === whole ? result.warnings : [...result.warnings, truncatedText], result.infos)
-  return takeBody(buffer)
-}
-
-/** What stands behind the data. */
-function endAnswer(buffer: AnswerWriter, warnings: readonly string[], infos: readonly string[]): void {
-  if (warnings.length > 0) buffer.utf8(`,"warnings":${JSON.stringify(warnings)}`)
-  if (infos.length > 0) buffer.utf8(`,"infos":${JSON.stringify(infos)}`)
-  buffer.utf8('}')
-}
-
-const truncatedText = 'results truncated due to limit'
-
-function isCut(limit: number, series: number): boolean {
-  return limit > 0 && series > limit
-}
-
-/** A large buffer goes to the other side itself, and may come back; of a small one a copy does. */
-function takeBody(buffer: AnswerWriter): Uint8Array {
-  return buffer.length < givenBytesMin ? buffer.view().slice() : buffer.take()
 }
 
 type FederationRequest = Extract<QueryRequest, { kind: 'federate' }>
@@ -456,21 +284,6 @@ function findExemplars(call: QueryCall, request: ExemplarRequest, engine: Engine
   return takeBody(buffer)
 }
 
-function parseQuery(query: string, options: ParseOptions): Expression {
-  try {
-    return parseExpression(query, options)
-  } catch (error) {
-    if (error instanceof ParseError) throw new QueryError('bad_data', error.message, { cause: error })
-    throw error
-  }
-}
-
-function limitSeries(result: QueryResult, limit: number): QueryResult {
-  const { series, type } = result
-  if (!isCut(limit, series.labels.length) || (type !== 'vector' && type !== 'matrix')) return result
-  return { ...result, series: { ...series, labels: series.labels.slice(0, limit) } }
-}
-
 function toColumns(result: QueryResult): VectorColumns {
   if (result.type !== 'vector' && result.type !== 'scalar') {
     throw new QueryError('execution', `rule result is not a vector or scalar`)
@@ -486,15 +299,6 @@ function toColumns(result: QueryResult): VectorColumns {
 
 function withWarnings(result: QueryResult, warnings: readonly string[]): QueryResult {
   return warnings.length === 0 ? result : { ...result, warnings: [...result.warnings, ...warnings] }
-}
-
-function parseMatchers(selector: string, parse = parseMetricSelector): readonly Matcher[] {
-  try {
-    return parse(selector)
-  } catch (error) {
-    if (error instanceof ParseError) throw new QueryError('bad_data', error.message, { cause: error })
-    throw error
-  }
 }
 
 function readLastSamples(request: { selector: string; startMs: number; endMs: number }, reader: Queryable): LastColumns {
@@ -513,126 +317,4 @@ function readLastSamples(request: { selector: string; startMs: number; endMs: nu
     words.push(columns.words[2 * last]!, columns.words[2 * last + 1]!)
   }
   return { labels, times: Float64Array.from(times), words: Uint32Array.from(words) }
-}
-
-function answerHeadStatistics({ limit }: { limit: number }, head: HeadReader): string {
-  return writeEmptyHeadTimes(envelope(viewHeadStatus(head, limit), []))
-}
-
-function answerLists(request: ListRequest, reader: Queryable, storage: QueryStorage, buffer: AnswerWriter): Uint8Array {
-  const { matchers, startMs, endMs, limit } = request
-  const sets = matchers.map((selector) => parseMatchers(selector))
-  buffer.begin(0)
-  if (request.kind === 'series') {
-    const writer = new LabelsWriter(buffer)
-    const list = { values: listSeries(sets, reader, startMs, endMs, buffer), write: (labels: Labels) => writer.write(labels) }
-    writeList(buffer, list, limit, () => storage.warnings())
-    return takeBody(buffer)
-  }
-  const ask = (set: readonly Matcher[]) => {
-    const values =
-      request.kind === 'labelNames' ? reader.labelNames(set, startMs, endMs) : reader.labelValues(request.name, set, startMs, endMs)
-    buffer.hold(values.reduce((bytes, value) => bytes + stringBytes + value.length, 0))
-    return values
-  }
-  const texts = sets.length <= 1 ? ask(sets[0] ?? []) : sortBytewise([...new Set(sets.flatMap(ask))])
-  writeTexts(buffer, texts, limit, () => storage.warnings())
-  return takeBody(buffer)
-}
-
-/** A string and its place in a list or set, about. */
-const stringBytes = 32
-
-/** The label sets of the series that any of the selectors finds, each once, in their order. */
-function* listSeries(sets: readonly (readonly Matcher[])[], reader: Queryable, startMs: number, endMs: number, buffer: AnswerWriter) {
-  const merged = new Map<string, Labels>()
-  for (const set of sets) {
-    const series = reader.select(set, startMs, endMs)
-    while (series.next()) {
-      const labels = series.labels()
-      if (sets.length === 1) {
-        yield labels
-        continue
-      }
-      const key = labels.key()
-      if (!merged.has(key)) buffer.hold(stringBytes + 4 * key.length)
-      merged.set(key, labels)
-    }
-  }
-  yield* [...merged.values()].sort((a, b) => Labels.compare(a, b))
-}
-
-/** Texts, and characters of them, that are quoted at a time. */
-const textsPerPart = 4096
-const charactersPerPart = 256 * 1024
-
-/** The envelope with a list of texts, of `limit` at most (0 = all of them). */
-function writeTexts(buffer: AnswerWriter, texts: readonly string[], limit: number, warningsOf: () => readonly string[]): void {
-  const isTruncated = isCut(limit, texts.length)
-  const count = isTruncated ? limit : texts.length
-  buffer.utf8('{"status":"success","data":[')
-  for (let from = 0; from < count;) {
-    let to = from
-    for (let characters = 0; to < count && to - from < textsPerPart && characters < charactersPerPart; to++) characters += texts[to]!.length
-    if (from > 0) buffer.utf8(',')
-    buffer.utf8(JSON.stringify(texts.slice(from, to)).slice(1, -1))
-    from = to
-  }
-  endList(buffer, isTruncated, warningsOf())
-}
-
-/** The envelope with a list, of `limit` entries at most (0 = all of them). */
-function writeList<T>(
-  buffer: AnswerWriter,
-  { values, write }: { readonly values: Iterable<T>; readonly write: (value: T) => void },
-  limit: number,
-  warningsOf: () => readonly string[],
-): void {
-  let count = 0
-  let isTruncated = false
-  buffer.utf8('{"status":"success","data":[')
-  for (const value of values) {
-    if (limit > 0 && count === limit) {
-      isTruncated = true
-      break
-    }
-    if (count++ > 0) buffer.utf8(',')
-    write(value)
-  }
-  endList(buffer, isTruncated, warningsOf())
-}
-
-function endList(buffer: AnswerWriter, isTruncated: boolean, warnings: readonly string[]): void {
-  buffer.utf8(']')
-  const told = isTruncated ? [...warnings, truncatedText] : warnings
-  buffer.utf8(told.length === 0 ? '}' : `,"warnings":${JSON.stringify(told)}}`)
-}
-
-function envelope(data: unknown, warnings: readonly string[]): string {
-  return JSON.stringify({ status: 'success', data, ...(warnings.length === 0 ? {} : { warnings }) })
-}
-
-/** The extremes of int64, digit by digit: as a double they would overflow a Go client's integer. */
-function writeEmptyHeadTimes(json: string): string {
-  return json.replace('"minTime":null,"maxTime":null', '"minTime":9223372036854775807,"maxTime":-9223372036854775808')
-}
-
-function viewHeadStatus(reader: HeadReader, limit: number) {
-  const status = reader.status(limit)
-  // Infinite for an empty head, which becomes null here; `writeEmptyHeadTimes` puts in what Prometheus shows.
-  const minTime = status.minTimeMs
-  const maxTime = status.maxTimeMs
-  return {
-    headStats: {
-      numSeries: status.seriesCount,
-      numLabelPairs: status.labelPairCount,
-      chunkCount: status.chunkCount,
-      minTime,
-      maxTime,
-    },
-    seriesCountByMetricName: status.seriesCountByMetricName,
-    labelValueCountByLabelName: status.labelValueCountByLabelName,
-    memoryInBytesByLabelName: status.memoryInBytesByLabelName,
-    seriesCountByLabelValuePair: status.seriesCountByLabelValuePair,
-  }
 }

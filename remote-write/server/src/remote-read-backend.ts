@@ -2,7 +2,8 @@ import type { RemoteReadBackend } from '@narthex/api/backend'
 import { ApiError } from '@narthex/api/envelope'
 import type { Labels } from '@narthex/model/labels'
 import type { GaugeCell } from '@narthex/service/metrics'
-import { QueryFailure, type QueryPool } from './query-pool.ts'
+import { QueryFailure } from './query-job.ts'
+import type { QueryPool } from './query-pool.ts'
 
 export interface RemoteReadSettings {
   /** `--storage.remote.read-sample-limit`: of one query; 0 = no limit. */
