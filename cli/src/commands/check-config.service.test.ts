@@ -19,8 +19,8 @@ interface Verdict {
 
 function askPromtool(args: readonly string[], path: string): Verdict {
   const { status, stdout, stderr } = spawnSync('promtool', ['check', 'config', ...args, path], { encoding: 'utf8' })
-  // Version 3 has another name for the type.
-  return { exitCode: status, out: lines(stdout), err: lines(stderr.replaceAll('rulefmt.RuleNode', 'rulefmt.Rule')) }
+  // Version 3 has another name for the type, and does not indent problems of rule files.
+  return { exitCode: status, out: lines(stdout), err: lines(stderr.replaceAll('rulefmt.RuleNode', 'rulefmt.Rule').replace(/^ {5}/gm, '')) }
 }
 
 function askOurs(args: readonly string[], path: string): Verdict {
@@ -33,7 +33,7 @@ function askOurs(args: readonly string[], path: string): Verdict {
       isSyntaxOnly: args.includes('--syntax-only'),
       isLintFatal: args.includes('--lint-fatal'),
       longIntervalMs: Infinity,
-      rules: { checks: createRuleChecks([]), lintsDuplicates: !args.includes('--lint=none'), indent: '     ' },
+      rules: { checks: createRuleChecks([]), lintsDuplicates: !args.includes('--lint=none') },
     },
     { out: (line) => (stdout += `${line}\n`), err: (line) => (stderr += `${line}\n`) },
   )

@@ -3,8 +3,7 @@ import { join } from 'node:path'
 import { PrintAndExit, UserError } from '@narthex/service/user-error'
 import { afterAll, describe, expect, it } from 'vitest'
 import { makeTemporaryDirectory } from '@narthex/test/kit/process'
-import { checkConfigFiles, runCheckConfig, type CheckConfigOptions } from './check-config.ts'
-import { readLints } from './check-rules.ts'
+import { checkConfigFiles, readLints, runCheckConfig, type CheckConfigOptions } from './check-config.ts'
 
 // What promtool 2.42 cannot be asked: see check-config.service.test.ts for the rest.
 
@@ -20,7 +19,7 @@ function write(name: string, text: string): string {
 function check(path: string, options: Partial<CheckConfigOptions> = {}): { exitCode: number; lines: string[] } {
   const lines: string[] = []
   const keep = (line: string) => void lines.push(...line.replaceAll(`${directory.path}/`, '').split('\n'))
-  const rules = { checks: {}, lintsDuplicates: true, indent: '' }
+  const rules = { checks: {}, lintsDuplicates: true }
   const exitCode = checkConfigFiles(
     [path],
     { mode: 'server', isSyntaxOnly: false, isLintFatal: false, longIntervalMs: Infinity, rules, ...options },
@@ -91,8 +90,9 @@ describe('narthex check config', () => {
     expect(readLints('too-long-scrape-interval,duplicate-rules', output)).toEqual({ duplicateRules: true, longScrapeInterval: true })
     expect(readLints('all', output)).toEqual({ duplicateRules: true, longScrapeInterval: true })
     expect(readLints('none', output)).toEqual({ duplicateRules: false, longScrapeInterval: false })
+    expect(readLints('all,none', output)).toEqual({ duplicateRules: false, longScrapeInterval: false })
     expect(told).toEqual([])
     readLints('foo', output)
-    expect(told).toEqual(['WARNING: unknown lint option foo'])
+    expect(told).toEqual(['WARNING: unknown lint option: "foo"'])
   })
 })

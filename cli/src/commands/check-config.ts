@@ -15,7 +15,7 @@ import { parseFlags } from '@narthex/service/flags'
 import { PrintAndExit } from '@narthex/service/user-error'
 import { versionText } from '../version.ts'
 import { describeStatError, processOutput, type CheckOutput } from './check-output.ts'
-import { checkRuleFiles, exitCodeOf, readLints, requireFiles } from './check-rules.ts'
+import { checkRuleFiles, exitCodeOf, ignoresUnknownFields, readRuleLints, requireFiles } from './check-rules.ts'
 
 // narthex check config FILE ...: the verdict, texts and exit codes of `promtool check config`.
 
@@ -28,6 +28,7 @@ const flags = {
     'duplicate-rules',
   ),
   lintFatal: flag.boolean('lint-fatal', 'Make lint errors exit with exit code 3.'),
+  ignoresUnknownFields,
   isAgent: flag.boolean('agent', 'Check the configuration of an agent.'),
   lookbackMs: flag.durationMs('query.lookback-delta', "The server's maximum query lookback duration.", '5m'),
 }
@@ -51,7 +52,7 @@ export function runCheckConfig(argv: readonly string[]): void {
   )
   requireFiles('narthex check config', files)
   const lints = readLints(values.lint, processOutput)
-  const checks = createRuleChecks(splitFeatures(values.features))
+  const checks = { ...createRuleChecks(splitFeatures(values.features)), ignoresUnknownKeys: values.ignoresUnknownFields }
   const exitCode = checkConfigFiles(
     files,
     {
@@ -59,11 +60,27 @@ export function runCheckConfig(argv: readonly string[]): void {
       isSyntaxOnly: values.isSyntaxOnly,
       isLintFatal: values.lintFatal,
       longIntervalMs: lints.longScrapeInterval ? values.lookbackMs : Infinity,
-      rules: { checks, lintsDuplicates: lints.duplicateRules, indent: '     ' },
+      rules: { checks, lintsDuplicates: lints.duplicateRules },
     },
     processOutput,
   )
   throw new PrintAndExit('', exitCode)
+}
+
+interface Lints {
+  readonly duplicateRules: boolean
+  readonly longScrapeInterval: boolean
+}
+
+/** `--lint=a,b` for configurations; `none` among others is none, as with promtool. */
+export function readLints(text: string, output: CheckOutput): Lints {
+  const given = text.split(',')
+  if (given.includes('none')) return { duplicateRules: false, longScrapeInterval: false }
+  const ofRules = given.filter((option) => option !== 'too-long-scrape-interval')
+  return {
+    duplicateRules: readRuleLints(ofRules.join(','), output),
+    longScrapeInterval: given.includes('all') || ofRules.length < given.length,
+  }
 }
 
 export interface CheckConfigOptions {

@@ -22,9 +22,13 @@ export interface RuleFileOptions {
   readonly checks: RuleFileChecks
   /** Look for rules that are there twice. */
   readonly lintsDuplicates: boolean
-  /** Stands before each problem. */
-  readonly indent: string
 }
+
+/** Of every command that reads rule files. */
+export const ignoresUnknownFields = flag.boolean(
+  'ignore-unknown-fields',
+  'Ignore unknown fields in the rule files, for those with metadata of your own. The server refuses them.',
+)
 
 export function runCheckRules(argv: readonly string[]): void {
   const { values, arguments: files } = parseFlags(
@@ -36,6 +40,7 @@ export function runCheckRules(argv: readonly string[]): void {
         features: flag.list('enable-feature', 'Feature names to enable, as in Prometheus; comma separated or repeated.'),
         lint: flag.text('lint', 'Linting checks to apply. Available options are: all, duplicate-rules, none.', 'duplicate-rules'),
         lintFatal: flag.boolean('lint-fatal', 'Make lint errors exit with exit code 3.'),
+        ignoresUnknownFields,
       },
       arguments: [
         { name: 'rule-files', help: 'The rule files to check; standard input if there are none.', isRepeatable: true, isOptional: true },
@@ -44,13 +49,9 @@ export function runCheckRules(argv: readonly string[]): void {
     argv,
   )
   requireFiles('narthex check rules', files)
-  const lints = readLints(values.lint, processOutput)
-  const checks = createRuleChecks(splitFeatures(values.features))
-  const verdict = checkRuleFiles(
-    files.length === 0 ? [standardInput] : files,
-    { checks, lintsDuplicates: lints.duplicateRules, indent: '' },
-    processOutput,
-  )
+  const lintsDuplicates = readRuleLints(values.lint, processOutput)
+  const checks = { ...createRuleChecks(splitFeatures(values.features)), ignoresUnknownKeys: values.ignoresUnknownFields }
+  const verdict = checkRuleFiles(files.length === 0 ? [standardInput] : files, { checks, lintsDuplicates }, processOutput)
   throw new PrintAndExit('', exitCodeOf(verdict, values.lintFatal))
 }
 
@@ -70,20 +71,12 @@ export function requireFiles(program: string, paths: readonly string[]): void {
   if (missing !== undefined) throw new UserError(`${program}: error: path '${missing}' does not exist, try --help`)
 }
 
-export interface Lints {
-  readonly duplicateRules: boolean
-  readonly longScrapeInterval: boolean
-}
-
-/** Reads `--lint=a,b`; an option that does not exist is told and passed over, as by promtool. */
-export function readLints(text: string, output: CheckOutput): Lints {
-  const given = text.split(',')
-  const known = ['all', 'duplicate-rules', 'too-long-scrape-interval', 'none']
-  for (const option of given) if (!known.includes(option)) output.out(`WARNING: unknown lint option ${option}`)
-  return {
-    duplicateRules: given.includes('all') || given.includes('duplicate-rules'),
-    longScrapeInterval: given.includes('all') || given.includes('too-long-scrape-interval'),
-  }
+/** `--lint=a,b` for rules: whether duplicates are looked for. An option that does not exist is told and passed over, as by promtool. */
+export function readRuleLints(text: string, output: CheckOutput): boolean {
+  const given = text === '' ? [] : text.split(',')
+  const known = ['all', 'duplicate-rules', 'none']
+  for (const option of given) if (!known.includes(option)) output.out(`WARNING: unknown lint option: ${JSON.stringify(option)}`)
+  return given.includes('all') || given.includes('duplicate-rules')
 }
 
 /** Checks each file and prints its verdict. */
@@ -96,11 +89,12 @@ export function checkRuleFiles(paths: readonly string[], options: RuleFileOption
     if (problems.length === 0) output.out(`  SUCCESS: ${rules} rules found`)
     else {
       output.err('  FAILED:')
-      for (const problem of problems) output.err(options.indent + problem)
+      for (const problem of problems) output.err(problem)
       failed = true
       if (!isLint) hasErrors = true
     }
-    output.out('')
+    // As promtool: no line between a file that cannot be used and the next one.
+    if (problems.length === 0 || isLint) output.out('')
   }
   return { failed, hasErrors }
 }
@@ -118,9 +112,10 @@ function checkRuleFile(path: string, options: RuleFileOptions): { rules: number;
 }
 
 function describeProblems(path: string, error: unknown): string[] {
-  if (!(error instanceof ConfigError)) return [`${path}: ${error instanceof Error ? error.message : String(error)}`]
-  if (error.kind !== 'check') return [`${path}: ${error.goText}`]
-  return error.problems.map(({ line, column, text }) => `${path}: ${line}:${column}: ${text}`)
+  const prefix = path === standardInput ? '' : `${path}: `
+  if (!(error instanceof ConfigError)) return [`${prefix}${error instanceof Error ? error.message : String(error)}`]
+  if (error.kind !== 'check') return [`${prefix}${error.goText}`]
+  return error.problems.map(({ line, column, text }) => `${prefix}${line}:${column}: ${text}`)
 }
 
 interface NamedRule {

@@ -195,6 +195,13 @@ describe('what newer promtools have', () => {
     return run(...flags, 'histograms.yml')
   }
 
+  test('passes over keys that rule files do not have with --ignore-unknown-fields', () => {
+    writeFileSync(join(temporary.path, 'rules.yml'), rules.replace('- name: second', '- name: second\n  team: x'))
+    writeFileSync(join(temporary.path, 'extended.yml'), `${head}tests: [{promql_expr_test: [{expr: up, eval_time: 1m}]}]`)
+    expect(run('extended.yml').stderr).toContain('field team not found in type rulefmt.RuleGroup')
+    expect(run('--ignore-unknown-fields', 'extended.yml')).toMatchObject({ status: 0, stderr: '' })
+  })
+
   test('reads native histograms, runs rules on them and compares them, with what is known of resets', () => {
     const { stdout, stderr } = runHistograms(`
     alert_rule_test:

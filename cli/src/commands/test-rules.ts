@@ -14,7 +14,7 @@ import { JunitReport, type JunitSuite } from '../rule-test/junit-report.ts'
 import { runRuleTest } from '../rule-test/run-rule-test.ts'
 import { versionText } from '../version.ts'
 import { failureCode, processOutput, type CheckOutput } from './check-output.ts'
-import { requireFiles } from './check-rules.ts'
+import { ignoresUnknownFields, requireFiles } from './check-rules.ts'
 
 // narthex test rules FILE ...: unit tests of rules, in promtool's file format and with its output.
 
@@ -23,6 +23,7 @@ interface TestOptions {
   /** Whether a test of this name is run. */
   isWanted(name: string): boolean
   readonly showsDifference: boolean
+  readonly ignoresUnknownFields: boolean
 }
 
 export async function runTest(argv: readonly string[]): Promise<void> {
@@ -41,6 +42,7 @@ export async function runTest(argv: readonly string[]): Promise<void> {
         ),
         diff: flag.boolean('diff', 'Print the lines that differ instead of all that was expected and found.'),
         junit: flag.text('junit', 'File path to store JUnit XML test results.', ''),
+        ignoresUnknownFields,
       },
       arguments: [{ name: 'test-rule-file', help: 'The unit test file.', isRepeatable: true }],
     },
@@ -52,6 +54,7 @@ export async function runTest(argv: readonly string[]): Promise<void> {
     features: splitFeatures(values.features),
     isWanted: compileRun(values.run),
     showsDifference: values.diff,
+    ignoresUnknownFields: values.ignoresUnknownFields,
   }
   const hasFailed = await testFiles(files, options, report, processOutput)
   if (values.junit !== '') writeReport(values.junit, report)
@@ -130,8 +133,8 @@ async function testFile(path: string, options: TestOptions, suite: JunitSuite, o
   return failures
 }
 
-function loadRules(path: string, { ruleFiles }: RuleTestFile, { features }: TestOptions, output: CheckOutput): RuleGroupConfig[] {
-  const checks = createRuleChecks(features)
+function loadRules(path: string, { ruleFiles }: RuleTestFile, options: TestOptions, output: CheckOutput): RuleGroupConfig[] {
+  const checks = { ...createRuleChecks(options.features), ignoresUnknownKeys: options.ignoresUnknownFields }
   const groups: RuleGroupConfig[] = []
   for (const given of ruleFiles) {
     const pattern = given === '' || isAbsolute(given) ? given : join(dirname(path), given)

@@ -145,7 +145,7 @@ export function object<Value extends object>(
     for (const { key, value } of readPairs(node, context)) {
       const name = scalarText(key)
       const reader = keys.get(name)
-      if (reader === undefined) {
+      if (reader === undefined && !context.ignoresUnknownKeys) {
         context.collect(() => reportUnknown(key, `field ${name} not found in type ${goType}`))
         continue
       }
@@ -155,6 +155,7 @@ export function object<Value extends object>(
         continue
       }
       seen.set(name, key)
+      if (reader === undefined) continue
       if (isNullNode(value) && reader.codec.takesNull !== true) continue
       const decoded = context.collect(() => context.read(reader.codec, value ?? emptyScalar()))
       if (decoded === undefined) continue

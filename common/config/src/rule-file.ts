@@ -44,6 +44,8 @@ export interface RuleFileChecks {
   readonly parseExpression?: (expr: string) => void
   /** Throws when a label or annotation value is not a template; `name` names the template in Go's texts. */
   readonly parseTemplate?: (name: string, text: string) => void
+  /** Keys that rule files do not have are passed over; default: they are problems. */
+  readonly ignoresUnknownKeys?: boolean
 }
 
 interface RawRule {
@@ -93,7 +95,8 @@ const file = object<{ readonly groups: readonly RawGroup[] }>('rulefmt.RuleGroup
  * by the functions given, so that this package needs neither parser.
  */
 export function parseRuleFile(text: string, path: string, checks: RuleFileChecks = {}): RuleGroupConfig[] {
-  return openYaml(text, { path, dialect: 'v3' }, (root, context) => {
+  const ignoresUnknownKeys = checks.ignoresUnknownKeys === true
+  return openYaml(text, { path, dialect: 'v3', ignoresUnknownKeys }, (root, context) => {
     const raw = root === undefined ? { groups: [] } : context.collect(() => context.read(file, root))
     const [unread, ...others] = context.problems
     if (unread !== undefined || raw === undefined) throw new ConfigError(path, [unread!, ...others], 'unmarshal')

@@ -54,6 +54,8 @@ export interface DecodeOptions {
   readonly dialect?: 'v2' | 'v3'
   /** What `%{NAME}` in a scalar stands for; absent: it stands for itself. */
   readonly environment?: NodeJS.ProcessEnv
+  /** Keys that an object does not have are passed over; default: they are problems. */
+  readonly ignoresUnknownKeys?: boolean
 }
 
 /** One document while it is being read: positions, collected problems, aliases. */
@@ -61,6 +63,7 @@ export class DecodeContext {
   readonly path: string
   readonly directory: string
   readonly dialect: 'v2' | 'v3'
+  readonly ignoresUnknownKeys: boolean
   readonly problems: ConfigProblem[] = []
   /** Keys that were given a value although nothing acts on them so far, as `line 12: scrape_failure_log_file`. */
   readonly notYet: string[] = []
@@ -75,6 +78,7 @@ export class DecodeContext {
     this.path = options.path
     this.directory = dirname(options.path)
     this.dialect = options.dialect ?? 'v2'
+    this.ignoresUnknownKeys = options.ignoresUnknownKeys === true
     this.#document = document
     this.#lines = lines
   }
