@@ -1,3 +1,4 @@
+import type { HttpClientConfig } from '@narthex/config/http-client-config'
 import { createHttpClient, type HttpClient } from '@narthex/http/client'
 
 /** Longest answer that is read. */
@@ -17,10 +18,10 @@ export class ApiClient {
   readonly #headers: Readonly<Record<string, string>>
 
   /** Throws a TypeError for what is no address; `http://` may be left out. */
-  constructor(server: string, userAgent: string, headers: Readonly<Record<string, string>> = {}) {
+  constructor(server: string, userAgent: string, headers: Readonly<Record<string, string>> = {}, config?: HttpClientConfig) {
     const address = /^https?:\/\//.test(server) ? server : `http://${server}`
     this.#base = new URL(address.endsWith('/') ? address : `${address}/`)
-    this.#client = createHttpClient(undefined, { userAgent })
+    this.#client = createHttpClient(config, { userAgent })
     this.#headers = headers
   }
 

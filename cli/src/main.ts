@@ -6,6 +6,7 @@ import { runCheck } from './commands/check.ts'
 import { runCompare } from './commands/compare.ts'
 import { runExporter } from './commands/exporter.ts'
 import { runStatfsHelper } from '@narthex/exporter-kit/statfs-helper'
+import { runPush } from './commands/push.ts'
 import { runQuery } from './commands/query.ts'
 import { runServer } from './commands/server.ts'
 import { runTest } from './commands/test-rules.ts'
@@ -25,7 +26,8 @@ const commands: Readonly<Record<string, { help: string; run: Command }>> = {
   exporter: { help: 'one exporter: node, mysql, redis, nginx, container', run: runExporter },
   check: { help: 'says what is wrong: config, rules, metrics; asks whether a server is ready, healthy', run: runCheck },
   test: { help: 'runs unit tests of rules: rules', run: runTest },
-  query: { help: 'asks a server: instant, range, series, labels', run: runQuery },
+  query: { help: 'asks a server: instant, range, series, labels, analyze', run: runQuery },
+  push: { help: 'sends pages of metrics by remote write: metrics', run: runPush },
   compare: {
     help: 'asks two servers the same queries, or reads two exporters (compare exporter), and lists what differs',
     run: runCompare,

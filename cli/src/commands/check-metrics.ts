@@ -93,7 +93,8 @@ export function checkMetrics(body: Uint8Array, options: CheckMetricsOptions): Ch
   return { output, errors: [], exitCode: 0 }
 }
 
-function endsWithEof(body: Uint8Array): boolean {
+/** A body of OpenMetrics. */
+export function endsWithEof(body: Uint8Array): boolean {
   return /(?:^|\n)# EOF\s*$/.test(Buffer.from(body.subarray(-100)).toString('latin1'))
 }
 

@@ -2,6 +2,7 @@ import { createHttpClient } from '@narthex/http/client'
 import { flag } from '@narthex/service/flag-spec'
 import { parseFlags } from '@narthex/service/flags'
 import { UserError } from '@narthex/service/user-error'
+import { httpConfigFileFlag, readHttpConfigFile } from '../http-config-file.ts'
 import { versionText } from '../version.ts'
 
 // narthex check healthy|ready: asks a running server or agent, as promtool does.
@@ -16,13 +17,17 @@ export async function runCheckServer(kind: 'healthy' | 'ready', argv: readonly s
       name: `narthex check ${kind}`,
       help: `Check if the server is ${kind}.`,
       version: versionText(`narthex check ${kind}`),
-      flags: { url: flag.text('url', 'The URL for the server.', 'http://localhost:9090', { placeholder: '<URL>' }) },
+      flags: {
+        url: flag.text('url', 'The URL for the server.', 'http://localhost:9090', { placeholder: '<URL>' }),
+        httpConfigFile: httpConfigFileFlag,
+      },
     },
     argv,
   )
   const base = /^[a-z]+:\/\//i.test(values.url) ? values.url : `http://${values.url}`
   if (!URL.canParse(base)) throw new UserError(`narthex check ${kind}: cannot parse URL ${JSON.stringify(values.url)}`)
-  const client = createHttpClient(undefined, { userAgent: 'narthex-check', timeoutMs, bodyBytesMax: answerBytesMax })
+  const config = readHttpConfigFile(`narthex check ${kind}`, values.httpConfigFile)
+  const client = createHttpClient(config, { userAgent: 'narthex-check', timeoutMs, bodyBytesMax: answerBytesMax })
   try {
     const { status, body } = await client.request({ url: `${base.replace(/\/$/, '')}/-/${kind}` })
     if (status !== 200) throw new UserError(`check failed: URL=${base}, status=${status}`)

@@ -3,17 +3,20 @@ import { flag } from '@narthex/service/flag-spec'
 import { parseFlags } from '@narthex/service/flags'
 import { PrintAndExit, UserError } from '@narthex/service/user-error'
 import type { ExplainedPart } from '@narthex/promql/plan/explain-plan'
-import { ApiClient } from '../api-client.ts'
 import type { AnswerData } from '../answer-shape.ts'
 import { printExplanation } from '../explain-output.ts'
+import { httpConfigFileFlag } from '../http-config-file.ts'
+import { openClient, readTime } from '../query-client.ts'
 import { describeLabelSet, describeResult, encodeResult } from '../query-output.ts'
 import { versionText } from '../version.ts'
+import { runQueryAnalyze } from './query-analyze.ts'
 
-// narthex query instant|range|series|labels SERVER …: prints what the server answers, in promtool's form.
+// narthex query instant|range|series|labels SERVER …, analyze --server=SERVER: prints what the server answers, in promtool's form.
 
 const common = {
   output: flag.choice('format', 'Output format of the query.', ['promql', 'json'], 'promql', { short: 'o' }),
   headers: flag.list('header', 'Extra header to send to the server, as NAME=VALUE; can be repeated.'),
+  httpConfigFile: httpConfigFileFlag,
 }
 
 const explain = {
@@ -58,8 +61,9 @@ type Options = Readonly<Record<string, string | number | readonly string[] | und
 
 export async function runQuery(argv: readonly string[]): Promise<void> {
   const [kind, ...rest] = argv
+  if (kind === 'analyze') return await runQueryAnalyze(rest)
   if (kind === undefined || !Object.hasOwn(kinds, kind)) {
-    throw new UserError(`narthex query: want one of ${Object.keys(kinds).join(', ')}, got ${kind ?? 'nothing'}`)
+    throw new UserError(`narthex query: want one of ${Object.keys(kinds).join(', ')}, analyze, got ${kind ?? 'nothing'}`)
   }
   const described = kinds[kind as Kind]
   const { values, arguments: positional } = parseFlags(
@@ -92,12 +96,12 @@ function buildRequest(kind: Kind, second: string, options: Options): { path: str
   if (kind === 'instant') {
     add('query', second)
     add('explain', options['explain'])
-    add('time', time('time', 'evaluation', Date.now() / 1000))
+    add('time', time('time', 'evaluation time', Date.now() / 1000))
     return { path: 'api/v1/query', parameters }
   }
   if (kind === 'range') {
-    const end = time('end', 'end', Date.now() / 1000)!
-    const start = time('start', 'start', end - 300)!
+    const end = time('end', 'end time', Date.now() / 1000)!
+    const start = time('start', 'start time', end - 300)!
     if (start >= end) throw new UserError('start time is not before end time')
     const stepSeconds = typeof options['step'] === 'number' ? options['step'] / 1000 : Math.max(Math.floor((end - start) / 250), 1)
     add('query', second)
@@ -108,22 +112,13 @@ function buildRequest(kind: Kind, second: string, options: Options): { path: str
     return { path: 'api/v1/query_range', parameters }
   }
   add('match[]', options['match'])
-  add('start', time('start', 'start'))
-  add('end', time('end', 'end'))
+  add('start', time('start', 'start time'))
+  add('end', time('end', 'end time'))
   return { path: kind === 'series' ? 'api/v1/series' : `api/v1/label/${encodeURIComponent(second)}/values`, parameters }
 }
 
-/** Seconds; the preset for ''. */
-function readTime(text: Options[string], what: string, preset?: number): number | undefined {
-  if (typeof text !== 'string' || text === '') return preset
-  const isNumber = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text)
-  const seconds = isNumber ? Number(text) : /^\d{4}-\d\d-\d\dT/.test(text) ? Date.parse(text) / 1000 : NaN
-  if (Number.isNaN(seconds)) throw new UserError(`error parsing ${what} time: cannot parse ${JSON.stringify(text)} to a valid timestamp`)
-  return seconds
-}
-
 async function ask(server: string, options: Options, path: string, parameters: URLSearchParams): Promise<unknown> {
-  const client = openClient(server, readHeaders(options['headers']))
+  const client = openClient(server, readHeaders(options['headers']), String(options['httpConfigFile'] ?? ''))
   try {
     const answer = await client.ask(path, parameters, path.startsWith('api/v1/label/') ? 'GET' : 'POST')
     if (answer.status === 'error') throw new UserError(`query error: ${answer.errorType}: ${answer.error}`)
@@ -134,14 +129,6 @@ async function ask(server: string, options: Options, path: string, parameters: U
     throw new UserError(`query error: ${cause instanceof Error ? cause.message : String(cause)}`, 1, { cause })
   } finally {
     await client.close()
-  }
-}
-
-function openClient(server: string, headers: Readonly<Record<string, string>>): ApiClient {
-  try {
-    return new ApiClient(server, 'narthex-query', headers)
-  } catch (cause) {
-    throw new UserError(`narthex query: cannot parse server address ${JSON.stringify(server)}`, 1, { cause })
   }
 }
 

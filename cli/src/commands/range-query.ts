@@ -1,3 +1,4 @@
+import type { HttpClientConfig } from '@narthex/config/http-client-config'
 import { createHttpClient, type HttpClient } from '@narthex/http/client'
 import type { HistogramColumns } from '@narthex/model/histogram-columns'
 import { Labels } from '@narthex/model/labels'
@@ -15,9 +16,9 @@ export class RangeQueryClient {
   readonly #client: HttpClient
 
   /** Throws a TypeError for what is no URL. */
-  constructor(server: string) {
+  constructor(server: string, config?: HttpClientConfig) {
     this.#url = new URL('api/v1/query_range', server.endsWith('/') ? server : `${server}/`)
-    this.#client = createHttpClient(undefined, { userAgent: 'narthex-tsdb' })
+    this.#client = createHttpClient(config, { userAgent: 'narthex-tsdb' })
   }
 
   /** From start to end, both included, in ms. Throws an error with one line. */

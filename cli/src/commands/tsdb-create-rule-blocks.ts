@@ -11,6 +11,7 @@ import { parseFlags } from '@narthex/service/flags'
 import { createLogger, type Logger } from '@narthex/service/logger'
 import { UserError } from '@narthex/service/user-error'
 import { createRuleBlocks, type BackfilledRule } from '@narthex/tsdb/tools/rule-blocks'
+import { httpConfigFileFlag, readHttpConfigFile } from '../http-config-file.ts'
 import { versionText } from '../version.ts'
 import { processOutput } from './check-output.ts'
 import { requireFiles } from './check-rules.ts'
@@ -27,6 +28,7 @@ const memoryShareMax = 0.5
 const flags = {
   features: flag.list('enable-feature', 'Comma separated feature names to enable (only PromQL related).'),
   url: flag.text('url', 'The URL for the Prometheus API with the data where the rule will be backfilled from.', 'http://localhost:9090'),
+  httpConfigFile: httpConfigFileFlag,
   start: flag.string(
     'start',
     'The time to start backfilling the new rule from. Must be a RFC3339 formatted date or Unix timestamp. Required.',
@@ -80,7 +82,7 @@ export async function runTsdbCreateRuleBlocks(argv: readonly string[]): Promise<
   const endMs = values.end === '' ? Date.now() - endBeforeNowMs : parseTime('end', values.end)
   const startMs = parseTime('start', values.start ?? '')
   if (startMs >= endMs) throw new UserError('start time is not before end time')
-  const client = openClient(values.url)
+  const client = openClient(values.url, values.httpConfigFile)
   const log = createLogger({ level: values.isQuiet ? 'warn' : 'info' }).with({ component: 'backfiller' })
   log.info('new rule importer', { start: formatTime(startMs), end: formatTime(endMs) })
   const rules = paths.flatMap((path) => toRules(loadGroups(path, values.features), values, log))
@@ -119,9 +121,10 @@ export async function runTsdbCreateRuleBlocks(argv: readonly string[]): Promise<
   if (failures > 0) throw new UserError('error importing rules')
 }
 
-function openClient(url: string): RangeQueryClient {
+function openClient(url: string, httpConfigFile: string): RangeQueryClient {
+  const config = readHttpConfigFile(name, httpConfigFile)
   try {
-    return new RangeQueryClient(url)
+    return new RangeQueryClient(url, config)
   } catch (cause) {
     throw new UserError(`new api client error: cannot parse ${JSON.stringify(url)} as a URL`, 1, { cause })
   }
