@@ -105,10 +105,16 @@ function mountOperations(app: FastifyInstance, path: string, { agent, registry, 
     registry.write(writer)
     return reply.type('text/plain; version=0.0.4; charset=utf-8').send(Buffer.from(writer.finish()))
   })
-  app.get(`${path}/-/healthy`, (_request, reply) => sendText(reply, 200, 'Narthex is Healthy.\n'))
-  app.get(`${path}/-/ready`, (_request, reply) =>
-    sendText(reply, agent() ? 200 : 503, agent() ? 'Narthex is Ready.\n' : 'Service Unavailable'),
-  )
+  app.route({
+    method: ['GET', 'HEAD'],
+    url: `${path}/-/healthy`,
+    handler: (_request, reply) => sendText(reply, 200, 'Narthex is Healthy.\n'),
+  })
+  app.route({
+    method: ['GET', 'HEAD'],
+    url: `${path}/-/ready`,
+    handler: (_request, reply) => sendText(reply, agent() ? 200 : 503, agent() ? 'Narthex is Ready.\n' : 'Service Unavailable'),
+  })
   for (const method of ['POST', 'PUT'] as const) {
     app.route({
       method,

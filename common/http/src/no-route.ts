@@ -6,7 +6,8 @@ interface KnownPath {
 }
 
 /**
- * Answers what no route takes as Go's servers of the family do, in plain text: 404, or 405 with `Allow` where the path has routes for other methods.
+ * Answers what no route takes as Go's servers of the family do, in plain text: 404, or 405 with `Allow` where the path has routes for other methods,
+ * HEAD included; OPTIONS is answered with `Allow` alone.
  * To be called before routes are added.
  */
 export function answerWithoutRoute(app: FastifyInstance): void {
@@ -17,8 +18,8 @@ export function answerWithoutRoute(app: FastifyInstance): void {
       path = { pattern: patternOf(url), methods: new Set() }
       paths.set(url, path)
     }
-    // HEAD and OPTIONS go without saying.
-    for (const one of [method].flat()) if (one !== 'HEAD' && one !== 'OPTIONS') path.methods.add(one)
+    // OPTIONS goes without saying.
+    for (const one of [method].flat()) if (one !== 'OPTIONS') path.methods.add(one)
   })
   app.setNotFoundHandler((request, reply) => {
     const path = request.url.split('?', 1)[0]!
@@ -26,10 +27,9 @@ export function answerWithoutRoute(app: FastifyInstance): void {
     for (const { pattern, methods } of paths.values()) if (pattern.test(path)) for (const method of methods) allowed.add(method)
     const answer = reply.type('text/plain; charset=utf-8')
     if (allowed.size === 0 || allowed.has(request.method)) return answer.code(404).send('404 page not found\n')
-    return answer
-      .code(405)
-      .header('allow', [...allowed, 'OPTIONS'].sort().join(', '))
-      .send('Method Not Allowed\n')
+    answer.header('allow', [...allowed, 'OPTIONS'].sort().join(', '))
+    if (request.method === 'OPTIONS') return answer.removeHeader('content-type').code(200).send()
+    return answer.code(405).send('Method Not Allowed\n')
   })
 }
 

@@ -267,6 +267,15 @@ describe('answers', () => {
     expect((await call(url!, { headers: { 'accept-encoding': 'gzip;q=0' } })).body.toString()).toBe(text)
   })
 
+  it('to HEAD are those of routes that say so', async () => {
+    const [url] = await start({}, (server) => {
+      hello(server)
+      server.fastify.route({ method: ['GET', 'HEAD'], url: '/health', handler: () => 'well' })
+    })
+    expect(await call(`${url}/`, { method: 'HEAD' })).toMatchObject({ status: 405, headers: { allow: 'GET, OPTIONS' } })
+    expect((await call(`${url}/health`, { method: 'HEAD' })).status).toBe(200)
+  })
+
   it('carry CORS headers for the origins allowed', async () => {
     const [url] = await start({}, (server) => {
       addCors(server.fastify, 'https?://(a|b)\\.test')

@@ -125,7 +125,8 @@ function createApp(options: HttpServerOptions, webConfig: () => WebConfig, passw
   const app = fastify({
     logger: false,
     bodyLimit: options.bodyBytesMax ?? 2 ** 20,
-    exposeHeadRoutes: true,
+    // As Go's servers of the family, which answer HEAD where a route says so alone.
+    exposeHeadRoutes: false,
     routerOptions: { ignoreTrailingSlash: false, maxParamLength: 4096 },
     return503OnClosing: false,
     // No route has a schema; what would check one takes 2 MB to load.

@@ -17,7 +17,7 @@ afterEach(async () => {
 })
 
 class FakeServer {
-  readonly app = fastify()
+  readonly app = fastify({ exposeHeadRoutes: false })
   apiFeatures: Record<string, boolean> = {}
   /** Calls of the query backend: kind and arguments. */
   readonly calls: [string, Record<string, unknown>][] = []
@@ -377,6 +377,21 @@ describe('state', () => {
     )
     expect(await server.ask('/api/v1/nothing')).toMatchObject({ status: 404, body: '404 page not found\n' })
     expect(await server.ask('/api/v1/labels', { method: 'PUT' })).toMatchObject({ status: 405, body: 'Method Not Allowed\n' })
+  })
+
+  it('answers HEAD of the health pages alone', async () => {
+    const server = new FakeServer()
+    const head = async (url: string) => {
+      const { status, body, headers } = await server.ask(url, { method: 'HEAD' })
+      return [status, body, headers['allow']]
+    }
+    for (const page of ['healthy', 'ready']) expect(await head(`/-/${page}`)).toEqual([200, '', undefined])
+    for (const url of ['/version', '/federate', '/api/v1/label/job/values', '/api/v1/rules', '/api/v1/status/tsdb'])
+      expect([url, ...(await head(url))]).toEqual([url, 405, '', 'GET, OPTIONS'])
+    for (const url of ['/api/v1/query?query=1', '/api/v1/series', '/api/v1/labels'])
+      expect([url, ...(await head(url))]).toEqual([url, 405, '', 'GET, OPTIONS, POST'])
+    expect(await head('/api/v1/admin/tsdb/snapshot')).toEqual([405, '', 'OPTIONS, POST, PUT'])
+    expect(await head('/api/v1/nothing')).toEqual([404, '', undefined])
   })
 })
 

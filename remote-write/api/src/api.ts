@@ -70,7 +70,7 @@ function registerRoutes(server: FastifyInstance, backend: ApiBackend): void {
     server.route({ method: ['POST', 'PUT'], url: path, handler: (request, reply) => answer(backend, request, reply, handler) })
   }, backend)
   registerExport(server, backend, { readParameters, checkSelector: (selector) => checkSelector(selector, true) })
-  for (const [path, what] of notBuilt) both(path, () => notBuiltYet(what))
+  for (const [path, what] of notBuilt) get(path, () => notBuiltYet(what))
   const isOn = (feature: string) => backend.state.features()['api']?.[feature] === true
   for (const kind of ['metric_names', 'label_names', 'label_values']) {
     both(`/api/v1/search/${kind}`, () => {
@@ -200,11 +200,15 @@ function orBadData<T>(view: () => T): T {
 function registerLifecycle(server: FastifyInstance, backend: ApiBackend): void {
   const { lifecycle } = backend
   const text = (reply: FastifyReply, status: number, body: string) => reply.code(status).type('text/plain; charset=utf-8').send(body)
-  server.get('/-/healthy', (_request, reply) => text(reply, 200, 'Narthex is Healthy.\n'))
-  server.get('/-/ready', (_request, reply) => {
-    if (lifecycle.isReady()) return text(reply, 200, 'Narthex is Ready.\n')
-    void reply.header('X-Prometheus-Stopping', String(lifecycle.isStopping()))
-    return text(reply, 503, 'Service Unavailable')
+  server.route({ method: ['GET', 'HEAD'], url: '/-/healthy', handler: (_request, reply) => text(reply, 200, 'Narthex is Healthy.\n') })
+  server.route({
+    method: ['GET', 'HEAD'],
+    url: '/-/ready',
+    handler: (_request, reply) => {
+      if (lifecycle.isReady()) return text(reply, 200, 'Narthex is Ready.\n')
+      void reply.header('X-Prometheus-Stopping', String(lifecycle.isStopping()))
+      return text(reply, 503, 'Service Unavailable')
+    },
   })
   const act = async (reply: FastifyReply, action: (() => Promise<void> | void) | undefined, done: string, failure: string) => {
     if (!action) return text(reply, 403, 'Lifecycle API is not enabled.')

@@ -19,8 +19,12 @@ export function mountAlertmanager(
     parts.registry().write(writer)
     return reply.type('text/plain; version=0.0.4; charset=utf-8').send(Buffer.from(writer.finish()))
   })
-  app.get(`${path}/-/healthy`, (_request, reply) => text(reply, 200, 'OK'))
-  app.get(`${path}/-/ready`, (_request, reply) => text(reply, parts.alertmanager() ? 200 : 503, parts.alertmanager() ? 'OK' : 'off'))
+  app.route({ method: ['GET', 'HEAD'], url: `${path}/-/healthy`, handler: (_request, reply) => text(reply, 200, 'OK') })
+  app.route({
+    method: ['GET', 'HEAD'],
+    url: `${path}/-/ready`,
+    handler: (_request, reply) => text(reply, parts.alertmanager() ? 200 : 503, parts.alertmanager() ? 'OK' : 'off'),
+  })
   // In a scope of its own: the body goes on as parsed JSON, whatever the client calls its type.
   app.register((scope, _options, done) => {
     scope.removeAllContentTypeParsers()

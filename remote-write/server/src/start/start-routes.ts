@@ -21,7 +21,11 @@ const plainText = 'text/plain; charset=utf-8'
  */
 export function registerStartRoutes(app: FastifyInstance, options: StartRoutesOptions): void {
   const { routePrefix, pageTitle, progress, addWriteRoute } = options
-  app.get('/-/healthy', (_request, reply) => reply.type(plainText).send('Narthex is Healthy.\n'))
+  app.route({
+    method: ['GET', 'HEAD'],
+    url: '/-/healthy',
+    handler: (_request, reply) => reply.type(plainText).send('Narthex is Healthy.\n'),
+  })
   app.get('/api/v1/status/walreplay', (_request, reply) => {
     const { min, max, current } = progress
     return reply.type('application/json').send(encodeSuccess({ min, max, current }))
