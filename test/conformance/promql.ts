@@ -30,7 +30,7 @@ const engineOptions: EngineOptions = {
   timeoutMs: 100_000,
   delayedNameRemoval: true,
   useStartTimestamps: true,
-  parse: { experimentalFunctions: true, extendedRangeSelectors: true, binopFillModifiers: true },
+  parse: { experimentalFunctions: true, binopFillModifiers: true },
   annotationsMax: 1000,
 }
 

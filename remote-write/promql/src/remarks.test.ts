@@ -8,7 +8,7 @@ import { parseSeriesDescription } from './testing/series-notation.ts'
 // What Prometheus 3.14 was seen to remark on, and where.
 
 const minute = 60_000
-const options: EngineOptions = { parse: { experimentalFunctions: true, extendedRangeSelectors: true, binopFillModifiers: true } }
+const options: EngineOptions = { parse: { experimentalFunctions: true, binopFillModifiers: true } }
 
 /** Series of one value a minute. */
 function load(...lines: readonly string[]): MemoryStorage {

@@ -4,7 +4,6 @@ import type { ParseOptions } from '@narthex/promql/parse/parse'
 export function toParseOptions(features: readonly string[]): ParseOptions {
   return {
     experimentalFunctions: features.includes('promql-experimental-functions'),
-    extendedRangeSelectors: features.includes('promql-extended-range-selectors'),
     binopFillModifiers: features.includes('promql-binop-fill-modifiers'),
   }
 }
@@ -31,11 +30,14 @@ export const metadataRecordsFeature = 'metadata-wal-records'
 /** Prometheus' own snapshot; here the head's state is always written at a stop. */
 const memorySnapshotFeature = 'memory-snapshot-on-shutdown'
 
+/** On for good, as in Prometheus 3.16. */
+const extendedRangesFeature = 'promql-extended-range-selectors'
+
 const known = [
   exemplarStorageFeature,
   metadataRecordsFeature,
   'promql-experimental-functions',
-  'promql-extended-range-selectors',
+  extendedRangesFeature,
   'promql-binop-fill-modifiers',
   'promql-delayed-name-removal',
   'type-and-unit-labels',

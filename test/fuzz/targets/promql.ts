@@ -9,7 +9,7 @@ import { describeTree } from '@narthex/promql/parse/tree-json'
 import { decode, encode, ensure, type FuzzTarget } from '../fuzz-target.ts'
 import { mutate, type Random } from '../mutate.ts'
 
-const everything: ParseOptions = { experimentalFunctions: true, extendedRangeSelectors: true, binopFillModifiers: true }
+const everything: ParseOptions = { experimentalFunctions: true, binopFillModifiers: true }
 
 const newer = [
   'sum by (job) (rate(http_requests_total{code=~"5.."}[5m] offset 1m)) / on (job) group_left sum(up) > bool 0.1',

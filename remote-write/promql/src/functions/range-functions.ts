@@ -1,4 +1,5 @@
 import { quoteText } from '@narthex/model/quote'
+import { makeIntegral } from './integral.ts'
 import * as overTime from './over-time.ts'
 import { countChanges, countResets, makeExtrapolated, makeExtrapolatedAll, makeInstantaneous } from './rate.ts'
 import { derivative, makeDoubleExponentialSmoothing, makePredictLinear } from './regression.ts'
@@ -33,6 +34,7 @@ export const rangeFunctions: ReadonlyMap<string, RangeFunction> = new Map<string
   ['deriv', plain(derivative)],
   ['predict_linear', { make: ([seconds]) => makePredictLinear(seconds!) }],
   ['double_exponential_smoothing', { make: ([smoothing, trend]) => makeDoubleExponentialSmoothing(smoothing!, trend!) }],
+  ['integral', { make: ([strategies]) => makeIntegral(strategies) }],
   ['resets', plain(countResets, { needsResets: true })],
   ['changes', plain(countChanges)],
   ['avg_over_time', plain(overTime.averageOverTime)],

@@ -15,7 +15,7 @@ import { ClassicHistogramOperator } from './classic-histogram.ts'
 import { MergeLabelsOperator } from './merge-labels.ts'
 import { dropNames } from './names.ts'
 import type { VectorOperator } from './operator.ts'
-import { warnOfQuantiles } from './quantile-warning.ts'
+import { warnOfQuantiles } from './parameter-warnings.ts'
 
 /** histogram_quantile, histogram_quantiles, histogram_fraction over classic and native histograms. */
 export function buildHistogramCall(context: QueryContext, plan: CallPlan, grid: StepGrid, builder: Builder): VectorOperator {

@@ -13,7 +13,7 @@ import { dropNames } from './names.ts'
 import { measureSource } from './measured.ts'
 import type { SampleSeries, SampleSource, VectorOperator } from './operator.ts'
 import { RangeFunctionOperator } from './range-function.ts'
-import { warnOfUsedQuantiles } from './quantile-warning.ts'
+import { warnOfUsedQuantiles, warnOfUsedStrategies } from './parameter-warnings.ts'
 import { emptySource, subqueryGrid, SubquerySource } from './subquery-source.ts'
 import { WindowSource } from './window-source.ts'
 
@@ -64,9 +64,20 @@ export function buildRangeCall(context: QueryContext, plan: CallPlan, grid: Step
     needsResets: definition.needsResets === true,
     onSeries,
   })
-  const isQuantile = plan.name === 'quantile_over_time'
-  const operator = isQuantile ? warnOfUsedQuantiles(context, plain, scalars[0]!, scalarPlans[0]!.span) : plain
+  const operator = warnOfParameter(context, plan.name, plain, scalars, scalarPlans)
   return definition.keepsName === true ? operator : dropNames(context, operator, plan.mayComeInParts)
+}
+
+function warnOfParameter(
+  context: QueryContext,
+  name: string,
+  input: VectorOperator,
+  [parameter]: readonly Float64Array[],
+  [plan]: readonly Plan[],
+): VectorOperator {
+  if (parameter === undefined || plan === undefined) return input
+  if (name === 'quantile_over_time') return warnOfUsedQuantiles(context, input, parameter, plan.span)
+  return name === 'integral' ? warnOfUsedStrategies(context, input, parameter, plan.span) : input
 }
 
 function makeCounterRemark(context: QueryContext, span: Span): (series: SampleSeries) => void {

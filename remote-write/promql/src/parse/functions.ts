@@ -46,6 +46,7 @@ define('histogram_fraction', ['scalar', 'scalar', 'vector'])
 define('histogram_quantile', ['scalar', 'vector'])
 define('histogram_quantiles', ['vector', 'string', 'scalar', 'scalar'], { variadic: 9, experimental })
 define('info', ['vector', 'vector'], { variadic: 1, experimental })
+define('integral', ['matrix', 'scalar'], { variadic: 1, experimental })
 define('label_join', ['vector', 'string', 'string', 'string'], { variadic: -1 })
 define('label_replace', ['vector', 'string', 'string', 'string', 'string'])
 define('pi time', [], { returns: 'scalar' })
@@ -57,5 +58,5 @@ define('sort_by_label sort_by_label_desc', ['vector', 'string'], { variadic: -1,
 define('start_timestamp', ['vector'], { experimental })
 define('vector', ['scalar'])
 
-/** All 90 functions of Prometheus 3.14 by name. */
+/** All 91 functions of Prometheus 3.16 by name. */
 export const functionSignatures: ReadonlyMap<string, FunctionSignature> = signatures

@@ -5,12 +5,10 @@ import { Parser } from './parser.ts'
 
 /** Which parts of the language are switched on; the names follow Prometheus' feature flags. */
 export interface ParseOptions {
-  /** `promql-experimental-functions`: 17 functions, limitk and limit_ratio. Default: off. */
+  /** `promql-experimental-functions`: 18 functions, limitk and limit_ratio. Default: off. */
   readonly experimentalFunctions?: boolean
   /** Arithmetic on durations in `[…]` and `offset (…)`. Default: on, as since 3.14. */
   readonly durationExpressions?: boolean
-  /** `promql-extended-range-selectors`: anchored, smoothed. Default: off. */
-  readonly extendedRangeSelectors?: boolean
   /** `promql-binop-fill-modifiers`: fill, fill_left, fill_right. Default: off. */
   readonly binopFillModifiers?: boolean
 }

@@ -56,7 +56,7 @@ export class Parser {
     this.#options = options
     this.#tokens = new TokenStream(text)
     const durations = new DurationParser(this.#tokens, options.durationExpressions ?? true)
-    this.#postfixes = new PostfixParser(this.#tokens, durations, options.extendedRangeSelectors ?? false)
+    this.#postfixes = new PostfixParser(this.#tokens, durations)
   }
 
   parseWhole(): Expression {

@@ -12,12 +12,10 @@ const wantedStep = 'number, duration, step(), range(), or "]"'
 export class PostfixParser {
   readonly #tokens: TokenStream
   readonly #durations: DurationParser
-  readonly #allowExtended: boolean
 
-  constructor(tokens: TokenStream, durations: DurationParser, allowExtended: boolean) {
+  constructor(tokens: TokenStream, durations: DurationParser) {
     this.#tokens = tokens
     this.#durations = durations
-    this.#allowExtended = allowExtended
   }
 
   /** The operand with the one modifier that follows it, or undefined if none does. */
@@ -132,7 +130,6 @@ export class PostfixParser {
 
   #extended(expression: Expression, word: 'anchored' | 'smoothed'): Expression {
     const token = this.#tokens.next()
-    if (!this.#allowExtended) throw this.#tokens.error(`${word} modifier is experimental and not enabled`, expression)
     const refuse = (reason: string) => this.#tokens.error(reason, expression)
     if (expression.kind === 'subquery') throw refuse(`${word} modifier is not supported for subqueries`)
     const vector = expression.kind === 'matrixSelector' ? expression.vector : expression

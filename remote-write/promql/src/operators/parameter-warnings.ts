@@ -1,4 +1,5 @@
 import { formatFloatG } from '@narthex/model/number'
+import { isIntegralStrategy } from '../functions/integral.ts'
 import type { Span } from '../parse/ast.ts'
 import type { QueryContext } from '../query-context.ts'
 import { extremes } from './extremes-of-parameter.ts'
@@ -19,32 +20,38 @@ export function warnOfExtremeQuantiles(context: QueryContext, quantiles: Float64
 
 /** The series, with a warning of every value that is no quantile where they have a value. */
 export function warnOfUsedQuantiles(context: QueryContext, input: VectorOperator, quantiles: Float64Array, span: Span): VectorOperator {
-  return quantiles.every(isQuantile) ? input : new UsedQuantilesOperator(context, input, quantiles, span)
+  if (quantiles.every(isQuantile)) return input
+  return new UsedParameterOperator(input, quantiles, (used) => warnOfQuantiles(context, used, span))
 }
 
-class UsedQuantilesOperator implements VectorOperator {
-  readonly distinctWithoutName: boolean
-  readonly #context: QueryContext
-  readonly #input: VectorOperator
-  readonly #quantiles: Float64Array
-  readonly #span: Span
+/** As `warnOfUsedQuantiles`, of what is no strategy of integral(). */
+export function warnOfUsedStrategies(context: QueryContext, input: VectorOperator, strategies: Float64Array, span: Span): VectorOperator {
+  if (strategies.every(isIntegralStrategy)) return input
+  return new UsedParameterOperator(input, strategies, (used) => {
+    const wanted = 'strategy should be 0, 1, or 2 (default), using 2'
+    for (const value of new Set(used))
+      if (!isIntegralStrategy(value)) context.annotations.warn(`${wanted}, got ${formatFloatG(value)}`, span)
+  })
+}
 
-  constructor(context: QueryContext, input: VectorOperator, quantiles: Float64Array, span: Span) {
-    this.#context = context
+/** Tells the values of a parameter at the steps where a series has a value. */
+class UsedParameterOperator implements VectorOperator {
+  readonly distinctWithoutName: boolean
+  readonly #input: VectorOperator
+  readonly #parameter: Float64Array
+  readonly #tell: (used: Float64Array) => void
+
+  constructor(input: VectorOperator, parameter: Float64Array, tell: (used: Float64Array) => void) {
     this.#input = input
-    this.#quantiles = quantiles
-    this.#span = span
+    this.#parameter = parameter
+    this.#tell = tell
     this.distinctWithoutName = input.distinctWithoutName
   }
 
   next(): StepSeries | undefined {
     const series = this.#input.next()
     if (series === undefined) return undefined
-    warnOfQuantiles(
-      this.#context,
-      this.#quantiles.filter((_, i) => series.present[i] === 1),
-      this.#span,
-    )
+    this.#tell(this.#parameter.filter((_, i) => series.present[i] === 1))
     return series
   }
 }
