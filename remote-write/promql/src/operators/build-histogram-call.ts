@@ -25,8 +25,7 @@ export function buildHistogramCall(context: QueryContext, plan: CallPlan, grid: 
   const scalars = scalarPlans.map((argument) => builder.scalar(argument, grid))
   const make = (outputs: ConstructorParameters<typeof ClassicHistogramOperator>[4]) =>
     new ClassicHistogramOperator(context, vector, input.span, grid, outputs)
-  // As in Prometheus, what is told of native histograms is about the first argument, whatever that is.
-  const remarks = new HistogramRemarks(context.annotations, plan.args[0]!.span)
+  const remarks = new HistogramRemarks(context.annotations, input.span)
   const nativeQuantile = (quantiles: Float64Array): NativeFunction => {
     return (histogram, step, labels) => {
       const { value, nan } = quantileOfHistogram(quantiles[step]!, histogram)

@@ -100,7 +100,7 @@ export class ClassicHistogramOperator implements VectorOperator {
       }
       const le = series.labels.get('le')
       const bound = parseGoFloat(le)
-      if (bound === undefined) {
+      if (bound === undefined || Number.isNaN(bound)) {
         const name = this.#nameToTell(series.labels)
         const message = `bucket label "le" is missing or has a malformed value of ${quoteText(le)}`
         this.#context.annotations.warn(name === '' ? message : `${message} for metric name ${quoteText(name)}`, this.#span)

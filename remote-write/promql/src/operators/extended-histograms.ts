@@ -4,7 +4,8 @@ import { isReset } from '../histogram/detect-reset.ts'
 import type { FloatHistogram } from '../histogram/float-histogram.ts'
 import { differenceOfHistograms, interpolateHistograms } from '../histogram/histogram-rate.ts'
 import type { HistogramRemarks } from '../histogram/histogram-remarks.ts'
-import type { HistogramSeries } from './operator.ts'
+import { countUntil } from './count-until.ts'
+import type { HistogramSeries, SampleSeries } from './operator.ts'
 
 export interface EdgedHistograms {
   readonly leftMs: number
@@ -59,6 +60,44 @@ export function smoothHistograms(
     inside.push(right.isGauge ? right : right.withHint(isNew ? counterReset : noReset))
   }
   return inside
+}
+
+/**
+ * Changes or resets in an anchored window that has floats and histograms: a sample of the other kind is either. The window begins with the last
+ * sample at or before its left edge. undefined: none lies inside.
+ */
+export function countMixedSteps(
+  name: 'changes' | 'resets',
+  floats: SampleSeries,
+  histograms: HistogramSeries,
+  { leftMs, endMs, lookbackMs }: EdgedHistograms,
+): number | undefined {
+  const floatTimes = floats.times.subarray(0, floats.length)
+  let [nextFloat, nextHistogram] = [floatTimes, histograms.times].map((times) => countUntil(times, leftMs)) as [number, number]
+  const [floatEnd, histogramEnd] = [countUntil(floatTimes, endMs), countUntil(histograms.times, endMs)]
+  if (nextFloat >= floatEnd && nextHistogram >= histogramEnd) return undefined
+  const [floatMs, histogramMs] = [floatTimes[nextFloat - 1] ?? -Infinity, histograms.times[nextHistogram - 1] ?? -Infinity]
+  if (Math.max(floatMs, histogramMs) > leftMs - lookbackMs) {
+    if (floatMs >= histogramMs) nextFloat--
+    else nextHistogram--
+  }
+  let count = 0
+  let previous: number | FloatHistogram | undefined
+  while (nextFloat < floatEnd || nextHistogram < histogramEnd) {
+    const isFloat = nextHistogram >= histogramEnd || (nextFloat < floatEnd && floatTimes[nextFloat]! < histograms.times[nextHistogram]!)
+    const sample = isFloat ? floats.values[nextFloat++]! : histograms.values[nextHistogram++]!
+    if (previous !== undefined && isStep(name, previous, sample)) count++
+    previous = sample
+  }
+  return count
+}
+
+function isStep(name: 'changes' | 'resets', previous: number | FloatHistogram, sample: number | FloatHistogram): boolean {
+  if (typeof previous === 'number' && typeof sample === 'number') {
+    return name === 'resets' ? sample < previous : sample !== previous && !(Number.isNaN(sample) && Number.isNaN(previous))
+  }
+  if (typeof previous === 'number' || typeof sample === 'number') return true
+  return name === 'resets' ? isReset(sample, previous) : !areEqual(sample, previous)
 }
 
 /** The value of an anchored or smoothed window. */

@@ -1,6 +1,7 @@
 import type { FloatHistogram } from '../histogram/float-histogram.ts'
 import type { HistogramRemarks } from '../histogram/histogram-remarks.ts'
-import { anchorHistograms, computeEdgedHistograms, smoothHistograms } from './extended-histograms.ts'
+import { countUntil } from './count-until.ts'
+import { anchorHistograms, computeEdgedHistograms, countMixedSteps, smoothHistograms } from './extended-histograms.ts'
 import type { HistogramSeries, SampleSeries, SampleSource, StepHistograms, StepSeries, VectorOperator } from './operator.ts'
 import type { Shift, StepGrid, WindowPlan } from '../plan/plan.ts'
 import type { QueryContext } from '../query-context.ts'
@@ -104,7 +105,7 @@ export class ExtendedRangeOperator implements VectorOperator {
     return found
   }
 
-  /** Of a series with histograms; where a window has floats too there is no value. */
+  /** Of a series with histograms; where a window has floats too only changes and resets have a value. */
   #evaluateHistograms(source: SampleSeries, histograms: HistogramSeries): boolean {
     const { startMs, stepMs, steps } = this.#grid
     const { values, present } = this.#series
@@ -125,8 +126,10 @@ export class ExtendedRangeOperator implements VectorOperator {
       const floatTimes = source.times.subarray(0, source.length)
       const hasFloats = countUntil(floatTimes, latestMs) > countUntil(floatTimes, leftMs - lookbackMs)
       let result: number | FloatHistogram | undefined
-      if (hasFloats && hasHistograms) remarks.mixedFloats()
-      else if (hasHistograms) {
+      if (hasFloats && hasHistograms) {
+        if (this.#name === 'changes' || this.#name === 'resets') result = countMixedSteps(this.#name, source, histograms, edges)
+        else remarks.mixedFloats()
+      } else if (hasHistograms) {
         const window = this.#isSmoothed
           ? smoothHistograms(histograms, atLeft, atRight, edges, remarks)
           : anchorHistograms(histograms, atLeft, atRight, edges)
@@ -180,18 +183,6 @@ export class ExtendedRangeOperator implements VectorOperator {
     window.values.set(values, reserved)
     window.length = length
   }
-}
-
-/** How many of the ascending times are not later than `timeMs`. */
-export function countUntil(times: Float64Array, timeMs: number): number {
-  let low = 0
-  let high = times.length
-  while (low < high) {
-    const middle = (low + high) >> 1
-    if (times[middle]! <= timeMs) low = middle + 1
-    else high = middle
-  }
-  return low
 }
 
 /** Value at `timeMs` between sample `at` and the next one; the rise of a counter after a reset begins at zero. */

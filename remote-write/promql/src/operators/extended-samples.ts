@@ -1,6 +1,7 @@
 import type { WindowPlan } from '../plan/plan.ts'
 import { QueryError } from '../query-error.ts'
-import { countUntil, interpolate } from './extended-range.ts'
+import { countUntil } from './count-until.ts'
+import { interpolate } from './extended-range.ts'
 import type { SampleSeries } from './operator.ts'
 
 /**

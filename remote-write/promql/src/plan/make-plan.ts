@@ -67,13 +67,13 @@ export function makePlan(expression: Expression, scope: PlanScope): Plan {
     }
     case 'aggregation': {
       const { operator, grouping, without } = expression
-      const input = makePlan(expression.expression, scope)
-      const parameter = expression.parameter === undefined ? undefined : makePlan(expression.parameter, scope)
+      const inner = operator === 'count_values' ? { ...scope, asksForBuckets: true } : scope
+      const input = makePlan(expression.expression, inner)
+      const parameter = expression.parameter === undefined ? undefined : makePlan(expression.parameter, inner)
       return { kind: 'aggregation', operator, input, parameter, grouping, without, span, type: 'vector', invariant }
     }
     case 'binary': {
-      const isTrim = expression.operator === '</' || expression.operator === '>/'
-      const inner = isTrim ? { ...scope, asksForBuckets: true } : scope
+      const inner = looksAtBuckets.has(expression.operator) ? { ...scope, asksForBuckets: true } : scope
       const left = makePlan(expression.left, inner)
       const right = makePlan(expression.right, inner)
       const { operator, returnBool, matching } = expression
@@ -83,7 +83,16 @@ export function makePlan(expression: Expression, scope: PlanScope): Plan {
 }
 
 const asksForStatistics: ReadonlySet<string> = new Set(['histogram_avg', 'histogram_count', 'histogram_sum'])
-const asksForBuckets: ReadonlySet<string> = new Set(['histogram_fraction', 'histogram_quantile', 'histogram_quantiles'])
+const asksForBuckets: ReadonlySet<string> = new Set([
+  'changes',
+  'histogram_fraction',
+  'histogram_quantile',
+  'histogram_quantiles',
+  'histogram_stddev',
+  'histogram_stdvar',
+])
+/** Operators that look at whole histograms. */
+const looksAtBuckets: ReadonlySet<string> = new Set(['</', '>/', '==', '!='])
 
 function scopeInCall(name: string, scope: PlanScope): PlanScope {
   if (asksForStatistics.has(name)) return { ...scope, asksForStatistics: true }

@@ -1,0 +1,100 @@
+import { describe, expect, it } from 'vitest'
+import type { EngineOptions } from './engine.ts'
+import { evaluateInstant } from './engine.ts'
+import { MemoryStorage } from './testing/memory-storage.ts'
+import { parseSeriesDescription } from './testing/series-notation.ts'
+
+// Where Prometheus 3.15 and 3.16 answer otherwise than 3.14, and were seen to.
+
+const minute = 60_000
+const options: EngineOptions = { parse: { experimentalFunctions: true } }
+
+/** Series of one value a minute. */
+function load(...lines: readonly string[]): MemoryStorage {
+  const storage = new MemoryStorage()
+  for (const line of lines) {
+    const { labels, values } = parseSeriesDescription(line)
+    values.forEach((value, i) => {
+      if (value === 'missing' || value === 'stale') return
+      const series = storage.series(labels)
+      if (typeof value === 'number') series.appendNumber(i * minute, value)
+      else series.appendHistogram(i * minute, value)
+    })
+  }
+  return storage
+}
+
+const ask = (storage: MemoryStorage, query: string, minutes = 0) => evaluateInstant(options, storage, query, minutes * minute)
+const valuesOf = (storage: MemoryStorage, query: string, minutes = 0) => [...ask(storage, query, minutes).series.values]
+
+describe('quantiles', () => {
+  const storage = load('a{i="1"} 1', 'a{i="2"} 2', 'a{i="3"} Inf', 'b 1 Inf', 'c -Inf 1 2', 'd{i="1"} -Inf', 'd{i="2"} Inf')
+
+  it('at the place of a sample are that sample, whatever stands beside it', () => {
+    expect(valuesOf(storage, 'quantile(0.5, a)')).toEqual([2])
+    expect(valuesOf(storage, 'quantile(1, a)')).toEqual([Infinity])
+    expect(valuesOf(storage, 'quantile_over_time(1, b[5m])', 1)).toEqual([Infinity])
+    expect(valuesOf(storage, 'quantile_over_time(0.5, c[5m])', 2)).toEqual([1])
+    expect(valuesOf(storage, 'quantile(0, d)')).toEqual([-Infinity])
+    expect(valuesOf(storage, 'quantile(0.5, d)')).toEqual([NaN])
+  })
+})
+
+it('degrees and radians do not overflow on the way', () => {
+  expect(valuesOf(load(), 'rad(vector(1e308))')).toEqual([1e308 * (Math.PI / 180)])
+  expect(valuesOf(load(), 'deg(vector(1e306))')).toEqual([1e306 * (180 / Math.PI)])
+})
+
+it('buckets whose bound is NaN are passed over with a warning', () => {
+  const storage = load('b{le="1"} 2', 'b{le="+Inf"} 4', 'b{le="NaN"} 9')
+  const { series, warnings } = ask(storage, 'histogram_quantile(0.25, b)')
+  expect([[...series.values], warnings]).toEqual([
+    [0.5],
+    ['PromQL warning: bucket label "le" is missing or has a malformed value of "NaN" (1:26)'],
+  ])
+})
+
+it('what is told of native histograms is told at their place', () => {
+  const storage = load('h {{schema:0 sum:NaN count:5 buckets:[2 2]}}')
+  expect(ask(storage, 'histogram_quantile(1, h)').infos).toEqual([expect.stringMatching(/\(1:23\)$/)])
+  expect(ask(storage, 'histogram_fraction(0, 1, h)').infos).toEqual([expect.stringMatching(/\(1:26\)$/)])
+})
+
+describe('histograms of which only count or sum is asked for', () => {
+  const storage = load(
+    'a {{schema:0 sum:10 count:4 buckets:[1 2 1]}} {{schema:0 sum:10 count:4 buckets:[2 1 1]}}',
+    'b {{schema:0 sum:10 count:4 buckets:[2 1 1]}}',
+  )
+
+  it('are compared with their buckets', () => {
+    expect(valuesOf(storage, 'histogram_count(a == b)')).toEqual([])
+    expect(valuesOf(storage, 'histogram_sum(a != b)')).toEqual([10])
+    expect(valuesOf(storage, 'histogram_count(a and changes(a[5m]) > 0)', 1)).toEqual([4])
+    expect(valuesOf(storage, 'histogram_count(a and on () count(count_values("v", {__name__=~"a|b"})) > 1)')).toEqual([4])
+  })
+})
+
+describe('an anchored window of floats and histograms', () => {
+  const one = '{{schema:0 sum:1 count:1 buckets:[1]}}'
+  const two = '{{schema:0 sum:2 count:2 buckets:[2]}}'
+  const storage = load(`fh 1 2 3 ${one}`, `hf ${one} ${two} ${two} 5`, `hhff ${one} ${two} 5 2 3`, `late _ _ _ ${one} 2`)
+
+  it.each([
+    ['fh', 3, 1, 1],
+    ['hf', 3, 1, 1],
+    ['hhff', 3, 1, 1],
+    ['hhff', 4, 0, 1],
+    ['late', 4, 1, 1],
+  ])('%s at %i min has %i resets and %i changes', (name, minutes, resets, changes) => {
+    expect(valuesOf(storage, `resets(${name}[1m] anchored)`, minutes)).toEqual([resets])
+    expect(valuesOf(storage, `changes(${name}[1m] anchored)`, minutes)).toEqual([changes])
+  })
+
+  it('has no value where nothing lies inside, and no rate', () => {
+    expect(valuesOf(storage, 'resets(hf[1m] anchored)', 5)).toEqual([])
+    expect(ask(storage, 'rate(fh[1m] anchored)', 3)).toMatchObject({
+      series: { labels: [] },
+      warnings: [expect.stringContaining('mix of histograms and floats')],
+    })
+  })
+})
