@@ -148,10 +148,10 @@ describe('names', () => {
     expect(instant(storage, query, minute, { delayedNameRemoval: true })).toEqual(['{was="a_total", x="1"}: -2'])
   })
 
-  it('take metadata labels along if these are in use', () => {
+  it('take metadata labels along', () => {
     const typed = listSeries(minute, { 'm{__type__="gauge",__unit__="s",x="1"}': [1] })
     expect(instant(typed, '-m', 0, { typeAndUnitLabels: true })).toEqual(['{x="1"}: -1'])
-    expect(instant(typed, '-m', 0)).toEqual(['{__type__="gauge", __unit__="s", x="1"}: -1'])
+    expect(instant(typed, '-m', 0)).toEqual(['{x="1"}: -1'])
   })
 })
 

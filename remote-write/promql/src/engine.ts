@@ -37,7 +37,7 @@ export interface EngineOptions {
   readonly parse?: ParseOptions
   /** `promql-delayed-name-removal`. Default: off. */
   readonly delayedNameRemoval?: boolean
-  /** `type-and-unit-labels`: drop __type__ and __unit__ together with the name. Default: off. */
+  /** `type-and-unit-labels`: the remark on what may be no counter goes by the label __type__, not by the name. Default: off. */
   readonly typeAndUnitLabels?: boolean
   /** `use-start-timestamps`: counters were zero when their counting began. Default: off. */
   readonly useStartTimestamps?: boolean

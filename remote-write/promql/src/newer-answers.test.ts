@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { EngineOptions } from './engine.ts'
-import { evaluateInstant } from './engine.ts'
+import { evaluateInstant, evaluateRange } from './engine.ts'
 import { MemoryStorage } from './testing/memory-storage.ts'
 import { parseSeriesDescription } from './testing/series-notation.ts'
 
@@ -71,6 +71,43 @@ describe('histograms of which only count or sum is asked for', () => {
     expect(valuesOf(storage, 'histogram_sum(a != b)')).toEqual([10])
     expect(valuesOf(storage, 'histogram_count(a and changes(a[5m]) > 0)', 1)).toEqual([4])
     expect(valuesOf(storage, 'histogram_count(a and on () count(count_values("v", {__name__=~"a|b"})) > 1)')).toEqual([4])
+  })
+})
+
+describe('types and units in labels', () => {
+  const storage = load(
+    'm{__type__="counter",a="1"} 1 2 _ _',
+    'm{__type__="gauge",__unit__="s",a="1"} _ _ 3 4',
+    'm{a="2"} 5x3',
+    'twice{__type__="counter"} 1',
+    'twice{__type__="gauge"} 2',
+  )
+  // No sample lasts until the next one.
+  const short: EngineOptions = { ...options, lookbackMs: minute }
+  const describeAll = (query: string, minutes = 0) => {
+    const { labels, values } = evaluateInstant(short, storage, query, minutes * minute).series
+    return labels.map((set, i) => `${set.toString()} ${values[i]}`).sort()
+  }
+
+  it('go with the name, whether they are asked for or not', () => {
+    expect(describeAll('-m')).toEqual(['{a="1"} -1', '{a="2"} -5'])
+    expect(describeAll('m + 1', 3)).toEqual(['{a="1"} 5', '{a="2"} 6'])
+    expect(describeAll('m / m', 3)).toEqual(['{a="1"} 1', '{a="2"} 1'])
+    expect(describeAll('m')).toEqual(['{__name__="m", __type__="counter", a="1"} 1', '{__name__="m", a="2"} 5'])
+  })
+
+  it('make one series of what differs in them alone, at different steps only', () => {
+    const { labels, offsets } = evaluateRange(short, storage, 'm * 2', 0, 3 * minute, minute).series
+    expect([labels.map(String), [...offsets]]).toEqual([
+      ['{a="1"}', '{a="2"}'],
+      [0, 4, 8],
+    ])
+    expect(evaluateRange(short, storage, 'max_over_time(m[1m])', 0, 3 * minute, minute).series.labels.map(String)).toEqual([
+      '{a="1"}',
+      '{a="2"}',
+    ])
+    expect(() => ask(storage, 'abs(twice)')).toThrow('vector cannot contain metrics with the same labelset')
+    expect(() => ask(storage, 'max_over_time(twice[1m])')).toThrow('vector cannot contain metrics with the same labelset')
   })
 })
 

@@ -47,7 +47,7 @@ export class QueryContext {
   /** Series have labels that say what they are. */
   readonly typeAndUnitLabels: boolean
   /** Metadata labels dropped together with the name. */
-  readonly droppedLabels: readonly string[]
+  readonly droppedLabels: readonly string[] = ['__name__', '__type__', '__unit__']
   /** The query as a whole: what step(), range(), start() and end() speak of. */
   readonly startMs: number
   readonly endMs: number
@@ -97,7 +97,6 @@ export class QueryContext {
     this.#deadlineMs = limits.now() + limits.timeoutMs
     this.lookbackMs = query.lookbackMs
     this.delayedNameRemoval = query.delayedNameRemoval
-    this.droppedLabels = query.typeAndUnitLabels ? ['__name__', '__type__', '__unit__'] : ['__name__']
     this.typeAndUnitLabels = query.typeAndUnitLabels
     this.useStartTimestamps = query.useStartTimestamps
     this.startMs = query.startMs

@@ -9,14 +9,52 @@ import type { StepSeries, VectorOperator } from './operator.ts'
  */
 export function dropNames(context: QueryContext, input: VectorOperator, mayComeInParts = false): VectorOperator {
   const dropped = new DropNamesOperator(context, input)
-  if (dropped.distinctWithoutName) return dropped
-  return mayComeInParts ? new DistinctStepsOperator(context, dropped) : new MergeLabelsOperator(context, dropped)
+  const join = (all: VectorOperator) => (mayComeInParts ? new DistinctStepsOperator(context, all) : new MergeLabelsOperator(context, all))
+  if (!dropped.distinctWithoutName) return join(dropped)
+  return context.delayedNameRemoval ? dropped : new JoinTypedOperator(dropped, join)
+}
+
+/**
+ * For series that differ without their name: passes them on, unless the first has a type or unit, as then they may have differed in that alone.
+ * In the order of labels those with a type come first.
+ */
+class JoinTypedOperator implements VectorOperator {
+  readonly distinctWithoutName = true
+  readonly #input: DropNamesOperator
+  readonly #join: (all: VectorOperator) => VectorOperator
+  #joined: VectorOperator | undefined
+
+  constructor(input: DropNamesOperator, join: (all: VectorOperator) => VectorOperator) {
+    this.#input = input
+    this.#join = join
+  }
+
+  next(): StepSeries | undefined {
+    this.#joined ??= this.#choose()
+    return this.#joined.next()
+  }
+
+  #choose(): VectorOperator {
+    const input = this.#input
+    let first = input.next()
+    const all: VectorOperator = {
+      distinctWithoutName: true,
+      next() {
+        const series = first ?? input.next()
+        first = undefined
+        return series
+      },
+    }
+    return input.isTyped ? this.#join(all) : all
+  }
 }
 
 class DropNamesOperator implements VectorOperator {
   readonly distinctWithoutName: boolean
   readonly #context: QueryContext
   readonly #input: VectorOperator
+  /** The last series had a type or unit, which is gone. */
+  isTyped = false
 
   constructor(context: QueryContext, input: VectorOperator) {
     this.#context = context
@@ -28,7 +66,11 @@ class DropNamesOperator implements VectorOperator {
     const series = this.#input.next()
     if (series === undefined) return undefined
     if (this.#context.delayedNameRemoval) series.dropName = true
-    else series.labels = series.labels.without(...this.#context.droppedLabels)
+    else {
+      const { labels } = series
+      series.labels = labels.without(...this.#context.droppedLabels)
+      this.isTyped = labels.pairs.length - series.labels.pairs.length > (labels.has('__name__') ? 2 : 0)
+    }
     return series
   }
 }
