@@ -90,6 +90,7 @@ const exactMax = BigInt(Number.MAX_SAFE_INTEGER)
 /** Whole numbers beyond 2^53 are refused: no setting needs them and a number could not hold them. */
 export const integer: Codec<number> = integerCodec('int', -exactMax, exactMax)
 export const unsigned: Codec<number> = integerCodec('uint', 0n, exactMax)
+export const unsigned64: Codec<number> = integerCodec('uint64', 0n, exactMax)
 export const integer64: Codec<number> = integerCodec('int64', -exactMax, exactMax)
 
 export const float: Codec<number> = {

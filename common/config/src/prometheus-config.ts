@@ -15,6 +15,7 @@ import { globalConfig } from './global-config.ts'
 import type { HttpClientConfig, TlsConfig } from './http-client-config.ts'
 import { field, object, optional, type ObjectCodec } from './object-codec.ts'
 import { alertingConfig, otlpConfig, storageConfig, tracingConfig } from './prometheus-sections.ts'
+import { requireLegacyNames } from './relabel-config.ts'
 import { remoteReadConfig, remoteWriteConfig, type RemoteReadConfig, type RemoteWriteConfig } from './remote-config.ts'
 import {
   completeScrapeConfig,
@@ -249,6 +250,11 @@ function complete(
   for (const { scrape } of exporters) {
     if (jobs.has(scrape.jobName)) fail(`found multiple scrape configs with job name ${JSON.stringify(scrape.jobName)}`, 'exporters')
     jobs.set(scrape.jobName, mainFile)
+  }
+  if (global.metricNameValidationScheme === 'legacy') {
+    const { alertRelabelConfigs, alertmanagers } = raw.alerting
+    const ofAlerts = [alertRelabelConfigs, ...alertmanagers.flatMap((one) => [one.relabelConfigs, one.alertRelabelConfigs])]
+    for (const rules of [...ofAlerts, ...raw.remoteWrite.map((one) => one.writeRelabelConfigs)]) requireLegacyNames(rules, context)
   }
   checkNames(raw.remoteWrite, 'write', context)
   checkNames(raw.remoteRead, 'read', context)

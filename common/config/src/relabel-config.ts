@@ -6,12 +6,12 @@ import {
   type RelabelAction,
   type RelabelRule,
 } from '@narthex/relabel/relabel-rule'
-import { list, string, text, unsigned } from './codec.ts'
+import { list, string, text, unsigned64 } from './codec.ts'
 import { convertObject, field, object, optional } from './object-codec.ts'
-import type { Codec } from './yaml-decode.ts'
+import type { Codec, DecodeContext } from './yaml-decode.ts'
 
 interface RawRule {
-  readonly sourceLabels: readonly string[]
+  readonly sourceLabels?: readonly string[]
   readonly separator: string
   readonly regexText?: string
   readonly modulus: number
@@ -29,11 +29,19 @@ const action: Codec<RelabelAction> = {
   encode: (value) => value,
 }
 
+const labelName: Codec<string> = {
+  ...string,
+  decode(node, context) {
+    const given = string.decode(node, context)
+    return given === '' ? context.fail(node, '"" is not a valid label name') : given
+  },
+}
+
 const rawRule = object<RawRule>('relabel.plain', {
-  sourceLabels: field('source_labels', list(string, { goType: 'model.LabelNames' }), []),
+  sourceLabels: optional('source_labels', list(labelName, { goType: 'model.LabelNames' })),
   separator: field('separator', string, relabelDefaults.separator),
   regexText: optional('regex', text),
-  modulus: field('modulus', unsigned, 0),
+  modulus: field('modulus', unsigned64, 0),
   targetLabel: field('target_label', string, ''),
   replacement: field('replacement', string, relabelDefaults.replacement),
   action: optional('action', action),
@@ -47,10 +55,14 @@ export const relabelRule: Codec<RelabelRule> = convertObject<RawRule, RelabelRul
     try {
       rule = createRelabelRule(raw)
     } catch (error) {
-      return checker.fail(error instanceof Error ? error.message : String(error), 'regex')
+      return checker.fail(wordRegexError(error, raw.regexText ?? ''), 'regex')
     }
     const problem = checkRelabelRule(rule)
-    return problem === undefined ? rule : checker.fail(problem)
+    if (problem !== undefined) return checker.fail(problem)
+    // An empty list is one, too.
+    const takesRegexAlone = rule.action === 'labeldrop' || rule.action === 'labelkeep'
+    if (takesRegexAlone && raw.sourceLabels !== undefined) checker.fail(`${rule.action} action requires only 'regex', and no other fields`)
+    return rule
   },
   ({ sourceLabels, separator, regexText, modulus, targetLabel, replacement, action: given }) => ({
     sourceLabels,
@@ -64,6 +76,21 @@ export const relabelRule: Codec<RelabelRule> = convertObject<RawRule, RelabelRul
   }),
   createRelabelRule({}),
 )
+
+/** Go reads the pattern with anchors around it, and shows them where it names the whole of it. */
+function wordRegexError(error: unknown, pattern: string): string {
+  const message = error instanceof Error ? error.message : String(error)
+  const whole = `): \`${pattern}\``
+  return message.endsWith(whole) ? `${message.slice(0, -whole.length)}): \`^(?s:${pattern})$\`` : message
+}
+
+/** For the name scheme of Prometheus 2: fails at the first rule that names something else. */
+export function requireLegacyNames(rules: readonly RelabelRule[], context: DecodeContext): void {
+  for (const rule of rules) {
+    const problem = checkRelabelRule(rule, true)
+    if (problem !== undefined) context.failAt(rule, undefined, problem)
+  }
+}
 
 /** A list of rules; `emptyText` is what an empty entry fails with. */
 export function relabelRules(emptyText: string): Codec<readonly RelabelRule[]> {

@@ -4,7 +4,7 @@ import { boolean, durationMs, filePath, float, list, map, sizeBytes, string, tex
 import { checkStaticTargets, discoveries, type DiscoveryConfig } from './discovery-config.ts'
 import { httpClientConfig, type HttpClientConfig } from './http-client-config.ts'
 import { field, inline, object, optional, type Checker, type ObjectCodec } from './object-codec.ts'
-import { relabelRules } from './relabel-config.ts'
+import { relabelRules, requireLegacyNames } from './relabel-config.ts'
 import {
   checkScrapeProtocol,
   checkScrapeProtocols,
@@ -192,6 +192,7 @@ export function completeScrapeConfig(raw: RawScrapeConfig, defaults: ScrapeDefau
   if (validation === 'legacy' && wanted === 'allow-utf-8') {
     fail('utf8 metric names requested but validation scheme is not set to UTF8', 'metric_name_escaping_scheme')
   }
+  if (validation === 'legacy') for (const rules of [raw.relabelConfigs, raw.metricRelabelConfigs]) requireLegacyNames(rules, context)
 
   const { limits, scrapeFailureLogFile, ...rest } = raw
   const failureLog = scrapeFailureLogFile === '' ? defaults.scrapeFailureLogFile : scrapeFailureLogFile
