@@ -232,7 +232,8 @@ describe('errors', () => {
     ['topk(NaN, a)', 'execution', 'Parameter value is NaN'],
     ['sum_over_time(a[step()])', 'bad_data', '16:22: duration must be greater than 0'],
     ['a[1m / (1 - 1)]', 'bad_data', '2:13: division by zero'],
-    ['a[max_of(step() - 1, -1m) ^ 0.5]', 'bad_data', '9:31: duration is NaN or infinite'],
+    ['a[max_of(step() - 1, -1m) ^ 0.5]', 'bad_data', '2:31: duration is NaN or infinite'],
+    ['a[-min_of(1m, 10m)]', 'bad_data', '2:18: duration must be greater than 0'],
     ['{x="é"}[(1d)^9]', 'bad_data', '10:15: duration is out of range'],
     ['a[365d * 365d]', 'bad_data', '2:13: duration is out of range'],
   ])('of %j are Prometheus’ texts', (query, kind, message) => {

@@ -138,6 +138,9 @@ describe('start timestamps', () => {
     expect(ask(storage, 'resets(c_total[5m])', 3 * minute, { useStartTimestamps: true })).toEqual([2])
     expect(ask(storage, 'increase(c_total[3m])', 3 * minute, { useStartTimestamps: true })).toEqual([60])
     expect(ask(storage, 'start_timestamp(c_total)', 3 * minute, { useStartTimestamps: true, parse })).toEqual([150])
+    // A smoothed one is looked at as it is.
+    expect(ask(storage, 'start_timestamp(c_total smoothed)', 3 * minute, { useStartTimestamps: true, parse })).toEqual([150])
+    expect(ask(storage, 'start_timestamp(-c_total)', 3 * minute, { useStartTimestamps: true, parse })).toEqual([])
     expect(ask(storage, 'start_timestamp(c_total)', 3 * minute, { parse })).toEqual([])
   })
 })

@@ -34,6 +34,24 @@ function valuesOf({ series }: QueryResult): number[] {
   return Array.from(series.values, (value, i) => series.histograms?.[i]?.count ?? value)
 }
 
+describe('the same remark on several places', () => {
+  const storage = load('g 1 2 3', 'c_total 1 2 3')
+
+  it.each([
+    ['quantile(2, g) + quantile(2, c_total)', ['quantile value should be between 0 and 1, got 2 (1:27)']],
+    [
+      'quantile(2, g) + quantile(3, g)',
+      ['quantile value should be between 0 and 1, got 2 (1:10)', 'quantile value should be between 0 and 1, got 3 (1:27)'],
+    ],
+    [
+      'quantile(2, g) + quantile(2, c_total) + quantile(-1, g)',
+      ['quantile value should be between 0 and 1, got 2 (1:27)', 'quantile value should be between 0 and 1, got -1 (1:50)'],
+    ],
+  ])('%s is made once', (query, wanted) => {
+    expect(instant(storage, query, 2).warnings).toEqual(wanted.map((text) => `PromQL warning: ${text}`))
+  })
+})
+
 const histograms = load(
   'h{x="a"} {{count:4 sum:4 buckets:[4]}} {{count:2 sum:2 buckets:[2]}} {{count:3 sum:3 buckets:[3]}}',
   'h{x="b"} {{count:4 sum:4 buckets:[4]}} {{count:5 sum:5 buckets:[5]}} {{count:6 sum:6 buckets:[6]}}',

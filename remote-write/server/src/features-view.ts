@@ -52,7 +52,7 @@ export function listFeatures(settings: ServerSettings): Features {
         'on',
       ]),
       ...all(['per_query_lookback_delta', 'smoothed', 'subqueries', 'without']),
-      ...{ fill, fill_left: fill, fill_right: fill },
+      ...{ fill, fill_left: fill, fill_right: fill, unquoted_utf8_names: false },
       delayed_name_removal: has('promql-delayed-name-removal'),
       per_step_stats: has('promql-per-step-stats'),
       type_and_unit_labels: has('type-and-unit-labels'),

@@ -118,7 +118,7 @@ function buildTimestamp(context: QueryContext, plan: CallPlan, grid: StepGrid, b
 /** Of a selector's samples, if start timestamps are read; what an expression makes has no beginning. */
 function buildStartTimestamp(context: QueryContext, plan: CallPlan, grid: StepGrid): VectorOperator {
   const argument = plan.args[0]!
-  if (!context.useStartTimestamps || argument.kind !== 'selector' || argument.smoothed) return emptyVector
+  if (!context.useStartTimestamps || argument.kind !== 'selector') return emptyVector
   return dropNames(context, buildSelector(context, argument, grid, 'start timestamp'))
 }
 

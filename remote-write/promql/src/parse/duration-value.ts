@@ -69,6 +69,7 @@ function combine(operator: '+' | '-' | '*' | '/' | '%' | '^', left: number, righ
 export function placeOfDuration(duration: DurationExpression): Span {
   switch (duration.kind) {
     case 'number':
+    case 'call':
       return duration
     case 'paren':
       return placeOfDuration(duration.expression)
@@ -76,10 +77,5 @@ export function placeOfDuration(duration: DurationExpression): Span {
       return { start: duration.start, end: placeOfDuration(duration.expression).end }
     case 'binary':
       return { start: placeOfDuration(duration.left).start, end: placeOfDuration(duration.right).end }
-    case 'call': {
-      const [first, second] = duration.args
-      if (first === undefined || second === undefined) return duration
-      return { start: placeOfDuration(first).start, end: placeOfDuration(second).end }
-    }
   }
 }

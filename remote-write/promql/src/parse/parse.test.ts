@@ -82,6 +82,8 @@ describe('parseExpression', () => {
     ['test[5d][5m]', '1:9: parse error: ranges only allowed for vector selectors'],
     ['foo offset 1m[5m]', '1:14: parse error: no offset modifiers allowed before range'],
     ['foo @ 1[5m]', '1:8: parse error: no @ modifiers allowed before range'],
+    ['foo offset (step())[5m]', '1:20: parse error: no offset modifiers allowed before range'],
+    ['foo @ start() [5m]', '1:15: parse error: no @ modifiers allowed before range'],
     [
       '1 offset 1d',
       '1:1: parse error: offset modifier must be preceded by an instant vector selector or range vector selector or a subquery',

@@ -78,9 +78,8 @@ export class PostfixParser {
   #checkRangeable(vector: Expression, open: Token): VectorSelector {
     const refuse = (reason: string) => this.#tokens.error(reason, open)
     if (vector.kind !== 'vectorSelector') throw refuse('ranges only allowed for vector selectors')
-    // Others may stand there, and hold for the range.
-    if (vector.offsetMs !== 0) throw refuse('no offset modifiers allowed before range')
-    if (vector.atMs !== undefined) throw refuse('no @ modifiers allowed before range')
+    if (vector.offsetMs !== 0 || vector.offsetExpression !== undefined) throw refuse('no offset modifiers allowed before range')
+    if (vector.atMs !== undefined || vector.atPreprocessor !== undefined) throw refuse('no @ modifiers allowed before range')
     return vector
   }
 
