@@ -135,6 +135,14 @@ describe('AnswerReader', () => {
     expect(() => read(text, [5])).toThrow(ProtocolError)
   })
 
+  it.each([
+    ['answers before the real one', 'HTTP/1.1 100 Continue\r\n\r\n'.repeat(2_700)],
+    ['trailer fields', `HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n${'a: b\r\n'.repeat(11_000)}`],
+  ])('refuses %s without end', (_what, text) => {
+    expect(() => read(text)).toThrow(ProtocolError)
+    expect(() => read(text, [1000])).toThrow(ProtocolError)
+  })
+
   it('reads what a scrape asks of the head, in whatever case and order', () => {
     const { reader } = read(
       'HTTP/1.1 301 Moved\r\nCONTENT-TYPE:text/plain; a=b \r\nDate: x\r\ncontent-encoding:\tGZIP\r\nLocation: /there\r\nContent-Length: 2, 2\r\ncontent-length: 2\r\nContent-Type: other\r\n\r\nab',

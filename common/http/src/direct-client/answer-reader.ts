@@ -3,7 +3,7 @@ import { bodyRooms, roomBytes } from './body-rooms.ts'
 
 // HTTP/1.1 responses as in RFC 9112.
 
-/** Longest status line and header fields together, and longest trailer fields. */
+/** Longest status line and header fields together, those of 1xx answers before them included, and longest trailer fields. */
 export const headBytesMax = 64 * 1024
 /** A body of more bytes, as sent, is given away in pieces if its taker wants that. */
 export const streamBytesMin = roomBytes
@@ -58,6 +58,7 @@ const isSkipped = 3
 
 const emptyBytes: Uint8Array = new Uint8Array(0)
 const lineFeed = 10
+const longHead = `net/http: server response headers exceeded ${headBytesMax} bytes; aborted`
 
 /**
  * Reads the answers of one connection, one after the other: `begin`, then `push` with what comes until it says that the answer is whole,
@@ -71,6 +72,8 @@ export class AnswerReader {
   // The begin of a head that is not whole.
   #headBytes = emptyBytes
   #headLength = 0
+  // Of 1xx answers, and then of trailer lines: without a bound they could come for ever.
+  #besidesBytes = 0
   // The begin of a chunk's line.
   #line = ''
   #left = 0
@@ -109,7 +112,7 @@ export class AnswerReader {
     this.#state = done
     this.#keeping = lies
     this.#headBytes = this.#room = this.#body = emptyBytes
-    this.#headLength = this.#length = 0
+    this.#headLength = this.#length = this.#besidesBytes = 0
     this.#line = ''
     this.#pieces = undefined
   }
@@ -175,7 +178,7 @@ export class AnswerReader {
       this.#headLength = 0
       return at + this.#takeHead(headBytes, 0, end) - before
     }
-    if (this.#headLength > headBytesMax) throw new ProtocolError('net/http: server response headers exceeded 65536 bytes; aborted')
+    if (this.#headLength > headBytesMax) throw new ProtocolError(longHead)
     return taken
   }
 
@@ -197,7 +200,12 @@ export class AnswerReader {
     const next = end + 1 + emptyLineBytes(bytes[end + 1], bytes[end + 2])
     // 1xx answers come before the real one; nobody asked to change the protocol.
     if (head.status === 101) throw new ProtocolError('net/http: unexpected protocol switch')
-    if (head.status < 200) return next
+    if (head.status < 200) {
+      this.#besidesBytes += next - at
+      if (this.#besidesBytes > headBytesMax) throw new ProtocolError(longHead)
+      return next
+    }
+    this.#besidesBytes = 0
     this.#keepsOpen = head.keepsOpen
     if (!this.#isWanted()) this.#keeping = isSkipped
     this.#beginBody()
@@ -242,9 +250,9 @@ export class AnswerReader {
       return end + 1
     }
     this.#line += latin1(bytes, at, Math.min(end, at + headBytesMax))
-    if (this.#line.length > (this.#state === readingTrailer ? headBytesMax : chunkLineBytesMax)) {
-      throw new ProtocolError('header line too long')
-    }
+    if (this.#state === readingTrailer) this.#besidesBytes += end + 1 - at
+    if (this.#line.length > chunkLineBytesMax && this.#state !== readingTrailer) throw new ProtocolError('header line too long')
+    if (this.#besidesBytes > headBytesMax) throw new ProtocolError('header line too long')
     if (end === bytes.length) return end
     const line = this.#line.endsWith('\r') ? this.#line.slice(0, -1) : this.#line
     this.#line = ''
