@@ -2,6 +2,7 @@ import { Secret } from '@narthex/config/secret'
 import { execFileSync } from 'node:child_process'
 import { generateKeyPairSync } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import type { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
@@ -68,6 +69,8 @@ async function open(
   connections.push(connection)
   return connection
 }
+
+const packet = (sequence: number, ...body: readonly number[]): Buffer => Buffer.from([body.length, 0, 0, sequence, ...body])
 
 /** The message of the refusal, which must not have the password. */
 async function refusal(promise: Promise<unknown>): Promise<string> {
@@ -264,3 +267,25 @@ describe('answers', () => {
 function delay(ms: number): Promise<string> {
   return new Promise((resolve) => setTimeout(() => resolve('waits'), ms))
 }
+
+test('packets that are out of order end the connection, and nothing is printed', async () => {
+  const printed = vi.spyOn(console, 'error')
+  const columns = [packet(1, 1), packet(2, 3, 100, 101, 102, 0, 0, 0, 1, 97, 0, 12, 45, 0, 255, 0, 0, 0, 253, 0, 0, 0, 0, 0)]
+  const rows = Array.from({ length: 50 }, () => packet(9, 1, 97))
+  const connection = await open(await serve({ password, answers: { 'SELECT 1': { raw: Buffer.concat([...columns, ...rows]) } } }))
+  expect(await refusal(connection.query('SELECT 1'))).toBe('the packets of the server are out of order')
+  expect(connection.isUsable).toBe(false)
+  const greeting = { onConnection: (socket: Socket): void => void socket.write(Buffer.concat(rows)) }
+  expect(await refusal(open(await serve(greeting)))).toBe('the packets of the server are out of order')
+  expect(printed).not.toHaveBeenCalled()
+  printed.mockRestore()
+})
+
+test('an error that a server sends before it ends a connection is heard, whatever its number', async () => {
+  const printed = vi.spyOn(console, 'error')
+  const text = [...Buffer.from('#HY000disconnected by the server because of inactivity')]
+  const connection = await open(await serve({ password, answers: { 'SELECT 1': { raw: packet(0, 0xff, 0xbf, 0x0f, ...text) } } }))
+  expect(await refusal(connection.query('SELECT 1'))).toBe('disconnected by the server because of inactivity')
+  expect(printed).not.toHaveBeenCalled()
+  printed.mockRestore()
+})

@@ -6,6 +6,7 @@ import { Duplex } from 'node:stream'
 import { createAuthPlugins } from './auth-plugins.ts'
 import { formatAddress, type ConnectionSettings, type TlsSettings } from './connection-settings.ts'
 import { loadDriver } from './mysql-driver.ts'
+import { endOnDisorder } from './packet-order.ts'
 import { QueryResult, type Row } from './query-result.ts'
 import { parseServerVersion, type ServerVersion } from './server-version.ts'
 
@@ -65,7 +66,7 @@ export class MysqlConnection {
 
   /** Asks for the version and sets the session up. */
   async prepare(options: SessionOptions): Promise<void> {
-    const { rows } = await this.query('SELECT @@version')
+    const { rows } = await this.query('SELECT @@version', 1)
     const cell = rows[0]?.[0]
     this.#version = parseServerVersion(Buffer.from(cell ?? []).toString('latin1'))
     for (const { sql, isOptional } of options.statementsFor(this.#version)) {
@@ -200,6 +201,7 @@ async function logIn(
     connectAttributes: { program_name: 'narthex' },
     ...(tls === undefined ? {} : { ssl: tls }),
   })
+  endOnDisorder(driver)
   const deadline = Promise.withResolvers<never>()
   const timer = setTimeout(() => deadline.reject(new Error(`no answer within ${Math.round(timeoutMs)} ms`)), timeoutMs)
   try {

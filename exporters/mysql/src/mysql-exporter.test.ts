@@ -1,5 +1,5 @@
 import { Secret } from '@narthex/config/secret'
-import { silentLogger } from '@narthex/service/logger'
+import { createLogger, silentLogger } from '@narthex/service/logger'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -94,7 +94,6 @@ test.each([
   [{ 'exporter.query_timeout': 'soon' }, '--exporter.query_timeout: want a duration, got "soon"'],
   [{ 'exporter.max_open_connections': 0 }, '--exporter.max_open_connections: want 1 to 16, got 0'],
   [{ 'exporter.max_open_connections': 17 }, '--exporter.max_open_connections: want 1 to 16, got 17'],
-  [{ 'config.my-cnf': '/nowhere/my.cnf' }, 'failed to load config from /nowhere/my.cnf: open /nowhere/my.cnf: no such file or directory'],
   [{ 'mysqld.address': 'db1' }, 'address db1: missing port in address'],
 ])('%j stops the start', (flags, reason) => {
   expect(() => build({ flags: { 'mysqld.username': 'u', ...flags } })).toThrow(reason)
@@ -106,6 +105,17 @@ test('without a user nothing starts, and the message says where one is wanted', 
   expect(() => build({ flags: { 'config.my-cnf': cnf } })).toThrow(
     `Error parsing host config, file ${cnf}: no configuration found: [client]: no user specified in section or parent`,
   )
+})
+
+test('an option file that is named and not there is told of, and flags count without it', async () => {
+  const server = await serve({ password: 'p' })
+  const lines: string[] = []
+  const log = createLogger({ write: (line) => lines.push(line), source: 'test' })
+  const flags = { 'config.my-cnf': '/nowhere/my.cnf', 'mysqld.username': 'u', 'mysqld.address': `127.0.0.1:${server.port}` }
+  const exporter = build({ flags, env: { MYSQLD_EXPORTER_PASSWORD: 'p' }, log })
+  expect((await ask(exporter)).text).toContain('mysql_up 1\n')
+  expect(lines).toEqual([expect.stringContaining('msg="there is no such option file" file=/nowhere/my.cnf')])
+  expect(() => build({ flags: { 'config.my-cnf': '/nowhere/my.cnf' } })).toThrow('file /nowhere/my.cnf: no configuration found')
 })
 
 test('DATA_SOURCE_NAME stands in for section client, as old unit files have it', async () => {

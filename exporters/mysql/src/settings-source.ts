@@ -27,12 +27,13 @@ export const settingsFlags: readonly FlagSpec[] = [
 
 /**
  * The way into servers by section of `--config.my-cnf`. `client` is made of the file, the flags and `MYSQLD_EXPORTER_PASSWORD`, or of
- * `DATA_SOURCE_NAME` where that is set. The file may be missing unless the flag was given. Throws one clear line when nothing can be used.
+ * `DATA_SOURCE_NAME` where that is set. The file may be missing. Throws one clear line when nothing can be used.
  */
 export function loadSettings(flags: FlagReader, env: NodeJS.ProcessEnv, log: Logger): ReadonlyMap<string, ConnectionSettings> {
   const path = flags.string('config.my-cnf')
   const tlsInsecureSkipVerify = flags.boolean('tls.insecure-skip-verify')
-  const sections = readCnfFile(path, flags.isGiven('config.my-cnf'), env)
+  const sections = readCnfFile(path, env)
+  if (sections === undefined && flags.isGiven('config.my-cnf')) log.warn('there is no such option file', { file: path })
   const problems = new Map<string, string>()
   const defaults = {
     address: flags.string('mysqld.address'),
@@ -40,7 +41,7 @@ export function loadSettings(flags: FlagReader, env: NodeJS.ProcessEnv, log: Log
     password: env['MYSQLD_EXPORTER_PASSWORD'] ?? '',
     tlsInsecureSkipVerify,
   }
-  const settings = readCnfSettings(sections, defaults, (section, reason) => problems.set(section, reason))
+  const settings = readCnfSettings(sections ?? new Map(), defaults, (section, reason) => problems.set(section, reason))
   const dataSourceName = env['DATA_SOURCE_NAME'] ?? ''
   if (dataSourceName !== '') {
     settings.set('client', parseDataSourceName(dataSourceName, tlsInsecureSkipVerify))
@@ -56,14 +57,14 @@ export function loadSettings(flags: FlagReader, env: NodeJS.ProcessEnv, log: Log
   return settings
 }
 
-function readCnfFile(path: string, isRequired: boolean, env: NodeJS.ProcessEnv): Map<string, CnfSection> {
+/** Undefined if there is no such file. */
+function readCnfFile(path: string, env: NodeJS.ProcessEnv): Map<string, CnfSection> | undefined {
   let text: string
   try {
     text = readFileSync(path, 'utf8')
   } catch (error) {
-    const isMissing = error instanceof Error && 'code' in error && error.code === 'ENOENT'
-    if (isMissing && !isRequired) return new Map()
-    const reason = isMissing ? 'no such file or directory' : error instanceof Error ? error.message : String(error)
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
+    const reason = error instanceof Error ? error.message : String(error)
     throw new Error(`failed to load config from ${path}: open ${path}: ${reason}`, { cause: error })
   }
   if (text.length > cnfBytesMax) throw new Error(`failed to load config from ${path}: want at most ${cnfBytesMax} bytes, got more`)
