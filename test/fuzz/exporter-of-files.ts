@@ -14,13 +14,18 @@ export interface ExporterTree {
 /** An exporter of files of its own, one of which is the input; the first byte of an input says which. */
 export class ExporterOfFiles {
   readonly #names: readonly string[]
+  readonly #readersOf: (name: string) => readonly string[]
   readonly #start: () => ExporterTree
   #tree: ExporterTree | undefined
 
-  /** `names` are the files that may be the input, below the tree's directory; `start` is called with the first input. */
-  constructor(names: readonly string[], start: () => ExporterTree) {
+  /**
+   * `names` are the files that may be the input, below the tree's directory; `start` is called with the first input. `readersOf` gives the collectors
+   * that read a file: the others need not run.
+   */
+  constructor(names: readonly string[], start: () => ExporterTree, readersOf: (name: string) => readonly string[] = () => []) {
     this.#names = names
     this.#start = start
+    this.#readersOf = readersOf
   }
 
   seeds(): readonly Uint8Array[] {
@@ -28,11 +33,13 @@ export class ExporterOfFiles {
   }
 
   async scrape(input: Uint8Array): Promise<void> {
-    const file = this.#path((input[0] ?? 0) % this.#names.length)
+    const index = (input[0] ?? 0) % this.#names.length
+    const file = this.#path(index)
+    const query = new URLSearchParams(this.#readersOf(this.#names[index]!).map((name) => ['collect[]', name]))
     const before = readFileSync(file)
     writeFileSync(file, input.subarray(1))
     try {
-      const { status, body } = await this.#started().exporter.handleMetrics()
+      const { status, body } = await this.#started().exporter.handleMetrics({ query })
       ensure(status === 200, `a scrape has status ${status}`)
       parseFamilies(Buffer.from(body))
     } finally {

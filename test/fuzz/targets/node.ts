@@ -17,7 +17,7 @@ import { SystemdReader } from '@narthex/exporter-node/systemd-reader'
 import { unpackTestTrees } from '@narthex/exporter-node/test-tree'
 import { parseXmlRpcAnswer } from '@narthex/exporter-node/xml-rpc-answer'
 import { silentLogger } from '@narthex/service/logger'
-import { ExporterOfFiles } from '../exporter-of-files.ts'
+import { ExporterOfFiles, type ExporterTree } from '../exporter-of-files.ts'
 import { decode, encode, type FuzzTarget } from '../fuzz-target.ts'
 import { mutate } from '../mutate.ts'
 
@@ -155,13 +155,35 @@ const netlinkRefusals = ['Error', 'NetlinkError', 'RangeError']
 /** Of the optional collectors those that read no more than files. */
 const filesAlone = new Set('drbd cgroups interrupts ksmd lnstat meminfo_numa mountstats processes slabinfo softirqs zoneinfo'.split(' '))
 const fileFlags = { 'collector.disable-defaults': true, 'collector.cpu.info': true, 'collector.netdev.netlink': false }
-const fuzzedFiles = [
-  ...['cpuinfo', 'diskstats', 'loadavg', 'mdstat', 'meminfo', 'net/arp', 'net/dev', 'net/netstat', 'net/rpc/nfs', 'net/rpc/nfsd'],
-  ...['net/snmp', 'net/snmp6', 'net/sockstat', 'net/softnet_stat', 'net/stat/nf_conntrack', 'net/ip_vs', 'net/ip_vs_stats', 'net/udp'],
-  ...['pressure/io', 'schedstat', 'stat', 'vmstat'],
-].map((name) => `proc/${name}`)
+/** Files and the collectors that read them. */
+const fuzzedFiles: ReadonlyMap<string, readonly string[]> = new Map(
+  Object.entries({
+    cpuinfo: ['cpu'],
+    diskstats: ['diskstats'],
+    loadavg: ['loadavg'],
+    mdstat: ['mdadm'],
+    meminfo: ['meminfo'],
+    'net/arp': ['arp'],
+    'net/dev': ['netdev'],
+    'net/netstat': ['netstat'],
+    'net/rpc/nfs': ['nfs'],
+    'net/rpc/nfsd': ['nfsd'],
+    'net/snmp': ['netstat'],
+    'net/snmp6': ['netstat'],
+    'net/sockstat': ['sockstat'],
+    'net/softnet_stat': ['softnet'],
+    'net/stat/nf_conntrack': ['conntrack', 'lnstat'],
+    'net/ip_vs': ['ipvs'],
+    'net/ip_vs_stats': ['ipvs'],
+    'net/udp': ['udp_queues'],
+    'pressure/io': ['pressure'],
+    schedstat: ['schedstat'],
+    stat: ['cpu', 'stat'],
+    vmstat: ['vmstat'],
+  }).map(([name, readers]) => [`proc/${name}`, readers]),
+)
 
-const fileExporter = new ExporterOfFiles(fuzzedFiles, () => {
+const startFileExporter = (): ExporterTree => {
   const trees = unpackTestTrees()
   const { directory, flags } = trees
   const readers = [...collectorFactories.keys()].filter((name) => !['filesystem', 'os', 'timex', 'time', 'uname'].includes(name))
@@ -172,7 +194,9 @@ const fileExporter = new ExporterOfFiles(fuzzedFiles, () => {
     buildInfo: { version: 'test', revision: 'r', branch: 'b' },
   })
   return { directory, exporter, remove: () => trees.remove() }
-})
+}
+
+const fileExporter = new ExporterOfFiles([...fuzzedFiles.keys()], startFileExporter, (name) => fuzzedFiles.get(name)!)
 
 export const nodeTargets: readonly FuzzTarget[] = [
   {

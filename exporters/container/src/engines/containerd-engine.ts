@@ -103,12 +103,16 @@ function readLabel(bytes: Uint8Array, labels: Map<string, string>): void {
   labels.set(key, value)
 }
 
+/** Linux has none above. */
+const processIdMax = 2 ** 22
+
 /** GetResponse { process = 1 }, Process { pid = 3, status = 4 }; 0 for a task that does not run yet or any more. */
 function readProcessId(bytes: Uint8Array): number {
   for (const [, process] of messagesOf(bytes, 1)) {
     const status = readVarint(process, 4)
     const isStopped = status === 3
-    return isStopped ? 0 : readVarint(process, 3)
+    const processId = readVarint(process, 3)
+    return isStopped || processId > processIdMax ? 0 : processId
   }
   return 0
 }
