@@ -45,7 +45,7 @@ async function readOnce(target: FuzzTarget, input: Uint8Array): Promise<{ readon
 }
 
 function isTimeout(error: unknown): boolean {
-  return error instanceof DOMException && error.name === 'TimeoutError'
+  return error instanceof DOMException && (error.name === 'TimeoutError' || error.name === 'AbortError')
 }
 
 /** Whether the reader may refuse like that. */
