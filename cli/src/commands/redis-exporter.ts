@@ -61,19 +61,20 @@ const listenerFlags = {
     default: 'INFO',
     ...env('LOG_LEVEL'),
   }),
-  logFormat: flag.choice('log-format', 'Output format of log messages.', ['txt', 'logfmt', 'json'], 'txt', env('LOG_FORMAT')),
+  logFormat: flag.text('log-format', 'Output format of log messages: json, or text for any other word.', 'txt', env('LOG_FORMAT')),
 }
 
 type ListenerValues = FlagValues<typeof listenerFlags>
 
 export async function runRedisExporter(argv: readonly string[], context: MainContext): Promise<void> {
-  const { values, given } = parseFlags(
+  const { values, given, unreadVariables } = parseFlags(
     {
       name: 'redis_exporter',
       help: 'Prometheus metrics of Redis and Valkey servers.',
       version: versionText('redis_exporter'),
       flags: { ...describeFlagsWithEnvironment(redisExporterFlags, redisExporterEnvironment), ...listenerFlags },
       acceptsSingleDash: true,
+      skipsUnreadVariables: true,
       exitCodes: { usage: 2, value: 2 },
     },
     argv,
@@ -81,6 +82,7 @@ export async function runRedisExporter(argv: readonly string[], context: MainCon
   const level = values.isDebug ? 'debug' : (values.logLevel ?? 'info')
   const format = values.logFormat === 'json' ? 'json' : 'logfmt'
   const log = startExporterLog(context, { level, format }, redisExporterFlags, given)
+  for (const { name, reason } of unreadVariables) log.warn(`environment variable ${name} has no effect`, { err: reason })
   const exporter = buildRedisExporter(pickGivenFlags(redisExporterFlags, values, given), log)
   const webConfig = prepareWebConfig(values)
   if (webConfig.directory !== undefined)
@@ -91,6 +93,7 @@ export async function runRedisExporter(argv: readonly string[], context: MainCon
     listenAddress: values.listenAddress,
     webConfigFile: webConfig.file,
     closes: 'connections',
+    landsEverywhere: true,
     ...(users === undefined ? {} : { users }),
     pages: redisPages(exporter, () => context.reload()),
   })

@@ -90,6 +90,9 @@ test('redis: the pages of the original are there', async () => {
   expect(await ask(`${url}/scrape`)).toEqual({ status: 400, text: "'target' parameter must be specified\n" })
   expect((await ask(`${url}/discover-cluster-nodes`)).status).toBe(400)
   expect(await ask(`${url}/-/reload`, { method: 'POST' })).toEqual({ status: 200, text: 'ok' })
+  // Whoever asks whether it lives may ask at any path.
+  for (const path of ['healthz', 'metrics/', 'a/b']) expect((await ask(`${url}/${path}`)).text).toContain('<a href="/metrics">Metrics</a>')
+  expect((await ask(`${url}/-/reload`)).status).toBe(405)
 })
 
 test('redis: environment variables give what flags do not, and flags beat them', async () => {
@@ -101,7 +104,20 @@ test('redis: environment variables give what flags do not, and flags beat them',
   const { url } = await start(runRedisExporter, ['-namespace=flag'])
   expect((await ask(`${url}/metrics`)).text).toContain('flag_up 1\n')
   expect(login[0]).toContain('someone $16 from-environment')
-  expect((await ask(`${url}/scrape?target=x`)).status).toBe(404)
+  expect((await ask(`${url}/scrape?target=x`)).text).toContain('<title>Redis Exporter</title>')
+})
+
+test('redis: variables that cannot be read are told of and count as not set, and any word is a log format', async () => {
+  vi.stubEnv('REDIS_ADDR', `redis://127.0.0.1:${redisPort}`)
+  vi.stubEnv('REDIS_EXPORTER_EXPORT_CLIENT_LIST', 'nonsense')
+  vi.stubEnv('REDIS_EXPORTER_CHECK_KEYS_BATCH_SIZE', 'x')
+  const { url } = await start(runRedisExporter, ['-log-format=text'])
+  expect((await ask(`${url}/metrics`)).text).toContain('redis_up 1\n')
+  const warnings = log.filter((line) => line.includes('has no effect'))
+  expect(warnings).toEqual([
+    expect.stringContaining('environment variable REDIS_EXPORTER_CHECK_KEYS_BATCH_SIZE has no effect'),
+    expect.stringContaining('environment variable REDIS_EXPORTER_EXPORT_CLIENT_LIST has no effect'),
+  ])
 })
 
 test('redis: passwords are read again on request, and a file that went bad is told', async () => {

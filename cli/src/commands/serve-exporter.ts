@@ -30,6 +30,8 @@ export interface ServeOptions {
   readonly users?: PageServerOptions['users']
   /** The pages beside metrics and landing page. */
   readonly pages?: readonly Page[]
+  /** The landing page stands at every path that has no page of its own. */
+  readonly landsEverywhere?: boolean
 }
 
 /** The log of an exporter's command, with a warning for each given flag that has no effect. */
@@ -47,12 +49,14 @@ export function startExporterLog(
 
 /** Listens with the exporter's pages until the program stops; rejects when an address or the web config file cannot be used. */
 export async function serveExporter(context: MainContext, log: Logger, exporter: ServedExporter, options: ServeOptions): Promise<void> {
-  const { name, listenAddress, webConfigFile, closes, users, pages = [] } = options
+  const { name, listenAddress, webConfigFile, closes, landsEverywhere, users, pages = [] } = options
   const { landingPage, telemetryPath } = exporter
   const metrics = getPage(telemetryPath, (request) => exporter.handleMetrics(request))
-  const landing = getPage('/', () => answerPage(200, 'text/html; charset=utf-8', landingPage))
+  const answerLanding = (): MetricsResponse => answerPage(200, 'text/html; charset=utf-8', landingPage)
+  const landing = getPage('/', answerLanding)
   const server = createPageServer({
     pages: [metrics, ...(telemetryPath === '/' ? [] : [landing]), ...pages],
+    ...(landsEverywhere === true ? { elsewhere: answerLanding } : {}),
     listenAddress,
     ...(webConfigFile === '' ? {} : { webConfigFile }),
     log,

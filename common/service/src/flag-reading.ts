@@ -21,6 +21,8 @@ export interface Program<Specs extends FlagSpecs> {
   }[]
   /** Accept Go's `-flag=value` too (redis and nginx exporters, vmagent). */
   readonly acceptsSingleDash?: boolean
+  /** A variable of the environment whose text cannot be read counts as not set (redis exporter). */
+  readonly skipsUnreadVariables?: boolean
   /**
    * Exit codes of the replaced program: `usage` for a flag that does not exist or lacks its value (kingpin: 1), `value` for a value that
    * does not parse (prometheus: 2; alertmanager, exporters, promtool: 1).
@@ -32,9 +34,16 @@ export interface ParsedFlags<Specs extends FlagSpecs> {
   readonly values: FlagValues<Specs>
   /** Names of flags that the command line or the environment gave. */
   readonly given: ReadonlySet<string>
+  /** Variables of the environment that were skipped, with the reason. */
+  readonly unreadVariables: readonly UnreadVariable[]
   readonly arguments: readonly string[]
   /** Every flag with its effective text, for `/api/v1/status/flags`. */
   readonly effective: Readonly<Record<string, string>>
+}
+
+export interface UnreadVariable {
+  readonly name: string
+  readonly reason: string
 }
 
 /** The words of a command line that `checkTokens` has let pass, by the names of flags (`no-NAME` for what is negated), and those that stand alone. */
@@ -64,9 +73,10 @@ export function readFlags<Specs extends FlagSpecs>(
   if (parsed.texts.get('version')?.at(-1) === 'true') throw new PrintAndExit(`${program.version}\n`)
 
   const given = new Set<string>()
+  const unreadVariables: UnreadVariable[] = []
   const effective: Record<string, string> = {}
   const entries = Object.entries(program.flags).map(([key, described]) => {
-    const texts = findTexts(program, described, parsed, tokens, env)
+    const texts = findTexts(program, described, parsed, tokens) ?? findVariable(program, described, env, unreadVariables)
     if (texts !== undefined) given.add(described.name)
     else if (described.isRequired) throw usageError(program, `required flag --${described.name} not provided`)
     const chosen = texts ?? described.defaultTexts
@@ -76,6 +86,7 @@ export function readFlags<Specs extends FlagSpecs>(
   return {
     values: Object.fromEntries(entries) as FlagValues<Specs>,
     given,
+    unreadVariables,
     arguments: checkArguments(program, parsed.arguments),
     effective,
   }
@@ -112,13 +123,12 @@ export function bareTokens(flags: readonly Flag<unknown>[]): Set<string> {
   )
 }
 
-/** What the command line or the environment says; undefined when neither speaks. */
+/** What the command line says; undefined when it does not speak. */
 function findTexts(
   program: Program<FlagSpecs>,
   described: Flag<unknown>,
   parsed: SplitTokens,
   tokens: readonly string[],
-  env: NodeJS.ProcessEnv,
 ): readonly string[] | undefined {
   const positive = parsed.texts.get(described.name) ?? []
   const negative = (described.isBoolean ? parsed.texts.get(`no-${described.name}`) : undefined) ?? []
@@ -132,11 +142,30 @@ function findTexts(
     }
     return ['false']
   }
+  return undefined
+}
+
+/** What the environment says; undefined when it does not speak. */
+function findVariable(
+  { skipsUnreadVariables }: Program<FlagSpecs>,
+  described: Flag<unknown>,
+  env: NodeJS.ProcessEnv,
+  unread: UnreadVariable[],
+): readonly string[] | undefined {
   const names = described.env === undefined ? [] : typeof described.env === 'string' ? [described.env] : described.env
-  const value = names.map((name) => env[name]).find((text) => text !== undefined && text !== '')
-  if (value === undefined) return undefined
+  const name = names.find((each) => env[each] !== undefined && env[each] !== '')
+  if (name === undefined) return undefined
+  const value = env[name]!
   // kingpin splits a repeatable flag's variable at line ends.
-  return described.isRepeatable ? value.split('\n').filter((text) => text !== '') : [value]
+  const texts = described.isRepeatable ? value.split('\n').filter((text) => text !== '') : [value]
+  if (skipsUnreadVariables !== true) return texts
+  try {
+    for (const text of texts) described.parse(text)
+    return texts
+  } catch (error) {
+    unread.push({ name, reason: error instanceof Error ? error.message : String(error) })
+    return undefined
+  }
 }
 
 function parseValue(program: Program<FlagSpecs>, described: Flag<unknown>, text: string): unknown {

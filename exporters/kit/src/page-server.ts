@@ -15,6 +15,8 @@ export interface Page {
 
 export interface PageServerOptions extends ListenersOptions {
   readonly pages: readonly Page[]
+  /** Answers at all other paths, whatever the method; default: 404. */
+  readonly elsewhere?: () => MetricsResponse
   /** Users of the program's own flags with their passwords or hashes; those of the web config are asked for as well. */
   readonly users?: { readonly known: Readonly<Record<string, Secret>>; readonly verify: PasswordVerifier }
   /** Compares a password with a bcrypt hash of the web config; started when the first one comes. */
@@ -50,6 +52,7 @@ export function createPageServer(options: PageServerOptions): PageServer {
       const page = found?.find(({ methods }) => methods.some((one) => one === method || (one === 'GET' && method === 'HEAD')))
       const refusal = gates().length === 0 ? undefined : await refuse(request)
       if (refusal !== undefined) send(response, method, refusal)
+      else if (found === undefined && options.elsewhere !== undefined) send(response, method, options.elsewhere())
       else if (page === undefined) send(response, method, answerWithoutPage(found))
       else send(response, method, await page.answer({ query, headers }))
     } catch (error) {

@@ -227,8 +227,27 @@ test('/scrape asks the target of the query and counts the requests that it canno
   expect(status).toBe(200)
   expect(text).toContain('redis_up 1\n')
   expect(text).toContain('redis_exporter_scrapes_total 1\n')
-  expect(text).toContain('redis_target_scrape_request_errors_total 3\n')
   expect(text).not.toMatch(/^process_/m)
+  // Once, not with each target.
+  expect(text).toContain('redis_target_scrape_request_errors_total 0\n')
+  expect(Buffer.from((await exporter.handleMetrics()).body).toString()).toContain('redis_target_scrape_request_errors_total 3\n')
+})
+
+test('of a server that wants a login there is one line, not one for each command', async () => {
+  const { url } = await start(() => '-NOAUTH Authentication required.\r\n')
+  const { lines, log } = createMemoryLogger()
+  const text = await scrapeOnce({ 'redis.addr': url }, { log })
+  expect(text).toContain('redis_exporter_last_scrape_error{err="NOAUTH Authentication required."} 1\n')
+  expect(lines).toEqual([expect.stringContaining('msg="cannot scrape redis"')])
+})
+
+test('with redis-only-metrics the exporter says neither of its process nor of its build', async () => {
+  const { url } = await start(answerInfo(info))
+  const exporter = createTestExporter({ 'redis.addr': url, 'redis-only-metrics': true })
+  for (const text of [Buffer.from((await exporter.handleMetrics()).body).toString(), (await scrapeTargetOf(exporter, `target=${url}`)).text]) {
+    expect(text).toContain('redis_up 1\n')
+    expect(text).not.toMatch(/^(process_|redis_exporter_build_info)/m)
+  }
 })
 
 test('without an address /metrics shows the exporter alone', async () => {

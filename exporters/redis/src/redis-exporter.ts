@@ -69,6 +69,8 @@ interface Answer {
   readonly target: Target | undefined
   readonly settings: RedisSettings
   readonly statistics: ScrapeStatistics
+  /** Those of all requests are shown once: by the exporter's own page. */
+  readonly requestErrors: number
   readonly withProcess: boolean
 }
 
@@ -80,7 +82,7 @@ export function createRedisExporter(options: RedisExporterOptions): RedisExporte
   const settings = readSettings(flags)
   const passwordFile = flags.string('redis.password-file')
   const ownAddress = readOwnAddress(flags.string('redis.addr'))
-  const withProcess = !flags.boolean('redis-only-metrics')
+  const showsExporter = !flags.boolean('redis-only-metrics')
   const isScrapeDisabled = flags.boolean('disable-scrape-endpoint')
   const telemetryPath = flags.string('web.telemetry-path')
   const refusals = new RefusalMemory(() => performance.now())
@@ -96,7 +98,7 @@ export function createRedisExporter(options: RedisExporterOptions): RedisExporte
 
   function handleMetrics(request: MetricsRequest = {}): Promise<MetricsResponse> {
     const target = ownAddress === undefined ? undefined : { address: ownAddress, settings, passwords }
-    return answer({ request, target, settings, statistics, withProcess })
+    return answer({ request, target, settings, statistics, requestErrors, withProcess: showsExporter })
   }
 
   async function handleScrape(request: MetricsRequest): Promise<MetricsResponse> {
@@ -120,7 +122,7 @@ export function createRedisExporter(options: RedisExporterOptions): RedisExporte
     } catch (error) {
       return refuse(`Invalid 'target' parameter, parse err: ${error instanceof Error ? error.message : String(error)}`)
     }
-    return answer({ request, target, settings: target.settings, statistics: { scrapes: 0, seconds: 0 }, withProcess: false })
+    return answer({ request, target, settings: target.settings, statistics: { scrapes: 0, seconds: 0 }, requestErrors: 0, withProcess: false })
   }
 
   async function answer(asked: Answer): Promise<MetricsResponse> {
@@ -147,7 +149,7 @@ export function createRedisExporter(options: RedisExporterOptions): RedisExporte
     // Nothing of a scrape writes once it is over, so the families need no guard.
     const writer = new TargetWriter(families, names)
     if (target !== undefined) await scrape(target, steps, writer, asked, abort)
-    writeExporterMetrics(writer, asked.statistics)
+    writeExporterMetrics(writer, asked.statistics, asked.requestErrors)
     if (families.duplicates > 0) log.debug('dropped part of a scrape', { duplicate_samples: families.duplicates })
     if (asked.withProcess) writeProcessMetrics(families)
     return answerMetrics(request, families.finish())
@@ -174,15 +176,17 @@ export function createRedisExporter(options: RedisExporterOptions): RedisExporte
     writer.gauge('up', 'Whether the server answered (1).', isUp ? 1 : 0)
   }
 
-  function writeExporterMetrics(writer: TargetWriter, own: ScrapeStatistics): void {
-    const runtime = `node${process.versions.node}`
-    const labels = ['build_date', '', 'commit_sha', buildInfo.revision, 'golang_version', runtime, 'version', buildInfo.version]
-    writer.gauge('exporter_build_info', 'A metric with the constant value 1 and what the exporter was built from as labels.', 1, labels)
+  function writeExporterMetrics(writer: TargetWriter, own: ScrapeStatistics, errors: number): void {
+    if (showsExporter) {
+      const runtime = `node${process.versions.node}`
+      const labels = ['build_date', '', 'commit_sha', buildInfo.revision, 'golang_version', runtime, 'version', buildInfo.version]
+      writer.gauge('exporter_build_info', 'A metric with the constant value 1 and what the exporter was built from as labels.', 1, labels)
+    }
     writer.family('exporter_scrape_duration_seconds', 'Seconds that scrapes took.', 'summary')
     writer.sample(own.seconds, [], '_sum')
     writer.sample(own.scrapes, [], '_count')
     writer.counter('exporter_scrapes_total', 'Scrapes of this server.', own.scrapes)
-    writer.counter('target_scrape_request_errors_total', 'Requests to /scrape that could not be understood.', requestErrors)
+    writer.counter('target_scrape_request_errors_total', 'Requests to /scrape that could not be understood.', errors)
   }
 
   async function discoverClusterNodes(): Promise<MetricsResponse> {

@@ -256,6 +256,8 @@ class Asker {
     if (!steps.has(step) || command[0] === '' || refusals.isRefused(target.address.text, name)) return Promise.resolve(undefined)
     const answer = this.client.callText(...command).then((reply) => {
       if (!(reply instanceof RespError)) return reply
+      // So is INFO, then, which tells it for all.
+      if (reply.message.startsWith('NOAUTH')) return undefined
       // A lasting refusal is remembered as such, and its command not sent again for a while; any other only as having been told.
       if (refusals.remember(target.address.text, isLasting(reply.message) ? name : `${name}: ${reply.message}`)) {
         this.scrape.log.warn('a command was refused', { target: target.address.text, command: name, err: reply.message })
