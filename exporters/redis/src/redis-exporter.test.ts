@@ -244,7 +244,10 @@ test('of a server that wants a login there is one line, not one for each command
 test('with redis-only-metrics the exporter says neither of its process nor of its build', async () => {
   const { url } = await start(answerInfo(info))
   const exporter = createTestExporter({ 'redis.addr': url, 'redis-only-metrics': true })
-  for (const text of [Buffer.from((await exporter.handleMetrics()).body).toString(), (await scrapeTargetOf(exporter, `target=${url}`)).text]) {
+  for (const text of [
+    Buffer.from((await exporter.handleMetrics()).body).toString(),
+    (await scrapeTargetOf(exporter, `target=${url}`)).text,
+  ]) {
     expect(text).toContain('redis_up 1\n')
     expect(text).not.toMatch(/^(process_|redis_exporter_build_info)/m)
   }

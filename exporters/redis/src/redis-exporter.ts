@@ -122,7 +122,14 @@ export function createRedisExporter(options: RedisExporterOptions): RedisExporte
     } catch (error) {
       return refuse(`Invalid 'target' parameter, parse err: ${error instanceof Error ? error.message : String(error)}`)
     }
-    return answer({ request, target, settings: target.settings, statistics: { scrapes: 0, seconds: 0 }, requestErrors: 0, withProcess: false })
+    return answer({
+      request,
+      target,
+      settings: target.settings,
+      statistics: { scrapes: 0, seconds: 0 },
+      requestErrors: 0,
+      withProcess: false,
+    })
   }
 
   async function answer(asked: Answer): Promise<MetricsResponse> {
