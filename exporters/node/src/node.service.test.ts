@@ -1,5 +1,5 @@
-import type { MetricFamily } from '@narthex/exporter-kit/family-parser'
 import type { FlagValues } from '@narthex/exporter-kit/flag-spec'
+import { findPeerDifferences, isBetween, type ComparedValue, type PeerExceptions } from '@narthex/exporter-kit/peer-differences'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { collectorFactories } from './collectors.ts'
 import { nodeExporterFlags } from './flags.ts'
@@ -20,15 +20,12 @@ const sharedFlags: Readonly<Record<string, string>> = Object.fromEntries(
 /** Collectors that came after 1.5.0. */
 const newerCollectors = ['bcachefs', 'dmmultipath', 'kernel_hung', 'watchdog']
 /** Families that came after it. */
-const newerFamilies = new RegExp(
+const newerFamilies =
   '^node_(cpu_online|cpu_isolated|filesystem_mount_info|md_degraded|md_raid_disks|os_support_end_.*|pressure_irq_.*|hwmon_freq_.*|' +
-    'bcachefs_.*|dmmultipath_.*|infiniband_lifespan_seconds|btrfs_(.*commit.*|device_(errors_total|unused_bytes))|cpu_frequency_avg_hertz|cpu_scaling_governor|edac_channel_.*|kernel_hung_.*|' +
-    'nvme_namespace_.*|softnet_(backlog_len|cpu_collision_total|flow_limit_count_total|received_rps_total)|watchdog_.*|' +
-    'zfs_(arc_arc_need_free|arc_memory_available_bytes|dbuf_.*))$',
-)
-const newerAdapterCounters = new Set(
-  portCounters.filter(({ file }) => file.startsWith('hw_counters/')).map(({ name }) => `node_infiniband_${name}_total`),
-)
+  'bcachefs_.*|dmmultipath_.*|infiniband_lifespan_seconds|btrfs_(.*commit.*|device_(errors_total|unused_bytes))|cpu_frequency_avg_hertz|cpu_scaling_governor|edac_channel_.*|kernel_hung_.*|' +
+  'nvme_namespace_.*|softnet_(backlog_len|cpu_collision_total|flow_limit_count_total|received_rps_total)|watchdog_.*|' +
+  'zfs_(arc_arc_need_free|arc_memory_available_bytes|dbuf_.*))$'
+const newerAdapterCounters = portCounters.filter(({ file }) => file.startsWith('hw_counters/')).map(({ name }) => name)
 /** Families that went after it: fields of meminfo that its fixed list lacks. */
 const olderFamilies = /^node_memory_(Balloon|FileHugePages|FilePmdMapped|Hugetlb|KReclaimable|SecPageTables|Unaccepted)_bytes$/
 /** Labels that came after it, by family. */
@@ -70,6 +67,16 @@ const otherSamples: readonly RegExp[] = [
   /^node_md_disks\{.*state="down"/,
 ]
 
+const exceptions: PeerExceptions = {
+  newerFamilies: new RegExp(`${newerFamilies}|^node_infiniband_(${newerAdapterCounters.join('|')})_total$`),
+  olderFamilies,
+  newerLabels,
+  // The peer asks uname(2) itself, whatever --path.procfs says: on the trees only label names can be compared.
+  otherLabelValues: /^node_(exporter_build_info|uname_info)$/,
+  otherSamples,
+  isRight,
+}
+
 let trees: TestTrees
 beforeAll(() => {
   trees = unpackTestTrees()
@@ -107,85 +114,23 @@ async function compare(flags: FlagValues, peerOnlyFlags: FlagValues): Promise<vo
     const before = parseText(await peer.scrape())
     const ours = parseText(Buffer.from((await exporter.handleMetrics()).body).toString())
     const after = parseText(await peer.scrape())
-    expect(findDifferences(ours, before, after)).toEqual([])
+    expect(findPeerDifferences(ours, before, after, exceptions)).toEqual([])
   } finally {
     await exporter.close()
     peer.stop()
   }
 }
 
-type Families = ReadonlyMap<string, MetricFamily>
-
-function findDifferences(ours: Families, before: Families, after: Families): string[] {
-  const differences: string[] = []
-  for (const [name, theirs] of before) {
-    if (!isCompared(name) || olderFamilies.test(name)) continue
-    const own = ours.get(name)
-    if (own === undefined) differences.push(`${name}: missing`)
-    else if (own.type !== theirs.type) differences.push(`${name}: want type ${theirs.type}, got ${own.type}`)
-    else differences.push(...compareSamples(own, theirs, after.get(name)))
-  }
-  for (const name of ours.keys()) {
-    if (isCompared(name) && !before.has(name) && !newerFamilies.test(name) && !newerAdapterCounters.has(name))
-      differences.push(`${name}: not in the original`)
-  }
-  return differences
-}
-
-/** Our process is another one than the peer's, and it has no Go runtime. */
-function isCompared(name: string): boolean {
-  return !/^(go_|process_|promhttp_)/.test(name)
-}
-
-function compareSamples(own: MetricFamily, theirs: MetricFamily, later: MetricFamily | undefined): string[] {
-  const differences: string[] = []
-  const ownValues = valuesByKey(own)
-  const theirValues = valuesByKey(theirs)
-  const laterValues = later === undefined ? new Map<string, number>() : valuesByKey(later)
-  for (const [key, low] of theirValues) {
-    if (isOther(key)) continue
-    const value = ownValues.get(key)
-    if (value === undefined) differences.push(`${key}: missing`)
-    else if (!isBetween(own.name, own.type, value, low, laterValues.get(key))) {
-      differences.push(`${key}: want ${low} to ${laterValues.get(key)}, got ${value}`)
-    }
-  }
-  for (const key of ownValues.keys()) {
-    if (!theirValues.has(key) && !isOther(key)) differences.push(`${key}: not in the original`)
-  }
-  return differences
-}
-
-function isOther(key: string): boolean {
-  return otherSamples.some((pattern) => pattern.test(key))
-}
-
-function valuesByKey(family: MetricFamily): Map<string, number> {
-  const dropped = newerLabels.filter(([pattern]) => pattern.test(family.name)).map(([, label]) => label)
-  // The peer asks uname(2) itself, whatever --path.procfs says: on the trees only label names can be compared.
-  const volatile = family.name === 'node_exporter_build_info' || family.name === 'node_uname_info'
-  return new Map(
-    family.samples.map(({ suffix, labels, value }) => {
-      const pairs: string[] = []
-      for (let i = 0; i < labels.length; i += 2) {
-        if (!dropped.includes(labels[i]!)) pairs.push(volatile ? labels[i]! : `${labels[i]}="${labels[i + 1]}"`)
-      }
-      return [`${family.name}${suffix}{${pairs.join()}}`, value]
-    }),
-  )
-}
-
 /** Gauges that move from one moment to the next. */
 const movingGauges =
   /^node_(memory_|load|procs_|sockstat_|filefd_|entropy_|filesystem_|time_seconds|disk_io_now|scrape_collector_duration|nf_conntrack_)/
 
-function isBetween(name: string, type: string, value: number, low: number, high = low): boolean {
-  if (Number.isNaN(value) || Number.isNaN(low)) return Number.isNaN(value) && Number.isNaN(low)
-  if (type === 'gauge' && movingGauges.test(name)) return Number.isFinite(value)
-  if (name.endsWith('Tcp_CurrEstab')) return value >= 0
+function isRight(compared: ComparedValue): boolean {
+  const { name, type } = compared.family
+  if (type === 'gauge' && movingGauges.test(name)) return Number.isFinite(compared.value)
+  if (name.endsWith('Tcp_CurrEstab')) return compared.value >= 0
   // Two ticks: the peer's file may be read a moment after its other files.
-  const slack = name.endsWith('_seconds_total') ? 0.03 : 0
-  return value >= low - slack && value <= high + slack
+  return isBetween(compared, name.endsWith('_seconds_total') ? 0.03 : 0)
 }
 
 /** With exactly the collectors that it has of ours. */

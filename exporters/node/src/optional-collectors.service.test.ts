@@ -1,5 +1,5 @@
-import type { MetricFamily } from '@narthex/exporter-kit/family-parser'
 import type { FlagValues } from '@narthex/exporter-kit/flag-spec'
+import { findPeerDifferences, isBetween } from '@narthex/exporter-kit/peer-differences'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createTestExporter, parseText } from './test-exporter.ts'
 import { startPeer } from './test-peer.ts'
@@ -12,7 +12,7 @@ const treeCollectors = 'buddyinfo cgroups drbd interrupts ksmd lnstat meminfo_nu
 const machineCollectors = [...treeCollectors, 'ethtool', 'network_route', 'qdisc', 'tcpstat']
 
 /** Families that came after 1.5.0. */
-const newerFamilies = /^node_ksmd_general_profit_bytes$/
+const newerFamilies = /^node_(ksmd_general_profit_bytes|mountstats_nfs_mountpoint_info)$/
 /** Families that go up and down from one scrape to the next. */
 const movingFamilies =
   /^node_(sysctl_fs_file_nr|buddyinfo_|slabinfo_(active_)?objects$|processes_|tcp_connection_states|qdisc_(backlog|current)|zoneinfo_nr_|memory_numa_)/
@@ -21,8 +21,8 @@ const movingFamilies =
 const otherSamples: readonly RegExp[] = [
   // 1.5.0 wants a blank behind the name, and fails.
   /^node_interrupts_total\{|^node_scrape_collector_success\{collector="interrupts"/,
-  // It does not know several transports of a mount, nor where an export is mounted.
-  /^node_mountstats_nfs_(transport_|mountpoint_info)/,
+  // It does not know several transports of a mount.
+  /^node_mountstats_nfs_transport_/,
 ]
 
 const sysctls = {
@@ -44,9 +44,7 @@ test('on the test trees every sample is as node_exporter 1.5.0 has it', async ()
   expect(await compare(treeCollectors, { ...sysctls, ...trees.flags }, otherSamples)).toEqual([])
 })
 
-type Families = ReadonlyMap<string, MetricFamily>
-
-async function compare(collectors: readonly string[], values: FlagValues, exceptions: readonly RegExp[]): Promise<string[]> {
+async function compare(collectors: readonly string[], values: FlagValues, otherSamples: readonly RegExp[]): Promise<string[]> {
   const switches = Object.fromEntries(collectors.map((name) => [`collector.${name}`, true]))
   const flags = { 'collector.disable-defaults': true, 'web.disable-exporter-metrics': true, ...switches, ...values }
   const peer = await startPeer(flags)
@@ -56,50 +54,16 @@ async function compare(collectors: readonly string[], values: FlagValues, except
     const before = parseText(await peer.scrape())
     const ours = parseText(Buffer.from((await exporter.handleMetrics()).body).toString())
     const after = parseText(await peer.scrape())
-    return findDifferences(ours, before, after).filter((text) => !exceptions.some((pattern) => pattern.test(text)))
+    return findPeerDifferences(ours, before, after, {
+      ignoredFamilies: /^(go_|promhttp_|node_exporter_build_info|node_scrape_collector_duration)/,
+      newerFamilies,
+      otherSamples,
+      // A process or a socket may come in a state of its own between two scrapes.
+      passingSamples: /^node_(processes_|tcp_connection_states)/,
+      isRight: (compared) => movingFamilies.test(compared.family.name) || isBetween(compared),
+    })
   } finally {
     await exporter.close()
     peer.stop()
   }
-}
-
-function findDifferences(ours: Families, before: Families, after: Families): string[] {
-  const differences: string[] = []
-  const isCompared = (name: string): boolean => !/^(go_|promhttp_|node_exporter_build_info|node_scrape_collector_duration)/.test(name)
-  for (const name of new Set([...ours.keys(), ...before.keys()])) {
-    if (!isCompared(name) || newerFamilies.test(name)) continue
-    const own = ours.get(name)
-    const theirs = before.get(name)
-    if (own === undefined || theirs === undefined) differences.push(`${name}: ${own === undefined ? 'missing' : 'not in the original'}`)
-    else if (own.type !== theirs.type) differences.push(`${name}: want type ${theirs.type}, got ${own.type}`)
-    else differences.push(...compareSamples(own, theirs, after.get(name) ?? theirs))
-  }
-  return differences
-}
-
-function compareSamples(own: MetricFamily, theirs: MetricFamily, later: MetricFamily): string[] {
-  const [ownValues, lows, highs] = [own, theirs, later].map(valuesByKey) as [Map<string, number>, Map<string, number>, Map<string, number>]
-  const differences: string[] = []
-  const isMoving = movingFamilies.test(own.name)
-  // A process or a socket may come in a state of its own between two scrapes.
-  const hasMovingKeys = /^node_(processes_|tcp_connection_states)/.test(own.name)
-  for (const key of new Set([...ownValues.keys(), ...lows.keys()])) {
-    const value = ownValues.get(key)
-    const low = lows.get(key)
-    if (value === undefined || low === undefined) {
-      if (!hasMovingKeys) differences.push(`${key}: ${value === undefined ? 'missing' : 'not in the original'}`)
-    } else if (!isMoving && !(value >= Math.min(low, highs.get(key) ?? low) && value <= Math.max(low, highs.get(key) ?? low))) {
-      differences.push(`${key}: want ${low} to ${highs.get(key)}, got ${value}`)
-    }
-  }
-  return differences
-}
-
-function valuesByKey(family: MetricFamily): Map<string, number> {
-  return new Map(
-    family.samples.map(({ labels, value }) => {
-      const pairs = labels.flatMap((label, index) => (index % 2 === 0 ? `${label}="${labels[index + 1]}"` : []))
-      return [`${family.name}{${pairs.join()}}`, value]
-    }),
-  )
 }

@@ -1,6 +1,6 @@
-import type { MetricFamily } from '@narthex/exporter-kit/family-parser'
 import { findViolations } from '@narthex/exporter-kit/conformance'
 import { readInventory } from '@narthex/exporter-kit/inventory'
+import { findPeerDifferences, isBetween, type PeerExceptions } from '@narthex/exporter-kit/peer-differences'
 import { findProgram } from '@narthex/test/kit/packages'
 import { findFreePort, makeTemporaryDirectory, startProcess, waitFor, type RunningProcess } from '@narthex/test/kit/process'
 import { startRedis, startRedisExporter, type Service } from '@narthex/test/kit/services'
@@ -27,14 +27,27 @@ const newerFamilies = new RegExp(
 /** Families that went after it: the details became a group of families of their own. */
 const olderFamilies = /^redis_connected_clients_details$/
 /** Types that changed since. */
-const newerTypes: ReadonlyMap<string, string> = new Map([['redis_expired_time_cap_reached_total', 'counter']])
+const newerTypes: PeerExceptions['newerTypes'] = new Map([['redis_expired_time_cap_reached_total', 'counter']])
 /** Labels that came after it. */
-const newerLabels: ReadonlyMap<string, readonly string[]> = new Map([['redis_instance_info', ['master_replid']]])
+const newerLabels: PeerExceptions['newerLabels'] = [[/^redis_instance_info$/, 'master_replid']]
 /** What differs from one scrape to the next, or between two programs: names and labels are compared, values are not. */
 const moving =
   /^redis_(exporter_|allocator_|mem_|memory_|cpu_|commands_|connect|net_|total_|slowlog|last_slow|latency_|start_time|uptime|client|errors|master_last_io|.*offset|repl_backlog_history|stream_group_consumer_idle|unexpected|db_avg_ttl|keyspace_|last_key_groups|key_group_memory|pubsub|cluster_messages|sentinel_master_(ok_)?slaves)/
 /** Labels whose values differ between two programs. */
 const otherLabelValues = /^redis_(exporter_build_info|connected_clients_details)$/
+/** Commands and errors that only one of the two programs brings about; a sentinel publishes when it likes. */
+const ownCommands = /cmd="(memory\|usage|eval|evalsha|latency\|histogram|sentinel\|config|ping|publish)"/
+
+const exceptions: PeerExceptions = {
+  ignoredFamilies: /^(go_|process_)/,
+  newerFamilies,
+  olderFamilies,
+  newerTypes,
+  newerLabels,
+  otherLabelValues,
+  otherSamples: [ownCommands],
+  isRight: (compared) => moving.test(compared.family.name) || isBetween(compared),
+}
 
 let peer: Service
 let primary: Service
@@ -120,7 +133,7 @@ describe('families, types, labels and steady values are those of redis_exporter 
     await scrapeTargetOf(exporter, search)
     const theirs = parseText(await (await fetch(`${peer.url}/scrape?${search}`)).text())
     const ours = parseText((await scrapeTargetOf(exporter, search)).text)
-    expect(findDifferences(ours, theirs)).toEqual([])
+    expect(findPeerDifferences(ours, theirs, theirs, exceptions)).toEqual([])
   })
 
   test('all that flags switch on', async () => {
@@ -146,7 +159,7 @@ describe('families, types, labels and steady values are those of redis_exporter 
       await exporter.handleMetrics()
       const theirs = parseText(await (await fetch(url)).text())
       const ours = parseText(Buffer.from((await exporter.handleMetrics()).body).toString())
-      expect(findDifferences(ours, theirs)).toEqual([])
+      expect(findPeerDifferences(ours, theirs, theirs, exceptions)).toEqual([])
       expect(valueOf(ours, 'redis_key_group_count', 'db', 'db3', 'key_group', 'user')).toBe(2)
     } finally {
       await other.stop()
@@ -402,55 +415,6 @@ test('a server that is stopped costs one deadline each time, and answers again w
     await stopped.stop()
   }
 })
-
-type Families = ReadonlyMap<string, MetricFamily>
-
-function findDifferences(ours: Families, theirs: Families): string[] {
-  const differences: string[] = []
-  for (const [name, family] of theirs) {
-    if (/^(go_|process_)/.test(name) || olderFamilies.test(name)) continue
-    const own = ours.get(name)
-    const type = newerTypes.get(name) ?? family.type
-    if (own === undefined) differences.push(`${name}: missing`)
-    else if (own.type !== type) differences.push(`${name}: want type ${type}, got ${own.type}`)
-    else differences.push(...compareSamples(own, family))
-  }
-  for (const name of ours.keys()) {
-    if (!theirs.has(name) && !newerFamilies.test(name) && !name.startsWith('process_')) differences.push(`${name}: not in the original`)
-  }
-  return differences
-}
-
-function compareSamples(own: MetricFamily, theirs: MetricFamily): string[] {
-  const differences: string[] = []
-  const ownValues = valuesByKey(own)
-  const theirValues = valuesByKey(theirs)
-  for (const [key, value] of theirValues) {
-    const ownValue = ownValues.get(key)
-    if (ownValue === undefined) differences.push(`${key}: missing`)
-    else if (!moving.test(own.name) && ownValue !== value) differences.push(`${key}: want ${value}, got ${ownValue}`)
-  }
-  for (const key of ownValues.keys()) if (!theirValues.has(key)) differences.push(`${key}: not in the original`)
-  return differences
-}
-
-/** Commands and errors that only one of the two programs brings about; a sentinel publishes when it likes. */
-const ownCommands = /cmd="(memory\|usage|eval|evalsha|latency\|histogram|sentinel\|config|ping|publish)"/
-
-function valuesByKey(family: MetricFamily): Map<string, number> {
-  const dropped = newerLabels.get(family.name) ?? []
-  const values = new Map<string, number>()
-  for (const { suffix, labels, value } of family.samples) {
-    const pairs: string[] = []
-    for (let i = 0; i < labels.length; i += 2) {
-      if (dropped.includes(labels[i]!)) continue
-      pairs.push(otherLabelValues.test(family.name) ? labels[i]! : `${labels[i]}="${labels[i + 1]}"`)
-    }
-    const key = `${family.name}${suffix}{${pairs.join()}}`
-    if (!ownCommands.test(key)) values.set(key, value)
-  }
-  return values
-}
 
 async function run(url: string, ...commands: (readonly (string | Uint8Array)[])[]): Promise<RespValue[]> {
   const client = await RedisClient.open({
