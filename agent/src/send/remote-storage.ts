@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { describeConfig } from '@narthex/config/describe-config'
+import { redactGoUrl } from '@narthex/config/go-url'
 import type { RemoteWriteConfig } from '@narthex/config/remote-config'
 import type { Labels } from '@narthex/model/labels'
 import { lockDirectory } from '@narthex/service/directory-lock'
@@ -238,7 +239,7 @@ export class RemoteStorage implements FrameSink {
   #start(config: RemoteWriteConfig, name: string): void {
     const { logger, userAgent, createPoster, now, holdMs, deadLetterBytesMax, directory } = this.#options
     const { queue } = config
-    const metrics = this.#metrics.remote(name, redactUrl(config.url), {
+    const metrics = this.#metrics.remote(name, redactGoUrl(config.url), {
       shardsMin: queue.minShards,
       shardsMax: queue.maxShards,
       capacity: queue.capacity,
@@ -251,7 +252,7 @@ export class RemoteStorage implements FrameSink {
       log: this.#log,
       poster: createPoster(config),
       metrics,
-      logger: logger.with({ remote_name: name, url: redactUrl(config.url) }),
+      logger: logger.with({ remote_name: name, url: redactGoUrl(config.url) }),
       userAgent,
       ...(now === undefined ? {} : { now }),
       ...(holdMs === undefined ? {} : { holdMs }),
@@ -263,7 +264,7 @@ export class RemoteStorage implements FrameSink {
       description: this.#describe(config),
       metrics,
       sender,
-      url: redactUrl(config.url),
+      url: redactGoUrl(config.url),
       progress: new RemoteProgress(),
     })
     sender.start()
@@ -288,15 +289,4 @@ export function nameRemotes(remotes: readonly RemoteWriteConfig[]): string[] {
     names.push(unique)
   }
   return names
-}
-
-/** The URL as it may be shown: without a password. */
-export function redactUrl(url: string): string {
-  try {
-    const parsed = new URL(url)
-    if (parsed.password !== '') parsed.password = 'xxxxx'
-    return parsed.href
-  } catch {
-    return url
-  }
 }

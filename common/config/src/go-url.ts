@@ -40,7 +40,10 @@ export function splitGoUrl(text: string): GoUrlParts {
   return { scheme: (match?.[1] ?? '').toLowerCase(), host: match?.[2] ?? '' }
 }
 
-/** Takes the password out, as Prometheus prints URLs: up to the last `@` of the authority, as Go finds it. */
+/**
+ * Takes the password out, as Prometheus prints URLs: up to the last `@` of the authority, as Go finds it. A password with `/`, `?` or `#`, which is no
+ * URL, is taken out as well: such texts come into error messages.
+ */
 export function redactGoUrl(text: string): string {
-  return text.replace(/^([a-zA-Z][a-zA-Z0-9+.-]*:\/\/[^:@/?#]*):[^/?#]*@/, '$1:xxxxx@')
+  return text.replace(/^([a-zA-Z][a-zA-Z0-9+.-]*:\/\/[^:@/?#]*):(?:[^/?#]*|(?!\d*[/?#]).*)@/s, '$1:xxxxx@')
 }

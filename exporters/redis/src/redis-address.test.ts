@@ -25,6 +25,8 @@ test.each([
   ['redis://u:hidden@h:65536', 'want a port from 1 to 65535, got 65536'],
   ['redis://u:hidden@::1:3', 'want host[:port], an IPv6 host in brackets, got "::1:3"'],
   ['redis://u:hidden@h/x', 'want a database number, got "x"'],
+  ['redis://u:hid/hidden@h', 'want a password whose / ? # are written as %2F %3F %23, got one of them before the @'],
+  ['u:hid#hidden@h', 'want a password whose / ? # are written as %2F %3F %23'],
   ['unix://', 'want a path after unix://, got none'],
 ])('%s is refused without its password', (given, reason) => {
   expect(() => parseRedisAddress(given)).toThrow(reason)
@@ -35,4 +37,6 @@ test('a password is covered whatever else the address is', () => {
   expect(redactAddress('redis://u:p@x@h:1')).toBe('redis://u:xxxxx@h:1')
   expect(redactAddress('u:p@h')).toBe('u:xxxxx@h')
   expect(redactAddress('redis://h:1')).toBe('redis://h:1')
+  expect(redactAddress('redis://u:p/q@h:1')).toBe('redis://u:xxxxx@h:1')
+  expect(redactAddress('u:p/q@h')).toBe('u:xxxxx@h')
 })

@@ -1,3 +1,5 @@
+import { redactGoUrl } from '@narthex/config/go-url'
+
 /** Where a server is and what its URL says about getting in. */
 export interface RedisAddress {
   /** As in the original's messages and password files, without credentials: `redis://127.0.0.1:6379`. */
@@ -14,6 +16,7 @@ export interface RedisAddress {
 }
 
 const portDefault = 6379
+const assumedScheme = 'redis://'
 const schemes: ReadonlyMap<string, 'tcp' | 'tls' | 'unix'> = new Map([
   ['redis', 'tcp'],
   ['rediss', 'tls'],
@@ -36,6 +39,9 @@ export function parseRedisAddress(given: string): RedisAddress {
   const end = /[/?#]/.exec(rest)?.index ?? rest.length
   const authority = rest.slice(0, end)
   const at = authority.lastIndexOf('@')
+  if (kind !== 'unix' && at < 0 && rest.slice(end).includes('@')) {
+    throw wrong('a password whose / ? # are written as %2F %3F %23', 'one of them before the @')
+  }
   const { username, password } = readCredentials(at < 0 ? '' : authority.slice(0, at))
   const place = authority.slice(at + 1)
   const [path = '', query = ''] = splitOnce(rest.slice(end).replace(/#.*$/, ''), '?')
@@ -70,10 +76,7 @@ export function parseRedisAddress(given: string): RedisAddress {
 
 /** For messages: the address with its password covered, whatever it looks like. */
 export function redactAddress(given: string): string {
-  return given.replace(/(^|:\/\/)([^/?#]*)@/, (_, before: string, userinfo: string) => {
-    const [user = '', password] = splitOnce(userinfo, ':')
-    return `${before}${user}${password === undefined ? '' : ':xxxxx'}@`
-  })
+  return given.includes('://') ? redactGoUrl(given) : redactGoUrl(assumedScheme + given).slice(assumedScheme.length)
 }
 
 function readCredentials(userinfo: string): { username: string; password: string } {

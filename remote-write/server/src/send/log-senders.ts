@@ -5,10 +5,11 @@ import { LossLog } from '@narthex/agent/send/loss-log'
 import { RateMeter } from '@narthex/agent/send/rate-meter'
 import { RemoteSender } from '@narthex/agent/send/remote-sender'
 import { RemoteProgress, type RemoteStatus } from '@narthex/agent/send/remote-status'
-import { nameRemotes, redactUrl } from '@narthex/agent/send/remote-storage'
+import { nameRemotes } from '@narthex/agent/send/remote-storage'
 import { SendMetrics, type RemoteMetrics } from '@narthex/agent/send/send-metrics'
 import type { FamilyMetadata } from '@narthex/agent/store/frame'
 import { describeConfig } from '@narthex/config/describe-config'
+import { redactGoUrl } from '@narthex/config/go-url'
 import type { RemoteWriteConfig } from '@narthex/config/remote-config'
 import type { Labels } from '@narthex/model/labels'
 import type { Logger } from '@narthex/service/logger'
@@ -200,7 +201,7 @@ export class LogSenders {
   #start(config: RemoteWriteConfig, name: string, description: string, externalLabels: Labels): void {
     const { logger, userAgent, createPoster, now, holdMs, startSegment } = this.#options
     const { queue } = config
-    const url = redactUrl(config.url)
+    const url = redactGoUrl(config.url)
     const poster = createPoster(config)
     if (queue.liveFirst) {
       logger.warn('queue_config.live_first has no effect in the server: the log is sent in its order', { remote_name: name, url })
