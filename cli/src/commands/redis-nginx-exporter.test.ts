@@ -177,6 +177,7 @@ test.each([
   [['-basic-auth-username=me'], 'want --basic-auth-username with one of'],
   [['-log-level=loud'], 'want one of DEBUG, INFO, WARN, ERROR, got "loud"'],
   [['-no-such-flag'], "unknown short flag '-n'"],
+  [['-web.telemetry-path=metrics'], 'cannot serve metrics at "metrics": want a path that begins with /'],
 ])('redis: %j stops the start with one line', async (argv, reason) => {
   await expect(start(runRedisExporter, argv)).rejects.toThrow(reason)
 })

@@ -5,6 +5,7 @@ import type { MetricsResponse } from '@narthex/exporter-kit/metrics-answer'
 import { createPageServer, type Page, type PageServerOptions } from '@narthex/exporter-kit/page-server'
 import type { MainContext } from '@narthex/service/lifecycle'
 import { createLogger, type Logger, type LoggerOptions } from '@narthex/service/logger'
+import { UserError } from '@narthex/service/user-error'
 import { createPasswordVerifier } from '../password-verifier.ts'
 
 const plainText = 'text/plain; charset=utf-8'
@@ -51,6 +52,9 @@ export function startExporterLog(
 export async function serveExporter(context: MainContext, log: Logger, exporter: ServedExporter, options: ServeOptions): Promise<void> {
   const { name, listenAddress, webConfigFile, closes, landsEverywhere, users, pages = [] } = options
   const { landingPage, telemetryPath } = exporter
+  if (!telemetryPath.startsWith('/')) {
+    throw new UserError(`cannot serve metrics at ${JSON.stringify(telemetryPath)}: want a path that begins with /`)
+  }
   const metrics = getPage(telemetryPath, (request) => exporter.handleMetrics(request))
   const answerLanding = (): MetricsResponse => answerPage(200, 'text/html; charset=utf-8', landingPage)
   const landing = getPage('/', answerLanding)

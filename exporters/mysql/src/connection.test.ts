@@ -281,6 +281,18 @@ test('packets that are out of order end the connection, and nothing is printed',
   printed.mockRestore()
 })
 
+test('a value that cannot be read is an error, and nothing is printed', async () => {
+  const printed = vi.spyOn(console, 'trace').mockImplementation(() => {})
+  const column = [3, 100, 101, 102, 0, 0, 0, 1, 97, 0, 12, 45, 0, 255, 0, 0, 0, 253, 0, 0, 0, 0, 0]
+  const head = [packet(1, 2), packet(2, ...column), packet(3, ...column), packet(4, 0xfe, 0, 0, 2, 0)]
+  // The second value has a length that there is not.
+  const raw = Buffer.concat([...head, packet(5, 1, 97, 0xff)])
+  const connection = await open(await serve({ password, answers: { 'SELECT 1': { raw } } }))
+  await refusal(connection.query('SELECT 1'))
+  expect(printed).not.toHaveBeenCalled()
+  printed.mockRestore()
+})
+
 test('an error that a server sends before it ends a connection is heard, whatever its number', async () => {
   const printed = vi.spyOn(console, 'error')
   const text = [...Buffer.from('#HY000disconnected by the server because of inactivity')]

@@ -6,7 +6,7 @@ import { Duplex } from 'node:stream'
 import { createAuthPlugins } from './auth-plugins.ts'
 import { formatAddress, type ConnectionSettings, type TlsSettings } from './connection-settings.ts'
 import { loadDriver } from './mysql-driver.ts'
-import { endOnDisorder } from './packet-order.ts'
+import { guardPackets } from './packet-guard.ts'
 import { QueryResult, type Row } from './query-result.ts'
 import { parseServerVersion, type ServerVersion } from './server-version.ts'
 
@@ -201,7 +201,7 @@ async function logIn(
     connectAttributes: { program_name: 'narthex' },
     ...(tls === undefined ? {} : { ssl: tls }),
   })
-  endOnDisorder(driver)
+  guardPackets(driver)
   const deadline = Promise.withResolvers<never>()
   const timer = setTimeout(() => deadline.reject(new Error(`no answer within ${Math.round(timeoutMs)} ms`)), timeoutMs)
   try {

@@ -23,7 +23,7 @@ export const lineBytesMax = 65_536
 /** Largest reply, counted over everything in it; INFO ALL of a busy server has some hundred kilobytes. */
 export const replyBytesMax = 64 * 1024 * 1024
 /** Elements of a reply, those of arrays in arrays included. */
-export const elementsMax = 4_000_000
+export const elementsMax = 1_000_000
 export const depthMax = 16
 
 interface OpenArray {
