@@ -9,6 +9,7 @@ import type { Logger } from '@narthex/service/logger'
 import { UserError } from '@narthex/service/user-error'
 import { ownHelper } from '../statfs-helper-command.ts'
 import { version, versionText } from '../version.ts'
+import { webConfigFileFlag } from './exporter-flags.ts'
 import { healthPage, serveExporter, startExporterLog } from './serve-exporter.ts'
 import { logFlags } from './server-flags.ts'
 
@@ -18,7 +19,7 @@ const listenerFlags = {
   listenIp: flag.text('listen_ip', 'IP to listen on, all if empty.', ''),
   port: flag.integer('port', 'Port to listen on.', 8080),
   listenAddress: flag.list('web.listen-address', 'Addresses on which to expose metrics, in place of listen_ip and port.'),
-  webConfigFile: flag.text('web.config.file', 'Path to configuration file that can enable TLS or authentication.', ''),
+  webConfigFile: webConfigFileFlag,
   authFile: flag.text('http_auth_file', 'Refused: use --web.config.file.', '', { hidden: true }),
   digestFile: flag.text('http_digest_file', 'Refused: use --web.config.file.', '', { hidden: true }),
   authRealm: flag.text('http_auth_realm', 'Accepted.', '', { hidden: true }),

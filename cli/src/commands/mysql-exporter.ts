@@ -1,12 +1,12 @@
 import { createMysqlExporter, type MysqlExporter } from '@narthex/exporter-mysql/mysql-exporter'
 import { mysqlExporterFlags } from '@narthex/exporter-mysql/flags'
 import { describeFlags, pickGivenFlags } from '@narthex/exporter-kit/command-flags'
-import { flag } from '@narthex/service/flag-spec'
 import { parseFlags } from '@narthex/service/plain-flags'
 import type { MainContext } from '@narthex/service/lifecycle'
 import type { Logger } from '@narthex/service/logger'
 import { UserError } from '@narthex/service/user-error'
 import { version, versionText } from '../version.ts'
+import { listenAddressFlag, systemdSocketFlag, webConfigFileFlag } from './exporter-flags.ts'
 import { getPage, reloadPage, serveExporter, startExporterLog } from './serve-exporter.ts'
 import { logFlags } from './server-flags.ts'
 import { findSystemdSockets } from './systemd-sockets.ts'
@@ -14,9 +14,9 @@ import { findSystemdSockets } from './systemd-sockets.ts'
 // narthex exporter mysql: mysqld_exporter's flags, port and metrics.
 
 const listenerFlags = {
-  listenAddress: flag.list('web.listen-address', 'Addresses on which to expose metrics and web interface.', { default: [':9104'] }),
-  systemdSocket: flag.boolean('web.systemd-socket', 'Use systemd socket activation listeners instead of port listeners.'),
-  webConfigFile: flag.text('web.config.file', 'Path to configuration file that can enable TLS or authentication.', ''),
+  listenAddress: listenAddressFlag(':9104'),
+  systemdSocket: systemdSocketFlag,
+  webConfigFile: webConfigFileFlag,
   ...logFlags,
 }
 

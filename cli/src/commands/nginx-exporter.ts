@@ -1,12 +1,12 @@
 import { nginxExporterEnvironment, nginxExporterFlags } from '@narthex/exporter-nginx/flags'
 import { createNginxExporter, type NginxExporter } from '@narthex/exporter-nginx/nginx-exporter'
 import { pickGivenFlags } from '@narthex/exporter-kit/command-flags'
-import { flag } from '@narthex/service/flag-spec'
 import { parseFlags } from '@narthex/service/plain-flags'
 import type { MainContext } from '@narthex/service/lifecycle'
 import type { Logger } from '@narthex/service/logger'
 import { UserError } from '@narthex/service/user-error'
 import { version, versionText } from '../version.ts'
+import { listenAddressFlag, systemdSocketFlag, webConfigFileFlag } from './exporter-flags.ts'
 import { describeFlagsWithEnvironment } from './flag-environment.ts'
 import { serveExporter, startExporterLog } from './serve-exporter.ts'
 import { logFlags } from './server-flags.ts'
@@ -15,16 +15,9 @@ import { findSystemdSockets } from './systemd-sockets.ts'
 // narthex exporter nginx: nginx-prometheus-exporter's flags, environment variables, port and metrics.
 
 const listenerFlags = {
-  listenAddress: flag.list('web.listen-address', 'Addresses on which to expose metrics and web interface.', {
-    default: [':9113'],
-    env: 'LISTEN_ADDRESS',
-  }),
-  systemdSocket: flag.boolean('web.systemd-socket', 'Use systemd socket activation listeners instead of port listeners.', {
-    env: 'SYSTEMD_SOCKET',
-  }),
-  webConfigFile: flag.text('web.config.file', 'Path to configuration file that can enable TLS or authentication.', '', {
-    env: 'CONFIG_FILE',
-  }),
+  listenAddress: { ...listenAddressFlag(':9113'), env: 'LISTEN_ADDRESS' },
+  systemdSocket: { ...systemdSocketFlag, env: 'SYSTEMD_SOCKET' },
+  webConfigFile: { ...webConfigFileFlag, env: 'CONFIG_FILE' },
   logLevel: { ...logFlags.logLevel, env: 'LOG_LEVEL' },
   logFormat: { ...logFlags.logFormat, env: 'LOG_FORMAT' },
 }

@@ -1,13 +1,13 @@
 import { createNodeExporter, type NodeExporter } from '@narthex/exporter-node/node-exporter'
 import { nodeExporterFlags } from '@narthex/exporter-node/flags'
 import { describeFlags, pickGivenFlags } from '@narthex/exporter-kit/command-flags'
-import { flag } from '@narthex/service/flag-spec'
 import { parseFlags } from '@narthex/service/plain-flags'
 import type { MainContext } from '@narthex/service/lifecycle'
 import type { Logger } from '@narthex/service/logger'
 import { UserError } from '@narthex/service/user-error'
 import { ownHelper } from '../statfs-helper-command.ts'
 import { version, versionText } from '../version.ts'
+import { listenAddressFlag, systemdSocketFlag, webConfigFileFlag } from './exporter-flags.ts'
 import { serveExporter, startExporterLog } from './serve-exporter.ts'
 import { logFlags } from './server-flags.ts'
 import { findSystemdSockets } from './systemd-sockets.ts'
@@ -15,9 +15,9 @@ import { findSystemdSockets } from './systemd-sockets.ts'
 // narthex exporter node: node_exporter's flags, port and metrics.
 
 const listenerFlags = {
-  listenAddress: flag.list('web.listen-address', 'Addresses on which to expose metrics and web interface.', { default: [':9100'] }),
-  systemdSocket: flag.boolean('web.systemd-socket', 'Use systemd socket activation listeners instead of port listeners.'),
-  webConfigFile: flag.text('web.config.file', 'Path to configuration file that can enable TLS or authentication.', ''),
+  listenAddress: listenAddressFlag(':9100'),
+  systemdSocket: systemdSocketFlag,
+  webConfigFile: webConfigFileFlag,
   ...logFlags,
 }
 

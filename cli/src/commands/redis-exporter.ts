@@ -15,6 +15,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { createPasswordVerifier } from '../password-verifier.ts'
 import { version, versionText } from '../version.ts'
+import { listenAddressFlag, webConfigFileFlag } from './exporter-flags.ts'
 import { describeFlagsWithEnvironment } from './flag-environment.ts'
 import { getPage, healthPage, reloadPage, serveExporter, startExporterLog } from './serve-exporter.ts'
 
@@ -34,11 +35,8 @@ const logLevels: ReadonlyMap<string, LogLevel> = new Map([
 ])
 
 const listenerFlags = {
-  listenAddress: flag.list('web.listen-address', 'Addresses on which to expose metrics and web interface.', {
-    default: [':9121'],
-    ...env('WEB_LISTEN_ADDRESS'),
-  }),
-  webConfigFile: flag.text('web.config.file', 'Path to configuration file that can enable TLS or authentication.', ''),
+  listenAddress: { ...listenAddressFlag(':9121'), ...env('WEB_LISTEN_ADDRESS') },
+  webConfigFile: webConfigFileFlag,
   tlsCertFile: flag.text('tls-server-cert-file', 'Certificate of the web interface.', '', env('TLS_SERVER_CERT_FILE')),
   tlsKeyFile: flag.text('tls-server-key-file', 'Key of the certificate of the web interface.', '', env('TLS_SERVER_KEY_FILE')),
   tlsCaFile: flag.text('tls-server-ca-cert-file', 'CA that clients of the web interface must have a certificate of.', '', {

@@ -24,10 +24,23 @@ const traffic: readonly PlusField[] = [
   ['sent', 'Bytes sent.', 'counter', 'sent'],
 ]
 
-const handshakes: readonly PlusField[] = [
-  ['ssl_handshakes', 'TLS handshakes that succeeded.', 'counter', 'ssl.handshakes'],
-  ['ssl_handshakes_failed', 'TLS handshakes that failed.', 'counter', 'ssl.handshakes_failed'],
-  ['ssl_session_reuses', 'TLS sessions used again.', 'counter', 'ssl.session_reuses'],
+const tls: readonly PlusField[] = [
+  ['handshakes', 'TLS handshakes that succeeded.', 'counter', 'handshakes'],
+  ['handshakes_failed', 'TLS handshakes that failed.', 'counter', 'handshakes_failed'],
+  ['session_reuses', 'TLS sessions used again.', 'counter', 'session_reuses'],
+]
+const handshakes = beneath('ssl', tls)
+
+const connections: readonly PlusField[] = [
+  ['accepted', 'Client connections accepted.', 'counter', 'accepted'],
+  ['active', 'Client connections in use.', 'gauge', 'active'],
+  ['dropped', 'Client connections dropped.', 'counter', 'dropped'],
+  ['idle', 'Client connections that are idle.', 'gauge', 'idle'],
+]
+
+const requests: readonly PlusField[] = [
+  ['current', 'Requests being answered.', 'gauge', 'current'],
+  ['total', 'Requests received.', 'counter', 'total'],
 ]
 
 const server: readonly PlusField[] = [
@@ -48,33 +61,9 @@ const limitedConnections: readonly PlusField[] = [
 ]
 
 export const plusGroups: readonly PlusGroup[] = [
-  {
-    prefix: 'connections',
-    itemsOf: one('connections'),
-    fields: [
-      ['accepted', 'Client connections accepted.', 'counter', 'accepted'],
-      ['active', 'Client connections in use.', 'gauge', 'active'],
-      ['dropped', 'Client connections dropped.', 'counter', 'dropped'],
-      ['idle', 'Client connections that are idle.', 'gauge', 'idle'],
-    ],
-  },
-  {
-    prefix: 'http_requests',
-    itemsOf: one('requests'),
-    fields: [
-      ['current', 'Requests being answered.', 'gauge', 'current'],
-      ['total', 'Requests received.', 'counter', 'total'],
-    ],
-  },
-  {
-    prefix: 'ssl',
-    itemsOf: one('ssl'),
-    fields: [
-      ['handshakes', 'TLS handshakes that succeeded.', 'counter', 'handshakes'],
-      ['handshakes_failed', 'TLS handshakes that failed.', 'counter', 'handshakes_failed'],
-      ['session_reuses', 'TLS sessions used again.', 'counter', 'session_reuses'],
-    ],
-  },
+  { prefix: 'connections', itemsOf: one('connections'), fields: connections },
+  { prefix: 'http_requests', itemsOf: one('requests'), fields: requests },
+  { prefix: 'ssl', itemsOf: one('ssl'), fields: tls },
   {
     prefix: 'license',
     itemsOf: one('license'),
@@ -156,14 +145,7 @@ export const plusGroups: readonly PlusGroup[] = [
     prefix: 'worker',
     itemsOf: (status) =>
       listOf(status, 'workers').map((numbers) => ({ labels: ['id', plain(numbers['id']), 'pid', plain(numbers['pid'])], numbers })),
-    fields: [
-      ['connection_accepted', 'Client connections accepted by the worker.', 'counter', 'connections.accepted'],
-      ['connection_active', 'Client connections of the worker in use.', 'gauge', 'connections.active'],
-      ['connection_dropped', 'Client connections dropped by the worker.', 'counter', 'connections.dropped'],
-      ['connection_idle', 'Client connections of the worker that are idle.', 'gauge', 'connections.idle'],
-      ['http_requests_current', 'Requests that the worker answers.', 'gauge', 'http.requests.current'],
-      ['http_requests_total', 'Requests that the worker received.', 'counter', 'http.requests.total'],
-    ],
+    fields: [...beneath('connections', connections, 'connection'), ...beneath('http.requests', requests)],
   },
   {
     prefix: 'stream_server_zone',
@@ -214,6 +196,11 @@ export const plusGroups: readonly PlusGroup[] = [
     ],
   },
 ]
+
+/** Fields of an object within an item; `name` stands before the ends of their names. */
+function beneath(path: string, fields: readonly PlusField[], name = path.replaceAll('.', '_')): PlusField[] {
+  return fields.map(([suffix, help, type, end]) => [`${name}_${suffix}`, help, type, `${path}.${end}`])
+}
 
 /** Servers of the upstreams of a part: labels server and upstream. */
 export function peers(section: 'upstreams' | 'streamUpstreams'): (status: PlusStatus) => PlusItem[] {
