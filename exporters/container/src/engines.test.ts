@@ -196,7 +196,18 @@ describe('an engine that does not answer', () => {
     ['says something else', (_request, response) => void response.end('<html>')],
     ['breaks off', (request) => void request.socket.destroy()],
     ['hangs', () => undefined],
+    ['stops in the middle', (_request, response) => void response.writeHead(200, { 'content-length': '1000' }).write('{"Id":"')],
+    ['sends a gigabyte', (_request, response) => sendWithoutEnd(response, 1024)],
   ]
+
+  /** Mebibytes as fast as they are read, until nobody reads any more. */
+  function sendWithoutEnd(response: ServerResponse, mebibytes: number): void {
+    if (mebibytes === 0) return void response.end()
+    const next = (): void => sendWithoutEnd(response, mebibytes - 1)
+    if (response.destroyed) return
+    if (response.write(Buffer.alloc(1024 * 1024, 'x'))) setImmediate(next)
+    else response.once('drain', next)
+  }
 
   test.each(answers)('that %s costs names and nothing else, is warned of once, and rests', async (_, answer) => {
     const engine = await startEngine(new Proxy<Routes>({}, { get: () => answer }))
@@ -244,6 +255,19 @@ describe('an engine that does not answer', () => {
     isQuick = true
     expect(await named('60')).toBeGreaterThanOrEqual(300)
     expect(lines.filter((line) => line.includes('cannot ask container engine'))).toEqual([])
+  })
+
+  test('names that an engine has told stay when its socket goes away', async () => {
+    const engine = await startEngine(dockerRoutes())
+    const { log, lines } = createMemoryLogger()
+    const exporter = keep(createTestExporter({ docker: engine.endpoint }, { root: v1.directory, log }))
+    const names = async (): Promise<Readonly<Record<string, number>>> =>
+      valuesBy(await scrapeText(exporter), 'container_memory_rss', 'name')
+    expect(await names()).toHaveProperty('web')
+    await engine.close()
+    expect(await names()).toHaveProperty('web')
+    expect(await names()).toHaveProperty('web')
+    expect(lines.filter((line) => line.includes('cannot ask container engine')).length).toBeLessThanOrEqual(1)
   })
 
   test('names come back with the engine', async () => {
