@@ -231,7 +231,7 @@ describe('answers', () => {
       if (!connection.isUsable) expect(String(result)).toContain(`want an answer of at most ${bytesMax} bytes, got more`)
     }
     expect(answers).toEqual([true, false])
-    expect(answerBytesMax).toBe(64 * 1024 * 1024)
+    expect(answerBytesMax).toBe(32 * 1024 * 1024)
   })
 
   test('bytes that are no protocol are an error, whatever they are', async () => {

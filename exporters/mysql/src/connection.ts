@@ -11,7 +11,7 @@ import { QueryResult, type Row } from './query-result.ts'
 import { parseServerVersion, type ServerVersion } from './server-version.ts'
 
 /** Largest answer to one statement; a server that sends more loses the connection. */
-export const answerBytesMax = 64 * 1024 * 1024
+export const answerBytesMax = 32 * 1024 * 1024
 
 /** Most values in one answer, each of which is an object while the answer is read. */
 export const answerCellsMax = 2_000_000
