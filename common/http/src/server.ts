@@ -4,7 +4,7 @@ import { createServer, type RequestListener } from 'node:http'
 import { addBasicAuth, createAuthGate, createPasswordCheck, type PasswordCheck, type PasswordVerifier } from './basic-auth.ts'
 import type { BodyRoute } from './body-route.ts'
 import { DirectAnswers } from './direct/direct-answer.ts'
-import type { DirectRoute } from './direct/direct-connection.ts'
+import { DirectConnection, type DirectOptions, type DirectRoute } from './direct/direct-connection.ts'
 import { DirectFront } from './direct/direct-front.ts'
 import { answerWithoutRoute } from './no-route.ts'
 import { addInstruments } from './instruments.ts'
@@ -68,14 +68,18 @@ function buildServer(options: HttpServerOptions): HttpServer {
 
   const standBefore: StandBefore = (server, event) => {
     if (directRoutes.size === 0) return undefined
-    return new DirectFront(server, event, {
-      routes: directRoutes,
-      gate: createAuthGate(() => webConfig().basicAuthUsers, passwords),
-      answers: new DirectAnswers(() => webConfig().headers, readTimeoutMs),
-      instruments: options.instruments,
-      firstRequestMs: headersTimeoutMs,
-      keepAliveMs: readTimeoutMs,
-      onBug: (path, error) => reportBug(options, 'POST', path, error),
+    return new DirectFront(server, event, (use) => {
+      const connectionOptions: DirectOptions = {
+        ...use,
+        routes: directRoutes,
+        gate: createAuthGate(() => webConfig().basicAuthUsers, passwords),
+        answers: new DirectAnswers(() => webConfig().headers, readTimeoutMs),
+        instruments: options.instruments,
+        firstRequestMs: headersTimeoutMs,
+        keepAliveMs: readTimeoutMs,
+        onBug: (path, error) => reportBug(options, 'POST', path, error),
+      }
+      return (socket) => new DirectConnection(socket, connectionOptions)
     })
   }
 

@@ -1,5 +1,9 @@
 import { createAuthGate, createPasswordCheck, type AuthGate, type PasswordVerifier } from '@narthex/http/basic-auth'
-import { Listeners, type ListenersOptions } from '@narthex/http/listeners'
+import { DirectFront } from '@narthex/http/direct/direct-front'
+import { PageConnection, type PageConnectionOptions } from '@narthex/http/direct/page-connection'
+import { PageHeads } from '@narthex/http/direct/page-heads'
+import type { PlainRequest } from '@narthex/http/direct/plain-request'
+import { Listeners, type ListenersOptions, type StandBefore } from '@narthex/http/listeners'
 import type { Secret } from '@narthex/config/secret'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { MetricsRequest, MetricsResponse } from './metrics-answer.ts'
@@ -35,8 +39,9 @@ const plainTextType = 'text/plain; charset=utf-8'
 const headBytesMax = 16 * 1024
 
 /**
- * Serves a few pages of fixed paths over node:http, which has all limits but one: bodies are not read. A framework takes 8 MB and half of the processor
- * time of a small scrape for what is a look into a map here. Throws what `Listeners` throws.
+ * Serves a few pages of fixed paths. Plain requests for them are answered before node:http; all else, and all requests while somebody has to log in, it
+ * gets, with all limits but one: bodies are not read. A framework takes 8 MB and half of the processor time of a small scrape for what is a look into
+ * a map here. Throws what `Listeners` throws.
  */
 export function createPageServer(options: PageServerOptions): PageServer {
   const listeners = new Listeners(options)
@@ -49,22 +54,27 @@ export function createPageServer(options: PageServerOptions): PageServer {
     const { path, query } = splitTarget(request.url ?? '/')
     try {
       const found = pages.get(path)
-      const page = found?.find(({ methods }) => methods.some((one) => one === method || (one === 'GET' && method === 'HEAD')))
+      const page = findPage(found, method)
       const refusal = gates().length === 0 ? undefined : await refuse(request)
       if (refusal !== undefined) send(response, method, refusal)
       else if (found === undefined && options.elsewhere !== undefined) send(response, method, options.elsewhere())
       else if (page === undefined) send(response, method, answerWithoutPage(found))
       else send(response, method, await page.answer({ query, headers }))
     } catch (error) {
-      options.log.error('cannot answer an HTTP request: this is a bug in Narthex', {
-        server: options.name,
-        method,
-        route: path,
-        err: error,
-      })
+      const answer = answerBug(method, path, error)
       if (response.headersSent) response.destroy()
-      else send(response, method, plain(500, `${error instanceof Error ? error.message : String(error)}\n`))
+      else send(response, method, answer)
     }
+  }
+
+  function answerBug(method: string, path: string, error: unknown): MetricsResponse {
+    options.log.error('cannot answer an HTTP request: this is a bug in Narthex', {
+      server: options.name,
+      method,
+      route: path,
+      err: error,
+    })
+    return plain(500, `${error instanceof Error ? error.message : String(error)}\n`)
   }
 
   /** Undefined for a request that may come in. */
@@ -88,13 +98,63 @@ export function createPageServer(options: PageServerOptions): PageServer {
     else response.end(body, release)
   }
 
+  // Who asks again is known by the request that it sent before.
+  const asked = new WeakMap<PlainRequest, AskedPage>()
+
+  function answerPlain(request: PlainRequest): MetricsResponse | Promise<MetricsResponse> | undefined {
+    if (gates().length > 0) return undefined
+    let known = asked.get(request)
+    if (known === undefined) {
+      const { path, query } = splitTarget(request.target)
+      const page = findPage(pages.get(path), request.method)
+      if (page === undefined) return undefined
+      known = { page, path, request: { query, headers: request.headers } }
+      asked.set(request, known)
+    }
+    const { page, path } = known
+    try {
+      const answer = page.answer(known.request)
+      return answer instanceof Promise ? answer.catch((error: unknown) => answerBug(request.method, path, error)) : answer
+    } catch (error) {
+      return answerBug(request.method, path, error)
+    }
+  }
+
+  // As long as the program's own flags name users nothing is plain.
+  const standBefore: StandBefore = (server, event) => {
+    if (options.users !== undefined) return undefined
+    return new DirectFront(server, event, (use) => {
+      const connectionOptions: PageConnectionOptions = {
+        ...use,
+        answer: answerPlain,
+        onBadHeaders: ({ method, target }, error) => answerBug(method, target, error),
+        heads: new PageHeads(() => listeners.webConfig.headers, listeners.readTimeoutMs),
+        firstRequestMs: listeners.headersTimeoutMs,
+        keepAliveMs: listeners.readTimeoutMs,
+      }
+      return (socket) => new PageConnection(socket, connectionOptions)
+    })
+  }
+
   return {
     listen: () =>
       listeners.listen((request, response) => void respond(request, response), {
+        standBefore,
         serverOptions: { maxHeaderSize: headBytesMax, optimizeEmptyRequests: true },
       }),
     close: (graceMs) => listeners.close(graceMs),
   }
+}
+
+/** A page, and what it is asked. */
+interface AskedPage {
+  readonly page: Page
+  readonly path: string
+  readonly request: MetricsRequest
+}
+
+function findPage(found: readonly Page[] | undefined, method: string): Page | undefined {
+  return found?.find(({ methods }) => methods.some((one) => one === method || (one === 'GET' && method === 'HEAD')))
 }
 
 /** Whoever may say who has to log in; made when somebody has to. */

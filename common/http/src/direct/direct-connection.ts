@@ -3,6 +3,7 @@ import type { AuthGate } from '../basic-auth.ts'
 import type { BodyAnswer, BodyRoute } from '../body-route.ts'
 import type { HttpInstruments } from '../instruments.ts'
 import type { DirectAnswers } from './direct-answer.ts'
+import type { FrontConnection, FrontUse } from './direct-front.ts'
 import { RequestHeads, type RequestHead } from './request-head.ts'
 
 /** A route, and its path without the prefix of all routes. */
@@ -11,7 +12,7 @@ export interface DirectRoute {
   readonly route: BodyRoute
 }
 
-export interface DirectOptions {
+export interface DirectOptions extends FrontUse {
   /** By the paths that requests name. */
   readonly routes: ReadonlyMap<string, DirectRoute>
   readonly gate: AuthGate
@@ -21,10 +22,6 @@ export interface DirectOptions {
   readonly firstRequestMs: number
   readonly keepAliveMs: number
   onBug(path: string, error: unknown): void
-  /** Gives the connection to node:http, for good: what was read of it and not answered comes first. */
-  handOver(socket: Socket): void
-  /** It is over, or somebody else's. */
-  onEnd(connection: DirectConnection): void
 }
 
 /** What node:http says to half a request. */
@@ -44,7 +41,7 @@ interface Underway {
  * A connection whose requests are answered without node:http as long as they are of the plainest kind, are for direct routes, and are let in. The first
  * one that is not goes to node:http, and the connection with it.
  */
-export class DirectConnection {
+export class DirectConnection implements FrontConnection {
   readonly #socket: Socket
   readonly #options: DirectOptions
   readonly #heads = new RequestHeads()
