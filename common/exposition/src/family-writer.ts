@@ -42,6 +42,10 @@ export class FamilyWriter {
   readonly #writtenNames: string[] = []
   #sortedNames: readonly string[] = []
   readonly #headers = new Map<string, Header>()
+  /** Where `finish` put each run, behind where it was written; empty if that is the same. */
+  readonly #runShifts: number[] = []
+  #valueStart = -1
+  #valueEnd = -1
 
   #name = ''
   #help = ''
@@ -66,6 +70,28 @@ export class FamilyWriter {
   /** Samples written since the last reset. */
   get samples(): number {
     return this.#keyCount
+  }
+
+  /** Where the value of the sample that was written last begins in all that was written; -1 if the sample was dropped. */
+  get valueStart(): number {
+    return this.#valueStart
+  }
+
+  /** Where it ends. */
+  get valueEnd(): number {
+    return this.#valueEnd
+  }
+
+  /** Where in the bytes of the last `finish` that is which was written at `offset`. */
+  placeOf(offset: number): number {
+    if (this.#inOrder) return offset
+    let low = 0
+    for (let high = this.#runs.length - 1; low < high;) {
+      const middle = (low + high + 1) >> 1
+      if (this.#runs[middle]!.start <= offset) low = middle
+      else high = middle - 1
+    }
+    return offset + this.#runShifts[low]!
   }
 
   /** Starts a family; nothing is written for it until its first sample. */
@@ -104,10 +130,13 @@ export class FamilyWriter {
     }
     if (!this.#remember(start, offset)) {
       this.duplicates++
+      this.#valueStart = this.#valueEnd = -1
       return
     }
     bytes[offset++] = 32
+    this.#valueStart = offset
     offset = writeFloatG(bytes, offset, value)
+    this.#valueEnd = offset
     if (timestampMs !== undefined) {
       bytes[offset++] = 32
       offset = writeRaw(bytes, offset, String(Math.trunc(timestampMs)))
@@ -139,6 +168,7 @@ export class FamilyWriter {
       for (let index = this.#firstRunByName.get(name)!; index >= 0; index = this.#runs[index]!.next) {
         const run = this.#runs[index]!
         this.#sorted.set(this.#bytes.subarray(run.start, run.end), length)
+        this.#runShifts[index] = length - run.start
         length += run.end - run.start
       }
     }
