@@ -1,4 +1,4 @@
-import type { FamilyWriter } from '@narthex/exposition/family-writer'
+import type { MetricWriter } from './collector.ts'
 
 export interface BuildInfo {
   readonly version: string
@@ -12,7 +12,7 @@ const goArchitectures: Readonly<Record<string, string>> = { x64: 'amd64', ia32: 
 const goSystems: Readonly<Record<string, string>> = { win32: 'windows', sunos: 'solaris' }
 
 /** `<program>_build_info` with the label names of the Go programs; `goversion` is the Node.js version. */
-export function writeBuildInfo(writer: FamilyWriter, program: string, info: BuildInfo): void {
+export function writeBuildInfo(writer: MetricWriter, program: string, info: BuildInfo): void {
   writer.family(`${program}_build_info`, `A metric with the constant value 1 and what ${program} was built from as labels.`, 'gauge')
   writer.sample(1, [
     'branch',

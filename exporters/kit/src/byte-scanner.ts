@@ -43,6 +43,11 @@ export class ByteScanner {
     return this.fieldEnd > this.fieldStart
   }
 
+  /** Puts the position at the begin of a line: the next line starts there. */
+  startAt(offset: number): void {
+    this.#next = offset
+  }
+
   /** Puts the position behind `offset`: the next field starts there. */
   moveTo(offset: number): void {
     this.fieldStart = this.fieldEnd = offset

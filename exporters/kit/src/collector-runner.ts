@@ -1,6 +1,5 @@
-import type { FamilyWriter } from '@narthex/exposition/family-writer'
 import type { Logger } from '@narthex/service/logger'
-import { NoDataError, type CollectContext, type Collector } from './collector.ts'
+import { NoDataError, type CollectContext, type Collector, type MetricWriter } from './collector.ts'
 import { FailureMemory, reasonOf } from './failure-memory.ts'
 import { ScrapeWriter, type CollectorWriter } from './scrape-writer.ts'
 
@@ -47,7 +46,7 @@ export class CollectorRunner {
     this.#nowMs = nowMs
   }
 
-  async run(collectors: readonly Collector[], families: FamilyWriter, timeoutMs: number): Promise<RunResult> {
+  async run(collectors: readonly Collector[], families: MetricWriter, timeoutMs: number): Promise<RunResult> {
     const scrapeWriter = new ScrapeWriter(families)
     const deadline = new Deadline(this.#nowMs, this.#nowMs() + timeoutMs)
     const runs: Run[] = []

@@ -1,9 +1,9 @@
-import { FamilyWriter } from '@narthex/exposition/family-writer'
+import { RepeatingWriter } from '@narthex/exposition/repeating-writer'
 import type { Logger } from '@narthex/service/logger'
 import { writeBuildInfo, type BuildInfo } from './build-info.ts'
 import { CollectorRunner, type CollectorOutcome } from './collector-runner.ts'
 import { selectCollectors, SelectionError } from './collector-selection.ts'
-import type { Collector } from './collector.ts'
+import type { Collector, MetricWriter } from './collector.ts'
 import { HandlerMetrics } from './handler-metrics.ts'
 import {
   answerBusy,
@@ -14,7 +14,7 @@ import {
   type MetricsRequest,
   type MetricsResponse,
 } from './metrics-answer.ts'
-import { writeProcessMetrics } from './process-metrics.ts'
+import { readProcess, writeProcessMetrics } from './process-metrics.ts'
 
 export interface ExporterOptions {
   /** As in `<program>_build_info`: `node_exporter`. Empty: the original has no such family. */
@@ -52,7 +52,7 @@ export function createExporter(options: ExporterOptions): Exporter {
   const knownNames = new Set(options.collectorNames)
   const runner = new CollectorRunner(log)
   const handlerMetrics = new HandlerMetrics()
-  const idleWriters: FamilyWriter[] = []
+  const idleWriters: RepeatingWriter[] = []
 
   async function handleMetrics(request: MetricsRequest = {}): Promise<MetricsResponse> {
     const inFlight = handlerMetrics.requestsInFlight
@@ -61,7 +61,7 @@ export function createExporter(options: ExporterOptions): Exporter {
       return answerBusy(requestsMax)
     }
     handlerMetrics.requestsInFlight++
-    const writer = idleWriters.pop() ?? new FamilyWriter()
+    const writer = idleWriters.pop() ?? new RepeatingWriter()
     try {
       const selected = selectCollectors(collectors, knownNames, request.query ?? new URLSearchParams())
       const response = await scrape(selected, writer, request)
@@ -80,18 +80,21 @@ export function createExporter(options: ExporterOptions): Exporter {
     }
   }
 
-  async function scrape(selected: readonly Collector[], writer: FamilyWriter, request: MetricsRequest): Promise<MetricsResponse> {
+  async function scrape(selected: readonly Collector[], writer: RepeatingWriter, request: MetricsRequest): Promise<MetricsResponse> {
     const timeoutMs = scrapeTimeoutOf(request, timeoutOffsetMs)
-    const { outcomes, typeClashes } = await runner.run(selected, writer, timeoutMs)
+    const run = runner.run(selected, writer, timeoutMs)
+    // While collectors wait for what they asked.
+    const reading = options.exporterMetricsDisabled === true ? undefined : readProcess()
+    const { outcomes, typeClashes } = await run
     if (writer.duplicates + typeClashes > 0) {
       handlerMetrics.gatheringErrors++
       log.warn('dropped part of a scrape', { duplicate_samples: writer.duplicates, families_with_clashing_types: typeClashes })
     }
     writeOutcomes(writer, options.scrapeFamilies, outcomes)
     if (program !== '') writeBuildInfo(writer, program, options.buildInfo)
-    if (options.exporterMetricsDisabled !== true) {
+    if (reading !== undefined) {
       if (options.handlerMetricsDisabled !== true) handlerMetrics.write(writer)
-      writeProcessMetrics(writer)
+      writeProcessMetrics(writer, reading)
     }
     return answerMetrics(request, writer.finish())
   }
@@ -103,7 +106,7 @@ export function createExporter(options: ExporterOptions): Exporter {
   return { collectorNames: collectors.map((collector) => collector.name), handleMetrics, close }
 }
 
-function writeOutcomes(writer: FamilyWriter, families: ExporterOptions['scrapeFamilies'], outcomes: readonly CollectorOutcome[]): void {
+function writeOutcomes(writer: MetricWriter, families: ExporterOptions['scrapeFamilies'], outcomes: readonly CollectorOutcome[]): void {
   if (families === undefined) return
   const sorted = outcomes.toSorted((a, b) => (a.name < b.name ? -1 : 1))
   writer.family(families.durationName, 'Seconds that the collector took.', 'gauge')

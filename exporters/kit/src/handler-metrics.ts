@@ -1,4 +1,4 @@
-import type { FamilyWriter } from '@narthex/exposition/family-writer'
+import type { MetricWriter } from './collector.ts'
 
 /** The metrics of the /metrics handler itself, under the names of Go's promhttp. */
 export class HandlerMetrics {
@@ -16,7 +16,7 @@ export class HandlerMetrics {
     this.#requestsByCode.set(code, (this.#requestsByCode.get(code) ?? 0) + 1)
   }
 
-  write(writer: FamilyWriter): void {
+  write(writer: MetricWriter): void {
     writer.family('promhttp_metric_handler_errors_total', 'Internal errors met by the metrics handler.', 'counter')
     writer.sample(this.encodingErrors, ['cause', 'encoding'])
     writer.sample(this.gatheringErrors, ['cause', 'gathering'])

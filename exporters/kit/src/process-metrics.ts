@@ -1,6 +1,6 @@
-import type { FamilyWriter } from '@narthex/exposition/family-writer'
 import { readdirSync, statSync } from 'node:fs'
 import { ByteScanner } from './byte-scanner.ts'
+import type { MetricWriter } from './collector.ts'
 import { FileReader } from './file-reader.ts'
 import { KeptFile } from './kept-file.ts'
 
@@ -23,17 +23,32 @@ let limits: readonly [descriptors: number, addressSpace: number] = [0, 0]
 let limitsUntilMs = -Infinity
 let pageBytes = 0
 
-/**
- * The process_* families of Go's process collector for this process, read from /proc/self where there is one; elsewhere the three that
- * Node.js knows by itself (cpu, resident memory, start time). `go_*` is left out: it has no meaning here.
- */
-export function writeProcessMetrics(writer: FamilyWriter): void {
-  writeOne(writer, 'process_start_time_seconds', 'Start of the process in Unix time.', 'gauge', startTimeSeconds)
+/** What a process says of itself; NaN for what nobody tells. */
+export interface ProcessReading {
+  cpuSeconds: number
+  residentBytes: number
+  virtualBytes: number
+  descriptors: number
+  receivedBytes: number
+  sentBytes: number
+}
+
+/** Reads /proc/self where there is one; elsewhere what Node.js knows by itself, which is processor time and resident memory. */
+export function readProcess(): ProcessReading {
+  const reading: ProcessReading = {
+    cpuSeconds: NaN,
+    residentBytes: NaN,
+    virtualBytes: NaN,
+    descriptors: NaN,
+    receivedBytes: NaN,
+    sentBytes: NaN,
+  }
   const stat = statFile.read()
   if (stat === undefined) {
     const { user, system } = process.cpuUsage()
-    writeCpu(writer, (user + system) / 1e6)
-    return writeResident(writer, process.memoryUsage.rss())
+    reading.cpuSeconds = (user + system) / 1e6
+    reading.residentBytes = process.memoryUsage.rss()
+    return reading
   }
   // proc(5): the second field is in parentheses and may hold blanks, so count from its end: the 14th and 15th are utime and stime in ticks,
   // the 23rd and 24th vsize and rss in pages.
@@ -41,28 +56,34 @@ export function writeProcessMetrics(writer: FamilyWriter): void {
   scanner.nextLine()
   scanner.moveTo(stat.lastIndexOf(41) + 1)
   for (let field = 3; field < 14; field++) scanner.nextField()
-  writeCpu(writer, (scanner.nextUnsigned() + scanner.nextUnsigned()) / ticksPerSecond)
+  reading.cpuSeconds = (scanner.nextUnsigned() + scanner.nextUnsigned()) / ticksPerSecond
   for (let field = 16; field < 23; field++) scanner.nextField()
-  const virtualBytes = scanner.nextUnsigned()
+  reading.virtualBytes = scanner.nextUnsigned()
   const residentPages = scanner.nextUnsigned()
   // Nobody tells the size of a page but the same number in bytes, a little later: a power of two from 4 KiB on.
   if (pageBytes === 0) pageBytes = 2 ** Math.round(Math.log2(process.memoryUsage.rss() / residentPages))
-  writeResident(writer, residentPages * pageBytes)
-  writeOne(writer, 'process_virtual_memory_bytes', 'Virtual memory.', 'gauge', virtualBytes)
+  reading.residentBytes = residentPages * pageBytes
+  reading.descriptors = countDescriptors()
+  readNetwork(reading)
+  return reading
+}
+
+/** The process_* families of Go's process collector. `go_*` is left out: it has no meaning here. */
+export function writeProcessMetrics(writer: MetricWriter, reading: ProcessReading = readProcess()): void {
+  writeOne(writer, 'process_start_time_seconds', 'Start of the process in Unix time.', 'gauge', startTimeSeconds)
+  writeOne(writer, 'process_cpu_seconds_total', 'User and system CPU time spent.', 'counter', reading.cpuSeconds)
+  writeOne(writer, 'process_resident_memory_bytes', 'Resident memory.', 'gauge', reading.residentBytes)
+  if (Number.isNaN(reading.virtualBytes)) return
+  writeOne(writer, 'process_virtual_memory_bytes', 'Virtual memory.', 'gauge', reading.virtualBytes)
   writeLimits(writer)
-  writeOne(writer, 'process_open_fds', 'Open file descriptors.', 'gauge', countDescriptors())
-  writeNetwork(writer)
+  writeOne(writer, 'process_open_fds', 'Open file descriptors.', 'gauge', reading.descriptors)
+  if (Number.isNaN(reading.receivedBytes)) return
+  const { receivedBytes, sentBytes } = reading
+  writeOne(writer, 'process_network_receive_bytes_total', 'Bytes received over IP by the network namespace.', 'counter', receivedBytes)
+  writeOne(writer, 'process_network_transmit_bytes_total', 'Bytes sent over IP by the network namespace.', 'counter', sentBytes)
 }
 
-function writeCpu(writer: FamilyWriter, seconds: number): void {
-  writeOne(writer, 'process_cpu_seconds_total', 'User and system CPU time spent.', 'counter', seconds)
-}
-
-function writeResident(writer: FamilyWriter, bytes: number): void {
-  writeOne(writer, 'process_resident_memory_bytes', 'Resident memory.', 'gauge', bytes)
-}
-
-function writeOne(writer: FamilyWriter, name: string, help: string, type: 'counter' | 'gauge', value: number): void {
+function writeOne(writer: MetricWriter, name: string, help: string, type: 'counter' | 'gauge', value: number): void {
   writer.family(name, help, type)
   writer.sample(value)
 }
@@ -73,7 +94,7 @@ function countDescriptors(): number {
   return size > 0 ? size : readdirSync('/proc/self/fd').length - 1
 }
 
-function writeLimits(writer: FamilyWriter): void {
+function writeLimits(writer: MetricWriter): void {
   const nowMs = performance.now()
   if (nowMs >= limitsUntilMs) {
     const text = files.readTextIfThere('/proc/self/limits') ?? ''
@@ -89,32 +110,37 @@ function readSoftLimit(text: string, pattern: RegExp): number {
   return value === undefined || value === 'unlimited' ? unlimited : Number(value)
 }
 
+const networkNames = Buffer.from('\nIpExt: ')
+/** The names of the last time, and in which columns the octets are. */
+let columnNames = Buffer.alloc(0)
+let receivedColumn = 0
+let sentColumn = 0
+
 // As the Go client: the octets of the network namespace that the process is in. A line of names is followed by one of values.
-function writeNetwork(writer: FamilyWriter): void {
+function readNetwork(reading: ProcessReading): void {
   const text = networkFile.read()
   if (text === undefined) return
+  const start = text.indexOf(networkNames)
+  if (start < 0) return
   scanner.load(text)
-  let receivedAt = -1
-  let sentAt = -1
-  while (scanner.nextLine()) {
-    scanner.nextField()
-    if (!scanner.fieldIs('IpExt:')) continue
-    if (receivedAt < 0) {
-      for (let column = 1; scanner.nextField(); column++) {
-        if (scanner.fieldIs('InOctets')) receivedAt = column
-        else if (scanner.fieldIs('OutOctets')) sentAt = column
-      }
-      if (receivedAt < 0 || sentAt < 0) return
-      continue
-    }
-    let received = 0
-    let sent = 0
-    for (let column = 1; scanner.nextField(); column++) {
-      if (column === receivedAt) received = scanner.unsigned()
-      else if (column === sentAt) sent = scanner.unsigned()
-    }
-    writeOne(writer, 'process_network_receive_bytes_total', 'Bytes received over IP by the network namespace.', 'counter', received)
-    writeOne(writer, 'process_network_transmit_bytes_total', 'Bytes sent over IP by the network namespace.', 'counter', sent)
-    return
+  scanner.startAt(start + 1)
+  if (!scanner.nextLine()) return
+  if (scanner.lineEnd - scanner.lineStart !== columnNames.length || columnNames.compare(text, scanner.lineStart, scanner.lineEnd) !== 0) {
+    findColumns()
+  }
+  if (receivedColumn === 0 || sentColumn === 0 || !scanner.nextLine()) return
+  for (let column = 0; scanner.nextField(); column++) {
+    if (column === receivedColumn) reading.receivedBytes = scanner.unsigned()
+    else if (column === sentColumn) reading.sentBytes = scanner.unsigned()
+    if (column >= receivedColumn && column >= sentColumn) return
+  }
+}
+
+function findColumns(): void {
+  columnNames = Buffer.from(scanner.bytes.subarray(scanner.lineStart, scanner.lineEnd))
+  receivedColumn = sentColumn = 0
+  for (let column = 0; scanner.nextField(); column++) {
+    if (scanner.fieldIs('InOctets')) receivedColumn = column
+    else if (scanner.fieldIs('OutOctets')) sentColumn = column
   }
 }

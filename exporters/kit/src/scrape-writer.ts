@@ -1,18 +1,18 @@
-import { isLegacyName, type FamilyWriter } from '@narthex/exposition/family-writer'
+import { isLegacyName } from '@narthex/exposition/family-writer'
 import type { MetricWriter } from './collector.ts'
 
-type FamilyType = Parameters<FamilyWriter['family']>[2]
+type FamilyType = Parameters<MetricWriter['family']>[2]
 
-/** Hands out writers over one FamilyWriter to collectors that run at the same time. */
+/** Hands out writers over one to collectors that run at the same time. */
 export class ScrapeWriter {
-  readonly #families: FamilyWriter
+  readonly #families: MetricWriter
   readonly #types = new Map<string, FamilyType>()
   #current: CollectorWriter | undefined
 
   /** Families refused because another collector had written them with another type. */
   typeClashes = 0
 
-  constructor(families: FamilyWriter) {
+  constructor(families: MetricWriter) {
     this.#families = families
   }
 
@@ -44,7 +44,7 @@ export class ScrapeWriter {
 
 /**
  * One collector's view of the scrape's writer. Asynchronous collectors take turns: whoever writes after another has written starts
- * its family anew, and the FamilyWriter merges the parts. Closed at the deadline, so that a late collector cannot write into a body
+ * its family anew, and the writer of all merges the parts. Closed at the deadline, so that a late collector cannot write into a body
  * that was sent, or into the next one.
  */
 export class CollectorWriter implements MetricWriter {
@@ -61,7 +61,7 @@ export class CollectorWriter implements MetricWriter {
 
   family(name: string, help: string, type: FamilyType): void {
     if (this.#isClosed) return
-    this.#name = isLegacyName(name) ? name : underscored(name)
+    this.#name = writableName(name)
     this.#help = help
     this.#type = type
     this.#isRefused = !this.#scrape.enter(this, this.#name, help, type)
@@ -76,6 +76,19 @@ export class CollectorWriter implements MetricWriter {
   close(): void {
     this.#isClosed = true
   }
+}
+
+/** Names are nearly always those of the scrape before; of more than these each is looked at anew. */
+const namesKeptMax = 4_096
+const writableNames = new Map<string, string>()
+
+function writableName(name: string): string {
+  let writable = writableNames.get(name)
+  if (writable === undefined) {
+    writable = isLegacyName(name) ? name : underscored(name)
+    if (writableNames.size < namesKeptMax) writableNames.set(name, writable)
+  }
+  return writable
 }
 
 /** A name that was made of what a kernel or a server says; readers of text 0.0.4 would refuse the whole answer for one that is none. */
