@@ -1,3 +1,4 @@
+import { KeptDeadline } from '@narthex/http/kept-deadline'
 import type { Logger } from '@narthex/service/logger'
 import { NoDataError, type CollectContext, type Collector, type MetricWriter } from './collector.ts'
 import { FailureMemory, reasonOf } from './failure-memory.ts'
@@ -27,6 +28,9 @@ interface Run {
 /** Stands for every run that had no end in time, and for those that could not start because of one: seconds would make each another reason. */
 const timedOut = 'timed out'
 
+/** Timers that are kept for further scrapes; more than that seldom wait at once. */
+const idleTimersMax = 2
+
 /**
  * Runs collectors side by side under one deadline. A collector that hangs (a dead mount, a query without an answer) is given up at the
  * deadline: it costs its own families and nothing else. While it still hangs, later scrapes do not start it again, so what it holds
@@ -39,6 +43,7 @@ export class CollectorRunner {
   readonly #nowMs: () => number
   readonly #overrunSinceMs = new Map<Collector, number>()
   readonly #failures = new FailureMemory()
+  readonly #idleTimers: KeptDeadline[] = []
 
   /** `nowMs` is a monotonic clock. */
   constructor(log: Logger, nowMs: () => number = () => performance.now()) {
@@ -46,6 +51,7 @@ export class CollectorRunner {
     this.#nowMs = nowMs
   }
 
+  /** Does not reject. */
   async run(collectors: readonly Collector[], families: MetricWriter, timeoutMs: number): Promise<RunResult> {
     const scrapeWriter = new ScrapeWriter(families)
     const deadline = new Deadline(this.#nowMs, this.#nowMs() + timeoutMs)
@@ -57,12 +63,14 @@ export class CollectorRunner {
       const promise = this.#start(run)
       if (promise !== undefined) pending.push(promise)
     }
-    if (pending.length > 0) await this.#awaitUntil(deadline, Promise.all(pending))
+    if (pending.length > 0) await this.#awaitUntil(deadline, pending.length === 1 ? pending[0]! : Promise.all(pending))
+    const outcomes: CollectorOutcome[] = []
     for (const run of runs) {
       if (run.outcome === undefined) this.#giveUp(run, timeoutMs)
       run.writer.close()
+      outcomes.push(run.outcome!)
     }
-    return { outcomes: runs.map((run) => run.outcome!), typeClashes: scrapeWriter.typeClashes }
+    return { outcomes, typeClashes: scrapeWriter.typeClashes }
   }
 
   /** A promise that never rejects, or nothing if the collector is done already. */
@@ -91,16 +99,19 @@ export class CollectorRunner {
     }
   }
 
-  async #awaitUntil(deadline: Deadline, all: Promise<unknown>): Promise<void> {
-    let timer: NodeJS.Timeout | undefined
-    const expiry = new Promise<void>((resolve) => {
-      timer = setTimeout(() => {
+  #awaitUntil(deadline: Deadline, all: Promise<unknown>): Promise<void> {
+    const timer = this.#idleTimers.pop() ?? new KeptDeadline(this.#nowMs)
+    return new Promise<void>((resolve) => {
+      timer.start(deadline.remainingMs(), () => {
         deadline.expire()
         resolve()
-      }, deadline.remainingMs())
+      })
+      // None of them rejects.
+      void all.then(() => resolve())
+    }).then(() => {
+      timer.stop()
+      if (this.#idleTimers.length < idleTimersMax) this.#idleTimers.push(timer)
     })
-    await Promise.race([all, expiry])
-    clearTimeout(timer)
   }
 
   #succeed(run: Run): void {
@@ -148,7 +159,6 @@ export class CollectorRunner {
 class Deadline {
   readonly #nowMs: () => number
   readonly #atMs: number
-  readonly #scrape = {}
   #controller: AbortController | undefined
   #isExpired = false
 
@@ -170,20 +180,37 @@ class Deadline {
     this.#controller?.abort()
   }
 
-  // The controller is made on first use: most collectors read files and never ask for it.
   contextFor(writer: CollectorWriter): CollectContext {
-    const signal = (): AbortSignal => {
-      this.#controller ??= new AbortController()
-      if (this.#isExpired) this.#controller.abort()
-      return this.#controller.signal
-    }
-    return {
-      writer,
-      scrape: this.#scrape,
-      remainingMs: () => this.remainingMs(),
-      get signal() {
-        return signal()
-      },
-    }
+    return new RunContext(this, writer)
+  }
+
+  // The controller is made on first use: most collectors read files and never ask for it.
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController()
+    if (this.#isExpired) this.#controller.abort()
+    return this.#controller.signal
+  }
+}
+
+class RunContext implements CollectContext {
+  readonly writer: CollectorWriter
+  readonly #deadline: Deadline
+
+  constructor(deadline: Deadline, writer: CollectorWriter) {
+    this.#deadline = deadline
+    this.writer = writer
+  }
+
+  /** All collectors of a scrape have one deadline. */
+  get scrape(): object {
+    return this.#deadline
+  }
+
+  get signal(): AbortSignal {
+    return this.#deadline.signal
+  }
+
+  remainingMs(): number {
+    return this.#deadline.remainingMs()
   }
 }

@@ -10,6 +10,7 @@ export class SelectionError extends Error {
  * do not exist exclude nothing. `known` holds the names of all collectors, also of those that are off.
  */
 export function selectCollectors(enabled: readonly Collector[], known: ReadonlySet<string>, query: URLSearchParams): readonly Collector[] {
+  if (query.size === 0) return enabled
   const wanted = query.getAll('collect[]')
   const unwanted = query.getAll('exclude[]')
   if (wanted.length === 0 && unwanted.length === 0) return enabled

@@ -12,9 +12,21 @@ const gzipLevel = 3
 /** Up to so much is packed at once: a millisecond, and half the processor time that a helper thread costs. */
 const gzipAtOnceBytesMax = 256 * 1024
 
+// Who asks again likes the same.
+let lastHeader = ''
+let lastEncoding: ContentEncoding = 'identity'
+
 /** The encoding that an Accept-Encoding header likes best; between equals gzip before zstd before none. */
 export function negotiateEncoding(acceptEncoding: string | undefined): ContentEncoding {
   if (acceptEncoding === undefined || acceptEncoding === '') return 'identity'
+  if (acceptEncoding !== lastHeader) {
+    lastEncoding = findEncoding(acceptEncoding)
+    lastHeader = acceptEncoding
+  }
+  return lastEncoding
+}
+
+function findEncoding(acceptEncoding: string): ContentEncoding {
   const weights: Record<ContentEncoding, number> = { gzip: 0, zstd: 0, identity: 0 }
   for (const item of acceptEncoding.split(',')) {
     const [rawName = '', ...parameters] = item.split(';')
@@ -28,10 +40,10 @@ export function negotiateEncoding(acceptEncoding: string | undefined): ContentEn
   return 'identity'
 }
 
-/** A fresh array with the encoded bytes; `body` may be reused once the promise has settled. */
-export async function encodeBody(body: Uint8Array, encoding: 'gzip' | 'zstd'): Promise<Uint8Array> {
-  if (encoding === 'gzip')
-    return body.length <= gzipAtOnceBytesMax ? packAtOnce(body) : promisify(zlib().gzip)(body, { level: gzipLevel, chunkSize: 65_536 })
+/** A fresh array with the encoded bytes; `body` may be reused once the promise has settled, or at once if there is none. */
+export function encodeBody(body: Uint8Array, encoding: 'gzip' | 'zstd'): Uint8Array | Promise<Uint8Array> {
+  if (encoding === 'gzip' && body.length <= gzipAtOnceBytesMax) return packAtOnce(body)
+  if (encoding === 'gzip') return promisify(zlib().gzip)(body, { level: gzipLevel, chunkSize: 65_536 })
   const { constants, zstdCompress } = zlib()
   return promisify(zstdCompress)(body, { params: { [constants.ZSTD_c_compressionLevel]: 1 } })
 }

@@ -1,10 +1,17 @@
 import { AnswerBuffers } from './answer-buffers.ts'
-import { encodeBody, negotiateEncoding } from './content-encoding.ts'
+import { encodeBody, negotiateEncoding, type ContentEncoding } from './content-encoding.ts'
 import { readScrapeTimeoutMs } from './scrape-timeout.ts'
 
 export const metricsContentType = 'text/plain; version=0.0.4; charset=utf-8'
 
-const plainHeaders: Readonly<Record<string, string>> = { 'content-type': metricsContentType }
+type Headers = Readonly<Record<string, string>>
+
+// The same objects each time: whoever writes them remembers what they become.
+const headersByEncoding: Readonly<Record<ContentEncoding, Headers>> = {
+  identity: { 'content-type': metricsContentType },
+  gzip: { 'content-type': metricsContentType, 'content-encoding': 'gzip' },
+  zstd: { 'content-type': metricsContentType, 'content-encoding': 'zstd' },
+}
 
 export interface MetricsRequest {
   readonly query?: URLSearchParams
@@ -28,15 +35,19 @@ export function scrapeTimeoutOf(request: MetricsRequest, offsetMs: number): numb
   return readScrapeTimeoutMs(readHeader(request, 'x-prometheus-scrape-timeout-seconds'), offsetMs)
 }
 
-/** 200 with a text 0.0.4, packed as the request likes it; `text` may be reused once the promise has settled. */
-export async function answerMetrics(request: MetricsRequest, text: Uint8Array): Promise<MetricsResponse> {
+/** 200 with a text 0.0.4, packed as the request likes it; `text` may be reused once the promise has settled, or at once if there is none. */
+export function answerMetrics(request: MetricsRequest, text: Uint8Array): MetricsResponse | Promise<MetricsResponse> {
   const encoding = negotiateEncoding(readHeader(request, 'accept-encoding'))
   if (encoding === 'identity') {
     const body = buffers.copy(text)
-    return { status: 200, headers: plainHeaders, body, release: () => buffers.release(body) }
+    return { status: 200, headers: headersByEncoding.identity, body, release: () => buffers.release(body) }
   }
-  const body = await encodeBody(text, encoding)
-  return { status: 200, headers: { ...plainHeaders, 'content-encoding': encoding }, body }
+  const body = encodeBody(text, encoding)
+  return body instanceof Promise ? body.then((packed) => answerPacked(encoding, packed)) : answerPacked(encoding, body)
+}
+
+function answerPacked(encoding: ContentEncoding, body: Uint8Array): MetricsResponse {
+  return { status: 200, headers: headersByEncoding[encoding], body }
 }
 
 export function answerText(status: number, text: string): MetricsResponse {

@@ -6,7 +6,7 @@ export const scrapeTimeoutDefaultMs = 10_000
  * sending the answer takes. A header that is no positive number, or not above the offset, does not count.
  */
 export function readScrapeTimeoutMs(header: string | undefined, offsetMs: number): number {
-  if (header === undefined || !/^[0-9]+(\.[0-9]*)?$/.test(header.trim())) return scrapeTimeoutDefaultMs
+  if (header === undefined || !/^\s*[0-9]+(\.[0-9]*)?\s*$/.test(header)) return scrapeTimeoutDefaultMs
   const timeoutMs = Number(header) * 1000
   if (timeoutMs <= offsetMs) return scrapeTimeoutDefaultMs
   // Node's timers overflow above 2^31 ms.

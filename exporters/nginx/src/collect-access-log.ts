@@ -94,8 +94,9 @@ export function createAccessLogCollector(options: AccessLogOptions): Collector {
     ['upstream', meter.upstreams],
   ] as const
 
-  async function collect({ writer, remainingMs }: CollectContext): Promise<void> {
-    await waitAtMost(pollAfresh(), remainingMs() - reserveMs)
+  async function collect(context: CollectContext): Promise<void> {
+    const { writer } = context
+    await waitAtMost(pollAfresh(), context.remainingMs() - reserveMs)
     meter.write(writer)
     writeFiles(writer, [...files.values()], constantLabels)
     writer.family('narthex_nginx_log_other_values_total', 'Label values of access logs that were counted as "other".', 'counter')

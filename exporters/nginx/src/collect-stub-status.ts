@@ -7,32 +7,37 @@ export const pageBytesMax = 64 * 1024
 
 export type StubStatusOptions = Omit<NginxServersOptions<StubStatus>, 'read' | 'pageBytesMax'>
 
-const families: readonly (readonly [name: string, help: string, type: 'counter' | 'gauge', field: keyof StubStatus])[] = [
-  ['nginx_connections_accepted', 'Client connections accepted.', 'counter', 'accepted'],
-  ['nginx_connections_active', 'Client connections open now.', 'gauge', 'active'],
-  ['nginx_connections_handled', 'Client connections handled.', 'counter', 'handled'],
-  ['nginx_connections_reading', 'Connections whose request is being read.', 'gauge', 'reading'],
-  ['nginx_connections_waiting', 'Connections that are idle.', 'gauge', 'waiting'],
-  ['nginx_connections_writing', 'Connections whose response is being written.', 'gauge', 'writing'],
-  ['nginx_http_requests_total', 'Requests received.', 'counter', 'requests'],
+interface Family {
+  readonly name: string
+  readonly help: string
+  readonly type: 'counter' | 'gauge'
+  readonly field: keyof StubStatus
+}
+
+const families: readonly Family[] = [
+  { name: 'nginx_connections_accepted', help: 'Client connections accepted.', type: 'counter', field: 'accepted' },
+  { name: 'nginx_connections_active', help: 'Client connections open now.', type: 'gauge', field: 'active' },
+  { name: 'nginx_connections_handled', help: 'Client connections handled.', type: 'counter', field: 'handled' },
+  { name: 'nginx_connections_reading', help: 'Connections whose request is being read.', type: 'gauge', field: 'reading' },
+  { name: 'nginx_connections_waiting', help: 'Connections that are idle.', type: 'gauge', field: 'waiting' },
+  { name: 'nginx_connections_writing', help: 'Connections whose response is being written.', type: 'gauge', field: 'writing' },
+  { name: 'nginx_http_requests_total', help: 'Requests received.', type: 'counter', field: 'requests' },
 ]
 
 /** Asks all servers at once; one that does not answer costs its own families and shows `nginx_up 0`. */
 export function createStubStatusCollector(options: StubStatusOptions): Collector {
-  const servers = new NginxServers({ ...options, read: async (server) => parseStubStatus(await server.readPage()), pageBytesMax })
+  const servers = new NginxServers({ ...options, read: (server) => server.readBytes(parseStubStatus), pageBytesMax })
   return {
     name: 'stub_status',
     defaultOn: true,
-    async collect(context: CollectContext): Promise<void> {
-      writeStubStatuses(context.writer, await servers.readAll(context))
-    },
+    collect: (context: CollectContext) => servers.readAll(context).then((answers) => writeStubStatuses(context.writer, answers)),
     close: () => servers.close(),
   }
 }
 
 /** The original's families of servers whose numbers are those of stub_status. */
 export function writeStubStatuses(writer: MetricWriter, answers: readonly ServerAnswer<StubStatus>[]): void {
-  for (const [name, help, type, field] of families) {
+  for (const { name, help, type, field } of families) {
     writer.family(name, help, type)
     for (const { labels, status } of answers) if (status !== undefined) writer.sample(status[field], labels)
   }

@@ -1,6 +1,7 @@
 import type { HttpClientConfig } from '@narthex/config/http-client-config'
 import { createHttpClient, type HttpClient } from '@narthex/http/client'
-import { DirectClient, prepareRequest, type DirectRequest } from '@narthex/http/direct-client/direct-client'
+import { DirectClient, prepareRequest } from '@narthex/http/direct-client/direct-client'
+import { DirectPage, isElsewhere } from './direct-page.ts'
 import { makeProxyHeader } from './proxy-protocol.ts'
 import type { ScrapeUri } from './scrape-uri.ts'
 
@@ -16,14 +17,12 @@ export interface PageRequest {
   readonly path: string
   readonly timeoutMs: number
   readonly bodyBytesMax: number
-  /** Asked for when the request is one that may be given up: a signal takes as long to make as a small page to read. */
-  readonly signal: () => AbortSignal
+  /** Its signal is asked for when the request is one that needs it: a signal takes as long to make as a small page to read. */
+  readonly context: { readonly signal: AbortSignal }
 }
 
-export interface PageAnswer {
-  readonly status: number
-  readonly text: string
-}
+/** Takes an answer, whose bytes are valid until it returns. What it throws fails the request. */
+export type TakeAnswer<T> = (status: number, body: Uint8Array) => T
 
 /**
  * Asks servers for their pages. What a URI names is asked for directly when it is plain HTTP; TLS, further pages of an API, redirects and the PROXY
@@ -34,8 +33,7 @@ export class NginxClient {
   readonly #direct = new DirectClient()
   readonly #isDirect: boolean
   readonly #headers: Readonly<Record<string, string>>
-  /** Made ready, by where they go to. */
-  readonly #requests = new WeakMap<ScrapeUri, DirectRequest>()
+  readonly #pages = new WeakMap<ScrapeUri, DirectPage>()
 
   constructor({ config, hasProxyHeader, userAgent }: NginxClientOptions) {
     this.#general = createHttpClient(config, {
@@ -48,15 +46,12 @@ export class NginxClient {
   }
 
   /** Rejects with one line if there is no answer. */
-  async ask(uri: ScrapeUri, request: PageRequest): Promise<PageAnswer> {
-    if (!this.#isDirect || request.path !== '' || !uri.url.startsWith('http:')) return this.#askInGeneral(uri, request)
-    const answer = await this.#direct.exchange(this.#prepare(uri), {
-      timeoutMs: request.timeoutMs,
-      bodyBytesMax: request.bodyBytesMax,
-      signal: undefined,
-      take: ({ headers, status }, body) => (isRedirect(status, headers) ? undefined : { status, text: textOf(body) }),
-    })
-    return answer ?? this.#askInGeneral(uri, request)
+  async ask<T>(uri: ScrapeUri, request: PageRequest, take: TakeAnswer<T>): Promise<T> {
+    if (this.#isDirect && request.path === '' && uri.url.startsWith('http:')) {
+      const answer = await this.#pageOf(uri).ask(request, take)
+      if (answer !== isElsewhere) return answer
+    }
+    return this.#askInGeneral(uri, request, take)
   }
 
   close(): Promise<void> {
@@ -64,36 +59,28 @@ export class NginxClient {
     return this.#general.close()
   }
 
-  async #askInGeneral(uri: ScrapeUri, { bodyBytesMax, path, signal, timeoutMs }: PageRequest): Promise<PageAnswer> {
+  async #askInGeneral<T>(uri: ScrapeUri, { bodyBytesMax, path, context, timeoutMs }: PageRequest, take: TakeAnswer<T>): Promise<T> {
     const { status, body } = await this.#general.request({
       url: path === '' ? uri.url : uri.url.replace(/\/*$/, `/${path}`),
       headers: this.#headersFor(uri),
       timeoutMs,
       bodyBytesMax,
-      signal: signal(),
+      signal: context.signal,
       ...(uri.socketPath === undefined ? {} : { socketPath: uri.socketPath }),
     })
-    return { status, text: textOf(body) }
+    return take(status, body)
   }
 
-  #prepare(uri: ScrapeUri): DirectRequest {
-    let request = this.#requests.get(uri)
-    if (request === undefined) {
-      request = prepareRequest('GET', new URL(uri.url), this.#headersFor(uri), uri.socketPath)
-      this.#requests.set(uri, request)
+  #pageOf(uri: ScrapeUri): DirectPage {
+    let page = this.#pages.get(uri)
+    if (page === undefined) {
+      page = new DirectPage(this.#direct, prepareRequest('GET', new URL(uri.url), this.#headersFor(uri), uri.socketPath))
+      this.#pages.set(uri, page)
     }
-    return request
+    return page
   }
 
   #headersFor({ authorization }: ScrapeUri): Readonly<Record<string, string>> {
     return authorization === undefined ? this.#headers : { ...this.#headers, authorization }
   }
-}
-
-function isRedirect(status: number, headers: Readonly<Record<string, string>>): boolean {
-  return status >= 301 && status <= 308 && headers['location'] !== undefined
-}
-
-function textOf({ buffer, byteLength, byteOffset }: Uint8Array): string {
-  return Buffer.from(buffer, byteOffset, byteLength).toString('utf8')
 }

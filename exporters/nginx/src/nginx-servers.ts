@@ -2,7 +2,7 @@ import type { CollectContext } from '@narthex/exporter-kit/collector'
 import { FailureMemory, reasonOf } from '@narthex/exporter-kit/failure-memory'
 import type { Logger } from '@narthex/service/logger'
 import { withLabel } from './constant-labels.ts'
-import type { NginxClient } from './nginx-client.ts'
+import type { NginxClient, PageRequest } from './nginx-client.ts'
 import type { ScrapeUri } from './scrape-uri.ts'
 
 /** Taken off the time that is left, so that `nginx_up 0` is written before the scrape is answered. */
@@ -13,7 +13,7 @@ export interface NginxServersOptions<Status> {
   /** Longest time for a page. */
   readonly timeoutMs: number
   readonly pageBytesMax: number
-  /** Asks one server for what is wanted of it. */
+  /** Asks one server for what is wanted of it; rejects rather than throws. */
   readonly read: (server: AskedServer) => Promise<Status>
   readonly constantLabels: readonly string[]
   readonly client: NginxClient
@@ -21,11 +21,53 @@ export interface NginxServersOptions<Status> {
 }
 
 /** A server that is being asked, within the limits of one scrape. */
-export interface AskedServer {
+export class AskedServer {
+  readonly #client: NginxClient
+  readonly #uri: ScrapeUri
+  readonly #bodyBytesMax: number
+  readonly #endMs: number
+  readonly #context: CollectContext
+
+  constructor(client: NginxClient, uri: ScrapeUri, bodyBytesMax: number, endMs: number, context: CollectContext) {
+    this.#client = client
+    this.#uri = uri
+    this.#bodyBytesMax = bodyBytesMax
+    this.#endMs = endMs
+    this.#context = context
+  }
+
+  /** The page at the URI, status 200: what `read` makes of its bytes, which are valid until it returns. */
+  readBytes<T>(read: (body: Uint8Array) => T): Promise<T> {
+    return this.#client.ask(this.#uri, this.#request(''), (status, body) => {
+      expectOk(status)
+      return read(body)
+    })
+  }
+
   /** The page at the URI with `path` behind it, status 200. */
-  readPage(path?: string): Promise<string>
+  async readPage(path = ''): Promise<string> {
+    const page = await this.readPageIfThere(path)
+    if (page === undefined) throw new Error('expected 200 response, got 404')
+    return page
+  }
+
   /** As `readPage`, undefined for a page that does not exist (404). */
-  readPageIfThere(path: string): Promise<string | undefined>
+  readPageIfThere(path: string): Promise<string | undefined> {
+    return this.#client.ask(this.#uri, this.#request(path), (status, body) => {
+      if (status === 404 && path !== '') return undefined
+      expectOk(status)
+      return Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8')
+    })
+  }
+
+  #request(path: string): PageRequest {
+    const timeoutMs = Math.max(1, this.#endMs - performance.now())
+    return { path, timeoutMs, bodyBytesMax: this.#bodyBytesMax, context: this.#context }
+  }
+}
+
+function expectOk(status: number): void {
+  if (status !== 200) throw new Error(`expected 200 response, got ${status}`)
 }
 
 /** What one server answered; undefined if it did not. */
@@ -56,46 +98,27 @@ export class NginxServers<Status> {
   }
 
   /** Asks all at once, each within its own limit. */
-  async readAll(context: CollectContext): Promise<ServerAnswer<Status>[]> {
+  readAll(context: CollectContext): Promise<ServerAnswer<Status>[]> {
     const limitMs = Math.max(1, Math.min(this.#options.timeoutMs, context.remainingMs() - reserveMs))
-    const signal = (): AbortSignal => context.signal
-    return Promise.all(this.#servers.map(async (server) => ({ labels: server.labels, status: await this.#read(server, limitMs, signal) })))
+    const endMs = performance.now() + limitMs
+    return Promise.all(this.#servers.map((server) => this.#read(server, endMs, context)))
   }
 
   close(): Promise<void> {
     return this.#options.client.close()
   }
 
-  async #read(server: Server, limitMs: number, signal: () => AbortSignal): Promise<Status | undefined> {
-    const { log, read } = this.#options
-    const { text } = server.uri
-    try {
-      const status = await read(this.#createAsked(server.uri, limitMs, signal))
-      if (this.#failures.isOver(text)) log.info('NGINX answers again', { uri: text })
-      return status
-    } catch (error) {
-      if (this.#failures.isNews(text, reasonOf(error))) log.warn('error getting stats', { uri: text, err: error })
-      return undefined
-    }
-  }
-
-  #createAsked(uri: ScrapeUri, limitMs: number, signal: () => AbortSignal): AskedServer {
-    const { client, pageBytesMax: bodyBytesMax } = this.#options
-    const endMs = performance.now() + limitMs
-    const readPageIfThere = async (path: string): Promise<string | undefined> => {
-      const timeoutMs = Math.max(1, endMs - performance.now())
-      const { status, text } = await client.ask(uri, { path, timeoutMs, bodyBytesMax, signal })
-      if (status === 404 && path !== '') return undefined
-      if (status !== 200) throw new Error(`expected 200 response, got ${status}`)
-      return text
-    }
-    return {
-      readPageIfThere,
-      async readPage(path = '') {
-        const page = await readPageIfThere(path)
-        if (page === undefined) throw new Error('expected 200 response, got 404')
-        return page
+  #read({ uri, labels }: Server, endMs: number, context: CollectContext): Promise<ServerAnswer<Status>> {
+    const { client, log, pageBytesMax, read } = this.#options
+    return read(new AskedServer(client, uri, pageBytesMax, endMs, context)).then(
+      (status) => {
+        if (this.#failures.isOver(uri.text)) log.info('NGINX answers again', { uri: uri.text })
+        return { labels, status }
       },
-    }
+      (error: unknown) => {
+        if (this.#failures.isNews(uri.text, reasonOf(error))) log.warn('error getting stats', { uri: uri.text, err: error })
+        return { labels, status: undefined }
+      },
+    )
   }
 }

@@ -32,7 +32,7 @@ const sections = {
 export type PlusStatus = Readonly<Record<keyof typeof sections, JsonObject | readonly JsonObject[] | undefined>>
 
 /** Reads all parts, four at a time at most (the client's connections). Rejects with one line if one of them cannot be read. */
-export async function readPlusStatus(server: AskedServer): Promise<PlusStatus> {
+export async function readPlusStatus(server: Pick<AskedServer, 'readPage' | 'readPageIfThere'>): Promise<PlusStatus> {
   const version = chooseVersion(parseJson(await server.readPage(), 'the list of versions'))
   const entries = await Promise.all(
     Object.entries(sections).map(async ([name, path]) => {

@@ -11,7 +11,7 @@ import { RespReader, type RespValue } from '@narthex/exporter-redis/resp-reader'
 import { itemsOf, textOf } from '@narthex/exporter-redis/resp-value'
 import { FamilyNames, TargetWriter } from '@narthex/exporter-redis/target-writer'
 import { CommandTable } from '@narthex/exporter-redis/command-table'
-import { decode, eachPiece, encode, ensure, type FuzzTarget } from '../fuzz-target.ts'
+import { eachPiece, encode, ensure, type FuzzTarget } from '../fuzz-target.ts'
 
 /** All replies in the bytes, taken in pieces of a size. */
 function readReplies(bytes: Uint8Array, pieceBytes: number): readonly RespValue[] {
@@ -106,6 +106,6 @@ export const exporterTargets: readonly FuzzTarget[] = [
     name: 'stub-status',
     seeds: [encode('Active connections: 2 \nserver accepts handled requests\n 2 2 3 \nReading: 0 Writing: 1 Waiting: 1 \n')],
     refusals: ['Error'],
-    read: (bytes) => void parseStubStatus(decode(bytes)),
+    read: (bytes) => void parseStubStatus(bytes),
   },
 ]

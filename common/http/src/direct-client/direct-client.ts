@@ -1,6 +1,7 @@
 import type { HttpClientConfig } from '@narthex/config/http-client-config'
 import { BodyTooLargeError, describeRequestError, HttpTimeoutError } from '../client-errors.ts'
 import { lookupHost } from '../host-lookup.ts'
+import type { KeptDeadline } from '../kept-deadline.ts'
 import type { LookupFunction } from 'node:net'
 import type { AnswerHead } from './answer-head.ts'
 import { LongAnswerError, TakeError, type AnswerReader, type AnswerUse } from './answer-reader.ts'
@@ -195,28 +196,34 @@ export class DirectClient implements ConnectionOwner {
 /** Makes one exchange after the other, for one taker. */
 export class Exchanger implements ConnectionUser {
   readonly #client: DirectClient
-  readonly #timeoutMs: number
+  #timeoutMs: number
   readonly #taker: ExchangeTaker
   #connection: Connection | undefined
+  readonly #deadline: KeptDeadline | undefined
+  readonly #onLate: (() => void) | undefined
   #timer: NodeJS.Timeout | undefined
   #request: DirectRequest | undefined
   #fields = ''
   #body: Uint8Array | undefined
   #isRepeated = false
 
-  constructor(client: DirectClient, timeoutMs: number, taker: ExchangeTaker) {
+  /** With `deadline`, its timer is the one; else each exchange has one of its own. */
+  constructor(client: DirectClient, timeoutMs: number, taker: ExchangeTaker, deadline?: KeptDeadline) {
     this.#client = client
     this.#timeoutMs = timeoutMs
     this.#taker = taker
+    this.#deadline = deadline
+    if (deadline !== undefined) this.#onLate = () => this.expire()
   }
 
   /** The taker is told how it ends. Not before that may another one be started. */
-  start(request: DirectRequest, fields: string, body: Uint8Array | undefined): void {
+  start(request: DirectRequest, fields: string, body: Uint8Array | undefined, timeoutMs = this.#timeoutMs): void {
+    this.#timeoutMs = timeoutMs
     this.#request = request
     this.#fields = fields
     this.#body = body
     this.#isRepeated = false
-    this.#timer = setTimeout(onDeadline, this.#timeoutMs, this)
+    this.#startTimer(timeoutMs)
     this.#attempt()
   }
 
@@ -229,10 +236,15 @@ export class Exchanger implements ConnectionUser {
   expire(): void {
     const ownMs = this.#connection?.takeOwnMs() ?? 0
     if (ownMs >= 1) {
-      this.#timer = setTimeout(onDeadline, ownMs, this)
+      this.#startTimer(ownMs)
       return
     }
     this.cancel(new HttpTimeoutError(this.#timeoutMs))
+  }
+
+  #startTimer(timeoutMs: number): void {
+    if (this.#deadline === undefined) this.#timer = setTimeout(onDeadline, timeoutMs, this)
+    else this.#deadline.start(timeoutMs, this.#onLate!)
   }
 
   #attempt(): void {
@@ -285,7 +297,8 @@ export class Exchanger implements ConnectionUser {
   }
 
   #end(failure: unknown): void {
-    clearTimeout(this.#timer)
+    if (this.#deadline === undefined) clearTimeout(this.#timer)
+    else this.#deadline.stop()
     this.#timer = undefined
     this.#connection = undefined
     this.#request = undefined
