@@ -1,5 +1,6 @@
 import { promisify } from 'node:util'
 import type * as Zlib from 'node:zlib'
+import { gzipSmall, smallGzipBytesMax } from './small-gzip.ts'
 
 export type ContentEncoding = 'identity' | 'gzip' | 'zstd'
 
@@ -42,6 +43,7 @@ function findEncoding(acceptEncoding: string): ContentEncoding {
 
 /** A fresh array with the encoded bytes; `body` may be reused once the promise has settled, or at once if there is none. */
 export function encodeBody(body: Uint8Array, encoding: 'gzip' | 'zstd'): Uint8Array | Promise<Uint8Array> {
+  if (encoding === 'gzip' && body.length <= smallGzipBytesMax) return gzipSmall(body)
   if (encoding === 'gzip' && body.length <= gzipAtOnceBytesMax) return packAtOnce(body)
   if (encoding === 'gzip') return promisify(zlib().gzip)(body, { level: gzipLevel, chunkSize: 65_536 })
   const { constants, zstdCompress } = zlib()
