@@ -1,6 +1,11 @@
+import { collectStartGarbage, learnFromFirstCalls } from '@narthex/service/small-process'
 import { runNginxExporter } from './commands/nginx-exporter.ts'
 import { runOneExporter } from './commands/one-exporter.ts'
 
 // narthex exporter nginx [FLAG ...] alone: without the libraries of the others.
 
-runOneExporter(runNginxExporter)
+learnFromFirstCalls()
+runOneExporter(async (argv, context) => {
+  await runNginxExporter(argv, context)
+  collectStartGarbage()
+})
