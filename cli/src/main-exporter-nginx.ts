@@ -1,10 +1,10 @@
-import { collectStartGarbage, learnFromFirstCalls } from '@narthex/service/small-process'
+import { collectStartGarbage, compileEarly } from '@narthex/service/small-process'
 import { runNginxExporter } from './commands/nginx-exporter.ts'
 import { runOneExporter } from './commands/one-exporter.ts'
 
 // narthex exporter nginx [FLAG ...] alone: without the libraries of the others.
 
-learnFromFirstCalls()
+compileEarly()
 runOneExporter(async (argv, context) => {
   await runNginxExporter(argv, context)
   collectStartGarbage()
