@@ -202,3 +202,127 @@ test('a scrape that runs is answered before the stop', async () => {
   expect((await slow).text).toBe('done')
   await stopped
 })
+
+/** What a server says to these bytes until it has been still for a while, sent as they are or cut at `cut`; the date is another one each second. */
+async function exchange(url: string, text: string, cut = 0): Promise<string> {
+  const socket = connect({ port: Number(new URL(url).port), host: '127.0.0.1', noDelay: true })
+  let answer = ''
+  socket.on('data', (chunk) => (answer += chunk.toString('latin1')))
+  const ended = new Promise<void>((resolve) => socket.on('close', () => resolve()))
+  socket.on('error', () => undefined)
+  if (cut > 0) {
+    socket.write(text.slice(0, cut), 'latin1')
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+  socket.end(text.slice(cut), 'latin1')
+  await ended
+  return answer.replaceAll(/^Date: .*$/gm, 'Date: now')
+}
+
+test.each([
+  'GET /metrics HTTP/1.1',
+  'GET /metrics?a=x%20y&b HTTP/1.1',
+  'HEAD /metrics?a=1 HTTP/1.1',
+  'GET /%6detrics HTTP/1.1',
+  'GET /bug HTTP/1.1',
+  'HEAD /bug HTTP/1.1',
+  'GET /bad HTTP/1.1',
+  'GET /own HTTP/1.1',
+  'GET /large HTTP/1.1',
+  'HEAD /large HTTP/1.1',
+  'GET /nothing HTTP/1.1',
+  'POST /metrics HTTP/1.1',
+])('%s has the same answer before node:http and from it, byte for byte', async (line) => {
+  const directory = mkdtempSync(join(tmpdir(), 'narthex-pages-'))
+  directories.push(directory)
+  const webConfigFile = join(directory, 'web.yml')
+  writeFileSync(webConfigFile, 'http_server_config:\n  headers:\n    X-Frame-Options: deny\n    X-Content-Type-Options: nosniff\n')
+  const large = Buffer.alloc(200_000, 'large')
+  const fixed = (path: string, headers: Readonly<Record<string, string>>, body: Buffer): Page => ({
+    path,
+    methods: ['GET'],
+    answer: () => ({ status: 200, headers, body }),
+  })
+  const url = await start(
+    [
+      page('m'),
+      { path: '/bug', methods: ['GET'], answer: () => Promise.reject(new TypeError('x is not a function')) },
+      fixed('/bad', { 'x-bad': 'a\nb' }, Buffer.of()),
+      fixed('/own', { 'X-Content-Type-Options': 'own', 'x-more': '1' }, Buffer.from('own')),
+      fixed('/large', { 'content-type': 'text/x' }, large),
+    ],
+    { webConfigFile },
+  )
+  const text = `${line}\r\nHost: a\r\nConnection: keep-alive\r\n\r\n`
+  const direct = await exchange(url, text)
+  expect(direct).toMatch(/^HTTP\/1\.1 /)
+  // Half a request is for node:http.
+  expect(await exchange(url, text, 10)).toBe(direct)
+})
+
+test('requests that come together are answered in their order, slow ones and those for node:http among them', async () => {
+  const slow: Page = {
+    path: '/slow',
+    methods: ['GET'],
+    answer: async () => {
+      await new Promise((resolve) => setTimeout(resolve, 30))
+      return { status: 200, headers: {}, body: Buffer.from('slow') }
+    },
+  }
+  const url = await start([page('m'), slow])
+  const get = (target: string, more = ''): string => `GET ${target} HTTP/1.1\r\nHost: a\r\n${more}\r\n`
+  const requests = [get('/slow'), get('/metrics?a=1'), get('/slow'), get('/metrics?a=2', 'Content-Length: 2\r\n') + 'xx', get('/slow')]
+  const answers = await talk(url, requests.join('') + get('/metrics?a=3', 'Connection: close\r\n'))
+  expect(answers.match(/(?<=\r\n\r\n)(slow|m\d)/g)).toEqual(['slow', 'm1', 'slow', 'm2', 'slow', 'm3'])
+})
+
+test('who asks and goes on asking without reading gets no more answers than fit, and all of them when he reads', async () => {
+  let asked = 0
+  const body = Buffer.alloc(60_000, 'b')
+  const url = await start([{ path: '/metrics', methods: ['GET'], answer: () => (asked++, { status: 200, headers: {}, body }) }])
+  const socket = connect(Number(new URL(url).port), '127.0.0.1')
+  socket.pause()
+  const request = 'GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n'
+  const wanted = 500
+  for (let i = 0; i < wanted; i++) socket.write(request)
+  let before = -1
+  await expect.poll(() => before === (before = asked), { interval: 100 }).toBe(true)
+  expect(asked).toBeLessThan(wanted)
+  let bytes = 0
+  socket.on('data', (chunk) => (bytes += chunk.length))
+  socket.resume()
+  await expect.poll(() => asked, { timeout: 10_000 }).toBe(wanted)
+  await expect.poll(() => bytes >= wanted * body.length, { timeout: 10_000 }).toBe(true)
+  socket.destroy()
+})
+
+test('a connection that asks for nothing in time is closed, and one whose page takes longer is not', async () => {
+  const answer: Page['answer'] = async () => {
+    await new Promise((resolve) => setTimeout(resolve, 400))
+    return { status: 200, headers: {}, body: Buffer.from('late') }
+  }
+  const url = await start([{ path: '/late', methods: ['GET'], answer }], { readTimeoutMs: 150 })
+  expect(await talk(url, '')).toBe('')
+  expect(await talk(url, 'GET /late HTTP/1.1\r\nHost: a\r\n\r\n')).toMatch(/late$/)
+})
+
+test('a client that goes before its answer is there leaves the server as it was', async () => {
+  const finish = Promise.withResolvers<void>()
+  const released: string[] = []
+  const slow: Page = {
+    path: '/slow',
+    methods: ['GET'],
+    answer: async () => {
+      await finish.promise
+      return { status: 200, headers: {}, body: Buffer.from('s'), release: () => void released.push('slow') }
+    },
+  }
+  const url = await start([page('m'), slow])
+  const socket = connect(Number(new URL(url).port), '127.0.0.1', () => socket.write('GET /slow HTTP/1.1\r\nHost: a\r\n\r\n'))
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  socket.destroy()
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  finish.resolve()
+  await expect.poll(() => released).toEqual(['slow'])
+  expect((await ask(`${url}/metrics`)).text).toBe('m')
+})

@@ -5,7 +5,7 @@ import { PageHeads } from '@narthex/http/direct/page-heads'
 import type { PlainRequest } from '@narthex/http/direct/plain-request'
 import { Listeners, type ListenersOptions, type StandBefore } from '@narthex/http/listeners'
 import type { Secret } from '@narthex/config/secret'
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { MetricsRequest, MetricsResponse } from './metrics-answer.ts'
 
 /** What is answered at one path to some methods. */
@@ -92,7 +92,8 @@ export function createPageServer(options: PageServerOptions): PageServer {
   function send(response: ServerResponse, method: string, { status, headers, body, release }: MetricsResponse): void {
     const web = listeners.webConfig.headers
     for (const name in web) response.setHeader(name, web[name]!)
-    response.writeHead(status, { ...headers, 'content-length': body.length })
+    // The words, too: those of an answer that could not be sent would stay.
+    response.writeHead(status, STATUS_CODES[status] ?? 'unknown', { ...headers, 'content-length': body.length })
     // A client that goes before it has read all leaves the memory to the collector.
     if (method === 'HEAD') response.end(release)
     else response.end(body, release)

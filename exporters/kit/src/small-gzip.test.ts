@@ -44,7 +44,10 @@ test('bytes without any pattern take an eighth more, up to the largest body', ()
 })
 
 test('an exposition of small size is packed to less than two fifths', () => {
-  const families = Array.from({ length: 20 }, (_, i) => `# HELP nginx_family_${i} Help of it.\n# TYPE nginx_family_${i} gauge\nnginx_family_${i} ${i * 7}\n`)
+  const families = Array.from(
+    { length: 20 },
+    (_, i) => `# HELP nginx_family_${i} Help of it.\n# TYPE nginx_family_${i} gauge\nnginx_family_${i} ${i * 7}\n`,
+  )
   const body = Buffer.from(families.join(''))
   expect(gzipSmall(body).length).toBeLessThan(body.length * 0.4)
 })

@@ -6,6 +6,7 @@ import { PieceUnpackers } from '@narthex/agent/scrape/unpack-pieces'
 import { unpackZstd } from '@narthex/agent/scrape/unpack-zstd'
 import { UnpackedTooLargeError } from '@narthex/agent/scrape/unpacked-too-large'
 import { judgeAnswer, type RemoteAnswer } from '@narthex/agent/send/verdict'
+import { PlainRequests, readPlainRequest } from '@narthex/http/direct/plain-request'
 import { readRequestHead, RequestHeads } from '@narthex/http/direct/request-head'
 import { parseHosts, parseResolv } from '@narthex/http/host-lookup'
 import { parseProfiles } from '@narthex/http/sigv4-profiles'
@@ -69,6 +70,7 @@ function readHead(bytes: Uint8Array): RemoteAnswer {
   return { status: Number.parseInt(status, 10) || 0, headers, body: bytes }
 }
 
+const plainRequest = 'GET /metrics?a=1 HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\nConnection: keep-alive\r\n\r\n'
 const requestHead =
   'POST /api/v1/write HTTP/1.1\r\nHost: a:9090\r\nContent-Type: application/x-protobuf\r\nContent-Encoding: snappy\r\nContent-Length: 0\r\n\r\n'
 
@@ -108,6 +110,24 @@ export const httpTargets: readonly FuzzTarget[] = [
         ensure(!lines.some((line) => /^\s*(transfer-encoding|expect|upgrade)\s*:/i.test(line)), 'a head that says more was read')
         ensure(text.endsWith('\r\n\r\n') && text.indexOf('\r\n\r\n') === text.length - 4, 'the head has another end')
         at += head.headBytes
+      }
+    },
+  },
+  {
+    name: 'http-plain-request',
+    seeds: [encode(plainRequest.repeat(2)), encode(plainRequest + plainRequest.replace('gzip', '\t gzip ').replace('GET', 'HEAD'))],
+    refusals: [],
+    read(input) {
+      const requests = new PlainRequests()
+      for (let rest = Buffer.from(input); rest.length > 0;) {
+        const request = readPlainRequest(rest)
+        ensure(JSON.stringify(requests.read(rest)) === JSON.stringify(request), 'a further request is read as another than the first')
+        if (request === undefined) return
+        const text = rest.toString('latin1', 0, request.bytes)
+        ensure(text.endsWith('\r\n\r\n') && text.indexOf('\r\n\r\n') === text.length - 4, 'the request has another end')
+        ensure(!/^\s*(content-length|transfer-encoding|expect|upgrade)\s*:/im.test(text), 'a request that says more was read')
+        ensure(Object.keys(request.headers).length === text.split(/[\r\n]+/).length - 2, 'not each line is a field')
+        rest = rest.subarray(request.bytes)
       }
     },
   },

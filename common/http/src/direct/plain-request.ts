@@ -15,8 +15,9 @@ const headEnd = Buffer.from('\r\n\r\n')
 // Names of token characters right before their colon, values without control characters: no folded line, no bare CR or LF, no NUL.
 const wellFormed = /^(GET|HEAD) (\/[\x21-\x7e]*) HTTP\/1\.1\r\n((?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*\r\n)+)\r\n$/
 
-/** Fields that change how a request, its body or its connection is to be understood. */
+/** Fields that change how a request, its body or its connection is to be understood, and the one that no object can have. */
 const meaningful: ReadonlySet<string> = new Set([
+  '__proto__',
   'content-length',
   'expect',
   'proxy-connection',
