@@ -87,7 +87,7 @@ async function readPlus(bytes: Uint8Array): Promise<void> {
   if (typeof pages !== 'object' || pages === null) return
   const readPageIfThere = (path: string): Promise<string | undefined> =>
     Promise.resolve(Object.hasOwn(pages, path) ? JSON.stringify((pages as Record<string, unknown>)[path]) : undefined)
-  const status = await readPlusStatus({ readPageIfThere, readPage: async (path = '') => (await readPageIfThere(path)) ?? '' })
+  const status = await readPlusStatus({ readPageIfThere, readPage: async (path?: string) => (await readPageIfThere(path ?? '')) ?? '' })
   writePlusFamilies(new StatusWriter(nowhere, [{ status, labels: ['addr', 'a'] }]))
 }
 
