@@ -1,7 +1,9 @@
 import { Secret } from '@narthex/config/secret'
 import { silentLogger } from '@narthex/service/logger'
+import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { request, type IncomingHttpHeaders } from 'node:http'
+import { Agent as TlsAgent, request as tlsRequest } from 'node:https'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -325,4 +327,36 @@ test('a client that goes before its answer is there leaves the server as it was'
   finish.resolve()
   await expect.poll(() => released).toEqual(['slow'])
   expect((await ask(`${url}/metrics`)).text).toBe('m')
+})
+
+test('over TLS, answers of all sizes are whole, before node:http as well', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'narthex-pages-'))
+  directories.push(directory)
+  const [cert, key, webConfigFile] = ['cert.pem', 'key.pem', 'web.yml'].map((name) => join(directory, name)) as [string, string, string]
+  const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256']
+  execFileSync('openssl', ['req', '-x509', ...curve, '-nodes', '-days', '2', '-subj', '/CN=localhost', '-keyout', key, '-out', cert], {
+    stdio: 'pipe',
+  })
+  writeFileSync(webConfigFile, 'tls_server_config: {cert_file: cert.pem, key_file: key.pem}\n')
+  const answer: Page['answer'] = ({ query }) => {
+    const bytes = Number(query?.get('bytes'))
+    return { status: 200, headers: {}, body: Buffer.alloc(bytes, String(bytes)) }
+  }
+  const url = await start([{ path: '/metrics', methods: ['GET'], answer }], { webConfigFile })
+  const agent = new TlsAgent({ keepAlive: true, maxSockets: 1, rejectUnauthorized: false })
+  const sizes = [3, 60_000, 200_000, 60_000, 5, 900_000, 7]
+  const asked = sizes.map(
+    (bytes) =>
+      new Promise<string>((resolve, reject) => {
+        tlsRequest(`${url}/metrics?bytes=${bytes}`, { agent }, (response) => {
+          let text = ''
+          response.on('data', (part: Buffer) => (text += part.toString())).on('end', () => resolve(text))
+        })
+          .on('error', reject)
+          .end()
+      }),
+  )
+  const texts = await Promise.all(asked)
+  agent.destroy()
+  expect(texts.map((text, i) => text === Buffer.alloc(sizes[i]!, String(sizes[i])).toString())).toEqual(sizes.map(() => true))
 })
