@@ -80,6 +80,44 @@ describe('FamilyWriter', () => {
     }
   })
 
+  test('a writer that was used before writes what a new one does: other families, another order, other texts', () => {
+    const family = fc.record({
+      name: fc.constantFrom('a', 'b_total', 'c', 'dd', 'my.metric'),
+      help: fc.constantFrom('', 'first', 'second'),
+      type: fc.constantFrom('gauge' as const, 'counter' as const),
+      labels: fc.array(fc.constantFrom('0', '1', '2'), { maxLength: 3 }),
+    })
+    const used = new FamilyWriter(16)
+    fc.assert(
+      fc.property(fc.array(family, { maxLength: 12 }), (families) => {
+        const fresh = new FamilyWriter()
+        used.reset()
+        for (const writer of [used, fresh]) {
+          for (const { name, help, type, labels } of families) {
+            writer.family(name, help, type)
+            for (const value of labels) writer.sample(Number(value), ['of', value])
+          }
+        }
+        expect(text(used)).toBe(text(fresh))
+        expect(used.duplicates).toBe(fresh.duplicates)
+      }),
+      { numRuns: 2000 },
+    )
+  })
+
+  test('forgets families when they are more than a few thousand, and goes on', () => {
+    const writer = new FamilyWriter()
+    for (let round = 0; round < 3; round++) {
+      writer.reset()
+      for (let i = 0; i < 5000; i++) {
+        writer.family(`m${round}_${i}`, 'x', 'gauge')
+        writer.sample(i)
+      }
+      const lines = text(writer).split('\n')
+      expect([lines.length, lines[2], lines.at(-2)]).toEqual([15_001, `m${round}_0 0`, `m${round}_999 999`])
+    }
+  })
+
   test('writes what the parser reads back, whatever the names and values', () => {
     const name = fc.string({ minLength: 1, unit: 'grapheme' })
     const pairs = fc.uniqueArray(fc.tuple(name, fc.string({ minLength: 1, unit: 'grapheme' })), {

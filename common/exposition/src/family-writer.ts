@@ -1,24 +1,24 @@
 import type { MetricType } from '@narthex/model/metric-type'
 import { floatBytesMax, writeFloatG } from './float-writer.ts'
 
-// A run of one family's lines in the buffer. A family that is written in several places has several runs, linked by `next`.
-interface Run {
+/** A family that was written, kept from one reset to the next: nearly always it is written again. */
+interface Family {
   readonly name: string
-  readonly start: number
-  end: number
-  /** Index of the family's next run, or -1. */
-  next: number
+  /** HELP and TYPE lines as they were written last, and what they were made of. */
+  help: string
+  type: MetricType | 'untyped'
+  header: Uint8Array
+  /** The round in which it was written last; what follows holds in that one. */
+  round: number
+  /** Its runs of lines in the buffer, one for each place where it is written, linked by `#runNexts`. */
+  firstRun: number
+  lastRun: number
 }
 
-/** The HELP and TYPE lines of a family as they were written last. */
-interface Header {
-  readonly help: string
-  readonly type: MetricType | 'untyped'
-  readonly bytes: Uint8Array
-}
-
-/** Families whose header is kept; those of further ones are written anew each time. */
-const headersMax = 4_096
+/** When more families than these are known at a reset, all are forgotten. */
+const familiesMax = 4_096
+/** The room for more runs than these is given back at a reset. */
+const runsMax = 65_536
 
 const textEncoder = new TextEncoder()
 
@@ -35,14 +35,20 @@ export class FamilyWriter {
   #bytes: Uint8Array
   #length = 0
   #sorted: Uint8Array = nothing
-  #runs: Run[] = []
-  #firstRunByName = new Map<string, number>()
-  #lastRunByName = new Map<string, number>()
+  #runCount = 0
+  // Of each run: first byte, end, and the family's next one or -1. Used again in each round, as the families are: a map that is emptied and filled again
+  // makes garbage that only a full collection finds.
+  readonly #runStarts: number[] = []
+  readonly #runEnds: number[] = []
+  readonly #runNexts: number[] = []
+  #families = new Map<string, Family>()
+  /** In the order in which they were written first; those behind the count are of an earlier round. */
+  readonly #written: Family[] = []
+  #writtenCount = 0
+  #isOrderKnown = false
+  #sortedFamilies: readonly Family[] = []
   #inOrder = true
-  readonly #writtenNames: string[] = []
-  #sortedNames: readonly string[] = []
-  readonly #headers = new Map<string, Header>()
-  /** Where `finish` put each run, behind where it was written; empty if that is the same. */
+  /** Where `finish` put each run, behind where it was written. */
   readonly #runShifts: number[] = []
   #valueStart = -1
   #valueEnd = -1
@@ -51,7 +57,8 @@ export class FamilyWriter {
   #help = ''
   #type: MetricType | 'untyped' = 'unknown'
   #nameIsQuoted = false
-  #run: Run | undefined
+  /** -1 before the family's first sample. */
+  #run = -1
 
   // Open-addressing set of written keys: slot → offset of the key in #bytes, valid when the slot's round is the current one.
   #slotOffsets = new Int32Array(1024)
@@ -86,9 +93,9 @@ export class FamilyWriter {
   placeOf(offset: number): number {
     if (this.#inOrder) return offset
     let low = 0
-    for (let high = this.#runs.length - 1; low < high;) {
+    for (let high = this.#runCount - 1; low < high;) {
       const middle = (low + high + 1) >> 1
-      if (this.#runs[middle]!.start <= offset) low = middle
+      if (this.#runStarts[middle]! <= offset) low = middle
       else high = middle - 1
     }
     return offset + this.#runShifts[low]!
@@ -99,7 +106,7 @@ export class FamilyWriter {
     this.#name = name
     this.#help = help
     this.#type = type
-    this.#run = undefined
+    this.#run = -1
     this.#nameIsQuoted = !isLegacyName(name)
   }
 
@@ -108,7 +115,7 @@ export class FamilyWriter {
    * `_count`, `timestampMs` is printed when given.
    */
   sample(value: number, labels?: readonly string[], suffix?: string, timestampMs?: number): void {
-    const run = this.#run ?? this.#startRun()
+    const run = this.#run >= 0 ? this.#run : this.#startRun()
     const start = this.#length
     let bytesMax = 2 * floatBytesMax + 16 + this.#name.length * escapedBytesMax
     if (suffix !== undefined) bytesMax += suffix.length * escapedBytesMax
@@ -143,7 +150,7 @@ export class FamilyWriter {
     }
     bytes[offset++] = 10
     this.#length = offset
-    run.end = offset
+    this.#runEnds[run] = offset
   }
 
   /** A quoted name opens the braces, which are the caller's to close. */
@@ -159,89 +166,100 @@ export class FamilyWriter {
 
   /** All families written since the last reset, sorted by name; the bytes are valid until the next `family`, `sample` or `reset`. */
   finish(): Uint8Array {
-    this.#run = undefined
+    this.#run = -1
     if (this.#inOrder) return this.#bytes.subarray(0, this.#length)
-    const names = this.#sortNames()
     if (this.#sorted.length < this.#length) this.#sorted = new Uint8Array(this.#bytes.length)
     let length = 0
-    for (const name of names) {
-      for (let index = this.#firstRunByName.get(name)!; index >= 0; index = this.#runs[index]!.next) {
-        const run = this.#runs[index]!
-        this.#sorted.set(this.#bytes.subarray(run.start, run.end), length)
-        this.#runShifts[index] = length - run.start
-        length += run.end - run.start
+    for (const { firstRun } of this.#sortFamilies()) {
+      for (let run = firstRun; run >= 0; run = this.#runNexts[run]!) {
+        const start = this.#runStarts[run]!
+        const end = this.#runEnds[run]!
+        this.#sorted.set(this.#bytes.subarray(start, end), length)
+        this.#runShifts[run] = length - start
+        length += end - start
       }
     }
     return this.#sorted.subarray(0, length)
   }
 
   /** The families of one writer are nearly always those of the last time, in the order of then. */
-  #sortNames(): readonly string[] {
-    const written = this.#writtenNames
-    let count = 0
-    let isKnown = written.length === this.#firstRunByName.size
-    for (const name of this.#firstRunByName.keys()) {
-      if (written[count] !== name) {
-        written[count] = name
-        isKnown = false
-      }
-      count++
+  #sortFamilies(): readonly Family[] {
+    if (!this.#isOrderKnown || this.#sortedFamilies.length !== this.#writtenCount) {
+      this.#sortedFamilies = this.#written.slice(0, this.#writtenCount).sort((a, b) => compareNames(a.name, b.name))
+      this.#isOrderKnown = true
     }
-    if (isKnown) return this.#sortedNames
-    written.length = count
-    return (this.#sortedNames = written.toSorted(compareNames))
+    return this.#sortedFamilies
   }
 
   /** Forgets all that was written; keeps the buffers. */
   reset(): void {
     this.#length = 0
-    this.#runs.length = 0
-    this.#firstRunByName.clear()
-    this.#lastRunByName.clear()
+    this.#runCount = 0
+    this.#writtenCount = 0
+    if (this.#runStarts.length > runsMax) this.#runStarts.length = this.#runEnds.length = this.#runNexts.length = this.#runShifts.length = 0
+    if (this.#families.size > familiesMax) {
+      this.#families = new Map()
+      this.#written.length = 0
+      this.#isOrderKnown = false
+    }
     this.#inOrder = true
-    this.#run = undefined
+    this.#run = -1
     this.#keyCount = 0
     this.duplicates = 0
     if (this.#round === 0x7fffffff) {
       this.#slotRounds.fill(0)
+      for (const family of this.#families.values()) family.round = 0
       this.#round = 0
     }
     this.#round++
   }
 
-  #startRun(): Run {
-    const name = this.#name
-    const index = this.#runs.length
-    const run: Run = { name, start: this.#length, end: this.#length, next: -1 }
-    const previous = this.#runs[index - 1]
-    const last = this.#lastRunByName.get(name)
-    if (last === undefined) {
-      this.#firstRunByName.set(name, index)
-      if (previous !== undefined && compareNames(previous.name, name) > 0) this.#inOrder = false
-      this.#header(name)
-      run.end = this.#length
+  #startRun(): number {
+    const run = this.#runCount++
+    const family = this.#families.get(this.#name) ?? this.#addFamily()
+    this.#runStarts[run] = this.#length
+    this.#runNexts[run] = -1
+    if (family.round === this.#round) {
+      this.#runNexts[family.lastRun] = run
+      if (family.lastRun !== run - 1) this.#inOrder = false
     } else {
-      this.#runs[last]!.next = index
-      if (last !== index - 1) this.#inOrder = false
+      family.round = this.#round
+      family.firstRun = run
+      this.#append(family)
+      this.#header(family)
     }
-    this.#lastRunByName.set(name, index)
-    this.#runs.push(run)
+    this.#runEnds[run] = this.#length
+    family.lastRun = run
     this.#run = run
     return run
   }
 
-  #header(name: string): void {
-    const known = this.#headers.get(name)
-    if (known !== undefined && known.help === this.#help && known.type === this.#type) {
-      this.#reserve(known.bytes.length)
-      this.#bytes.set(known.bytes, this.#length)
-      this.#length += known.bytes.length
+  #addFamily(): Family {
+    const family: Family = { name: this.#name, help: '', type: 'unknown', header: nothing, round: 0, firstRun: -1, lastRun: -1 }
+    this.#families.set(family.name, family)
+    return family
+  }
+
+  #append(family: Family): void {
+    const at = this.#writtenCount++
+    if (at > 0 && compareNames(this.#written[at - 1]!.name, family.name) > 0) this.#inOrder = false
+    if (this.#written[at] === family) return
+    this.#written[at] = family
+    this.#isOrderKnown = false
+  }
+
+  #header(family: Family): void {
+    if (family.header.length > 0 && family.help === this.#help && family.type === this.#type) {
+      this.#reserve(family.header.length)
+      this.#bytes.set(family.header, this.#length)
+      this.#length += family.header.length
       return
     }
     const start = this.#length
-    this.#writeHeader(name)
-    if (known === undefined && this.#headers.size >= headersMax) return
-    this.#headers.set(name, { help: this.#help, type: this.#type, bytes: this.#bytes.slice(start, this.#length) })
+    this.#writeHeader(family.name)
+    family.help = this.#help
+    family.type = this.#type
+    family.header = this.#bytes.slice(start, this.#length)
   }
 
   #writeHeader(name: string): void {
