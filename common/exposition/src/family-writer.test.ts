@@ -105,6 +105,15 @@ describe('FamilyWriter', () => {
     )
   })
 
+  test('tells the type with which a family was started first, until the reset', () => {
+    const writer = new FamilyWriter()
+    writer.family('m', '', 'gauge')
+    writer.family('m', '', 'counter')
+    expect([writer.typeOf('m'), writer.typeOf('n')]).toEqual(['gauge', undefined])
+    writer.reset()
+    expect(writer.typeOf('m')).toBeUndefined()
+  })
+
   test('forgets families when they are more than a few thousand, and goes on', () => {
     const writer = new FamilyWriter()
     for (let round = 0; round < 3; round++) {

@@ -4,10 +4,15 @@ import { floatBytesMax, writeFloatG } from './float-writer.ts'
 /** A family that was written, kept from one reset to the next: nearly always it is written again. */
 interface Family {
   readonly name: string
+  /** Readers of text 0.0.4 would not take it as it is. */
+  readonly isQuoted: boolean
   /** HELP and TYPE lines as they were written last, and what they were made of. */
   help: string
   type: MetricType | 'untyped'
   header: Uint8Array
+  /** The round in which `family` was called for it last, and the type that was given first in it. */
+  declaredRound: number
+  declaredType: MetricType | 'untyped'
   /** The round in which it was written last; what follows holds in that one. */
   round: number
   /** Its runs of lines in the buffer, one for each place where it is written, linked by `#runNexts`. */
@@ -53,6 +58,7 @@ export class FamilyWriter {
   #valueStart = -1
   #valueEnd = -1
 
+  #family = createFamily('')
   #name = ''
   #help = ''
   #type: MetricType | 'untyped' = 'unknown'
@@ -103,11 +109,24 @@ export class FamilyWriter {
 
   /** Starts a family; nothing is written for it until its first sample. */
   family(name: string, help: string, type: MetricType | 'untyped'): void {
+    let family = this.#families.get(name)
+    if (family === undefined) this.#families.set(name, (family = createFamily(name)))
+    if (family.declaredRound !== this.#round) {
+      family.declaredRound = this.#round
+      family.declaredType = type
+    }
+    this.#family = family
     this.#name = name
     this.#help = help
     this.#type = type
     this.#run = -1
-    this.#nameIsQuoted = !isLegacyName(name)
+    this.#nameIsQuoted = family.isQuoted
+  }
+
+  /** The type with which a family of that name was started first since the last reset; undefined if there was none. */
+  typeOf(name: string): MetricType | 'untyped' | undefined {
+    const family = this.#families.get(name)
+    return family?.declaredRound === this.#round ? family.declaredType : undefined
   }
 
   /**
@@ -208,7 +227,7 @@ export class FamilyWriter {
     this.duplicates = 0
     if (this.#round === 0x7fffffff) {
       this.#slotRounds.fill(0)
-      for (const family of this.#families.values()) family.round = 0
+      for (const family of this.#families.values()) family.round = family.declaredRound = 0
       this.#round = 0
     }
     this.#round++
@@ -216,7 +235,7 @@ export class FamilyWriter {
 
   #startRun(): number {
     const run = this.#runCount++
-    const family = this.#families.get(this.#name) ?? this.#addFamily()
+    const family = this.#family
     this.#runStarts[run] = this.#length
     this.#runNexts[run] = -1
     if (family.round === this.#round) {
@@ -232,12 +251,6 @@ export class FamilyWriter {
     family.lastRun = run
     this.#run = run
     return run
-  }
-
-  #addFamily(): Family {
-    const family: Family = { name: this.#name, help: '', type: 'unknown', header: nothing, round: 0, firstRun: -1, lastRun: -1 }
-    this.#families.set(family.name, family)
-    return family
   }
 
   #append(family: Family): void {
@@ -333,6 +346,20 @@ export class FamilyWriter {
     this.#slotHashes = hashes
     this.#slotRounds = rounds
   }
+}
+
+function createFamily(name: string): Family {
+  const unwritten = {
+    help: '',
+    type: 'unknown',
+    header: nothing,
+    declaredRound: 0,
+    declaredType: 'unknown',
+    round: 0,
+    firstRun: -1,
+    lastRun: -1,
+  } as const
+  return { name, isQuoted: !isLegacyName(name), ...unwritten }
 }
 
 /** The type words of text 0.0.4, which knows five. */

@@ -15,11 +15,16 @@ type Call =
       readonly timestampMs: number | undefined
     }
 
-function tell(writer: FamilyWriter | RepeatingWriter, calls: readonly Call[]): void {
+/** Gives the types that the writer knows before each family. */
+function tell(writer: FamilyWriter | RepeatingWriter, calls: readonly Call[]): unknown[] {
+  const types: unknown[] = []
   for (const call of calls) {
-    if ('name' in call) writer.family(call.name, call.help, call.type)
-    else writer.sample(call.value, call.labels, call.suffix, call.timestampMs)
+    if ('name' in call) {
+      types.push(writer.typeOf(call.name), writer.typeOf('a'))
+      writer.family(call.name, call.help, call.type)
+    } else writer.sample(call.value, call.labels, call.suffix, call.timestampMs)
   }
+  return [...types, writer.typeOf('a'), writer.typeOf('z')]
 }
 
 const family = fc.record({
@@ -56,8 +61,7 @@ describe('a repeating writer', () => {
         let told = first
         for (const { fresh, values, change, kept, added } of others) {
           const wanted = new FamilyWriter()
-          tell(wanted, told)
-          tell(writer, told)
+          expect(tell(writer, told)).toEqual(tell(wanted, told))
           expect(text(writer)).toBe(text(wanted))
           expect([writer.samples, writer.duplicates]).toEqual([wanted.samples, wanted.duplicates])
           writer.reset()

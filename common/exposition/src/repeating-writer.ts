@@ -20,6 +20,8 @@ export class RepeatingWriter {
   readonly #names: string[] = []
   readonly #helps: string[] = []
   readonly #types: FamilyType[] = []
+  /** Where each name is first in these, of what is remembered. */
+  readonly #firstOfName = new Map<string, number>()
   // The samples that were written: how many families had been begun, and what it was.
   readonly #families: number[] = []
   readonly #labels: (readonly string[])[] = []
@@ -55,6 +57,13 @@ export class RepeatingWriter {
   /** As FamilyWriter's. */
   get duplicates(): number {
     return this.#isRepeating ? 0 : this.#writer.duplicates
+  }
+
+  /** As FamilyWriter's. */
+  typeOf(name: string): FamilyType | undefined {
+    if (!this.#isRepeating) return this.#writer.typeOf(name)
+    const first = this.#firstOfName.get(name)
+    return first !== undefined && first < this.#family ? this.#types[first] : undefined
   }
 
   /** As FamilyWriter's. */
@@ -129,6 +138,7 @@ export class RepeatingWriter {
 
   #forget(families: number, samples: number): void {
     this.#isRemembered = false
+    this.#firstOfName.clear()
     for (const list of [this.#names, this.#helps, this.#types]) list.length = families
     for (const list of [this.#families, this.#labels, this.#suffixes, this.#values]) list.length = samples
     this.#starts.length = this.#ends.length = this.#changed.length = 0
@@ -162,6 +172,7 @@ export class RepeatingWriter {
     for (let i = 0; i < count; i++) this.#ends[i]! += places[i]! - this.#starts[i]!
     for (let i = 0; i < count; i++) this.#starts[i] = places[i]!
     this.#order = Int32Array.from({ length: count }, (_none, i) => i).sort((a, b) => places[a]! - places[b]!)
+    for (let i = this.#names.length - 1; i >= 0; i--) this.#firstOfName.set(this.#names[i]!, i)
     this.#isRemembered = true
   }
 

@@ -1,8 +1,8 @@
 import { KeptDeadline } from '@narthex/http/kept-deadline'
 import type { Logger } from '@narthex/service/logger'
-import { NoDataError, type CollectContext, type Collector, type MetricWriter } from './collector.ts'
+import { NoDataError, type CollectContext, type Collector } from './collector.ts'
 import { FailureMemory, reasonOf } from './failure-memory.ts'
-import { ScrapeWriter, type CollectorWriter } from './scrape-writer.ts'
+import { ScrapeWriter, type CollectorWriter, type FamiliesWriter } from './scrape-writer.ts'
 
 /** How one collector fared in one scrape. */
 export interface CollectorOutcome {
@@ -52,7 +52,7 @@ export class CollectorRunner {
   }
 
   /** Does not reject. */
-  async run(collectors: readonly Collector[], families: MetricWriter, timeoutMs: number): Promise<RunResult> {
+  async run(collectors: readonly Collector[], families: FamiliesWriter, timeoutMs: number): Promise<RunResult> {
     const scrapeWriter = new ScrapeWriter(families)
     const deadline = new Deadline(this.#nowMs, this.#nowMs() + timeoutMs)
     const runs: Run[] = []

@@ -3,16 +3,21 @@ import type { MetricWriter } from './collector.ts'
 
 type FamilyType = Parameters<MetricWriter['family']>[2]
 
+/** The writer of a whole scrape. */
+export interface FamiliesWriter extends MetricWriter {
+  /** The type with which a family of that name was started first in this scrape; undefined if there was none. */
+  typeOf(name: string): FamilyType | undefined
+}
+
 /** Hands out writers over one to collectors that run at the same time. */
 export class ScrapeWriter {
-  readonly #families: MetricWriter
-  readonly #types = new Map<string, FamilyType>()
+  readonly #families: FamiliesWriter
   #current: CollectorWriter | undefined
 
   /** Families refused because another collector had written them with another type. */
   typeClashes = 0
 
-  constructor(families: MetricWriter) {
+  constructor(families: FamiliesWriter) {
     this.#families = families
   }
 
@@ -22,9 +27,8 @@ export class ScrapeWriter {
 
   /** Makes `writer`'s family the current one; false when its type contradicts what is written already. */
   enter(writer: CollectorWriter, name: string, help: string, type: FamilyType): boolean {
-    const known = this.#types.get(name)
-    if (known === undefined) this.#types.set(name, type)
-    else if (known !== type) {
+    const known = this.#families.typeOf(name)
+    if (known !== undefined && known !== type) {
       this.typeClashes++
       return false
     }
