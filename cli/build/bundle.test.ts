@@ -1,10 +1,10 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, globSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { statfsHelperCommand } from '../src/statfs-helper-command.ts'
-import { bundle, entryPoints, exporterNames, workerNames } from './bundle.ts'
+import { bundle, entryPoints, exporterNames, libraryScripts, workerNames } from './bundle.ts'
 import { findPackageDirectory, formatNotices } from './notices.ts'
 
 const repository = join(import.meta.dirname, '..', '..')
@@ -41,6 +41,14 @@ test('the bundles are scripts of one byte per character that are strict, know th
       const { status, stdout } = spawnSync(process.execPath, [join(directory, `exporter-${name}.js`), 'exporter', name, '--version'])
       expect([status, stdout.toString()], name).toEqual([0, expect.stringContaining('1.2.3-test')])
     }
+    // Their text stays in memory: what few need is beside it, and loads from there.
+    for (const name of exporterNames) expect(statSync(join(directory, `exporter-${name}.js`)).size, name).toBeLessThan(600_000)
+    for (const name of libraryScripts) {
+      const { stdout, stderr } = spawnSync(process.execPath, ['-p', `Object.keys(require('./${name}')).length > 0`], { cwd: directory })
+      expect([name, stdout.toString(), stderr.toString()]).toEqual([name, 'true\n', ''])
+    }
+    const { stdout: loaded } = spawnSync(process.execPath, ['-p', mysqlModules], { cwd: directory })
+    expect(loaded.toString()).toBe("[ [], 'ER_ACCESS_DENIED_ERROR' ]\n")
     // Mounts that may hang are looked at by another process of the same script.
     const helper = spawnSync(process.execPath, [join(directory, 'exporter-node.js'), statfsHelperCommand], { input: '"/"\n' })
     expect(helper.stdout.toString()).toMatch(/^\d+( \d+){5}\n$/)
@@ -50,6 +58,23 @@ test('the bundles are scripts of one byte per character that are strict, know th
     rmSync(directory, { recursive: true, force: true })
   }
 })
+
+/** What a connection to MySQL loads of Node.js, and whether errors are still named. */
+const mysqlModules = `
+  const before = new Set(process.moduleLoadList)
+  const { createConnection } = require('./library-mysql2.js')
+  const { Duplex } = require('node:stream')
+  const connection = createConnection({ stream: new Duplex({ read() {}, write(chunk, encoding, done) { done() } }) })
+  const early = ['crypto', 'tls', 'zlib']
+    .map((name) => 'NativeModule ' + name)
+    .filter((name) => process.moduleLoadList.includes(name) && !before.has(name))
+  let code
+  connection.on('error', (error) => (code = error.code))
+  // ┌ length 3 B ┬ number ┬ 0xff ┬ error 1045 ┬ text
+  const text = Buffer.from('#28000no')
+  connection.stream.emit('data', Buffer.concat([Buffer.from([3 + text.length, 0, 0, 0, 0xff, 0x15, 0x04]), text]))
+  ;[early, code]
+`
 
 test('the notices name a package with its licence text, once', () => {
   const fastify = join(repository, 'node_modules', 'fastify')

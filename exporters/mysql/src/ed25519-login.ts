@@ -1,5 +1,4 @@
 import { Point } from '@noble/ed25519'
-import { createHash } from 'node:crypto'
 
 const groupOrder = Point.CURVE().n
 const halfBytes = 32
@@ -23,7 +22,7 @@ export function signWithPassword(password: string, challenge: Uint8Array): Buffe
 }
 
 function sha512(...parts: readonly Uint8Array[]): Buffer {
-  const hash = createHash('sha512')
+  const hash = process.getBuiltinModule('node:crypto').createHash('sha512')
   for (const part of parts) hash.update(part)
   return hash.digest()
 }

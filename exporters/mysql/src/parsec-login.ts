@@ -1,7 +1,9 @@
-import { createPrivateKey, pbkdf2, randomBytes, sign } from 'node:crypto'
 import { promisify } from 'node:util'
+import type * as Crypto from 'node:crypto'
 
-const derive = promisify(pbkdf2)
+/** Loaded by the first login of this kind. */
+const crypto = (): typeof Crypto => process.getBuiltinModule('node:crypto')
+
 const challengeBytes = 32
 /** What Ed25519 seeds begin with in PKCS #8 (RFC 8410). */
 const keyPrefix = Buffer.from('302e020100300506032b657004220420', 'hex')
@@ -16,7 +18,7 @@ export async function signWithDerivedKey(
   password: string,
   challenge: Uint8Array,
   salt: Uint8Array,
-  ownChallenge: Uint8Array = randomBytes(challengeBytes),
+  ownChallenge: Uint8Array = crypto().randomBytes(challengeBytes),
 ): Promise<Buffer> {
   const doublings = salt[1] ?? 0
   if (salt[0] !== 0x50 || salt.length < 3 || doublings > doublingsMax) {
@@ -24,7 +26,8 @@ export async function signWithDerivedKey(
       `cannot log in by parsec: want P, up to ${doublingsMax} doublings and a salt, got 0x${Buffer.from(salt).toString('hex').slice(0, 16)}`,
     )
   }
-  const seed = await derive(password, salt.subarray(2), 1024 << doublings, 32, 'sha512')
+  const { createPrivateKey, pbkdf2, sign } = crypto()
+  const seed = await promisify(pbkdf2)(password, salt.subarray(2), 1024 << doublings, 32, 'sha512')
   const key = createPrivateKey({ key: Buffer.concat([keyPrefix, seed]), format: 'der', type: 'pkcs8' })
   return Buffer.concat([ownChallenge, sign(null, Buffer.concat([challenge, ownChallenge]), key)])
 }
