@@ -62,6 +62,29 @@ test('the 41st scrape at a time is refused with 503', async () => {
   expect(text).toContain('promhttp_metric_handler_requests_in_flight 1\n')
 })
 
+test('never more scrapes run at a time than are allowed: one that waits has the next refused, those that wait for nothing come one after the other', async () => {
+  let [running, most] = [0, 0]
+  let release: (() => void) | undefined
+  const collectors = [
+    collector('quick', () => {
+      most = Math.max(most, ++running)
+      running--
+    }),
+    collector('waits', () => new Promise((resolve) => (release = resolve))),
+  ]
+  const exporter = exporterOf(collectors, { requestsMax: 1 })
+  const first = ask(exporter)
+  expect((await ask(exporter)).status).toBe(503)
+  release?.()
+  expect((await first).status).toBe(200)
+  const statuses: number[] = []
+  for (let i = 0; i < 5; i++) {
+    // As requests come that were in the socket while the one before was answered.
+    statuses.push((await ask(exporter, 'collect[]=quick')).status)
+  }
+  expect([statuses, most]).toEqual([[200, 200, 200, 200, 200], 1])
+})
+
 test('the scrape ends before the timeout that the client names', async () => {
   const exporter = exporterOf([collector('hung', () => new Promise(() => {}))])
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
