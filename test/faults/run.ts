@@ -1,6 +1,8 @@
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
+import { exporterKinds } from '../bench/exporter-contenders.ts'
 import { formatFindings, torture } from './agent/torture.ts'
+import { formatReport, scrapeOften } from './exporters/many-scrapes.ts'
 import { runFullDisk } from './storage/full-disk.ts'
 import { formatPressure, fullPressure, runPressure } from './storage/pressure.ts'
 import { NoSmallDiskError } from './storage/small-disk.ts'
@@ -54,6 +56,12 @@ const trials: Readonly<Record<string, Trial>> = {
         NARTHEX_SEED: String(Date.now() % 1_000_000),
       }),
   },
+  'exporter-scrapes': {
+    what: 'scrapes of each exporter: its memory in their last quarter is that of the second one, within 2 MB',
+    count: 100_000,
+    options: ['--only', '--seed'],
+    run: scrapeExporters,
+  },
   'full-disk': {
     what: 'full disks while the storage ingests, cuts, merges, makes checkpoints, deletes and starts: nothing lost or damaged, writes go on (root)',
     count: 60,
@@ -91,6 +99,21 @@ async function tortureAgent(count: number, args: readonly string[]): Promise<boo
   const findings = await torture({ program, count, seed, only: optionOf(args, '--only'), print: (line) => console.log(line) })
   console.log(`\n${formatFindings(program, findings)}`)
   return findings.every(({ ok }) => ok !== false)
+}
+
+async function scrapeExporters(count: number, args: readonly string[]): Promise<boolean> {
+  ensurePrograms((line) => console.error(line))
+  const only = optionOf(args, '--only')
+  const kinds = exporterKinds.filter((kind) => only.length === 0 || only.includes(kind))
+  if (kinds.length === 0) throw new Error(`cannot scrape ${only.join(', ')}: want some of ${exporterKinds.join(', ')}`)
+  const seed = printSeed(args)
+  let isFlat = true
+  for (const kind of kinds) {
+    const report = await scrapeOften({ kind, count, random: seededRandom(seed) })
+    console.log(formatReport(report))
+    if (report.lateBytes - report.earlyBytes > 2e6) isFlat = false
+  }
+  return isFlat
 }
 
 async function fillDisks(count: number, args: readonly string[]): Promise<boolean> {
