@@ -1,14 +1,19 @@
 import { findProgram, programVersion } from '../kit/packages.ts'
 import { startMariadb, startNginx, startRedis, type Service } from '../kit/services.ts'
+import { startContainers } from './container-subject.ts'
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import { repository } from '../kit/narthex.ts'
 
-// Each exporter of ours beside the official one, both with their default collectors, on the same live service.
+// Each exporter of ours beside the official one, both with their default collectors, on the same live service. cAdvisor is in no Debian package: the
+// container exporter is measured alone.
 
-export type ExporterKind = 'node' | 'redis' | 'nginx' | 'mysql'
+type ComparedKind = 'node' | 'redis' | 'nginx' | 'mysql'
+export type ExporterKind = ComparedKind | 'container'
 
-export const exporterKinds: readonly ExporterKind[] = ['node', 'redis', 'nginx', 'mysql']
+export const exporterKinds: readonly ExporterKind[] = ['node', 'redis', 'nginx', 'mysql', 'container']
+
+const containerCount = 10
 
 /** How a program is started that answers /metrics at `port`. */
 export interface ExporterProgram {
@@ -30,6 +35,8 @@ export async function startSubject(kind: ExporterKind): Promise<Service | undefi
       return startNginx()
     case 'mysql':
       return startMariadb()
+    case 'container':
+      return startContainers(containerCount)
   }
 }
 
@@ -44,7 +51,7 @@ interface Official {
 
 const nothing = (): Readonly<Record<string, string>> => ({})
 
-const officials: Readonly<Record<ExporterKind, Official>> = {
+const officials: Readonly<Record<ComparedKind, Official>> = {
   node: { name: 'node_exporter', binary: 'prometheus-node-exporter', versionFlag: '--version', flags: () => [], environment: nothing },
   redis: {
     name: 'redis_exporter',
@@ -79,23 +86,25 @@ export function buildOwn(): void {
   })
 }
 
-/** Ours and the official one. */
-export function exporterPrograms(kind: ExporterKind, subject: Service | undefined): readonly [ExporterProgram, ExporterProgram] {
+/** Ours, and the official one where there is one. */
+export function exporterPrograms(kind: ExporterKind, subject: Service | undefined): readonly [ExporterProgram, ExporterProgram?] {
+  if (kind === 'container') return [ownProgram(kind, [`--docker=unix://${subject!.directory}/docker.sock`], {})]
   const official = officials[kind]
   const flags = official.flags(subject)
   const environment = official.environment(subject)
   const path = findProgram(official.binary)
   if (path === undefined) throw new Error(`cannot bench ${kind}: ${official.binary} is not installed`)
-  const version = process.env['npm_package_version'] ?? ''
+  const version = programVersion(official.binary, [official.versionFlag])
+  return [ownProgram(kind, flags, environment), { name: official.name, version, command: path, args: flags, environment }]
+}
+
+function ownProgram(kind: ExporterKind, flags: readonly string[], environment: ExporterProgram['environment']): ExporterProgram {
   const script = join(repository, 'build', 'bundle', `exporter-${kind}.js`)
-  return [
-    {
-      name: `Narthex exporter ${kind}`,
-      version,
-      command: process.execPath,
-      args: [script, 'exporter', kind, ...flags],
-      environment: { ...allocator, ...environment },
-    },
-    { name: official.name, version: programVersion(official.binary, [official.versionFlag]), command: path, args: flags, environment },
-  ]
+  return {
+    name: `Narthex exporter ${kind}`,
+    version: process.env['npm_package_version'] ?? '',
+    command: process.execPath,
+    args: [script, 'exporter', kind, ...flags],
+    environment: { ...allocator, ...environment },
+  }
 }

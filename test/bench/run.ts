@@ -42,7 +42,7 @@ const benches: Readonly<Record<string, { what: string; run: (args: readonly stri
   'query-at-once': { what: 'the range queries, 20 at once: our server, Prometheus, VictoriaMetrics', run: benchQueryAtOnce },
   parse: { what: 'exposition text into samples, one core', run: benchParse },
   discovery: { what: '10,000 discovered targets of which 1,000 change', run: benchDiscovery },
-  exporters: { what: 'four exporters beside the official ones, and all in one agent', run: benchExporters },
+  exporters: { what: 'exporters beside the official ones, and all five in one agent', run: benchExporters },
   scrape: { what: 'scrape to remote write: our agent, Prometheus agent, vmagent', run: benchScrape },
 }
 
