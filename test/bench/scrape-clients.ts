@@ -38,7 +38,11 @@ export class ScrapeClient {
         })
         response.on('error', reject)
       })
-      request.on('error', reject)
+      request.on('error', (error) => {
+        // A connection that was kept while nobody ran for long: the server has closed it meanwhile.
+        if (request.reusedSocket && 'code' in error && error.code === 'ECONNRESET') resolve(this.#once())
+        else reject(error)
+      })
     })
   }
 }

@@ -1,5 +1,6 @@
 import { defaultHttpClientConfig, type HttpClientConfig } from '@narthex/config/http-client-config'
 import { createHttpClient, type HttpClient } from '@narthex/http/client'
+import { DirectClient, isDirect, prepareRequest } from '@narthex/http/direct-client/direct-client'
 import { existsSync } from 'node:fs'
 import { isRecord, parseJson, textField } from './json-fields.ts'
 
@@ -19,11 +20,16 @@ export interface EngineAnswer {
   readonly body: Uint8Array
 }
 
-/** HTTP to an engine at `unix:///path`, `tcp://host:port`, `http://…` or `https://…`; an empty endpoint is never there. */
+/**
+ * HTTP to an engine at `unix:///path`, `tcp://host:port`, `http://…` or `https://…`; an empty endpoint is never there. Plain HTTP goes over a kept
+ * connection; TLS, credentials in the address and redirects are for the general client, whose library takes 11 MB and is loaded then.
+ */
 export class EngineClient {
   readonly #base: string
   readonly #socketPath: string | undefined
-  readonly #client: HttpClient
+  readonly #direct = new DirectClient()
+  readonly #general: HttpClient
+  readonly #headers: Readonly<Record<string, string>>
 
   /** Throws one clear line for another kind of endpoint. */
   constructor(flag: string, endpoint: string, tls: EngineTls | undefined, userAgent: string) {
@@ -31,7 +37,8 @@ export class EngineClient {
     this.#socketPath = unix
     this.#base = unix === undefined ? parseBase(flag, endpoint, tls !== undefined) : 'http://engine'
     const config: HttpClientConfig = { ...defaultHttpClientConfig, enableHttp2: false }
-    this.#client = createHttpClient(tls === undefined ? config : { ...config, tls: { ...tls, insecureSkipVerify: false } }, {
+    this.#headers = { 'user-agent': userAgent }
+    this.#general = createHttpClient(tls === undefined ? config : { ...config, tls: { ...tls, insecureSkipVerify: false } }, {
       userAgent,
       timeoutMs: requestTimeoutMs,
       bodyBytesMax: answerBytesMax,
@@ -46,7 +53,9 @@ export class EngineClient {
   async get(path: string, parameters: Readonly<Record<string, string>>, signal: AbortSignal): Promise<EngineAnswer> {
     const url = new URL(this.#base + path)
     for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value)
-    const { status, body } = await this.#client.request({
+    const answer = isDirect(undefined, url) ? await this.#askDirectly(url, signal) : undefined
+    if (answer !== undefined) return answer
+    const { status, body } = await this.#general.request({
       url,
       signal,
       ...(this.#socketPath === undefined ? {} : { socketPath: this.#socketPath }),
@@ -54,8 +63,20 @@ export class EngineClient {
     return { status, body }
   }
 
+  /** Undefined for an answer that points elsewhere. */
+  #askDirectly(url: URL, signal: AbortSignal): Promise<EngineAnswer | undefined> {
+    return this.#direct.exchange(prepareRequest('GET', url, this.#headers, this.#socketPath), {
+      timeoutMs: requestTimeoutMs,
+      bodyBytesMax: answerBytesMax,
+      signal,
+      take: ({ headers, status }, body) =>
+        status >= 300 && status < 400 && headers['location'] !== undefined ? undefined : { status, body: Uint8Array.from(body) },
+    })
+  }
+
   close(): Promise<void> {
-    return this.#client.close()
+    this.#direct.close()
+    return this.#general.close()
   }
 }
 
