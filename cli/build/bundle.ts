@@ -36,7 +36,12 @@ const libraryScript = (name: string): string => `library-${name}.js`
 export const libraryScripts: readonly string[] = apartLibraries.map(libraryScript)
 
 /** Every program that a process or thread starts from. */
-export const entryPoints: Readonly<Record<string, string>> = { main: 'cli/src/main.ts', ...exporters, ...workers }
+export const entryPoints: Readonly<Record<string, string>> = {
+  main: 'cli/src/main.ts',
+  binary: 'cli/src/main-binary.ts',
+  ...exporters,
+  ...workers,
+}
 
 /**
  * Packages that are not there in a bundle. mysql2 takes one if it is installed, to print debug output in colour, and has the certificates of a cloud, 180 KB,

@@ -2,14 +2,14 @@ import { execFileSync } from 'node:child_process'
 import { chmodSync, copyFileSync, existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join, resolve } from 'node:path'
-import { bundle, workerNames } from './bundle.ts'
+import { bundle, exporterNames, libraryScripts, workerNames } from './bundle.ts'
 import { formatNotices } from './notices.ts'
 import { buildPagesInto } from './pages.ts'
 
 // npm run release -- TARGET ...: one executable per target under build/release.
 //
 // A Node.js single executable application: the pinned Node.js binary of the target with one blob that holds the bundled
-// main program, the workers and the pages as assets. Blob and binary are of the same exact version.
+// programs, the workers and the pages as assets. Blob and binary are of the same exact version.
 
 const repository = join(import.meta.dirname, '..', '..')
 
@@ -39,7 +39,7 @@ async function release(target: string, outDirectory: string): Promise<string> {
   try {
     const pageFiles = await buildPagesInto(join(work, 'web'))
     const programFiles = [...(await bundle(work, { version, minify: true })), ...copyForeignLibrary(target, work)]
-    const blob = makeBlob(work, target)
+    const blob = makeBlob(work)
 
     const next = join(work, executable)
     copyFileSync(join(runtimeDirectory, binary), next)
@@ -78,27 +78,29 @@ function copyForeignLibrary(target: string, work: string): string[] {
 }
 
 /** Paths in the configuration are relative: the name of the main script is kept in the blob and shown in stacks. */
-function makeBlob(work: string, target: string): string {
+function makeBlob(work: string): string {
   const assets: Record<string, string> = {}
   for (const name of workerNames) assets[`${name}.js`] = `${name}.js`
+  const scripts = ['main.js', ...exporterNames.map((name) => `exporter-${name}.js`), ...libraryScripts]
+  // With a seed of its own V8 would order the code cache differently in every build.
+  const maker = join(import.meta.dirname, 'make-code-cache.ts')
+  execFileSync(process.execPath, ['--random-seed=1', '--disable-warning=ExperimentalWarning', maker, ...scripts], { cwd: work, stdio: 'pipe' })
+  for (const name of scripts) for (const file of [name, `${name}.cache`]) assets[file] = file
   for (const file of globSync('**/*', { cwd: join(work, 'web') }).sort()) {
     const path = `web/${file.replaceAll('\\', '/')}`
     if (statSync(join(work, path)).isFile()) assets[path] = path
   }
   if (existsSync(join(work, foreignLibraryAsset))) assets[foreignLibraryAsset] = foreignLibraryAsset
   const configuration = {
-    main: 'main.js',
+    main: 'binary.js',
     output: 'sea.blob',
     disableExperimentalSEAWarning: true,
-    // Holds what V8 of this very processor kind compiled.
-    useCodeCache: target === `${process.platform}-${process.arch}`,
     // As bin/narthex runs the sources.
     execArgv: ['--disable-warning=ExperimentalWarning'],
     assets,
   }
   writeFileSync(join(work, 'sea.json'), JSON.stringify(configuration))
-  // With a seed of its own V8 would order the code cache differently in every build.
-  execFileSync(process.execPath, ['--random-seed=1', '--experimental-sea-config', 'sea.json'], { cwd: work, stdio: 'pipe' })
+  execFileSync(process.execPath, ['--experimental-sea-config', 'sea.json'], { cwd: work, stdio: 'pipe' })
   return join(work, 'sea.blob')
 }
 

@@ -149,6 +149,27 @@ describe.runIf(isBuildable)('the executable of npm run release', () => {
     }
   })
 
+  test('an exporter takes the memory of an exporter, and finds the libraries that it needs', { timeout: 30_000 }, async () => {
+    const port = await findFreePort()
+    writeFileSync(join(directory.path, 'web.yml'), 'http_server_config: { headers: { X-Frame-Options: deny } }\n')
+    const closed = await findFreePort()
+    writeFileSync(join(directory.path, 'my.cnf'), `[client]\nuser = a\npassword = b\nhost = 127.0.0.1\nport = ${closed}\n`)
+    const flags = ['--web.config.file=web.yml', '--config.my-cnf=my.cnf', `--web.listen-address=127.0.0.1:${port}`]
+    const exporter = start('exporter', 'mysql', ...flags)
+    try {
+      await waitFor('the exporter', () => answersOk(`http://127.0.0.1:${port}/`), { process: exporter })
+      const answer = await fetch(`http://127.0.0.1:${port}/metrics`)
+      expect(answer.headers.get('x-frame-options')).toBe('deny')
+      expect(await answer.text()).toMatch(/^mysql_up 0$/m)
+      expect(exporter.output()).toMatch(/Error pinging mysqld.*ECONNREFUSED/)
+      const anonymousKb = Number(/^RssAnon:\s+(\d+) kB/m.exec(readFileSync(`/proc/${exporter.pid}/status`, 'utf8'))?.[1])
+      // Half of what it is with the text of all programs.
+      expect(anonymousKb).toBeLessThan(30_000)
+    } finally {
+      await exporter.stop()
+    }
+  })
+
   test('is its own helper for statfs(2): a path per line in, numbers or an error code out', () => {
     const { status, stdout, stderr } = run(['internal-statfs-helper'], '"/"\n"/no/such/path"\n')
     expect(stderr).toBe('')
