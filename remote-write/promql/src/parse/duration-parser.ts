@@ -81,8 +81,8 @@ export class DurationParser {
         const expression = this.#expression(0, context, expected)
         const close = this.#tokens.next()
         if (close.type !== ')') throw this.#tokens.unexpected(close, context, expected)
-        // As in Prometheus' tree, nothing is left of what changes nothing.
-        if (expression.kind === 'number' || expression.kind === 'paren') return expression
+        // As in Prometheus' tree, one is left of several.
+        if (expression.kind === 'paren') return expression
         return { kind: 'paren', expression, start, end: close.end }
       }
       case 'step':

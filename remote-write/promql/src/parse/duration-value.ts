@@ -71,8 +71,10 @@ export function placeOfDuration(duration: DurationExpression): Span {
     case 'number':
     case 'call':
       return duration
-    case 'paren':
-      return placeOfDuration(duration.expression)
+    case 'paren': {
+      const place = placeOfDuration(duration.expression)
+      return duration.expression.kind === 'number' ? { start: duration.start, end: place.end } : place
+    }
     case 'unary':
       return { start: duration.start, end: placeOfDuration(duration.expression).end }
     case 'binary':

@@ -135,6 +135,7 @@ describe('parseExpression', () => {
     'foo[5m] @ start() offset 3m',
     'foo[29m + 1s:20 * 500ms]',
     'foo offset (step() * 2)',
+    'foo[-(-5m)] offset (2m)',
     '{__name__="a.b",x=~"y.*"}',
     'sum without ("a.b", c) (x)',
     'a + fill_left (5) fill_right (7) b',

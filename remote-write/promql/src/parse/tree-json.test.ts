@@ -27,7 +27,7 @@ describe('describeTree', () => {
     })
   })
 
-  it('shows durations that are computed as trees in seconds, without what changes nothing', () => {
+  it('shows durations that are computed as trees in seconds, a number in parentheses among them', () => {
     const number = (val: string, duration: boolean) => ({ type: 'numberLiteral', val, duration })
     const operation = (op: string, lhs: unknown, rhs: unknown, wrapped = false) => ({ type: 'durationExpr', op, lhs, rhs, wrapped })
     expect(tree('up[(1m + 30.5) * 2:step()] offset -(range() / 2)')).toMatchObject({
@@ -39,7 +39,11 @@ describe('describeTree', () => {
       rangeExpr: operation('max_of', operation('step', null, null), number('60', true)),
       offsetExpr: operation('+', null, operation('step', null, null)),
     })
-    expect(tree('up[+(5m)] offset (-(1m))')).toMatchObject({ range: 300_000, rangeExpr: null, offset: -60_000, offsetExpr: null })
+    expect(tree('up[+(5m)] offset (-(1m))')).toMatchObject({
+      ...{ range: 0, rangeExpr: operation('+', null, number('300', true), true) },
+      ...{ offset: 0, offsetExpr: operation('-', null, operation('+', null, number('60', true), true), true) },
+    })
+    expect(tree('up[+5m] offset -1m')).toMatchObject({ range: 300_000, rangeExpr: null, offset: -60_000, offsetExpr: null })
   })
 
   it('shows calls with the signature of the function', () => {

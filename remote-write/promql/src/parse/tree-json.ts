@@ -83,8 +83,12 @@ function describeDuration(duration: DurationExpression | undefined): unknown {
   switch (duration.kind) {
     case 'number':
       return { type: 'numberLiteral', val: formatFloatPlain(duration.value), duration: duration.isDuration }
-    case 'paren':
-      return { ...(describeDuration(duration.expression) as Record<string, unknown>), wrapped: true }
+    case 'paren': {
+      const { expression } = duration
+      // A number alone has a plus that says so.
+      const inner = expression.kind === 'number' ? describeOperation('+', undefined, expression) : describeDuration(expression)
+      return { ...(inner as Record<string, unknown>), wrapped: true }
+    }
     case 'unary':
       return describeOperation(duration.operator, undefined, duration.expression)
     case 'binary':
