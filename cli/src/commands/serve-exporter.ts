@@ -5,6 +5,7 @@ import type { MetricsResponse } from '@narthex/exporter-kit/metrics-answer'
 import { createPageServer, type Page, type PageServerOptions } from '@narthex/exporter-kit/page-server'
 import type { MainContext } from '@narthex/service/lifecycle'
 import { createLogger, type Logger, type LoggerOptions } from '@narthex/service/logger'
+import { createHeapKeeper } from '@narthex/service/small-process'
 import { UserError } from '@narthex/service/user-error'
 import { createPasswordVerifier } from '../password-verifier.ts'
 
@@ -55,7 +56,11 @@ export async function serveExporter(context: MainContext, log: Logger, exporter:
   if (!telemetryPath.startsWith('/')) {
     throw new UserError(`cannot serve metrics at ${JSON.stringify(telemetryPath)}: want a path that begins with /`)
   }
-  const metrics = getPage(telemetryPath, (request) => exporter.handleMetrics(request))
+  const keepHeap = createHeapKeeper()
+  const metrics = getPage(telemetryPath, (request) => {
+    keepHeap()
+    return exporter.handleMetrics(request)
+  })
   const answerLanding = (): MetricsResponse => answerPage(200, 'text/html; charset=utf-8', landingPage)
   const landing = getPage('/', answerLanding)
   const server = createPageServer({

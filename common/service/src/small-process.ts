@@ -1,4 +1,4 @@
-import { setFlagsFromString } from 'node:v8'
+import { getHeapStatistics, setFlagsFromString } from 'node:v8'
 
 // Measured on a scrape of NGINX' exporter, 600 after 200: 29 MB of its own memory without these flags, 18 with them, for the same processor time.
 const flags: readonly string[] = [
@@ -39,8 +39,49 @@ export function compileEarly(): void {
  * hundredth of a second.
  */
 export function collectStartGarbage(): void {
+  takeCollector()()
+}
+
+/** V8's own, for all that is garbage. */
+function takeCollector(): () => void {
   setFlagsFromString('--expose-gc')
   const collect = process.getBuiltinModule('node:vm').runInNewContext('gc') as () => void
   setFlagsFromString('--no-expose-gc')
-  collect()
+  return collect
+}
+
+export interface HeapKeeperOptions {
+  /** Bytes of the heap that are used, garbage included. */
+  readonly usedBytes?: () => number
+  readonly collect?: () => void
+  /** Calls when nobody waits. */
+  readonly whenIdle?: (collect: () => void) => void
+}
+
+const callsPerLook = 50
+const grownBytesMax = 2.5e6
+/** A scrape is answered long before. */
+const idleMs = 20
+
+/**
+ * Gives what is to be called after each scrape. What a scrape holds while it waits for a database outlives V8's nursery, and is garbage then: V8 collects it
+ * when the heap has grown by half, and keeps most of that room for ever. Here it is after 2.5 MB: MySQL's exporter takes 24 to 26 MB instead of 28 to 32,
+ * for a hundredth of a second in 150 scrapes.
+ */
+export function createHeapKeeper({
+  usedBytes = () => getHeapStatistics().used_heap_size,
+  collect = takeCollector(),
+  whenIdle = (callback) => void setTimeout(callback, idleMs).unref(),
+}: HeapKeeperOptions = {}): () => void {
+  let calls = 0
+  // The first look finds what the start left behind, too.
+  let restingBytes = 0
+  const keep = (): void => {
+    if (usedBytes() - restingBytes <= grownBytesMax) return
+    collect()
+    restingBytes = usedBytes()
+  }
+  return () => {
+    if (++calls % callsPerLook === 0) whenIdle(keep)
+  }
 }
