@@ -59,6 +59,15 @@ export interface WarmUpOptions {
   readonly blocks: readonly Pick<ShelvedBlock, 'minTimeMs' | 'maxTimeMs'>[]
 }
 
+interface Selectors {
+  readonly queried: string
+  readonly listed: string
+  /** A label with a value for each of many things. */
+  readonly naming: string
+  /** Of some of these, by the beginning of their values, and of other metrics. */
+  readonly ofMany: string
+}
+
 type Piece = (reader: Queryable) => Promise<void> | void
 
 /**
@@ -122,8 +131,8 @@ export class WarmUp {
     this.#metric = names[0] ?? ''
     return chosen.flatMap((name) => {
       if (name === undefined) return []
-      const { queried, listed, naming } = this.#select(reader, name)
-      const lists = this.#lists(listed)
+      const { queried, listed, naming, ofMany } = this.#select(reader, name)
+      const lists = this.#lists(listed, ofMany)
       const count: Piece = (from) => this.#askAtEnd(from, `count by (${naming}) (${listed})`)
       const pieces = rangeQueries(queried).flatMap((query, i): Piece[] => {
         const list = lists[i]
@@ -135,30 +144,39 @@ export class WarmUp {
   }
 
   /** Selectors of a metric: of all its series as long as they are not so many that a few questions would take all the time. */
-  #select(reader: Queryable, name: string): { readonly queried: string; readonly listed: string; readonly naming: string } {
+  #select(reader: Queryable, name: string): Selectors {
     const named = `__name__=${JSON.stringify(name)}`
     const set = reader.select([new Matcher('=', '__name__', name)], this.#endMs - rangeMs, this.#endMs)
     let count = 0
     let ofOne = ''
     let naming = 'job'
+    let ofMany = `{${named}}`
     for (; count <= listedMax && set.next(); count++) {
       if (count > 0) continue
       const labels = set.labels()
       const label = namingOne.find((candidate) => labels.has(candidate))
       if (label === undefined) continue
-      ofOne = `,${label}=${JSON.stringify(labels.get(label))}`
+      const value = labels.get(label)
+      ofOne = `,${label}=${JSON.stringify(value)}`
       naming = label
+      ofMany = `{${label}=~${JSON.stringify(`${escapePattern(value.slice(0, value.length / 2))}.*`)},__name__!=${JSON.stringify(name)}}`
     }
-    return { queried: `{${named}${count > queriedMax ? ofOne : ''}}`, listed: `{${named}${count > listedMax ? ofOne : ''}}`, naming }
+    return {
+      queried: `{${named}${count > queriedMax ? ofOne : ''}}`,
+      listed: `{${named}${count > listedMax ? ofOne : ''}}`,
+      naming,
+      ofMany,
+    }
   }
 
-  #lists(selector: string): readonly ListRequest[] {
+  #lists(selector: string, ofMany: string): readonly ListRequest[] {
     const range = { startMs: this.#endMs - rangeMs, endMs: this.#endMs, limit: 0 }
     return [
       { kind: 'labelNames', matchers: [], ...range },
       { kind: 'labelValues', name: '__name__', matchers: [], ...range },
       { kind: 'labelNames', matchers: [selector], ...range },
       { kind: 'labelValues', name: 'job', matchers: [selector], ...range },
+      { kind: 'labelValues', name: '__name__', matchers: [ofMany], ...range },
       { kind: 'series', matchers: [selector], ...range },
     ]
   }
@@ -174,4 +192,9 @@ export class WarmUp {
     this.#askAtEnd(reader, query)
     await answerInParts(this.#engine, query, startMs, this.#endMs, stepMs)
   }
+}
+
+/** As a pattern that finds the text. */
+function escapePattern(text: string): string {
+  return text.replaceAll(/[^\w-]/g, '\\$&')
 }

@@ -28,6 +28,8 @@ const postingsPerCheck = 262_144
 // second way reads few where they are many; where they are few, it may read those of all. Measured with 10 labels a series.
 const seriesPerSelectedOfName = 16
 const seriesPerSelectedOfValue = 128
+// So many values that are known in order are looked through in the time that it takes to sort one.
+const valuesPerSorted = 8
 
 /**
  * Reads the head from any thread. Nothing it does holds up the writer.
@@ -240,7 +242,11 @@ export class HeadReader implements Queryable {
     this.#forEachPair(refs, (pair) => {
       if (pairs.name(pair) === name) found.add(pair)
     })
-    return sortBytewise(Array.from(found, (pair) => this.#symbols.text(pairs.value(pair))))
+    const known = found.size * valuesPerSorted > pairs.count(nameRecord) ? this.#values.ordered(nameRecord) : undefined
+    if (known === undefined) return sortBytewise(Array.from(found, (pair) => this.#symbols.text(pairs.value(pair))))
+    const values: string[] = []
+    for (let i = 0; i < known.pairs.length; i++) if (found.has(known.pairs[i]!)) values.push(known.texts[i]!)
+    return values
   }
 
   /** The same from the series of each value. */
