@@ -27,19 +27,6 @@ function load(...lines: readonly string[]): MemoryStorage {
 const ask = (storage: MemoryStorage, query: string, minutes = 0) => evaluateInstant(options, storage, query, minutes * minute)
 const valuesOf = (storage: MemoryStorage, query: string, minutes = 0) => [...ask(storage, query, minutes).series.values]
 
-describe('quantiles', () => {
-  const storage = load('a{i="1"} 1', 'a{i="2"} 2', 'a{i="3"} Inf', 'b 1 Inf', 'c -Inf 1 2', 'd{i="1"} -Inf', 'd{i="2"} Inf')
-
-  it('at the place of a sample are that sample, whatever stands beside it', () => {
-    expect(valuesOf(storage, 'quantile(0.5, a)')).toEqual([2])
-    expect(valuesOf(storage, 'quantile(1, a)')).toEqual([Infinity])
-    expect(valuesOf(storage, 'quantile_over_time(1, b[5m])', 1)).toEqual([Infinity])
-    expect(valuesOf(storage, 'quantile_over_time(0.5, c[5m])', 2)).toEqual([1])
-    expect(valuesOf(storage, 'quantile(0, d)')).toEqual([-Infinity])
-    expect(valuesOf(storage, 'quantile(0.5, d)')).toEqual([NaN])
-  })
-})
-
 it('degrees and radians do not overflow on the way', () => {
   expect(valuesOf(load(), 'rad(vector(1e308))')).toEqual([1e308 * (Math.PI / 180)])
   expect(valuesOf(load(), 'deg(vector(1e306))')).toEqual([1e306 * (180 / Math.PI)])

@@ -4,8 +4,6 @@ export function quantileOfSorted(quantile: number, sorted: Float64Array): number
   if (quantile < 0) return -Infinity
   if (quantile > 1) return Infinity
   const { lower, upper, weight } = placesOf(quantile, sorted.length)
-  // Nothing of an infinity beside it.
-  if (weight === 0) return sorted[lower]!
   return sorted[lower]! * (1 - weight) + sorted[upper]! * weight
 }
 
@@ -14,7 +12,6 @@ export function quantileOfAny(quantile: number, values: Float64Array): number {
   if (values.length === 0 || !(quantile >= 0 && quantile <= 1)) return quantileOfSorted(quantile, values)
   const { lower, upper, weight } = placesOf(quantile, values.length)
   select(values, lower)
-  if (weight === 0) return values[lower]!
   let above = values[lower]!
   if (upper > lower) {
     above = values[upper]!
