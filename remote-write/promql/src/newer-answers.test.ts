@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import type { EngineOptions } from './engine.ts'
 import { evaluateInstant, evaluateRange } from './engine.ts'
-import { MemoryStorage } from './testing/memory-storage.ts'
-import { parseSeriesDescription } from './testing/series-notation.ts'
+import { loadSeries } from './testing/load-series.ts'
+import type { MemoryStorage } from './testing/memory-storage.ts'
 
 // Where Prometheus 3.15 and 3.16 answer otherwise than 3.14, and were seen to.
 
@@ -10,19 +10,7 @@ const minute = 60_000
 const options: EngineOptions = { parse: { experimentalFunctions: true } }
 
 /** Series of one value a minute. */
-function load(...lines: readonly string[]): MemoryStorage {
-  const storage = new MemoryStorage()
-  for (const line of lines) {
-    const { labels, values } = parseSeriesDescription(line)
-    values.forEach((value, i) => {
-      if (value === 'missing' || value === 'stale') return
-      const series = storage.series(labels)
-      if (typeof value === 'number') series.appendNumber(i * minute, value)
-      else series.appendHistogram(i * minute, value)
-    })
-  }
-  return storage
-}
+const load = (...lines: readonly string[]): MemoryStorage => loadSeries(minute, lines)
 
 const ask = (storage: MemoryStorage, query: string, minutes = 0) => evaluateInstant(options, storage, query, minutes * minute)
 const valuesOf = (storage: MemoryStorage, query: string, minutes = 0) => [...ask(storage, query, minutes).series.values]

@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest'
 import type { EngineOptions } from './engine.ts'
 import { evaluateInstant, evaluateRange } from './engine.ts'
 import type { QueryResult } from './query-result.ts'
-import { MemoryStorage } from './testing/memory-storage.ts'
-import { parseSeriesDescription } from './testing/series-notation.ts'
+import { loadSeries } from './testing/load-series.ts'
+import type { MemoryStorage } from './testing/memory-storage.ts'
 
 // What Prometheus 3.14 was seen to remark on, and where.
 
@@ -11,19 +11,7 @@ const minute = 60_000
 const options: EngineOptions = { parse: { experimentalFunctions: true, binopFillModifiers: true } }
 
 /** Series of one value a minute. */
-function load(...lines: readonly string[]): MemoryStorage {
-  const storage = new MemoryStorage()
-  for (const line of lines) {
-    const { labels, values } = parseSeriesDescription(line)
-    values.forEach((value, i) => {
-      if (value === 'missing' || value === 'stale') return
-      const series = storage.series(labels)
-      if (typeof value === 'number') series.appendNumber(i * minute, value)
-      else series.appendHistogram(i * minute, value)
-    })
-  }
-  return storage
-}
+const load = (...lines: readonly string[]): MemoryStorage => loadSeries(minute, lines)
 
 const instant = (storage: MemoryStorage, query: string, minutes: number) => evaluateInstant(options, storage, query, minutes * minute)
 const range = (storage: MemoryStorage, query: string, from: number, to: number) =>

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
 import { evaluateInstant, evaluateRange, type EngineOptions } from '../engine.ts'
+import { loadSeries } from '../testing/load-series.ts'
 import { MemoryStorage } from '../testing/memory-storage.ts'
 import { parseSeriesDescription } from '../testing/series-notation.ts'
 
@@ -9,19 +10,7 @@ const options: EngineOptions = { parse: { experimentalFunctions: true } }
 const seconds = 1000
 
 /** Series of one value every ten seconds. */
-function load(...lines: readonly string[]): MemoryStorage {
-  const storage = new MemoryStorage()
-  for (const line of lines) {
-    const { labels, values } = parseSeriesDescription(line)
-    values.forEach((value, i) => {
-      if (value === 'missing' || value === 'stale') return
-      const series = storage.series(labels)
-      if (typeof value === 'number') series.appendNumber(i * 10 * seconds, value)
-      else series.appendHistogram(i * 10 * seconds, value)
-    })
-  }
-  return storage
-}
+const load = (...lines: readonly string[]): MemoryStorage => loadSeries(10 * seconds, lines)
 
 const storage = load(
   'm 1 2 4 NaN 4 1',
