@@ -39,15 +39,19 @@ export function compileEarly(): void {
  * hundredth of a second.
  */
 export function collectStartGarbage(): void {
-  takeCollector()()
+  collectGarbage()
 }
 
-/** V8's own, for all that is garbage. */
-function takeCollector(): () => void {
-  setFlagsFromString('--expose-gc')
-  const collect = process.getBuiltinModule('node:vm').runInNewContext('gc') as () => void
-  setFlagsFromString('--no-expose-gc')
-  return collect
+let collector: (() => void) | undefined
+
+/** All that is garbage, by V8's own collector; it is taken when it is first wanted, as that makes a context. */
+function collectGarbage(): void {
+  if (collector === undefined) {
+    setFlagsFromString('--expose-gc')
+    collector = process.getBuiltinModule('node:vm').runInNewContext('gc') as () => void
+    setFlagsFromString('--no-expose-gc')
+  }
+  collector()
 }
 
 export interface HeapKeeperOptions {
@@ -70,7 +74,7 @@ const idleMs = 20
  */
 export function createHeapKeeper({
   usedBytes = () => getHeapStatistics().used_heap_size,
-  collect = takeCollector(),
+  collect = collectGarbage,
   whenIdle = (callback) => void setTimeout(callback, idleMs).unref(),
 }: HeapKeeperOptions = {}): () => void {
   let calls = 0
