@@ -18,7 +18,7 @@ import { LabelReader } from './label-reader.ts'
 import type { LabelValues } from './label-values.ts'
 import { movePin, Pinner } from './pins.ts'
 import type { Pins } from './pins.ts'
-import { PostingsReader, type RoughSelection } from './postings.ts'
+import { PostingsReader, type RoughSelection, type Selection } from './postings.ts'
 import { ProjectedLabels } from './projected-labels.ts'
 import type { Queryable, SelectHints, SeriesSet } from './queryable.ts'
 
@@ -134,8 +134,8 @@ export class HeadReader implements Queryable {
         if (this.#hasValue(record, seriesCount)) names.push(this.#symbols.text(this.#pairs.name(record)))
       }
     } else {
-      const refs = this.#postings.select(matchers, seriesCount)
-      for (const record of this.#findNames(refs, seriesCount)) names.push(this.#symbols.text(this.#pairs.name(record)))
+      const series = this.#postings.selectSeries(matchers, seriesCount)
+      for (const record of this.#findNames(series, seriesCount)) names.push(this.#symbols.text(this.#pairs.name(record)))
     }
     return sortBytewise(names)
   }
@@ -148,8 +148,8 @@ export class HeadReader implements Queryable {
     if (record === 0) return []
     if (matchers.length === 0) return this.#allValues(record, seriesCount)
     const selection = this.#postings.selectRoughly(matchers, seriesCount)
-    return this.#mayBeFewer(record, selection.refs, seriesCount)
-      ? this.#valuesOfSeries(record, this.#postings.narrow(selection, seriesCount))
+    return this.#mayBeFewer(record, selection.series.countMax, seriesCount)
+      ? this.#valuesOfSeries(record, this.#postings.narrow(selection, seriesCount).refs)
       : this.#valuesWithSeries(record, selection, seriesCount)
   }
 
@@ -197,16 +197,16 @@ export class HeadReader implements Queryable {
   }
 
   /** Records of the names that the series have. */
-  #findNames(refs: Uint32Array, seriesCount: number): number[] {
+  #findNames(series: Selection, seriesCount: number): number[] {
     const found: number[] = []
-    if (refs.length === 0) return found
-    if (refs.length < seriesCount / seriesPerSelectedOfName) {
+    if (series.countMax === 0) return found
+    if (series.countMax < seriesCount / seriesPerSelectedOfName) {
       const names = new Set<number>()
-      this.#forEachPair(refs, (pair) => names.add(this.#pairs.name(pair)))
+      this.#forEachPair(series.refs, (pair) => names.add(this.#pairs.name(pair)))
       for (const name of names) found.push(this.#pairs.find(name, 0))
       return found
     }
-    const marked = { bits: toBits(refs, seriesCount), isMeant: this.#isMeant }
+    const marked = { bits: series.mark(seriesCount), isMeant: this.#isMeant }
     for (let record = this.#pairs.firstName(); record !== 0; record = this.#pairs.next(record)) {
       let isFound = false
       this.#forEachMarked(record, marked, seriesCount, () => (isFound = true))
@@ -216,8 +216,8 @@ export class HeadReader implements Queryable {
   }
 
   /** Whether to walk over the labels of the series, instead of the series of each value. */
-  #mayBeFewer(nameRecord: number, refs: Uint32Array, seriesCount: number): boolean {
-    return refs.length < Math.max(this.#pairs.count(nameRecord), seriesCount / seriesPerSelectedOfValue)
+  #mayBeFewer(nameRecord: number, selected: number, seriesCount: number): boolean {
+    return selected < Math.max(this.#pairs.count(nameRecord), seriesCount / seriesPerSelectedOfValue)
   }
 
   #allValues(nameRecord: number, seriesCount: number): string[] {
@@ -276,14 +276,14 @@ export class HeadReader implements Queryable {
 
   /** Of a few series it asks whether they are chosen; when these become many, the selection is narrowed. */
   #markRoughly(selection: RoughSelection, seriesCount: number): MarkedSeries {
-    const { refs, left, looksMax } = selection
-    const marked = { bits: toBits(refs, seriesCount), isMeant: this.#isMeant }
+    const { series, left, looksMax } = selection
+    const marked = { bits: series.mark(seriesCount), isMeant: this.#isMeant }
     if (left.length === 0) return marked
     let looks = 0
     marked.isMeant = (ref) => {
       if (!this.#hasSamples(ref)) return false
       if (++looks === looksMax) {
-        marked.bits = toBits(this.#postings.narrow(selection, seriesCount), seriesCount)
+        marked.bits = this.#postings.narrow(selection, seriesCount).mark(seriesCount)
         marked.isMeant = this.#isMeant
       }
       return this.#postings.passes(ref, left)
@@ -331,10 +331,4 @@ export class HeadReader implements Queryable {
 interface MarkedSeries {
   readonly bits: Uint32Array
   readonly isMeant: (ref: number) => boolean
-}
-
-function toBits(refs: Uint32Array, refMax: number): Uint32Array {
-  const bits = new Uint32Array((refMax >>> 5) + 1)
-  for (let i = 0; i < refs.length; i++) bits[refs[i]! >>> 5]! |= 1 << (refs[i]! & 31)
-  return bits
 }

@@ -14,6 +14,9 @@ const seriesPerCheck = 4096
 const listedShare = 32
 // So many references of a list are read in the time that it takes to look at the labels of one series.
 const postingsPerLabels = 32
+// Of the bits that are kept for the next selection: 1 MiB, a bit each for 8 million series.
+const keptWordsMax = 256 * 1024
+const noWords = new Uint32Array(0)
 
 /**
  * Finds the series that matchers select, from the postings. Prometheus' semantics: an absent label has the empty value, so a
@@ -25,6 +28,7 @@ export class PostingsReader {
   readonly #pairs: LabelPairs
   readonly #labels: LabelReader
   readonly #check: () => void
+  #bits = noWords
 
   /** `check` is called every few milliseconds; may throw to give up. */
   constructor(symbols: Symbols, pairs: LabelPairs, labels: LabelReader, check: () => void) {
@@ -37,38 +41,42 @@ export class PostingsReader {
 
   /** References ≤ `refMax`, ascending. */
   select(matchers: readonly Matcher[], refMax: number): Uint32Array {
-    const plan = this.#plan(matchers)
-    if (plan === undefined) return new Uint32Array(0)
-    const selection = this.#begin(plan.first, refMax)
-    for (const filter of plan.filters) {
-      if (selection.refs?.length === 0) break
-      this.#filter(selection, filter, refMax)
-    }
-    return selection.refs ?? collect(selection.bits)
+    return this.selectSeries(matchers, refMax).refs
   }
 
-  /** As `select`, but what many series would have to be read for is left to be asked of those that are of interest. */
+  /** As `select`, for who may not need a list. To be read before something else is selected. */
+  selectSeries(matchers: readonly Matcher[], refMax: number): Selection {
+    const plan = this.#plan(matchers)
+    if (plan === undefined) return noSeries()
+    const selection = this.#begin(plan.first, refMax)
+    for (const filter of plan.filters) {
+      if (selection.countMax === 0) break
+      this.#filter(selection, filter, refMax)
+    }
+    return selection
+  }
+
+  /** As `selectSeries`, but what many series would have to be read for is left to be asked of those that are of interest. */
   selectRoughly(matchers: readonly Matcher[], refMax: number): RoughSelection {
     const plan = this.#plan(matchers)
-    if (plan === undefined) return { refs: new Uint32Array(0), left: [], looksMax: 0 }
-    const selection = this.#begin(plan.first, refMax)
+    if (plan === undefined) return { series: noSeries(), left: [], looksMax: 0 }
+    const series = this.#begin(plan.first, refMax)
     const left: SeriesFilter[] = []
     let postings = 0
     for (const filter of plan.filters) {
       const count = this.#countSeries(filter.pairs)
-      if (selection.refs !== undefined && count > selection.refs.length) {
+      if (series.areFew && count > series.countMax) {
         left.push(filter)
         postings += count
-      } else this.#filter(selection, filter, refMax)
+      } else this.#filter(series, filter, refMax)
     }
-    return { refs: selection.refs ?? collect(selection.bits), left, looksMax: Math.ceil(postings / postingsPerLabels) }
+    return { series, left, looksMax: Math.ceil(postings / postingsPerLabels) }
   }
 
-  /** What `selectRoughly` left, for all of its references: written over the list. */
-  narrow({ refs, left }: Pick<RoughSelection, 'refs' | 'left'>, refMax: number): Uint32Array {
-    const selection: Selection = { refs, bits: noBits }
-    for (const filter of left) this.#filter(selection, filter, refMax)
-    return selection.refs!
+  /** What `selectRoughly` left, for all of its series. */
+  narrow({ series, left }: Pick<RoughSelection, 'series' | 'left'>, refMax: number): Selection {
+    for (const filter of left) this.#filter(series, filter, refMax)
+    return series
   }
 
   /** The same for one of them. */
@@ -127,22 +135,28 @@ export class PostingsReader {
   }
 
   #begin(pairs: readonly number[] | undefined, refMax: number): Selection {
-    if (pairs === undefined) return { refs: undefined, bits: allBits(refMax) }
-    if (pairs.length === 1) return { refs: this.#pairs.postings(pairs[0]!, refMax), bits: noBits }
-    const bits = this.#mark(pairs, refMax)
-    return this.#countSeries(pairs) * listedShare < refMax ? { refs: collect(bits), bits: noBits } : { refs: undefined, bits }
+    if (pairs === undefined) return new Selection(undefined, allBits(refMax), refMax, false)
+    if (pairs.length === 1) {
+      const refs = this.#pairs.postings(pairs[0]!, refMax)
+      return new Selection(refs, undefined, refs.length, true)
+    }
+    const count = this.#countSeries(pairs)
+    return new Selection(undefined, this.#mark(pairs, this.#wipedBits(refMax), refMax), count, count * listedShare < refMax)
   }
 
   /** Keeps the series that have one of the pairs (1), or those that have none (0). */
   #filter(selection: Selection, filter: SeriesFilter, refMax: number): void {
-    const { refs, bits } = selection
     const { pairs, wanted } = filter
-    if (refs === undefined) {
-      const marked = this.#mark(pairs, refMax)
+    if (!selection.areFew) {
+      const bits = selection.mark(refMax)
+      const marked = this.#mark(pairs, new Uint32Array(bits.length), refMax)
       if (wanted === 1) for (let i = 0; i < bits.length; i++) bits[i]! &= marked[i]!
       else for (let i = 0; i < bits.length; i++) bits[i]! &= ~marked[i]!
-    } else if (refs.length * postingsPerLabels < this.#countSeries(pairs)) selection.refs = this.#filterByLabels(refs, filter)
-    else selection.refs = this.#filterByPostings(refs, pairs, wanted)
+      return
+    }
+    const { refs } = selection
+    const isLabelsFirst = refs.length * postingsPerLabels < this.#countSeries(pairs)
+    selection.refs = isLabelsFirst ? this.#filterByLabels(refs, filter) : this.#filterByPostings(refs, pairs, wanted)
   }
 
   /** Work and memory are those of the references, and one look at each posting. */
@@ -214,8 +228,15 @@ export class PostingsReader {
     return found
   }
 
-  #mark(pairs: readonly number[], refMax: number): Uint32Array {
-    const bits = new Uint32Array((refMax >>> 5) + 1)
+  /** In the memory of the selection before this one: a fresh one takes as long as to mark some thousand series. */
+  #wipedBits(refMax: number): Uint32Array {
+    const length = (refMax >>> 5) + 1
+    if (length > keptWordsMax) return new Uint32Array(length)
+    if (length > this.#bits.length) this.#bits = new Uint32Array(Math.min(2 * length, keptWordsMax))
+    return this.#bits.subarray(0, length).fill(0)
+  }
+
+  #mark(pairs: readonly number[], bits: Uint32Array, refMax: number): Uint32Array {
     for (const pair of pairs) this.#pairs.markPostings(pair, refMax, bits)
     return bits
   }
@@ -239,17 +260,48 @@ class SeriesFilter {
 }
 
 export interface RoughSelection {
-  /** Ascending. */
-  readonly refs: Uint32Array
+  readonly series: Selection
   readonly left: readonly SeriesFilter[]
   /** To ask for more of them takes longer than to narrow the selection. */
   readonly looksMax: number
 }
 
-/** Series as an ascending list while they are few, else as a bit each. */
-interface Selection {
-  refs: Uint32Array | undefined
-  readonly bits: Uint32Array
+/** Series as an ascending list, as a bit each, or as both: one is made of the other when it is asked for. */
+export class Selection {
+  /** Whether they are to be gone through as a list. */
+  readonly areFew: boolean
+  #refs: Uint32Array | undefined
+  #bits: Uint32Array | undefined
+  #countMax: number
+
+  /** `refs` or `bits`, and how many there are at most. */
+  constructor(refs: Uint32Array | undefined, bits: Uint32Array | undefined, countMax: number, areFew: boolean) {
+    this.areFew = areFew
+    this.#refs = refs
+    this.#bits = bits
+    this.#countMax = countMax
+  }
+
+  /** There are no more. */
+  get countMax(): number {
+    return this.#countMax
+  }
+
+  get refs(): Uint32Array {
+    return (this.#refs ??= collect(this.#bits ?? noWords))
+  }
+
+  /** Fewer of them. */
+  set refs(refs: Uint32Array) {
+    this.#refs = refs
+    this.#bits = undefined
+    this.#countMax = refs.length
+  }
+
+  /** A bit for each reference ≤ refMax. */
+  mark(refMax: number): Uint32Array {
+    return (this.#bits ??= toBits(this.refs, refMax))
+  }
 }
 
 /** The place of the first text, of some in the order of their bytes, that does not come before `text`. */
@@ -264,7 +316,9 @@ function findFirst(texts: readonly string[], text: string): number {
   return low
 }
 
-const noBits = new Uint32Array(0)
+function noSeries(): Selection {
+  return new Selection(noWords, undefined, 0, true)
+}
 
 /** A bit for each of 1…refMax. */
 function allBits(refMax: number): Uint32Array {
@@ -284,4 +338,10 @@ function collect(bits: Uint32Array): Uint32Array {
     for (let word = bits[i]!; word !== 0; word &= word - 1) refs[length++] = i * 32 + 31 - Math.clz32(word & -word)
   }
   return refs
+}
+
+function toBits(refs: Uint32Array, refMax: number): Uint32Array {
+  const bits = new Uint32Array((refMax >>> 5) + 1)
+  for (let i = 0; i < refs.length; i++) bits[refs[i]! >>> 5]! |= 1 << (refs[i]! & 31)
+  return bits
 }
