@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify'
+import { isRehearsal } from './rehearsal.ts'
 
 /** Where requests are counted. `handler` is the route as registered without the prefix: `/api/v1/query`. */
 export interface HttpInstruments {
@@ -13,7 +14,7 @@ export interface HttpInstruments {
 export function addInstruments(app: FastifyInstance, instruments: HttpInstruments, routePrefix: string): void {
   app.addHook('onResponse', (request, reply, done) => {
     const route = request.routeOptions.url
-    if (route !== undefined && !request.is404) {
+    if (route !== undefined && !request.is404 && !isRehearsal(request.ip)) {
       const handler = routePrefix !== '' && route.startsWith(routePrefix) ? route.slice(routePrefix.length) || '/' : route
       const length = Number(reply.getHeader('content-length') ?? 0)
       instruments.observe(handler, request.method, reply.statusCode, reply.elapsedTime / 1000, Number.isFinite(length) ? length : 0)

@@ -8,6 +8,7 @@ import { DirectConnection, type DirectOptions, type DirectRoute } from './direct
 import { DirectFront } from './direct/direct-front.ts'
 import { answerWithoutRoute } from './no-route.ts'
 import { addInstruments } from './instruments.ts'
+import { rehearse, type RehearsedRequest } from './rehearsal.ts'
 import { Listeners, type ListenersOptions, type StandBefore } from './listeners.ts'
 
 export { type HttpLog, UnreadableWebConfigError } from './listeners.ts'
@@ -45,6 +46,8 @@ export interface HttpServer {
   listen(): Promise<string[]>
   /** After `routesOfStart`: from now on requests get to the other routes; those that run are still answered by the first ones. */
   serve(): Promise<void>
+  /** Has the routes that are there after `serve` answer a request that nobody sent, and no instrument sees. */
+  rehearse(request: RehearsedRequest): Promise<void>
   /** Answers what is running, up to `graceMs`, then cuts. */
   close(graceMs: number): Promise<void>
 }
@@ -64,6 +67,7 @@ function buildServer(options: HttpServerOptions): HttpServer {
   const makeApp = (): App => createApp(options, webConfig, passwords, routePrefix)
   const main = makeApp()
   let start: App | undefined
+  let isClosed = false
   const directRoutes = new Map<string, DirectRoute>()
 
   const standBefore: StandBefore = (server, event) => {
@@ -98,7 +102,14 @@ function buildServer(options: HttpServerOptions): HttpServer {
     await before?.fastify.close()
   }
 
+  async function rehearseRequest(request: RehearsedRequest): Promise<void> {
+    if (isClosed) return
+    await main.fastify.ready()
+    await rehearse(main.fastify.server, request)
+  }
+
   async function close(graceMs: number): Promise<void> {
+    isClosed = true
     await listeners.close(graceMs)
     await Promise.all([start?.fastify.close(), main.fastify.close()])
   }
@@ -114,6 +125,7 @@ function buildServer(options: HttpServerOptions): HttpServer {
     answerDirectly: (path, route) => void directRoutes.set(routePrefix + path, { path, route }),
     listen,
     serve,
+    rehearse: rehearseRequest,
     close,
   }
 }

@@ -1,10 +1,12 @@
 import type { EncodedAnswer, QueryBackend, QueryClient } from '@narthex/api/backend'
+import { isRehearsal } from '@narthex/http/rehearsal'
 import { ApiError } from '@narthex/api/envelope'
 import { invalidParameter } from '@narthex/api/parameters'
 import { Labels } from '@narthex/model/labels'
 import type { Matcher } from '@narthex/model/matcher'
 import type { LastSample, QueryFunction, SelectLastSamples } from '@narthex/rules/interfaces'
 import type { QueryMemory } from './query-memory.ts'
+import type { QueryOrigin } from './query-observer.ts'
 import { QueryFailure, type EncodedReply } from './query-job.ts'
 import type { QueryPool } from './query-pool.ts'
 import type { LastColumns, QueryRequest, VectorColumns } from './query-protocol.ts'
@@ -25,7 +27,7 @@ export interface QueryBackendParts {
 export function createQueryBackend({ pool, readPool, timeoutMs, memory, externalLabels }: QueryBackendParts): QueryBackend {
   const ask = async (request: QueryRequest, limitMs: number, signal: AbortSignal, client?: QueryClient): Promise<EncodedAnswer> => {
     try {
-      const reply = (await pool.run(request, limitMs, signal, undefined, client && { kind: 'http', ...client })) as EncodedReply
+      const reply = (await pool.run(request, limitMs, signal, undefined, originOf(client))) as EncodedReply
       const { status, body, giveBack } = reply
       const releaseBytes = memory.holdAnswer(body.buffer.byteLength)
       const release = (): void => {
@@ -58,7 +60,7 @@ export function createQueryBackend({ pool, readPool, timeoutMs, memory, external
       ask({ kind: 'federate', ...query, externalLabels: externalLabels().pairs }, timeoutMs, signal, client),
     async export(query, onPart, signal, client) {
       try {
-        await readPool.run({ kind: 'export', ...query }, exportMsMax, signal, onPart, client && { kind: 'http', ...client })
+        await readPool.run({ kind: 'export', ...query }, exportMsMax, signal, onPart, originOf(client))
       } catch (error) {
         if (error instanceof QueryFailure) throw new ApiError(error.kind, error.message, { cause: error })
         throw error
@@ -66,6 +68,11 @@ export function createQueryBackend({ pool, readPool, timeoutMs, memory, external
     },
     headStatistics: (limit, signal, client) => ask({ kind: 'headStatistics', limit }, timeoutMs, signal, client),
   }
+}
+
+function originOf(client: QueryClient | undefined): QueryOrigin | undefined {
+  if (client === undefined) return undefined
+  return isRehearsal(client.clientAddress) ? { kind: 'rehearsal' } : { kind: 'http', ...client }
 }
 
 /** Instant queries of rules and templates. */

@@ -86,6 +86,11 @@ export function clientOf({ origin }: Job): string {
   return origin?.kind === 'http' ? origin.clientAddress : ''
 }
 
+/** Nobody asked. */
+export function isOfRehearsal({ origin }: Job): boolean {
+  return origin?.kind === 'rehearsal'
+}
+
 export function isOfRules({ kind }: QueryRequest): boolean {
   return kind === 'vector' || kind === 'lastSamples'
 }

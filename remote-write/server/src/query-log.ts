@@ -68,9 +68,9 @@ function describeLine({ request, origin, askedMs, queuedMs, totalMs, measures, f
     stats: viewStatistics(measures ?? { ...nothingMeasured, evaluationMs: totalMs - queuedMs }, queuedMs),
     ...(origin?.kind === 'http'
       ? { httpRequest: { clientIP: origin.clientAddress, method: origin.method, path: origin.path } }
-      : origin?.group === undefined
-        ? {}
-        : { ruleGroup: origin.group }),
+      : origin?.kind === 'rules' && origin.group !== undefined
+        ? { ruleGroup: origin.group }
+        : {}),
   }
   return `${JSON.stringify(line)}\n`
 }

@@ -4,6 +4,8 @@ import type { QueryFailureKind, QueryMeasures, QueryRequest } from './query-prot
 export type QueryOrigin =
   | { readonly kind: 'http'; readonly clientAddress: string; readonly method: string; readonly path: string }
   | { readonly kind: 'rules'; readonly group: { readonly file: string; readonly name: string } | undefined }
+  /** Nobody asked: it is told nowhere. */
+  | { readonly kind: 'rehearsal' }
 
 /** A query that runs or waits. */
 export interface ActiveQuery {

@@ -80,10 +80,13 @@ describe('a range query', () => {
     }
     await ask('cold', false)
     threads[1]!.emit('message', { isWarm: true })
+    expect(pool.isWarm).toBe(false)
     await ask('new', true)
     await ask('new', true)
     await ask('of fewer blocks', false, { endMs: 3_599_999 } as Partial<typeof range>)
     expect(pool.sharedQueries).toBe(2)
+    threads[0]!.emit('message', { isWarm: true })
+    expect(pool.isWarm).toBe(true)
   })
 
   it('is rehearsed by a thread that was started after it, and one query after the other', async () => {

@@ -10,6 +10,7 @@ import {
   heldBytesOf,
   isIdle,
   isOfRules,
+  isOfRehearsal,
   QueryFailure,
   slotsOf,
   viewActive,
@@ -178,6 +179,12 @@ export class QueryPool {
     return active
   }
 
+  /** Whether all threads of one query are there and have warmed up. */
+  get isWarm(): boolean {
+    const slots = [...this.#slots]
+    return slots.length > this.#helpersMax && slots.every(({ isWarm }) => isWarm)
+  }
+
   /** Ids of the threads that run now; for tests and the status page. */
   get threadIds(): number[] {
     return [...this.#slots].map((slot) => slot.threadId)
@@ -260,7 +267,7 @@ export class QueryPool {
     this.#countRunning()
     const { request } = job.call
     if (this.#costs.mayBeWorthSharing(request)) this.#wishForHelpers()
-    job.isNew = this.#costs.isNew(request)
+    job.isNew = !isOfRehearsal(job) && this.#costs.isNew(request)
     // What was never asked takes long: nothing else has the processors meanwhile.
     if (job.isNew) this.#rehearsals.end(true)
     const helpers = this.#waiting.length === 0 ? [...this.#slots].filter(isIdle).slice(0, this.#helpersMax) : []
@@ -437,7 +444,7 @@ export class QueryPool {
   }
 
   #finish(job: Job, reply: QueryEnd, slot: Slot): void {
-    if (reply.measures !== undefined) {
+    if (reply.measures !== undefined && !isOfRehearsal(job)) {
       this.#costs.note(job.call.request, reply.measures, job.helpers.length > 0)
       if (this.#helpersMax > 0 && job.call.request.kind === 'range') this.#rehearsals.noteAnswered(job.call)
     }
@@ -539,6 +546,7 @@ export class QueryPool {
     this.#noteEnd(job)
     clearTimeout(job.timer)
     job.signal?.removeEventListener('abort', job.onAbort)
+    if (isOfRehearsal(job)) return
     const totalMs = Date.now() - job.askedMs
     const queuedMs = job.startedMs === undefined ? totalMs : job.startedMs - job.askedMs
     const { origin, askedMs } = job

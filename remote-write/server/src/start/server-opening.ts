@@ -11,6 +11,7 @@ import { StoreOpening } from '@narthex/tsdb/open-store'
 import { keepsExemplars, metadataRecordsFeature } from '../feature-flags.ts'
 import { planMemory, type MemoryPlan } from '../memory-plan.ts'
 import { bootQueryWorker, type BootedWorker } from '../query-threads.ts'
+import { rehearseParsing, rehearseQueries } from '../rehearse-api.ts'
 import { renderRegistry } from '../render-registry.ts'
 import { mayCutLog } from '../send/log-hold.ts'
 import { Server, type ServerParts } from '../server.ts'
@@ -51,6 +52,8 @@ export class ServerOpening {
   #opened: Promise<unknown> = Promise.resolve()
   #server: Server | undefined
   #bootedWorker: BootedWorker | undefined
+  /** There is something to ask for. */
+  #warmsUp = false
   /** Requests that waited and in the end were refused, in whole or in part. */
   #refused = 0
 
@@ -147,6 +150,7 @@ export class ServerOpening {
         // Who has asked before, or has waited for a long start, comes back soon.
         if (store.replay.seconds >= longReplaySeconds || store.blocks.blocks.length > 0 || store.head.seriesCount > 0) {
           this.#server.pool.warmUp()
+          this.#warmsUp = true
         }
         return this.#server
       } catch (error) {
@@ -172,7 +176,12 @@ export class ServerOpening {
     // A full disk or head holds them up, not the queries.
     await Promise.race([drained, blocked])
     server.start()
-    await this.#parts.http.serve()
+    const { http, log } = this.#parts
+    const rehearsal = { http, pool: server.pool, isOver: () => this.#abort.signal.aborted }
+    if (this.#warmsUp) await rehearseParsing(rehearsal)
+    await http.serve()
+    if (!this.#warmsUp) return
+    rehearseQueries(rehearsal).catch((error: unknown) => log.error('cannot rehearse queries: this is a bug in Narthex', { err: error }))
   }
 
   /** Ends the server, or the opening. The HTTP server is its owner's to close, before this. `prolong` as in `Store.close`. */
