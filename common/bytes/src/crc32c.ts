@@ -12,7 +12,7 @@ let shared: Crc32cModule | undefined
  * `previous` is the checksum of what came before, so a checksum can be carried over several pieces.
  */
 export function crc32c(bytes: Uint8Array, start = 0, end = bytes.length, previous = 0): number {
-  if (end - start >= moduleBytesMin) return (shared ??= new Crc32cModule()).sum(bytes, start, end, previous)
+  if (end - start >= moduleBytesMin) return crc32cModule().sumBytes(bytes, start, end, previous)
   const t = tables
   let crc = ~previous
   let i = start
@@ -38,28 +38,37 @@ interface Exports {
   readonly sum: (start: number, end: number, previous: number) => number
 }
 
+/** That of this thread; other modules may have its memory and sums. */
+export function crc32cModule(): Crc32cModule {
+  return (shared ??= new Crc32cModule())
+}
+
 /** An instance of crc32c.wat, 64 KiB. */
 class Crc32cModule {
-  readonly #bytes: Uint8Array
-  readonly #roomAt: number
-  readonly #sum: Exports['sum']
+  /** Of its end, 48 KiB from `roomAt` on are anybody's from one call to the next. */
+  readonly memory: WebAssembly.Memory
+  readonly bytes: Uint8Array
+  readonly roomAt: number
+  /** Of the bytes [start, end) of the memory. */
+  readonly sum: Exports['sum']
 
   constructor() {
     const module = new WebAssembly.Module(Buffer.from(crc32cBase64, 'base64'))
     const { memory, roomAt, sum } = new WebAssembly.Instance(module).exports as unknown as Exports
-    this.#bytes = new Uint8Array(memory.buffer)
-    this.#roomAt = roomAt.value as number
-    this.#sum = sum
+    this.memory = memory
+    this.bytes = new Uint8Array(memory.buffer)
+    this.roomAt = roomAt.value as number
+    this.sum = sum
   }
 
-  sum(bytes: Uint8Array, start: number, end: number, previous: number): number {
-    const roomAt = this.#roomAt
-    const room = this.#bytes.length - roomAt
+  sumBytes(bytes: Uint8Array, start: number, end: number, previous: number): number {
+    const { roomAt } = this
+    const room = this.bytes.length - roomAt
     let crc = previous
     for (let from = start; from < end; from += room) {
       const to = Math.min(end, from + room)
-      this.#bytes.set(from === 0 && to === bytes.length ? bytes : bytes.subarray(from, to), roomAt)
-      crc = this.#sum(roomAt, roomAt + to - from, crc)
+      this.bytes.set(from === 0 && to === bytes.length ? bytes : bytes.subarray(from, to), roomAt)
+      crc = this.sum(roomAt, roomAt + to - from, crc)
     }
     return crc >>> 0
   }

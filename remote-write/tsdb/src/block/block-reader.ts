@@ -111,9 +111,9 @@ export class BlockReader {
     return this.chunks.read(reference)
   }
 
-  /** As `chunk`, but its bytes are valid until the next read. */
-  viewChunk(reference: number): ChunkData {
-    return this.chunks.view(reference)
+  /** As `chunk`, but its bytes are valid until the next read. `lastReference`: those up to it follow. */
+  viewChunk(reference: number, lastReference?: number): ChunkData {
+    return this.chunks.view(reference, lastReference)
   }
 
   /** Walks all of the block and gives what is wrong with it, at most 100 things; see `verifyBlock`. */

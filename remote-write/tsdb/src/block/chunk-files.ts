@@ -7,6 +7,7 @@ import { BlockError, asBlockError } from './block-error.ts'
 import { BlockFile } from './block-file.ts'
 import { readU32 } from './byte-order.ts'
 import { copyBytes } from './byte-slab.ts'
+import { chunkBytesMin, chunkCheck } from './chunk-check.ts'
 import { chunkBytesMax, chunkFileHeaderBytes, chunkFileMagic, chunkFileName, chunkFileSpan, chunkFileVersion } from './chunk-format.ts'
 import { crcBytes } from './index-format.ts'
 import type { PageCache } from './page-cache.ts'
@@ -67,8 +68,11 @@ export class ChunkFiles {
     return { encoding, data: copyBytes(data, 0, data.length) }
   }
 
-  /** As `read`, but the bytes are valid until the next read of any file of the same cache. */
-  view(reference: number): ChunkData {
+  /**
+   * As `read`, but the bytes are valid until the next read of any file of the same cache. Those behind it up to `lastReference` are wanted soon: they are
+   * checked with it where they lie in one page.
+   */
+  view(reference: number, lastReference = reference): ChunkData {
     const file = this.#file(Math.floor(reference / chunkFileSpan))
     const offset = reference % chunkFileSpan
     try {
@@ -94,7 +98,12 @@ export class ChunkFiles {
         throw BlockError.damage(file.path, offset, `want a chunk of 1 to ${chunkBytesMax} bytes, got ${length}`)
       }
       const end = start + encodingBytes + length + crcBytes
-      return viewChunk(file, offset, end <= page.length ? page : file.view(offset, end), start, end)
+      const bytes = end <= page.length ? page : file.view(offset, end)
+      if (!file.wasChecked(offset, end)) {
+        const isFirst = reference < lastReference && end < page.length
+        if (!isFirst || !checkTogether(file, offset, page, lastReference - reference + 1)) checkChunk(file, offset, bytes, start, end)
+      }
+      return { encoding: bytes[start]!, data: bytes.subarray(start + encodingBytes, end - crcBytes) }
     } catch (cause) {
       throw asBlockError(file.path, offset, cause)
     }
@@ -107,18 +116,23 @@ export class ChunkFiles {
   }
 }
 
-/** From ┌ encoding ┬ data ┬ crc32c ┐ in `bytes[start, end)`, which begin at `offset` of the file. */
-function viewChunk(file: BlockFile, offset: number, bytes: Uint8Array, start: number, end: number): ChunkData {
+/** Checks the chunk that `page` begins with, at `offset` of the file, and those behind it. False if the first one is not right. */
+function checkTogether(file: BlockFile, offset: number, page: Uint8Array, until: number): boolean {
+  const check = chunkCheck()
+  const count = check.check(page, until)
+  for (let i = 0; i < count; i++) file.markChecked(offset + check.places[i]!, chunkBytesMin)
+  return count > 0
+}
+
+/** From ┌ encoding ┬ data ┬ crc32c ┐ in `bytes[start, end)`, which begin at `offset` of the file. Throws if it is not right. */
+function checkChunk(file: BlockFile, offset: number, bytes: Uint8Array, start: number, end: number): void {
   const dataEnd = end - crcBytes
+  const stored = readU32(bytes, dataEnd)
+  const sum = crc32c(bytes, start, dataEnd)
+  if (sum !== stored) throw BlockError.damage(file.path, offset, `chunk: want checksum ${stored}, got ${sum}`)
   const encoding = bytes[start]!
-  if (!file.wasChecked(offset, end)) {
-    const stored = readU32(bytes, dataEnd)
-    const sum = crc32c(bytes, start, dataEnd)
-    if (sum !== stored) throw BlockError.damage(file.path, offset, `chunk: want checksum ${stored}, got ${sum}`)
-    if (!isKnownEncoding(encoding)) throw BlockError.damage(file.path, offset, `chunk: want encoding 1 to 6, got ${encoding}`)
-    file.markChecked(offset, end)
-  }
-  return { encoding, data: bytes.subarray(start + encodingBytes, dataEnd) }
+  if (!isKnownEncoding(encoding)) throw BlockError.damage(file.path, offset, `chunk: want encoding 1 to 6, got ${encoding}`)
+  file.markChecked(offset, end)
 }
 
 function checkHeader(file: BlockFile): void {

@@ -113,12 +113,14 @@ class BlockSeriesSet implements SeriesSet {
     const before = into.length
     const columns: ChunkColumns = { floats: into, histograms }
     this.#mayHaveHistograms = false
-    for (let i = 0; i < series.chunkCount; i++) {
+    let last = series.chunkCount - 1
+    while (last > 0 && series.minTimes[last]! > this.#maxTimeMs) last--
+    for (let i = 0; i <= last; i++) {
       if (series.maxTimes[i]! < this.#minTimeMs) continue
       if (series.minTimes[i]! > this.#maxTimeMs) break
       const whole = into.length
       try {
-        const { encoding, data } = this.#block.viewChunk(series.chunks[i]!)
+        const { encoding, data } = this.#block.viewChunk(series.chunks[i]!, series.chunks[last]!)
         if (isHistogramEncoding(encoding)) this.#mayHaveHistograms = true
         else decodeChunk(encoding, data, columns, this.#minTimeMs, this.#maxTimeMs)
       } catch (error) {
