@@ -11,7 +11,7 @@ import { eachKeptServer, readStorageArguments, type ContenderKey } from './stora
 // cache is warm for all: the files were written a short while ago.
 
 const stepMs = 60_000
-const rounds = 3
+const rounds = 7
 const restMs = 5_000
 const samplesPerRequest = 2_000
 const queryStepSeconds = 3600

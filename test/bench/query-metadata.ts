@@ -16,7 +16,7 @@ import { readStorageArguments } from './storage-bench.ts'
 const samplesPerRequest = 2_000
 const stepMs = 15_000
 const steps = 2
-const rounds = 5
+const rounds = 7
 
 /** It refuses or gives up some of these by default. */
 const victoriaFlags = ['-search.maxSeries=1000000', '-search.maxUniqueTimeseries=1000000', '-search.maxQueryDuration=2m']

@@ -5,7 +5,9 @@ import { BlockGoneError, type ShelvedBlock } from '@narthex/tsdb/select/block-sh
 import type { AbortFlag } from '@narthex/promql/query-context'
 import { QueryError } from '@narthex/promql/query-error'
 import type { QueryResult } from '@narthex/promql/query-result'
+import type { Labels } from '@narthex/model/labels'
 import { Matcher } from '@narthex/model/matcher'
+import { isValidLegacyLabelName } from '@narthex/model/name'
 import { SampleColumns } from '@narthex/model/sample-columns'
 import type { Queryable } from '@narthex/tsdb/select/queryable'
 import type { ListRequest } from './query-protocol.ts'
@@ -66,6 +68,8 @@ interface Selectors {
   readonly naming: string
   /** Of some of these, by the beginning of their values, and of other metrics. */
   readonly ofMany: string
+  /** Of few of these, and without what many series have. */
+  readonly ofFew: string
 }
 
 type Piece = (reader: Queryable) => Promise<void> | void
@@ -131,15 +135,23 @@ export class WarmUp {
     this.#metric = names[0] ?? ''
     return chosen.flatMap((name) => {
       if (name === undefined) return []
-      const { queried, listed, naming, ofMany } = this.#select(reader, name)
-      const lists = this.#lists(listed, ofMany)
-      const count: Piece = (from) => this.#askAtEnd(from, `count by (${naming}) (${listed})`)
-      const pieces = rangeQueries(queried).flatMap((query, i): Piece[] => {
-        const list = lists[i]
-        const ask: Piece = (from) => this.#ask(from, query)
-        return list === undefined ? [ask] : [ask, () => this.#options.answerList(list)]
-      })
-      return [...pieces, count]
+      const selectors = this.#select(reader, name)
+      const { queried, listed, naming } = selectors
+      const queries = rangeQueries(queried).map(
+        (query): Piece =>
+          (from) =>
+            this.#ask(from, query),
+      )
+      queries.push((from) => this.#askAtEnd(from, `count by (${naming}) (${listed})`))
+      const lists = this.#lists(selectors).map(
+        (list): Piece =>
+          () =>
+            this.#options.answerList(list),
+      )
+      return Array.from({ length: Math.max(queries.length, lists.length) }, (_, i) => [
+        ...queries.slice(i, i + 1),
+        ...lists.slice(i, i + 1),
+      ]).flat()
     })
   }
 
@@ -151,6 +163,7 @@ export class WarmUp {
     let ofOne = ''
     let naming = 'job'
     let ofMany = `{${named}}`
+    let ofFew = ofMany
     for (; count <= listedMax && set.next(); count++) {
       if (count > 0) continue
       const labels = set.labels()
@@ -159,25 +172,29 @@ export class WarmUp {
       const value = labels.get(label)
       ofOne = `,${label}=${JSON.stringify(value)}`
       naming = label
-      ofMany = `{${label}=~${JSON.stringify(`${escapePattern(value.slice(0, value.length / 2))}.*`)},__name__!=${JSON.stringify(name)}}`
+      ofMany = `{${beginning(label, value, 1 / 2)},__name__!=${JSON.stringify(name)}}`
+      ofFew = `{${beginning(label, value, 2 / 3)}${excludeOther(labels, label)}}`
     }
     return {
       queried: `{${named}${count > queriedMax ? ofOne : ''}}`,
       listed: `{${named}${count > listedMax ? ofOne : ''}}`,
       naming,
       ofMany,
+      ofFew,
     }
   }
 
-  #lists(selector: string, ofMany: string): readonly ListRequest[] {
+  #lists({ listed, ofMany, ofFew }: Selectors): readonly ListRequest[] {
     const range = { startMs: this.#endMs - rangeMs, endMs: this.#endMs, limit: 0 }
     return [
       { kind: 'labelNames', matchers: [], ...range },
       { kind: 'labelValues', name: '__name__', matchers: [], ...range },
-      { kind: 'labelNames', matchers: [selector], ...range },
-      { kind: 'labelValues', name: 'job', matchers: [selector], ...range },
+      { kind: 'labelNames', matchers: [listed], ...range },
+      { kind: 'labelValues', name: 'job', matchers: [listed], ...range },
       { kind: 'labelValues', name: '__name__', matchers: [ofMany], ...range },
-      { kind: 'series', matchers: [selector], ...range },
+      { kind: 'series', matchers: [listed], ...range },
+      { kind: 'labelValues', name: '__name__', matchers: [ofFew], ...range },
+      { kind: 'labelValues', name: 'job', matchers: [ofFew], ...range },
     ]
   }
 
@@ -192,6 +209,18 @@ export class WarmUp {
     this.#askAtEnd(reader, query)
     await answerInParts(this.#engine, query, startMs, this.#endMs, stepMs)
   }
+}
+
+/** A matcher of what begins as a part of the value does. */
+function beginning(label: string, value: string, part: number): string {
+  return `${label}=~${JSON.stringify(`${escapePattern(value.slice(0, value.length * part))}.*`)}`
+}
+
+/** A matcher, behind another one, of the series that differ in one of the other labels. */
+function excludeOther(labels: Labels, label: string): string {
+  const names = labels.pairs.filter((_, i) => i % 2 === 0)
+  const other = names.find((name) => name !== '__name__' && name !== label && isValidLegacyLabelName(name))
+  return other === undefined ? '' : `,${other}!=${JSON.stringify(labels.get(other))}`
 }
 
 /** As a pattern that finds the text. */

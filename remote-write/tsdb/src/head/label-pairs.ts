@@ -26,6 +26,12 @@ export const firstPieceWords = 4
 export const pieceWordsMax = 256
 const rewriteWaitMs = 1
 
+/** References that have a bit, and those of them that are meant. */
+export interface MarkedReferences {
+  readonly bits: Uint32Array
+  isMeant(ref: number): boolean
+}
+
 /**
  * The label pairs with the references of their series. A list grows at its end, mostly by a reference above all others; those of series
  * whose place was used before are not. Freed series go when the whole list is written anew: the version of the postings is odd meanwhile, and
@@ -165,11 +171,11 @@ export class LabelPairs {
     }
   }
 
-  /** Whether a pair has a series ≤ refMax whose bit is set and that `isMeant`. */
-  hasMarked(pair: number, refMax: number, bits: Uint32Array, isMeant: (ref: number) => boolean): boolean {
+  /** Whether a pair has a series ≤ refMax that is marked. */
+  hasMarked(pair: number, refMax: number, marked: MarkedReferences): boolean {
     for (;;) {
       const version = this.#settledVersion()
-      const found = this.#findMarked(pair, refMax, bits, isMeant)
+      const found = this.#findMarked(pair, refMax, marked)
       if (this.#isVersion(version)) return found
     }
   }
@@ -317,10 +323,11 @@ export class LabelPairs {
     }
   }
 
-  #findMarked(pair: number, refMax: number, bits: Uint32Array, isMeant: (ref: number) => boolean): boolean {
+  #findMarked(pair: number, refMax: number, marked: MarkedReferences): boolean {
+    const { bits } = marked
     const first = this.#get(pair, firstRefField)
     if (first === 0) return false
-    if (first <= refMax && (bits[first >>> 5]! & (1 << (first & 31))) !== 0 && isMeant(first)) return true
+    if (first <= refMax && (bits[first >>> 5]! & (1 << (first & 31))) !== 0 && marked.isMeant(first)) return true
     let pieceWords = firstPieceWords
     for (let piece = this.#get(pair, firstField); piece !== 0; pieceWords = Math.min(pieceWordsMax, pieceWords * 2)) {
       const words = this.#postings.window(piece >>> wordShift)
@@ -329,7 +336,7 @@ export class LabelPairs {
       for (let i = start; i < link; i++) {
         const ref = words[i]!
         if (ref === 0) return false
-        if (ref <= refMax && (bits[ref >>> 5]! & (1 << (ref & 31))) !== 0 && isMeant(ref)) return true
+        if (ref <= refMax && (bits[ref >>> 5]! & (1 << (ref & 31))) !== 0 && marked.isMeant(ref)) return true
       }
       piece = words[link]!
     }

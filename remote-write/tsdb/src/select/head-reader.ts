@@ -16,6 +16,7 @@ import { findLateRecord, listLateGenerations } from '../head/late-layout.ts'
 import { LateReader } from './late-reader.ts'
 import { LabelReader } from './label-reader.ts'
 import type { LabelValues } from './label-values.ts'
+import { MarkedSeries } from './marked-series.ts'
 import { movePin, Pinner } from './pins.ts'
 import type { Pins } from './pins.ts'
 import { PostingsReader, type RoughSelection, type Selection } from './postings.ts'
@@ -52,8 +53,7 @@ export class HeadReader implements Queryable {
   readonly #chunks: PinnedChunks
   readonly #late: LateReader
   readonly #check = (): void => this.onProgress()
-  /** Not by a place whose series was freed. */
-  readonly #isMeant = (ref: number): boolean => this.#hasSamples(ref)
+  readonly #isUsed = (ref: number): boolean => this.#hasSamples(ref)
 
   constructor(descriptor: HeadDescriptor) {
     this.#memory = new HeadMemory(descriptor)
@@ -206,7 +206,7 @@ export class HeadReader implements Queryable {
       for (const name of names) found.push(this.#pairs.find(name, 0))
       return found
     }
-    const marked = { bits: series.mark(seriesCount), isMeant: this.#isMeant }
+    const marked = this.#mark({ series, left: [], looksMax: 0 }, seriesCount)
     for (let record = this.#pairs.firstName(); record !== 0; record = this.#pairs.next(record)) {
       let isFound = false
       this.#forEachMarked(record, marked, seriesCount, () => (isFound = true))
@@ -251,7 +251,7 @@ export class HeadReader implements Queryable {
 
   /** The same from the series of each value. */
   #valuesWithSeries(nameRecord: number, selection: RoughSelection, seriesCount: number): string[] {
-    const marked = this.#markRoughly(selection, seriesCount)
+    const marked = this.#mark(selection, seriesCount)
     const values: string[] = []
     const known = this.#values.ordered(nameRecord)
     if (known === undefined) {
@@ -269,26 +269,13 @@ export class HeadReader implements Queryable {
         this.onProgress()
         unchecked = 0
       }
-      if (this.#pairs.hasMarked(pairs[i]!, seriesCount, marked.bits, marked.isMeant)) values.push(texts[i]!)
+      if (this.#pairs.hasMarked(pairs[i]!, seriesCount, marked)) values.push(texts[i]!)
     }
     return values
   }
 
-  /** Of a few series it asks whether they are chosen; when these become many, the selection is narrowed. */
-  #markRoughly(selection: RoughSelection, seriesCount: number): MarkedSeries {
-    const { series, left, looksMax } = selection
-    const marked = { bits: series.mark(seriesCount), isMeant: this.#isMeant }
-    if (left.length === 0) return marked
-    let looks = 0
-    marked.isMeant = (ref) => {
-      if (!this.#hasSamples(ref)) return false
-      if (++looks === looksMax) {
-        marked.bits = this.#postings.narrow(selection, seriesCount).mark(seriesCount)
-        marked.isMeant = this.#isMeant
-      }
-      return this.#postings.passes(ref, left)
-    }
-    return marked
+  #mark(selection: RoughSelection, seriesCount: number): MarkedSeries {
+    return new MarkedSeries(this.#postings, selection, seriesCount, this.#isUsed)
   }
 
   /** Calls with the pairs of a name that a marked series has, until `visit` says that it is enough. */
@@ -301,7 +288,7 @@ export class HeadReader implements Queryable {
         this.onProgress()
         unchecked = 0
       }
-      if (pairs.hasMarked(pair, seriesCount, marked.bits, marked.isMeant) && visit(pair)) return
+      if (pairs.hasMarked(pair, seriesCount, marked) && visit(pair)) return
     }
   }
 
@@ -325,10 +312,4 @@ export class HeadReader implements Queryable {
       if (this.#hasSamples(refs[i]!)) this.#labels.forEachPair(refs[i]!, visit)
     }
   }
-}
-
-/** Those whose bit is set and that are meant. */
-interface MarkedSeries {
-  readonly bits: Uint32Array
-  readonly isMeant: (ref: number) => boolean
 }

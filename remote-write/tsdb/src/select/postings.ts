@@ -243,7 +243,7 @@ export class PostingsReader {
 }
 
 /** Series that have one of the pairs (1), or none of them (0). */
-class SeriesFilter {
+export class SeriesFilter {
   readonly pairs: readonly number[]
   readonly wanted: 0 | 1
   #chosen: ReadonlySet<number> | undefined
