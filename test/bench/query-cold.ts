@@ -26,6 +26,7 @@ const rangeQueries = [
   'sum by (job) (rate(http_requests_total[1h]))',
   'process_resident_memory_bytes',
   'max by (zone) (max_over_time(node_load1[1h]))',
+  'sum by (namespace,code) (rate({__name__=~".+"}[1h]))',
   'sum by (namespace) (rate({__name__=~".+_total"}[1h]))',
   'rate(node_cpu_seconds_total{instance="host-7.example.internal:9100"}[1h])',
 ]

@@ -1,9 +1,8 @@
-import { MessageChannel, type Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
 import type { DeletedIntervals } from '@narthex/tsdb/head/deleted-intervals'
 import type { ExemplarSnapshot } from '@narthex/tsdb/exemplars/exemplar-snapshot'
 import type { ShelvedBlock } from '@narthex/tsdb/select/block-shelf'
 import { noteTaken } from './part-sender.ts'
-import { QueryCosts } from './query-costs.ts'
 import {
   asFailure,
   clientOf,
@@ -20,7 +19,7 @@ import {
   type PoolReply,
   type Slot,
 } from './query-job.ts'
-import { Rehearsals } from './rehearsals.ts'
+import { QuerySharing } from './query-sharing.ts'
 import type { ActiveQuery, EndedQuery, QueryOrigin } from './query-observer.ts'
 import { givenBytesMin, keptBytesMax } from './query-protocol.ts'
 import type {
@@ -30,7 +29,6 @@ import type {
   QueryPart,
   QueryReply,
   QueryRequest,
-  QueryShare,
   ReturnedBuffer,
   WarmedUp,
   WarmUpCall,
@@ -92,21 +90,20 @@ export class QueryPool {
   readonly #running: Int32Array
   /** Those that were told. */
   readonly #brokenBlocks = new Set<string>()
-  readonly #costs: QueryCosts
-  readonly #rehearsals: Rehearsals
-  #helperTimer: NodeJS.Timeout | undefined
-  /** One helper after the other, until all of a query are there. */
-  #startsAll = false
+  readonly #sharing: QuerySharing
   #nextId = 1
   #closed = false
-  /** Queries of which several threads had parts. */
-  sharedQueries = 0
 
   constructor(options: QueryPoolOptions) {
     this.#options = options
     this.#running = new Int32Array(options.running ?? new SharedArrayBuffer(4))
-    this.#costs = new QueryCosts(options.sharedMsMin)
-    this.#rehearsals = new Rehearsals(this.#costs)
+    this.#sharing = new QuerySharing({
+      slots: this.#slots,
+      helpersMax: this.#helpersMax,
+      sharedMsMin: options.sharedMsMin,
+      view: () => this.#view(),
+      startThread: () => this.#startHelper(),
+    })
   }
 
   /** Resolves with what the worker answered, after its parts; rejects with a QueryFailure. */
@@ -168,9 +165,14 @@ export class QueryPool {
   /** Ends every worker; waiting and running queries fail. */
   async close(): Promise<void> {
     this.#closed = true
-    clearTimeout(this.#helperTimer)
+    this.#sharing.close()
     for (const job of this.#waiting.splice(0)) this.#fail(job, 'canceled', stoppingText)
     await Promise.all([...this.#slots].map((slot) => slot.worker.terminate()))
+  }
+
+  /** Queries of which several threads had parts. */
+  get sharedQueries(): number {
+    return this.#sharing.sharedQueries
   }
 
   get activeQueries(): number {
@@ -200,7 +202,7 @@ export class QueryPool {
    * to end.
    */
   relieve(reason: string): boolean {
-    this.#rehearsals.end(false)
+    this.#sharing.stop()
     const idle = [...this.#slots].filter(isIdle)
     for (const slot of idle) this.#endSlot(slot)
     if (idle.length > 0) return true
@@ -222,17 +224,15 @@ export class QueryPool {
    */
   warmUp(): void {
     if (this.#closed || (this.#slots.size === 0 && !this.#startWarm())) return
-    this.#startsAll = true
-    this.#wishForHelpers()
+    this.#sharing.startHelpers()
   }
 
   /** False if there can be none. */
   #startWarm(): boolean {
     const slot = this.#startSlot()
     if (slot === undefined) return false
-    const { listBlocks, listDeletions } = this.#options
     const running = this.#running.buffer as SharedArrayBuffer
-    slot.worker.postMessage({ running, blocks: listBlocks(), deletions: listDeletions?.() } satisfies WarmUpCall)
+    slot.worker.postMessage({ running, ...this.#view() } satisfies WarmUpCall)
     this.#rest(slot)
     return true
   }
@@ -240,7 +240,7 @@ export class QueryPool {
   #dispatch(): void {
     while (this.#waiting.length > 0 && !this.#closed) {
       const slot = this.#findIdle() ?? this.#startSlot()
-      if (!slot) return this.#rehearsals.end(true)
+      if (!slot) return this.#sharing.pause()
       const job = this.#takeNext()
       clearTimeout(slot.idleTimer)
       clearTimeout(job.timer)
@@ -249,93 +249,33 @@ export class QueryPool {
       job.slot = slot
       job.attempts++
       job.startedMs ??= Date.now()
-      job.call = {
-        ...job.call,
-        queuedMs: job.startedMs - job.askedMs,
-        blocks: this.#options.listBlocks(),
-        deletions: this.#options.listDeletions?.(),
-      }
+      job.call = { ...job.call, queuedMs: job.startedMs - job.askedMs, ...this.#view() }
       // Not before: one for each query that waits would be much.
       if (job.call.request.kind === 'exemplars') job.call = { ...job.call, exemplars: this.#options.copyExemplars?.() }
-      this.#give(job, slot)
+      this.#options.onBegin?.()
+      this.#countRunning()
+      this.#sharing.give(job, slot, this.#waiting.length === 0)
     }
-  }
-
-  /** To its thread, and parts of it to those that have nothing to do. */
-  #give(job: Job, slot: Slot): void {
-    this.#options.onBegin?.()
-    this.#countRunning()
-    const { request } = job.call
-    if (this.#costs.mayBeWorthSharing(request)) this.#wishForHelpers()
-    job.isNew = !isOfRehearsal(job) && this.#costs.isNew(request)
-    // What was never asked takes long: nothing else has the processors meanwhile.
-    if (job.isNew) this.#rehearsals.end(true)
-    const helpers = this.#waiting.length === 0 ? [...this.#slots].filter(isIdle).slice(0, this.#helpersMax) : []
-    const areReady = this.#costs.isRehearsed(request) || (this.#hasMuchToRead(job.call) && helpers.every(({ isWarm }) => isWarm))
-    job.helpers = areReady ? helpers : []
-    if (job.helpers.length > 0) this.#share(job, slot)
-    else slot.worker.postMessage(job.call)
-  }
-
-  /** Of many blocks each thread has some to itself: to read them takes longer than what was never met takes a thread that answers its first query. */
-  #hasMuchToRead({ request, blocks }: QueryCall): boolean {
-    if (!this.#costs.mayBeWorthSharing(request)) return false
-    const { startMs, endMs } = request
-    return blocks.filter(({ minTimeMs, maxTimeMs }) => minTimeMs <= endMs && maxTimeMs > startMs).length >= sharedBlocksMin
   }
 
   get #helpersMax(): number {
     return Math.min(this.#options.threadsPerQuery ?? 1, this.#options.workersMax) - 1
   }
 
-  #share(job: Job, slot: Slot): void {
-    this.sharedQueries++
-    const ended = new SharedArrayBuffer(4)
-    const count = job.helpers.length + 1
-    const channels = job.helpers.map(() => new MessageChannel())
-    const ports = channels.map(({ port1 }) => port1)
-    // It has the most to do.
-    slot.worker.postMessage({ ...job.call, share: { index: 0, count, ports, ended } } satisfies QueryCall, ports)
-    for (const [i, helper] of job.helpers.entries()) {
-      this.#help(helper, job, { index: i + 1, count, ports: [channels[i]!.port2], ended })
-    }
+  /** What a thread may read now. */
+  #view(): Pick<QueryCall, 'blocks' | 'deletions'> {
+    return { blocks: this.#options.listBlocks(), deletions: this.#options.listDeletions?.() }
   }
 
-  #help(helper: Slot, helped: Slot['helps'] & {}, share: QueryShare): void {
-    clearTimeout(helper.idleTimer)
-    helper.helps = helped
-    helper.worker.postMessage({ ...helped.call, share } satisfies QueryCall, share.ports)
-  }
-
-  /** Threads that would take part in a query evaluate their parts for nobody, some times, when nobody waits. */
-  #rehearse(): void {
-    const [, ...others] = this.#slots
-    const helpers = others.filter(isIdle).slice(0, this.#helpersMax)
-    if (this.#closed || this.#waiting.length > 0 || helpers.length === 0 || [...this.#slots].some(({ job }) => job?.isNew)) return
-    const rehearsal = this.#rehearsals.begin()
-    if (rehearsal === undefined) return
-    const { ended } = rehearsal
-    const { listBlocks, listDeletions } = this.#options
-    const deadlineMs = Date.now() + rehearsalMsMax
-    const call = { ...rehearsal.call, cancel: new SharedArrayBuffer(4), deadlineMs, blocks: listBlocks(), deletions: listDeletions?.() }
-    for (const [i, helper] of helpers.entries()) {
-      this.#help(helper, { call }, { index: i + 1, count: this.#helpersMax + 1, ports: [], ended, isRehearsal: true })
-    }
-  }
-
-  /** A thread for the next time. */
-  #wishForHelpers(): void {
-    if (this.#slots.size > this.#helpersMax) return
-    this.#helperTimer ??= setTimeout(() => this.#startHelper(), helperDelayMs)
-    this.#helperTimer.unref()
-  }
-
-  #startHelper(): void {
-    this.#helperTimer = undefined
-    if (this.#closed || !this.#startWarm()) return
+  #startHelper(): boolean {
+    if (this.#closed || !this.#startWarm()) return false
     this.#dispatch()
     this.#rehearse()
-    if (this.#startsAll) this.#wishForHelpers()
+    return true
+  }
+
+  #rehearse(): void {
+    if (!this.#closed && this.#waiting.length === 0) this.#sharing.rehearse()
   }
 
   #countRunning(): void {
@@ -415,7 +355,7 @@ export class QueryPool {
     // What a query does wrong the thread that answers tells, but not this.
     if ('failure' in reply && reply.failure.kind === 'internal')
       this.#options.log.warn('A part of a query failed', { err: reply.failure.message })
-    if (![...this.#slots].some(({ helps }) => helps !== undefined)) this.#rehearsals.noteEnded()
+    this.#sharing.noteHelped()
     this.#tellBroken(reply)
     this.#next(slot, reply)
   }
@@ -444,10 +384,7 @@ export class QueryPool {
   }
 
   #finish(job: Job, reply: QueryEnd, slot: Slot): void {
-    if (reply.measures !== undefined && !isOfRehearsal(job)) {
-      this.#costs.note(job.call.request, reply.measures, job.helpers.length > 0)
-      if (this.#helpersMax > 0 && job.call.request.kind === 'range') this.#rehearsals.noteAnswered(job.call)
-    }
+    if (reply.measures !== undefined && !isOfRehearsal(job)) this.#sharing.noteAnswered(job, reply.measures)
     this.#settle(job, 'failure' in reply ? asFailure(reply.failure) : undefined, reply.measures)
     if ('failure' in reply) {
       const { kind, message } = asFailure(reply.failure)
@@ -554,12 +491,6 @@ export class QueryPool {
   }
 }
 
-/** A rehearsal ends long before. */
-const rehearsalMsMax = 5000
-/** The query that would have liked help does not wait for a thread to start. */
-const helperDelayMs = 1000
-/** A query that was never asked is shared out if it is over so many. */
-const sharedBlocksMin = 6
 /** A query that holds less is not worth ending. */
 const relievedBytesMin = 8 * 1024 * 1024
 const outOfMemoryText = 'the query needs more memory for its labels and lists than a query thread may have'
