@@ -1,3 +1,4 @@
+import { createConnection, type AddressInfo } from 'node:net'
 import { gunzipSync } from 'node:zlib'
 import { Labels } from '@narthex/model/labels'
 import { fastify, type FastifyInstance, type InjectOptions } from 'fastify'
@@ -260,6 +261,42 @@ describe('queries', () => {
     await aborted.promise
   })
 
+  it('end half a second after their client has closed its side, which may still want what comes before', async () => {
+    const server = new FakeServer()
+    const aborted = Promise.withResolvers<void>()
+    server.answers = async (signal) => {
+      await new Promise((resolve) => setTimeout(resolve, 20))
+      if (server.calls.length === 1) return encoded('{"status":"success","data":"early"}')
+      return new Promise((_resolve, reject) => {
+        signal.addEventListener('abort', () => {
+          reject(new ApiError('canceled', 'query was canceled'))
+          aborted.resolve()
+        })
+      })
+    }
+    Object.assign(server.app.server, { httpAllowHalfOpen: true })
+    await server.app.listen({ host: '127.0.0.1', port: 0 })
+    const ask = () =>
+      new Promise<string>((resolve) => {
+        let answer = ''
+        const socket = createConnection({ port: (server.app.server.address() as AddressInfo).port, allowHalfOpen: true })
+        socket.on('data', (chunk) => (answer += chunk.toString())).on('end', () => resolve(answer))
+        socket.end('GET /api/v1/query?query=up HTTP/1.1\r\nHost: x\r\n\r\n')
+      })
+    expect(await ask()).toMatch(/^HTTP\/1.1 200 OK[^]*early/)
+    const late = ask()
+    await aborted.promise
+    expect(await late).toMatch(/^HTTP\/1.1 499 [^]*query was canceled/)
+  })
+
+  it('are out of time at once with a timeout of nothing', async () => {
+    const server = new FakeServer()
+    for (const timeout of ['0', '-1', '0s', '1e-9']) {
+      expect(await server.errorOf(`/api/v1/query?query=up&timeout=${timeout}`)).toBe('503 timeout: query timed out in query queue')
+    }
+    expect(server.calls).toEqual([])
+  })
+
   it('compress long answers for clients that take it, and say that the answer depends on it', async () => {
     const server = new FakeServer('http://a')
     const text = `{"status":"success","data":"${'x'.repeat(5_000)}"}`
@@ -290,6 +327,14 @@ describe('state', () => {
     expect(Object.keys((JSON.parse(await names('limit=-1')) as { data: object }).data)).toEqual(['__proto__', 'b'])
     expect(await server.errorOf('/api/v1/metadata?limit=x')).toBe('400 bad_data: limit must be a number')
     expect(await server.errorOf('/api/v1/metadata?limit_per_metric=x')).toBe('400 bad_data: limit_per_metric must be a number')
+  })
+
+  it('takes a match_target that selects every target, or those without a label', async () => {
+    const server = new FakeServer()
+    for (const selector of ['{}', '{job!="x"}', '{job=""}']) {
+      const { statusCode } = await server.app.inject({ url: '/api/v1/targets/metadata', query: { match_target: selector } })
+      expect([selector, statusCode]).toEqual([selector, 200])
+    }
   })
 
   it('refuses a wrong match_target and a wrong limit of targets/metadata', async () => {

@@ -4,7 +4,7 @@ import { addCors } from '@narthex/http/cors'
 import type { Matcher } from '@narthex/model/matcher'
 import type { Expression } from '@narthex/promql/parse/ast'
 import { extractSelectors } from '@narthex/promql/parse/extract-selectors'
-import { parseExpression, parseMetricSelector, type ParseOptions } from '@narthex/promql/parse/parse'
+import { parseAnySelector, parseExpression, parseMetricSelector, type ParseOptions } from '@narthex/promql/parse/parse'
 import { prettifyExpression } from '@narthex/promql/parse/prettify'
 import { describeTree } from '@narthex/promql/parse/tree-json'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
@@ -152,7 +152,7 @@ function registerState(get: Register, backend: ApiBackend): void {
   })
   get('/api/v1/targets/metadata', (parameters) => {
     const matchTarget = parameters.get('match_target')
-    if (matchTarget !== '') parseSelector('match_target', matchTarget)
+    if (matchTarget !== '') checkTargetSelector(matchTarget)
     return encodeSuccess(state.targetMetadata(matchTarget, parameters.get('metric'), metadataLimit(parameters, 'limit')))
   })
   get('/api/v1/targets/relabel_steps', (parameters) => {
@@ -280,6 +280,7 @@ function queryOptions(parameters: Parameters, backend: ApiBackend) {
   const query = parameters.get('query')
   if (query.length <= earlyParseLengthMax) parseQuery(query, backend.parse)
   const asked = parameters.durationMs('timeout')
+  if (asked !== undefined && asked <= 0) throw new ApiError('timeout', 'query timed out in query queue')
   const timeoutMs = asked === undefined ? backend.limits.timeoutMs : Math.min(asked, backend.limits.timeoutMs)
   const [limit, stats, explain] = [parameters.limit(), parameters.get('stats'), readExplain(parameters)]
   return { query, timeoutMs, lookbackMs: readLookback(parameters), limit, stats, explain }
@@ -335,12 +336,13 @@ function seriesQuery(parameters: Parameters, isWrapped = false): SeriesQuery {
   return { matchers, startMs, endMs, limit: parameters.limit() }
 }
 
-function parseSelector(parameter: string, selector: string): readonly Matcher[] {
-  if (selector.length > earlyParseLengthMax) throw invalidParameter(parameter, `want at most ${earlyParseLengthMax} characters`)
+/** Of `match_target`: it may take every target, and those without a label. */
+function checkTargetSelector(selector: string): void {
+  if (selector.length > earlyParseLengthMax) throw invalidParameter('match_target', `want at most ${earlyParseLengthMax} characters`)
   try {
-    return parseMetricSelector(selector)
+    parseAnySelector(selector)
   } catch (error) {
-    throw invalidParameter(parameter, error instanceof Error ? error.message : String(error))
+    throw invalidParameter('match_target', error instanceof Error ? error.message : String(error))
   }
 }
 

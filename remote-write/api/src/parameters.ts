@@ -47,8 +47,8 @@ export class Parameters {
   limit(name = 'limit'): number {
     const text = this.get(name)
     if (text === '') return 0
-    if (!/^[+-]?\d+$/.test(text)) throw invalidParameter(name, `strconv.Atoi: parsing ${JSON.stringify(text)}: invalid syntax`)
-    const value = Number(text)
+    const value = readInteger(text)
+    if (typeof value === 'string') throw invalidParameter(name, `strconv.Atoi: parsing ${JSON.stringify(text)}: ${value}`)
     if (value < 0) throw invalidParameter(name, 'limit must be non-negative')
     return value
   }
@@ -57,8 +57,16 @@ export class Parameters {
   integer(name: string, preset: number): number | undefined {
     const text = this.get(name)
     if (text === '') return preset
-    return /^[+-]?\d+$/.test(text) ? Number(text) : undefined
+    const value = readInteger(text)
+    return typeof value === 'number' ? value : undefined
   }
+}
+
+/** As Go's `strconv.Atoi`; a text says what is wrong. */
+export function readInteger(text: string): number | string {
+  if (!/^[+-]?\d+$/.test(text)) return 'invalid syntax'
+  const value = BigInt(text.replace('+', ''))
+  return BigInt.asIntN(64, value) === value ? Number(value) : 'value out of range'
 }
 
 // Go's strconv.ParseBool.
@@ -83,17 +91,29 @@ export const earliestMs = -8.64e15
 export const latestMs = 8.64e15
 
 const floatPattern = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/
-const rfc3339Pattern = /^(\d{4}-\d{2}-\d{2})T(\d{2}:\d{2}:\d{2})(\.\d+)?(Z|[+-]\d{2}:\d{2})$/i
+const rfc3339Pattern = /^(\d{4}-\d{2})-(\d{2})T([01]\d|2[0-3]):\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$/
 
 function parseTime(text: string): number | undefined {
-  if (floatPattern.test(text)) return Math.min(latestMs, Math.max(earliestMs, Math.round(Number(text) * 1000)))
-  if (rfc3339Pattern.test(text)) {
+  if (floatPattern.test(text)) {
+    const seconds = Number(text)
+    // Beyond what a float holds is no number for Go, either.
+    return Number.isFinite(seconds) ? Math.min(latestMs, Math.max(earliestMs, Math.round(seconds * 1000))) : undefined
+  }
+  const date = rfc3339Pattern.exec(text)
+  if (date !== null) {
     const time = Date.parse(text)
-    if (!Number.isNaN(time)) return time
+    if (!Number.isNaN(time) && Number(date[2]) <= daysIn(date[1]!)) return time
   }
   if (text === minTimeText) return earliestMs
   if (text === maxTimeText) return latestMs
   return undefined
+}
+
+/** Of `2026-02`: `Date.parse` takes a 30th of it for the second of March. */
+function daysIn(month: string): number {
+  const date = new Date(`${month}-01T00:00:00Z`)
+  date.setUTCMonth(date.getUTCMonth() + 1, 0)
+  return date.getUTCDate()
 }
 
 function badTime(text: string): string {
@@ -109,10 +129,10 @@ function parseStep(name: string, text: string): number {
 /** Milliseconds of `1.5` (seconds) or `1m30s`; a text says why it is neither. */
 export function parseSpan(text: string): number | string {
   if (floatPattern.test(text)) {
-    const milliseconds = Number(text) * 1000
-    // An int64 of nanoseconds.
-    if (Math.abs(milliseconds) > 2 ** 63 / 1e6) return `cannot parse ${JSON.stringify(text)} to a valid duration. It overflows int64`
-    return Math.round(milliseconds)
+    // Whole nanoseconds, of which the engine takes the whole milliseconds: 1.9999 are 1999, and so are, in floats, 1.001 no more than 1000.
+    const nanoseconds = Math.trunc(Number(text) * 1e9)
+    if (Math.abs(nanoseconds) > 2 ** 63) return `cannot parse ${JSON.stringify(text)} to a valid duration. It overflows int64`
+    return Math.trunc(nanoseconds / 1e6)
   }
   try {
     return parseDuration(text)

@@ -4,7 +4,7 @@ import { printScrapeConfig, type ScrapeConfig } from '@narthex/config/scrape-con
 import { formatDuration } from '@narthex/model/duration'
 import { Labels } from '@narthex/model/labels'
 import type { Matcher } from '@narthex/model/matcher'
-import { parseMetricSelector } from '@narthex/promql/parse/parse'
+import { parseAnySelector } from '@narthex/promql/parse/parse'
 import { applyRelabel } from '@narthex/relabel/relabel'
 import type { RelabelRule } from '@narthex/relabel/relabel-rule'
 import type { ScrapeView } from './server-state.ts'
@@ -66,7 +66,7 @@ export function createScrapeView(source: ScrapeSource, own?: OwnAddress): Scrape
       return { yaml: printScrapeConfig(findJob(source, scrapePool)) }
     },
     targetMetadata(matchTarget, metric, limit) {
-      const matchers: readonly Matcher[] = matchTarget === '' ? [] : parseMetricSelector(matchTarget)
+      const matchers: readonly Matcher[] = matchTarget === '' ? [] : parseAnySelector(matchTarget)
       const found: unknown[] = []
       for (const { target, families } of source.metadata()) {
         if (!matchers.every((matcher) => matcher.matches(target.get(matcher.name)))) continue

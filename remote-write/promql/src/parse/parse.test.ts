@@ -251,6 +251,7 @@ describe('parseMetricSelector', () => {
   })
 
   it('refuses anything else', () => {
+    expect(parseMetricSelector('up{__name__="x"}').map(String)).toEqual(['__name__="x"', '__name__="up"'])
     for (const text of ['up[5m]', 'up offset 5m', 'rate(up[5m])', '{}']) expect(() => parseMetricSelector(text)).toThrow(ParseError)
   })
 })

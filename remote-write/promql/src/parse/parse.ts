@@ -1,6 +1,7 @@
 import type { Matcher } from '@narthex/model/matcher'
 import type { Expression, VectorSelector } from './ast.ts'
 import { checkExpression } from './check.ts'
+import { ParseError } from './parse-error.ts'
 import { Parser } from './parser.ts'
 
 /** Which parts of the language are switched on; the names follow Prometheus' feature flags. */
@@ -20,9 +21,12 @@ export function parseExpression(text: string, options: ParseOptions = {}): Expre
 
 /** Parses a series selector as in `match[]`: no offset, no @, no range. Returns its matchers, that of the name last. */
 export function parseMetricSelector(text: string): readonly Matcher[] {
-  const selector = parseSelector(text)
-  checkExpression(selector, text)
-  return selector.matchers
+  const { matchers, start } = parseSelector(text)
+  // As Prometheus, which looks at nothing else here: `up{__name__="x"}` is no mistake, and selects nothing.
+  if (matchers.every((matcher) => matcher.matches(''))) {
+    throw new ParseError('vector selector must contain at least one non-empty matcher', text, start)
+  }
+  return matchers
 }
 
 /** As `parseMetricSelector`, also one that matches everything. */
