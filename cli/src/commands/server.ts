@@ -34,6 +34,9 @@ import { serverFlags, withoutEffectFlagNames } from './server-flags.ts'
 /** Requests that run when the end comes may take this long, so that enough of the time to stop is left for the storage. */
 export const httpGraceMs = 2_000
 
+/** Queries may stand in the first line. Go's servers take 1 MiB; here, too, each of the 512 connections may be sending one. */
+export const requestHeadBytesMax = 256 * 1024
+
 /** Of a `--storage.tsdb.max-block-duration` that is not given: a tenth of the retention, this at most. */
 const maxBlockRangeMsMax = 31 * 24 * 3600 * 1000
 
@@ -69,6 +72,7 @@ export async function runServer(argv: readonly string[], context: MainContext): 
     name: 'server',
     routePrefix: values.routePrefix ?? externalPath(values.externalUrl),
     connectionsMax: values.maxConnections,
+    headBytesMax: requestHeadBytesMax,
     readTimeoutMs: values.readTimeoutMs,
     instruments: prometheusHttpMetrics(registry),
     verifyPassword: createPasswordVerifier(),

@@ -33,7 +33,7 @@ import { findOwnAddress } from './agent.ts'
 import { agentSource, mountAgent, mountEmbeddedExporters } from './agent-routes.ts'
 import { buildNodeExporter } from './node-exporter.ts'
 import { mountExporter } from './mount-exporter.ts'
-import { guessExternalUrl, httpGraceMs, ownPort, toServerSettings, warnOfFlags, watchConfig } from './server.ts'
+import { guessExternalUrl, httpGraceMs, ownPort, requestHeadBytesMax, toServerSettings, warnOfFlags, watchConfig } from './server.ts'
 import { serverFlags } from './server-flags.ts'
 
 // narthex up: server, agent and node exporter of this machine in one process, one listener, loopback by default. Samples
@@ -101,6 +101,7 @@ export async function runUp(argv: readonly string[], context: MainContext): Prom
     name: 'up',
     routePrefix: values.routePrefix ?? externalPath(values.externalUrl),
     connectionsMax: values.maxConnections,
+    headBytesMax: requestHeadBytesMax,
     readTimeoutMs: values.readTimeoutMs,
     instruments: prometheusHttpMetrics(registry),
     verifyPassword: createPasswordVerifier(),

@@ -6,6 +6,7 @@ import type { ListenOptions as Place, Socket } from 'node:net'
 import type { HttpInstruments } from './instruments.ts'
 import { formatListenUrl, ListenError, parseListenAddress, type ListenAddress } from './listen-address.ts'
 import { createTlsSettings, type TlsSettings } from './server-tls.ts'
+import { answerUnreadable } from './unreadable-request.ts'
 
 /** What the server kit logs through; every logger of the project fits. */
 export interface HttpLog {
@@ -90,6 +91,9 @@ export class Listeners {
         server.keepAliveTimeout = this.readTimeoutMs
         server.headersTimeout = this.headersTimeoutMs
         server.maxConnections = connectionsMax ?? 512
+        // Who has said all and closes its side (`printf … | socat - TCP:…`) still wants the answer.
+        Object.assign(server, { httpAllowHalfOpen: true })
+        server.on('clientError', answerUnreadable)
         countConnections(server, instruments)
         this.#servers.push(server)
         await listenOn(server, address)

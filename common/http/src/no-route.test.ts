@@ -1,5 +1,6 @@
 import fastify from 'fastify'
-import { afterAll, expect, it } from 'vitest'
+import { request, type IncomingMessage } from 'node:http'
+import { afterAll, beforeAll, expect, it } from 'vitest'
 import { answerWithoutRoute } from './no-route.ts'
 
 const app = fastify({ exposeHeadRoutes: false })
@@ -15,6 +16,7 @@ void app.register(
   },
   { prefix: '/api' },
 )
+beforeAll(() => app.listen({ port: 0, host: '127.0.0.1' }))
 afterAll(() => app.close())
 
 it.each([
@@ -46,4 +48,21 @@ it('OPTIONS is answered with what is allowed', async () => {
   const { statusCode, body, headers } = await app.inject({ method: 'OPTIONS', url: '/change' })
   expect([statusCode, body, headers['allow']]).toEqual([200, '', 'OPTIONS, POST, PUT'])
   expect((await app.inject({ method: 'OPTIONS', url: '/nothing' })).statusCode).toBe(404)
+})
+
+it.each([
+  ['GET', '//a.b/n/values?x=//', 301, '/a.b/n/values?x=//'],
+  ['POST', '/change/../change', 308, '/change'],
+  ['GET', '/./nothing//', 301, '/nothing/'],
+  ['GET', '/../..', 301, '/'],
+  ['GET', '//evil.example/', 301, '/evil.example/'],
+  ['GET', '/.\\evil.example//', 301, '/.%5Cevil.example/'],
+  ['GET', '//\\evil.example', 301, '/%5Cevil.example'],
+] as const)('%s %s is sent to the plainest form of the path, on this server', async (method, url, status, location) => {
+  // `inject` would clean the path itself.
+  const answer = await new Promise<IncomingMessage>((resolve, reject) => {
+    request({ ...app.addresses()[0], host: '127.0.0.1', method, path: url, agent: false }, resolve).on('error', reject).end()
+  })
+  answer.resume()
+  expect([answer.statusCode, answer.headers.location]).toEqual([status, location])
 })

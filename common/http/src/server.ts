@@ -16,6 +16,8 @@ export { type HttpLog, UnreadableWebConfigError } from './listeners.ts'
 export interface HttpServerOptions extends ListenersOptions {
   /** Largest body of an ordinary route (1 MiB); routes that stream set their own. */
   readonly bodyBytesMax?: number
+  /** First line and headers of a request together (16 KiB); the head of each connection may take as much. */
+  readonly headBytesMax?: number
   /** Prefix of all routes added through `routes`, such as `/prometheus`. */
   readonly routePrefix?: string
   /**
@@ -91,7 +93,10 @@ function buildServer(options: HttpServerOptions): HttpServer {
     const first = start ?? main
     await first.fastify.ready()
     handler = first.handler
-    return listeners.listen((request, response) => handler(request, response), { standBefore })
+    return listeners.listen((request, response) => handler(request, response), {
+      standBefore,
+      ...(options.headBytesMax === undefined ? {} : { serverOptions: { maxHeaderSize: options.headBytesMax } }),
+    })
   }
 
   async function serve(): Promise<void> {
@@ -144,6 +149,7 @@ function createApp(options: HttpServerOptions, webConfig: () => WebConfig, passw
     // As Go's servers of the family, which answer HEAD where a route says so alone.
     exposeHeadRoutes: false,
     routerOptions: { ignoreTrailingSlash: false, maxParamLength: 4096 },
+    frameworkErrors: (_error, _request, reply) => void reply.code(400).type('text/plain; charset=utf-8').send('400 Bad Request'),
     return503OnClosing: false,
     // No route has a schema; what would check one takes 2 MB to load.
     schemaController: { compilersFactory: { buildValidator: refuseSchemas, buildSerializer: refuseSchemas } },
