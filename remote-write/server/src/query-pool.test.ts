@@ -320,6 +320,14 @@ describe('a query that takes too long', () => {
     expect(workers[0]!.isReleased).toBe(true)
   })
 
+  test('is none of a day, whatever the longest time that a query may take', async () => {
+    const { pool, workers } = createPool()
+    const answer = pool.run(request, 30 * 24 * 3600 * 1000)
+    await vi.advanceTimersByTimeAsync(24 * 3600 * 1000)
+    workers[0]!.reply()
+    await expect(answer).resolves.toBeDefined()
+  })
+
   test('counts its time from when it was asked, not from when it left the queue', async () => {
     const { pool, workers } = createPool()
     const running = pool.run(request, 10_000)

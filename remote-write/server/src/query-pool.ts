@@ -38,6 +38,8 @@ import type {
 const cancelGraceMsMax = 500
 /** A compaction replaces blocks every few minutes at most, so a second list is good. */
 const attemptsMax = 3
+/** A timer of Node.js takes 24.8 days, with the grace; a longer `--query.timeout` is this. */
+const timeoutMsMax = 24 * 24 * 3600 * 1000
 /** Damaged blocks and parts of blocks that are told. */
 const toldMax = 10_000
 
@@ -119,10 +121,11 @@ export class QueryPool {
       const cancel = new SharedArrayBuffer(4)
       const flow = onPart === undefined ? {} : { flow: new SharedArrayBuffer(4) }
       const askedMs = Date.now()
+      const limitMs = Math.min(timeoutMs, timeoutMsMax)
       const call: QueryCall = {
         id: this.#options.nextId?.() ?? this.#nextId++,
         request,
-        deadlineMs: askedMs + timeoutMs,
+        deadlineMs: askedMs + limitMs,
         queuedMs: 0,
         cancel,
         ...flow,
@@ -134,7 +137,7 @@ export class QueryPool {
         ...{ isCanceled: false, slot: undefined, helpers: [], isNew: false, timer: undefined },
       }
       signal?.addEventListener('abort', onAbort, { once: true })
-      job.timer = setTimeout(() => this.#expire(job), timeoutMs)
+      job.timer = setTimeout(() => this.#expire(job), limitMs)
       this.#waiting.push(job)
       this.#dispatch()
     })
