@@ -1,5 +1,6 @@
 import fastify from 'fastify'
 import { request, type IncomingMessage } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { answerWithoutRoute } from './no-route.ts'
 
@@ -61,7 +62,9 @@ it.each([
 ] as const)('%s %s is sent to the plainest form of the path, on this server', async (method, url, status, location) => {
   // `inject` would clean the path itself.
   const answer = await new Promise<IncomingMessage>((resolve, reject) => {
-    request({ ...app.addresses()[0], host: '127.0.0.1', method, path: url, agent: false }, resolve).on('error', reject).end()
+    request({ host: '127.0.0.1', port: (app.server.address() as AddressInfo).port, method, path: url, agent: false }, resolve)
+      .on('error', reject)
+      .end()
   })
   answer.resume()
   expect([answer.statusCode, answer.headers.location]).toEqual([status, location])

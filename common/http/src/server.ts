@@ -149,7 +149,10 @@ function createApp(options: HttpServerOptions, webConfig: () => WebConfig, passw
     // As Go's servers of the family, which answer HEAD where a route says so alone.
     exposeHeadRoutes: false,
     routerOptions: { ignoreTrailingSlash: false, maxParamLength: 4096 },
-    frameworkErrors: (_error, _request, reply) => void reply.code(400).type('text/plain; charset=utf-8').send('400 Bad Request'),
+    // A path with a wrong escape.
+    frameworkErrors(_error, _request, { raw }) {
+      raw.writeHead(400, { 'content-type': 'text/plain; charset=utf-8' }).end('400 Bad Request')
+    },
     return503OnClosing: false,
     // No route has a schema; what would check one takes 2 MB to load.
     schemaController: { compilersFactory: { buildValidator: refuseSchemas, buildSerializer: refuseSchemas } },

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto'
 import { sendCompressed } from '@narthex/http/compress'
 import { addCors } from '@narthex/http/cors'
-import type { Matcher } from '@narthex/model/matcher'
 import type { Expression } from '@narthex/promql/parse/ast'
 import { extractSelectors } from '@narthex/promql/parse/extract-selectors'
 import { parseAnySelector, parseExpression, parseMetricSelector, type ParseOptions } from '@narthex/promql/parse/parse'
@@ -12,7 +11,7 @@ import { registerAdmin } from './admin.ts'
 import { abortOnClose } from './abort-on-close.ts'
 import type { ApiBackend, EncodedAnswer, Explain, QueryClient, RuleGroupsView, SeriesQuery } from './backend.ts'
 import { ApiError, encodeError, encodeSuccess } from './envelope.ts'
-import { earliestMs, invalidParameter, latestMs, Parameters, parseFlag, parseSpan } from './parameters.ts'
+import { earliestMs, invalidParameter, latestMs, Parameters, parseFlag, parseSpan, readInteger } from './parameters.ts'
 import { registerExport } from './export.ts'
 import { registerFederation } from './federation.ts'
 import { registerQueryBook } from './query-book.ts'
@@ -397,12 +396,11 @@ function selectPage(view: RuleGroupsView, parameters: Parameters): RuleGroupsVie
     if (token === '') return view
     throw invalidParameter('group_next_token', 'group_limit needs to be present in order to paginate over the groups')
   }
-  const limit = parameters.integer('group_limit', 0)
-  if (limit === undefined)
-    throw invalidParameter(
-      'group_limit',
-      `group_limit needs to be a valid number: strconv.ParseInt: parsing ${JSON.stringify(limitText)}: invalid syntax`,
-    )
+  const limit = readInteger(limitText)
+  if (typeof limit === 'string') {
+    const reason = `strconv.ParseInt: parsing ${JSON.stringify(limitText)}: ${limit}`
+    throw invalidParameter('group_limit', `group_limit needs to be a valid number: ${reason}`)
+  }
   if (limit <= 0) throw invalidParameter('group_limit', 'group_limit needs to be greater than 0')
   const first = token === '' ? 0 : view.groups.findIndex((group) => groupToken(group) === token)
   if (first < 0) {

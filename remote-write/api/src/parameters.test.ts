@@ -49,7 +49,14 @@ describe('times', () => {
   it('are none of a day or an hour that there is not', () => {
     expect(of('t=2024-02-29T23:59:59Z').timeMs('t', 0)).toBe(1_709_251_199_000)
     expect(of('t=2026-12-31T00:00:00Z').timeMs('t', 0)).toBe(1_798_675_200_000)
-    for (const text of ['2026-02-29T00:00:00Z', '2026-04-31T00:00:00Z', '2026-11-29T24:00:00Z', '2026-11-29t20:00:00z', '1e400', '-1e400']) {
+    for (const text of [
+      '2026-02-29T00:00:00Z',
+      '2026-04-31T00:00:00Z',
+      '2026-11-29T24:00:00Z',
+      '2026-11-29t20:00:00z',
+      '1e400',
+      '-1e400',
+    ]) {
       expect(errorOf(() => of(`t=${text}`).requiredTimeMs('t'))).toContain(`cannot parse "${text}" to a valid timestamp`)
     }
   })
