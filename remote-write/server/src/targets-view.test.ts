@@ -1,4 +1,5 @@
 import { parsePrometheusConfig } from '@narthex/config/prometheus-config'
+import { Labels } from '@narthex/model/labels'
 import { describe, expect, test } from 'vitest'
 import { createScrapeView, RelabelRequestError } from './targets-view.ts'
 
@@ -77,4 +78,16 @@ test('targets of other shards are counted apart, and only where there are some',
     jobConfig: () => undefined,
   })
   expect(sharded.targets('any', '')).toMatchObject({ otherShardTargetCounts: { j: 5 } })
+})
+
+test('metadata of targets is selected by any selector, also one that takes every target', () => {
+  const of = (job: string) => ({ target: Labels.from({ job }), families: [{ name: 'up', type: 'gauge' as const, help: '', unit: '' }] })
+  const scraped = createScrapeView({
+    targets: () => ({ active: [], dropped: [], droppedCounts: {}, otherShardCounts: {} }),
+    metadata: () => [of('a'), of('b')],
+    jobConfig: () => undefined,
+  })
+  const jobs = (selector: string) =>
+    (scraped.targetMetadata(selector, 'up', -1) as { target: { job: string } }[]).map(({ target }) => target.job)
+  expect([jobs('{}'), jobs('{job!="a"}'), jobs('{job=""}')]).toEqual([['a', 'b'], ['b'], []])
 })
