@@ -7,12 +7,14 @@ import { runCompare } from './commands/compare.ts'
 import { runExporter } from './commands/exporter.ts'
 import { runStatfsHelper } from '@narthex/exporter-kit/statfs-helper'
 import { runPush } from './commands/push.ts'
+import { runPromql } from './commands/promql.ts'
 import { runQuery } from './commands/query.ts'
 import { runServer } from './commands/server.ts'
 import { runTest } from './commands/test-rules.ts'
 import { runTsdbProgram } from './commands/tsdb.ts'
 import { runUp } from './commands/up.ts'
 import { statfsHelperCommand } from './statfs-helper-command.ts'
+import { takeWord } from './subcommands.ts'
 import { versionText } from './version.ts'
 
 // narthex COMMAND [ARG ...]
@@ -27,6 +29,7 @@ const commands: Readonly<Record<string, { help: string; run: Command }>> = {
   check: { help: 'says what is wrong: config, rules, metrics; asks whether a server is ready, healthy', run: runCheck },
   test: { help: 'runs unit tests of rules: rules', run: runTest },
   query: { help: 'asks a server: instant, range, series, labels, analyze', run: runQuery },
+  promql: { help: 'prints queries in the usual form, edits their label matchers: format, label-matchers', run: runPromql },
   push: { help: 'sends pages of metrics by remote write: metrics', run: runPush },
   compare: {
     help: 'asks two servers the same queries, or reads two exporters (compare exporter), and lists what differs',
@@ -47,9 +50,9 @@ function usage(): string {
 }
 
 function run(context: MainContext): void | Promise<void> {
-  const [name, ...argv] = ownArguments()
+  const { word: name, rest: argv } = takeWord('narthex', ownArguments())
   if (name === undefined) throw new UserError(`narthex: want a command, got none; one of ${Object.keys(commands).join(', ')}`)
-  if (name === '--help' || name === '-h' || name === 'help') throw new PrintAndExit(usage())
+  if (name === '--help' || name === 'help') throw new PrintAndExit(usage())
   if (name === '--version' || name === 'version') throw new PrintAndExit(`${versionText('narthex')}\n`)
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined
   if (command) return command.run(argv, context)

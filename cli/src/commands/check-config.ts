@@ -14,13 +14,14 @@ import { flag } from '@narthex/service/flag-spec'
 import { parseFlags } from '@narthex/service/flags'
 import { PrintAndExit } from '@narthex/service/user-error'
 import { versionText } from '../version.ts'
+import { checkFlags } from './check-flags.ts'
 import { describeStatError, processOutput, type CheckOutput } from './check-output.ts'
 import { checkRuleFiles, exitCodeOf, ignoresUnknownFields, readRuleLints, requireFiles } from './check-rules.ts'
 
 // narthex check config FILE ...: the verdict, texts and exit codes of `promtool check config`.
 
 const flags = {
-  features: flag.list('enable-feature', 'Feature names to enable, as in Prometheus; comma separated or repeated.'),
+  ...checkFlags,
   isSyntaxOnly: flag.boolean('syntax-only', 'Only check the syntax, and not the files that the configuration names.'),
   lint: flag.text(
     'lint',
@@ -30,7 +31,7 @@ const flags = {
   lintFatal: flag.boolean('lint-fatal', 'Make lint errors exit with exit code 3.'),
   ignoresUnknownFields,
   isAgent: flag.boolean('agent', 'Check the configuration of an agent.'),
-  lookbackMs: flag.durationMs('query.lookback-delta', "The server's maximum query lookback duration.", '5m'),
+  lookbackMs: { ...checkFlags.lookbackMs, isHidden: false },
 }
 
 /** What a whole configuration is refused for, after it was parsed. */

@@ -11,6 +11,7 @@ import { flag } from '@narthex/service/flag-spec'
 import { parseFlags } from '@narthex/service/flags'
 import { UserError } from '@narthex/service/user-error'
 import { versionText } from '../version.ts'
+import { checkFlags } from './check-flags.ts'
 
 // narthex check metrics [FILE]: reads a metrics page and says what is wrong with it, as `promtool check metrics` does.
 
@@ -25,13 +26,14 @@ const nothingToDoText = `error: at least one of --extended or linting must be en
 Use --extended for cardinality analysis, or remove --lint=none to enable linting`
 
 const flags = {
+  ...checkFlags,
   format: flag.choice(
     'format',
     'Format of the metrics: auto takes what ends with # EOF for OpenMetrics.',
     ['auto', 'openmetrics', 'text'],
     'auto',
   ),
-  extended: flag.boolean('extended', 'Print extended information related to the cardinality of the metrics.'),
+  extended: { ...checkFlags.extended, isHidden: false },
   lint: flag.choice('lint', 'Linting checks to apply: all, or none to read the metrics only.', ['all', 'none'], 'all'),
 }
 

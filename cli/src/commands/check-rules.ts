@@ -8,6 +8,7 @@ import { flag } from '@narthex/service/flag-spec'
 import { parseFlags } from '@narthex/service/flags'
 import { PrintAndExit, UserError } from '@narthex/service/user-error'
 import { versionText } from '../version.ts'
+import { checkFlags } from './check-flags.ts'
 import { failureCode, lintErrorCode, processOutput, type CheckOutput } from './check-output.ts'
 
 // narthex check rules FILE ...: says what is wrong with rule files, as `promtool check rules` does.
@@ -37,7 +38,7 @@ export function runCheckRules(argv: readonly string[]): void {
       help: 'Check if the rule files are valid or not.',
       version: versionText('narthex check rules'),
       flags: {
-        features: flag.list('enable-feature', 'Feature names to enable, as in Prometheus; comma separated or repeated.'),
+        ...checkFlags,
         lint: flag.text('lint', 'Linting checks to apply. Available options are: all, duplicate-rules, none.', 'duplicate-rules'),
         lintFatal: flag.boolean('lint-fatal', 'Make lint errors exit with exit code 3.'),
         ignoresUnknownFields,

@@ -4,6 +4,7 @@ import { parseFlags } from '@narthex/service/flags'
 import { UserError } from '@narthex/service/user-error'
 import { httpConfigFileFlag, readHttpConfigFile } from '../http-config-file.ts'
 import { versionText } from '../version.ts'
+import { checkFlags } from './check-flags.ts'
 
 // narthex check healthy|ready: asks a running server or agent, as promtool does.
 
@@ -18,6 +19,7 @@ export async function runCheckServer(kind: 'healthy' | 'ready', argv: readonly s
       help: `Check if the server is ${kind}.`,
       version: versionText(`narthex check ${kind}`),
       flags: {
+        ...checkFlags,
         url: flag.text('url', 'The URL for the server.', 'http://localhost:9090', { placeholder: '<URL>' }),
         httpConfigFile: httpConfigFileFlag,
       },

@@ -15,6 +15,7 @@ import { createLogger, type Logger } from '@narthex/service/logger'
 import { Registry } from '@narthex/service/metrics'
 import { PrintAndExit, UserError } from '@narthex/service/user-error'
 import { versionText } from '../version.ts'
+import { checkFlags } from './check-flags.ts'
 import { failureCode } from './check-output.ts'
 import { requireFiles } from './check-rules.ts'
 
@@ -37,7 +38,7 @@ export async function runCheckServiceDiscovery(argv: readonly string[], context:
       help: 'Perform service discovery for the given job name and report the results, including relabeling.',
       version: versionText(name),
       flags: {
-        features: flag.list('enable-feature', 'Feature names to enable, as in Prometheus; no effect here.'),
+        ...checkFlags,
         timeoutMs: flag.durationMs('timeout', 'The time to wait for discovery results.', '30s'),
       },
       arguments: [

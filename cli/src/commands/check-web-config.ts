@@ -6,6 +6,7 @@ import { createTlsSettings } from '@narthex/http/server-tls'
 import { parseFlags } from '@narthex/service/flags'
 import { PrintAndExit } from '@narthex/service/user-error'
 import { versionText } from '../version.ts'
+import { checkFlags } from './check-flags.ts'
 import { failureCode, processOutput, type CheckOutput } from './check-output.ts'
 import { requireFiles } from './check-rules.ts'
 
@@ -17,7 +18,7 @@ export function runCheckWebConfig(argv: readonly string[]): void {
       name: 'narthex check web-config',
       help: 'Check if the web config files are valid or not.',
       version: versionText('narthex check web-config'),
-      flags: {},
+      flags: checkFlags,
       arguments: [{ name: 'web-config-files', help: 'The web config files to check.', isRepeatable: true }],
     },
     argv,

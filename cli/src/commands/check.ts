@@ -1,31 +1,33 @@
 import type { MainContext } from '@narthex/service/lifecycle'
-import { UserError } from '@narthex/service/user-error'
+import { runSubcommand, type CommandGroup } from '../subcommands.ts'
 import { runCheckConfig } from './check-config.ts'
+import { checkFlags } from './check-flags.ts'
 import { runCheckMetrics } from './check-metrics.ts'
 import { runCheckRules } from './check-rules.ts'
 import { runCheckServer } from './check-server.ts'
 import { runCheckServiceDiscovery } from './check-service-discovery.ts'
 import { runCheckWebConfig } from './check-web-config.ts'
 
-type Check = (argv: readonly string[], context: MainContext) => void | Promise<void>
-
-const checks: Readonly<Record<string, Check>> = {
-  config: runCheckConfig,
-  rules: runCheckRules,
-  metrics: runCheckMetrics,
-  'web-config': runCheckWebConfig,
-  'service-discovery': runCheckServiceDiscovery,
-  healthy: (argv) => runCheckServer('healthy', argv),
-  ready: (argv) => runCheckServer('ready', argv),
+const group: CommandGroup<MainContext> = {
+  name: 'narthex check',
+  help: 'Check the resources for validity.',
+  flags: Object.values(checkFlags),
+  notBuilt: ['alertmanager-config'],
+  subcommands: {
+    config: { help: 'Check if the config files are valid or not.', run: runCheckConfig },
+    rules: { help: 'Check if the rule files are valid or not.', run: runCheckRules },
+    metrics: { help: 'Read metrics from a file or standard input and check them.', run: runCheckMetrics },
+    'web-config': { help: 'Check if the web config files are valid or not.', run: runCheckWebConfig },
+    'service-discovery': {
+      help: 'Perform service discovery for the given job name and report the results, including relabeling.',
+      run: runCheckServiceDiscovery,
+    },
+    healthy: { help: 'Check if the server is healthy.', run: (argv) => runCheckServer('healthy', argv) },
+    ready: { help: 'Check if the server is ready.', run: (argv) => runCheckServer('ready', argv) },
+  },
 }
 
-const notBuilt = ['alertmanager-config']
-
 /** narthex check KIND [FLAG ...] [FILE ...] */
-export async function runCheck(argv: readonly string[], context: MainContext): Promise<void> {
-  const [kind, ...rest] = argv
-  const check = kind !== undefined && Object.hasOwn(checks, kind) ? checks[kind] : undefined
-  if (check !== undefined) return await check(rest, context)
-  if (kind !== undefined && notBuilt.includes(kind)) throw new UserError(`narthex check: ${kind} is not built yet`)
-  throw new UserError(`narthex check: want one of ${Object.keys(checks).join(', ')}, got ${kind ?? 'nothing'}`)
+export function runCheck(argv: readonly string[], context: MainContext): Promise<void> {
+  return runSubcommand(group, argv, context)
 }

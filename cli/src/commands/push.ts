@@ -11,6 +11,7 @@ import { PrintAndExit, UserError } from '@narthex/service/user-error'
 import { httpConfigFileFlag, readHttpConfigFile } from '../http-config-file.ts'
 import { encodePushRequests } from '../push/push-requests.ts'
 import { readPushedPage, type PushedPage } from '../push/pushed-series.ts'
+import { promtoolFlags, runSubcommand, type CommandGroup } from '../subcommands.ts'
 import { versionText } from '../version.ts'
 import { endsWithEof } from './check-metrics.ts'
 import { failureCode, processOutput, type CheckOutput } from './check-output.ts'
@@ -22,6 +23,7 @@ const program = 'narthex push metrics'
 const messages = { 'prometheus.WriteRequest': 1, 'io.prometheus.write.v2.Request': 2 } as const
 
 const flags = {
+  ...promtoolFlags,
   labels: flag.list('label', 'Label to attach to metrics, as NAME=VALUE. Can be specified multiple times.', { default: ['job=promtool'] }),
   timeoutMs: flag.durationMs('timeout', 'The time to wait for pushing metrics.', '30s'),
   headers: flag.list('header', 'Extra header of the requests, as NAME=VALUE. Can be specified multiple times.'),
@@ -44,13 +46,24 @@ interface Destination {
   readonly timeoutMs: number
 }
 
-export async function runPush(argv: readonly string[]): Promise<void> {
-  const [kind, ...rest] = argv
-  if (kind !== 'metrics') throw new UserError(`narthex push: want metrics, got ${kind ?? 'nothing'}`)
+const help = 'Push metrics to a Prometheus remote write (for testing purpose only).'
+
+const group: CommandGroup = {
+  name: 'narthex push',
+  help: 'Push to a Prometheus server.',
+  flags: [httpConfigFileFlag],
+  subcommands: { metrics: { help, run: runPushMetrics } },
+}
+
+export function runPush(argv: readonly string[]): Promise<void> {
+  return runSubcommand(group, argv, undefined)
+}
+
+async function runPushMetrics(argv: readonly string[]): Promise<void> {
   const { values, arguments: positional } = parseFlags(
     {
       name: program,
-      help: 'Push metrics to a Prometheus remote write (for testing purpose only).',
+      help,
       version: versionText(program),
       flags,
       arguments: [
@@ -58,7 +71,7 @@ export async function runPush(argv: readonly string[]): Promise<void> {
         { name: 'metric-files', help: 'The metric files to push; standard input if there are none.', isRepeatable: true, isOptional: true },
       ],
     },
-    rest,
+    argv,
   )
   const [server = '', ...files] = positional
   requireFiles(program, files)

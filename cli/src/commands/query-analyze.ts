@@ -7,18 +7,22 @@ import type { AnswerData, SeriesShape } from '../answer-shape.ts'
 import { describeHistogramUsage } from '../histogram-usage.ts'
 import { httpConfigFileFlag } from '../http-config-file.ts'
 import { openClient, readTime } from '../query-client.ts'
+import { promtoolFlags } from '../subcommands.ts'
 import { versionText } from '../version.ts'
 import { processOutput } from './check-output.ts'
 
 // narthex query analyze: how many buckets of histograms are used over time, as `promtool query analyze` tells it.
 
 const flags = {
+  ...promtoolFlags,
   server: flag.text('server', 'Server to query.', '', { required: true }),
   type: flag.text('type', 'Type of metric: histogram.', '', { required: true }),
   durationMs: flag.durationMs('duration', 'Time frame to analyze.', '1h'),
   time: flag.text('time', 'Query time (RFC3339 or Unix timestamp), defaults to now.', ''),
   match: flag.list('match', 'Series selector. Can be specified multiple times.', { required: true }),
   httpConfigFile: httpConfigFileFlag,
+  // As promtool has it with every query; of no effect here.
+  output: flag.choice('format', 'Output format of the query.', ['promql', 'json'], 'promql', { short: 'o', hidden: true }),
 }
 
 export async function runQueryAnalyze(argv: readonly string[]): Promise<void> {

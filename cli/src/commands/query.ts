@@ -8,12 +8,14 @@ import { printExplanation } from '../explain-output.ts'
 import { httpConfigFileFlag } from '../http-config-file.ts'
 import { openClient, readTime } from '../query-client.ts'
 import { describeLabelSet, describeResult, encodeResult } from '../query-output.ts'
+import { promtoolFlags, runSubcommand, type CommandGroup } from '../subcommands.ts'
 import { versionText } from '../version.ts'
 import { runQueryAnalyze } from './query-analyze.ts'
 
 // narthex query instant|range|series|labels SERVER …, analyze --server=SERVER: prints what the server answers, in promtool's form.
 
 const common = {
+  ...promtoolFlags,
   output: flag.choice('format', 'Output format of the query.', ['promql', 'json'], 'promql', { short: 'o' }),
   headers: flag.list('header', 'Extra header to send to the server, as NAME=VALUE; can be repeated.'),
   httpConfigFile: httpConfigFileFlag,
@@ -59,13 +61,25 @@ const kinds = {
 type Kind = keyof typeof kinds
 type Options = Readonly<Record<string, string | number | readonly string[] | undefined>>
 
-export async function runQuery(argv: readonly string[]): Promise<void> {
-  const [kind, ...rest] = argv
-  if (kind === 'analyze') return await runQueryAnalyze(rest)
-  if (kind === undefined || !Object.hasOwn(kinds, kind)) {
-    throw new UserError(`narthex query: want one of ${Object.keys(kinds).join(', ')}, analyze, got ${kind ?? 'nothing'}`)
-  }
-  const described = kinds[kind as Kind]
+const group: CommandGroup = {
+  name: 'narthex query',
+  help: 'Run query against a Prometheus server.',
+  flags: [common.output, common.httpConfigFile],
+  subcommands: {
+    instant: { help: 'Run instant query.', run: (argv) => runKind('instant', argv) },
+    range: { help: 'Run range query.', run: (argv) => runKind('range', argv) },
+    series: { help: 'Run series query.', run: (argv) => runKind('series', argv) },
+    labels: { help: 'Run labels query.', run: (argv) => runKind('labels', argv) },
+    analyze: { help: 'Analyze the usage pattern of certain metrics.', run: runQueryAnalyze },
+  },
+}
+
+export function runQuery(argv: readonly string[]): Promise<void> {
+  return runSubcommand(group, argv, undefined)
+}
+
+async function runKind(kind: Kind, argv: readonly string[]): Promise<void> {
+  const described = kinds[kind]
   const { values, arguments: positional } = parseFlags(
     {
       name: `narthex query ${kind}`,
@@ -74,11 +88,11 @@ export async function runQuery(argv: readonly string[]): Promise<void> {
       flags: described.flags as unknown as Record<string, ReturnType<typeof flag.text>>,
       arguments: described.arguments.map((name) => ({ name, help: name })),
     },
-    rest,
+    argv,
   )
   const options = values as unknown as Options
   const [server = '', second = ''] = positional
-  const { path, parameters } = buildRequest(kind as Kind, second, options)
+  const { path, parameters } = buildRequest(kind, second, options)
   const data = await ask(server, options, path, parameters)
   if (options['explain'] !== undefined) throw new PrintAndExit(describeExplanation(data, options['output'] === 'json'))
   const text = formatData(data, options['output'] === 'json')

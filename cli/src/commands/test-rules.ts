@@ -12,6 +12,7 @@ import { parseFlags } from '@narthex/service/flags'
 import { PrintAndExit, UserError } from '@narthex/service/user-error'
 import { JunitReport, type JunitSuite } from '../rule-test/junit-report.ts'
 import { runRuleTest } from '../rule-test/run-rule-test.ts'
+import { promtoolFlags, runSubcommand, type CommandGroup } from '../subcommands.ts'
 import { versionText } from '../version.ts'
 import { failureCode, processOutput, type CheckOutput } from './check-output.ts'
 import { ignoresUnknownFields, requireFiles } from './check-rules.ts'
@@ -26,27 +27,39 @@ interface TestOptions {
   readonly ignoresUnknownFields: boolean
 }
 
-export async function runTest(argv: readonly string[]): Promise<void> {
-  const [kind, ...rest] = argv
-  if (kind !== 'rules') throw new UserError(`narthex test: want rules, got ${kind ?? 'nothing'}`)
+const junit = flag.text('junit', 'File path to store JUnit XML test results.', '')
+
+const group: CommandGroup = {
+  name: 'narthex test',
+  help: 'Unit testing.',
+  flags: [junit],
+  subcommands: { rules: { help: 'Unit tests for rules.', run: runTestRules } },
+}
+
+/** narthex test rules [FLAG ...] FILE ... */
+export function runTest(argv: readonly string[]): Promise<void> {
+  return runSubcommand(group, argv, undefined)
+}
+
+async function runTestRules(argv: readonly string[]): Promise<void> {
   const { values, arguments: files } = parseFlags(
     {
       name: 'narthex test rules',
       help: 'Unit tests for rules.',
       version: versionText('narthex test rules'),
       flags: {
-        features: flag.list('enable-feature', 'Feature names to enable, as in Prometheus; comma separated or repeated.'),
+        ...promtoolFlags,
         run: flag.list(
           'run',
           'If set, will only run test groups whose names match the regular expression. Can be specified multiple times.',
         ),
         diff: flag.boolean('diff', 'Print the lines that differ instead of all that was expected and found.'),
-        junit: flag.text('junit', 'File path to store JUnit XML test results.', ''),
+        junit,
         ignoresUnknownFields,
       },
       arguments: [{ name: 'test-rule-file', help: 'The unit test file.', isRepeatable: true }],
     },
-    rest,
+    argv,
   )
   requireFiles('narthex test rules', files)
   const report = new JunitReport()

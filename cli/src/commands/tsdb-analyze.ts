@@ -4,6 +4,7 @@ import { parseFlags } from '@narthex/service/flags'
 import { PageCache } from '@narthex/tsdb/block/page-cache'
 import { analyzeBlock } from '@narthex/tsdb/tools/analyze-block'
 import { closeBlocks, openBlocks, ToolError } from '@narthex/tsdb/tools/open-blocks'
+import { promtoolFlags } from '../subcommands.ts'
 import { versionText } from '../version.ts'
 import { defaultDirectory, runTool, writeText } from './tsdb-output.ts'
 import { parseSelectors } from './tsdb-selectors.ts'
@@ -16,6 +17,7 @@ export async function runTsdbAnalyze(argv: readonly string[]): Promise<void> {
       help: 'Analyze churn, label pair cardinality and compaction efficiency.',
       version: versionText('narthex tsdb analyze'),
       flags: {
+        ...promtoolFlags,
         limit: flag.integer('limit', 'How many items to show in each list.', 20),
         extended: flag.boolean('extended', 'Run extended analysis.'),
         match: flag.string('match', 'Series selector to analyze. Only 1 set of matchers is supported now.'),

@@ -1,8 +1,8 @@
 import { join } from 'node:path'
 import { flag } from '@narthex/service/flag-spec'
 import { parseFlags } from '@narthex/service/flags'
-import { UserError } from '@narthex/service/user-error'
 import { benchWrite } from '@narthex/tsdb/tools/bench-write'
+import { promtoolFlags, runSubcommand, type CommandGroup } from '../subcommands.ts'
 import { versionText } from '../version.ts'
 import { processOutput } from './check-output.ts'
 import { runTool } from './tsdb-output.ts'
@@ -12,15 +12,24 @@ const name = 'narthex tsdb bench write'
 const defaultFile = '../../tsdb/testdata/20kseries.json'
 
 const flags = {
+  ...promtoolFlags,
   directory: flag.text('out', 'Set the output path.', 'benchout'),
   metrics: flag.integer('metrics', 'Number of metrics to read.', 10_000),
   scrapes: flag.integer('scrapes', 'Number of scrapes to simulate.', 3000),
 }
 
+const group: CommandGroup = {
+  name: 'narthex tsdb bench',
+  help: 'Run benchmarks.',
+  subcommands: { write: { help: 'Run a write performance benchmark.', run: runBenchWrite } },
+}
+
 /** narthex tsdb bench write [FLAG ...] [<file>] */
-export async function runTsdbBench(argv: readonly string[]): Promise<void> {
-  const [kind, ...rest] = argv
-  if (kind !== 'write') throw new UserError(`narthex tsdb bench: want write, got ${kind ?? 'nothing'}`)
+export function runTsdbBench(argv: readonly string[]): Promise<void> {
+  return runSubcommand(group, argv, undefined)
+}
+
+async function runBenchWrite(argv: readonly string[]): Promise<void> {
   const { values, arguments: positional } = parseFlags(
     {
       name,
@@ -29,7 +38,7 @@ export async function runTsdbBench(argv: readonly string[]): Promise<void> {
       flags,
       arguments: [{ name: 'file', help: `Input file with samples data, default is (${defaultFile}).`, isOptional: true }],
     },
-    rest,
+    argv,
   )
   const { out } = processOutput
   await runTool(() =>

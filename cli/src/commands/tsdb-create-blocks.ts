@@ -9,6 +9,7 @@ import { BlockReader } from '@narthex/tsdb/block/block-reader'
 import { formatBlockTable } from '@narthex/tsdb/tools/block-table'
 import { createBlocks } from '@narthex/tsdb/tools/create-blocks'
 import { measureBlock } from '@narthex/tsdb/tools/open-blocks'
+import { promtoolFlags } from '../subcommands.ts'
 import { versionText } from '../version.ts'
 import { processOutput } from './check-output.ts'
 import { runTsdbCreateRuleBlocks } from './tsdb-create-rule-blocks.ts'
@@ -18,6 +19,7 @@ import { defaultDirectory, runTool } from './tsdb-output.ts'
 const memoryShareMax = 0.5
 
 const flags = {
+  ...promtoolFlags,
   isHumanReadable: flag.boolean('human-readable', 'Print human readable values.', { short: 'r' }),
   isQuiet: flag.boolean('quiet', 'Do not print created blocks.', { short: 'q' }),
   maxBlockDurationMs: flag.durationMs(

@@ -12,6 +12,7 @@ import { createLogger, type Logger } from '@narthex/service/logger'
 import { UserError } from '@narthex/service/user-error'
 import { createRuleBlocks, type BackfilledRule } from '@narthex/tsdb/tools/rule-blocks'
 import { httpConfigFileFlag, readHttpConfigFile } from '../http-config-file.ts'
+import { promtoolFlags } from '../subcommands.ts'
 import { versionText } from '../version.ts'
 import { processOutput } from './check-output.ts'
 import { requireFiles } from './check-rules.ts'
@@ -26,7 +27,7 @@ const endBeforeNowMs = 3 * 3600 * 1000
 const memoryShareMax = 0.5
 
 const flags = {
-  features: flag.list('enable-feature', 'Comma separated feature names to enable (only PromQL related).'),
+  ...promtoolFlags,
   url: flag.text('url', 'The URL for the Prometheus API with the data where the rule will be backfilled from.', 'http://localhost:9090'),
   httpConfigFile: httpConfigFileFlag,
   start: flag.string(

@@ -2,6 +2,7 @@ import { totalmem } from 'node:os'
 import { flag } from '@narthex/service/flag-spec'
 import { parseFlags } from '@narthex/service/flags'
 import { dumpDatabase, OpenMetricsFormat, PlainFormat, SeriesJsonFormat } from '@narthex/tsdb/tools/dump-database'
+import { promtoolFlags } from '../subcommands.ts'
 import { versionText } from '../version.ts'
 import { processOutput } from './check-output.ts'
 import { defaultDirectory, runTool, writeText } from './tsdb-output.ts'
@@ -13,6 +14,7 @@ const latest = '9223372036854775807'
 const memoryShareMax = 0.75
 
 const flags = {
+  ...promtoolFlags,
   sandbox: flag.string('sandbox-dir-root', 'Taken for compatibility: nothing is copied or written, so no directory is needed.'),
   minTimeMs: flag.custom('min-time', 'Minimum timestamp to dump.', parseTime, { default: earliest }),
   maxTimeMs: flag.custom('max-time', 'Maximum timestamp to dump.', parseTime, { default: latest }),

@@ -3,6 +3,7 @@ import { parseFlags } from '@narthex/service/flags'
 import { PageCache } from '@narthex/tsdb/block/page-cache'
 import { formatBlockTable } from '@narthex/tsdb/tools/block-table'
 import { closeBlocks, measureBlock, openBlocks } from '@narthex/tsdb/tools/open-blocks'
+import { promtoolFlags } from '../subcommands.ts'
 import { versionText } from '../version.ts'
 import { defaultDirectory, runTool, writeText } from './tsdb-output.ts'
 
@@ -13,7 +14,7 @@ export async function runTsdbList(argv: readonly string[]): Promise<void> {
       name: 'narthex tsdb list',
       help: 'List tsdb blocks.',
       version: versionText('narthex tsdb list'),
-      flags: { isHumanReadable: flag.boolean('human-readable', 'Print human readable values.', { short: 'r' }) },
+      flags: { ...promtoolFlags, isHumanReadable: flag.boolean('human-readable', 'Print human readable values.', { short: 'r' }) },
       arguments: [{ name: 'db path', help: `Database path (default is ${defaultDirectory}).`, isOptional: true }],
     },
     argv,

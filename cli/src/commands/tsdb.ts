@@ -1,25 +1,26 @@
-import { UserError } from '@narthex/service/user-error'
+import { runSubcommand, type CommandGroup } from '../subcommands.ts'
 import { runTsdbAnalyze } from './tsdb-analyze.ts'
 import { runTsdbBench } from './tsdb-bench.ts'
 import { runTsdbCreateBlocks } from './tsdb-create-blocks.ts'
 import { runTsdbDump } from './tsdb-dump.ts'
 import { runTsdbList } from './tsdb-list.ts'
 
-const kinds: Readonly<Record<string, (argv: readonly string[]) => void | Promise<void>>> = {
-  list: runTsdbList,
-  analyze: runTsdbAnalyze,
-  dump: (argv) => runTsdbDump('dump', argv),
-  'dump-openmetrics': (argv) => runTsdbDump('dump-openmetrics', argv),
-  'create-blocks-from': runTsdbCreateBlocks,
-  bench: runTsdbBench,
+const group: CommandGroup = {
+  name: 'narthex tsdb',
+  help: 'Looks into a data directory, or makes blocks.',
+  subcommands: {
+    list: { help: 'List tsdb blocks.', run: runTsdbList },
+    analyze: { help: 'Analyze churn, label pair cardinality and compaction efficiency.', run: runTsdbAnalyze },
+    dump: { help: 'Dump series and samples, or series alone.', run: (argv) => runTsdbDump('dump', argv) },
+    'dump-openmetrics': { help: 'Dump samples as OpenMetrics text.', run: (argv) => runTsdbDump('dump-openmetrics', argv) },
+    'create-blocks-from': { help: 'Make blocks: openmetrics, rules.', run: runTsdbCreateBlocks },
+    bench: { help: 'Measure how fast the storage takes samples: write.', run: runTsdbBench },
+  },
 }
 
 /** narthex tsdb KIND [FLAG ...] [ARG ...]: looks into a data directory, or makes blocks, as `promtool tsdb` does. */
-export async function runTsdb(argv: readonly string[]): Promise<void> {
-  const [kind, ...rest] = argv
-  const run = kind !== undefined && Object.hasOwn(kinds, kind) ? kinds[kind] : undefined
-  if (run !== undefined) return await run(rest)
-  throw new UserError(`narthex tsdb: want one of ${Object.keys(kinds).join(', ')}, got ${kind ?? 'nothing'}`)
+export function runTsdb(argv: readonly string[]): Promise<void> {
+  return runSubcommand(group, argv, undefined)
 }
 
 /**

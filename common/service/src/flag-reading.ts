@@ -66,7 +66,7 @@ export function readFlags<Specs extends FlagSpecs>(
   split: TokenSplitter,
 ): ParsedFlags<Specs> {
   const flags = Object.values(program.flags)
-  const tokens = program.acceptsSingleDash === true ? argv.map((token) => doubleDash(token, flags)) : [...argv]
+  const tokens = program.acceptsSingleDash === true ? argv.map((token) => doubleDash(token, flags)) : expandShortFlags(argv, flags)
   checkTokens(program, flags, tokens)
   const parsed = split(program, tokens)
   if (parsed.texts.get('help')?.at(-1) === 'true') throw new PrintAndExit(renderHelp(program))
@@ -90,6 +90,29 @@ export function readFlags<Specs extends FlagSpecs>(
     arguments: checkArguments(program, parsed.arguments),
     effective,
   }
+}
+
+/** As kingpin reads them: `-oVALUE` is `--output=VALUE`, whatever VALUE begins with, and `-rq` is `-r -q`. */
+export function expandShortFlags(argv: readonly string[], flags: readonly Flag<unknown>[]): string[] {
+  const byShort = new Map(flags.flatMap((one) => (one.short === undefined ? [] : [[one.short, one] as const])))
+  const valued = new Set(flags.filter(({ isBoolean }) => !isBoolean).flatMap(({ name, short }) => [`--${name}`, `-${short ?? name}`]))
+  const expanded: string[] = []
+  for (let i = 0; i < argv.length; i++) {
+    let token = argv[i]!
+    if (token === '--') return [...expanded, ...argv.slice(i)]
+    while (/^-[^-]./s.test(token)) {
+      const described = byShort.get(token[1]!)
+      if (described === undefined) break
+      if (!described.isBoolean) token = `--${described.name}=${token.slice(2)}`
+      else {
+        expanded.push(token.slice(0, 2))
+        token = `-${token.slice(2)}`
+      }
+    }
+    expanded.push(token)
+    if (valued.has(token) && i + 1 < argv.length) expanded.push(argv[++i]!)
+  }
+  return expanded
 }
 
 // Libraries are more lenient than kingpin (`-config.file`, `--no-config.file`), and have other words.

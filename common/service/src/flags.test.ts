@@ -1,6 +1,6 @@
 import { describe, expect, it, test } from 'vitest'
 import { flag } from './flag-spec.ts'
-import { parseFlags as parseByLibrary, type Program } from './flags.ts'
+import { parseFlags as parseByLibrary, type FlagSpecs, type Program } from './flags.ts'
 import { parseFlags as parsePlainly } from './plain-flags.ts'
 import { PrintAndExit, UserError } from './user-error.ts'
 
@@ -109,6 +109,29 @@ describe.each([
     expect(parse('--config.file=007').values.configFile).toBe('007')
     expect(parse('--query.max-concurrency=-1').values.concurrency).toBe(-1)
     expect(parse('--config.file=').values.configFile).toBe('')
+  })
+
+  it('have a short form with the value in the same word, and several that have none in one', () => {
+    const described: Program<FlagSpecs> = {
+      name: 'promtool',
+      help: '',
+      version: '1',
+      flags: {
+        type: flag.string('type', 'A type.', { short: 't' }),
+        isHuman: flag.boolean('human', 'For people.', { short: 'r' }),
+        isQuiet: flag.boolean('quiet', 'Quietly.', { short: 'q' }),
+      },
+      arguments: [{ name: 'words', help: '', isRepeatable: true, isOptional: true }],
+    }
+    const read = (...argv: string[]) => parseFlags(described, argv, {})
+    expect(read('-t=~').values['type']).toBe('=~')
+    expect(read('-t=').values['type']).toBe('=')
+    expect(read('-tx', 'y')).toMatchObject({ values: { type: 'x' }, arguments: ['y'] })
+    expect(read('-t', 'x').values['type']).toBe('x')
+    expect(read('-rq').values).toEqual({ type: undefined, isHuman: true, isQuiet: true })
+    expect(read('-qrt!~').values).toEqual({ type: '!~', isHuman: true, isQuiet: true })
+    expect(read('--', '-rq').arguments).toEqual(['-rq'])
+    expect(() => read('-rx')).toThrow("unknown short flag '-x'")
   })
 
   it('take the environment when the command line is silent', () => {
