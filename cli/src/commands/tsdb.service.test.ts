@@ -107,6 +107,17 @@ describe('the same directory gives the same', () => {
     expect(await ours('dump', name)).toEqual(theirs('dump', name))
   })
 
+  test('series alone, as JSON: those of promtool, each once', async () => {
+    const selector = '--match={x!="é\\n"}'
+    const { out } = theirs('dump', selector, 'theirs')
+    const texts = new Set(out.map((line) => line.slice(0, line.lastIndexOf('} ') + 1)))
+    expect(texts.size).toBeGreaterThan(10)
+    // `{a="b", c="d"}` → `{"a":"b","c":"d"}`
+    const wanted = [...texts].map((text) => text.replaceAll(/([{ ])([a-z_]+)="/g, '$1"$2":"').replaceAll('", "', '","'))
+    expect(await ours('dump', '--format=seriesjson', selector, 'theirs')).toEqual({ status: 0, out: wanted, err: '' })
+    expect((await ours('dump', '--format=seriesjson', '--max-time=0', 'theirs')).out).toEqual([])
+  })
+
   test.each([['theirs'], ['ours']])('analysis of %s, all figures', async (name) => {
     const [first] = readdirSync(at(name)).sort()
     for (const args of [

@@ -112,6 +112,18 @@ describe('a dump', () => {
     expect(dump(directory, { format: new SeriesJsonFormat() })).toEqual(['{"__name__":"a","x":"1"}'])
   })
 
+  test('of series alone has each once, with its labels as Go encodes them', async () => {
+    const directory = makeDirectory()
+    const chunks = [encode([[100, 1]]), encode([[300, 1]]), encodeHistograms([[400, 1]])]
+    await writeBlock(directory, { '<a> & "b\\é\u2028': chunks, b: [encode([[100, 1]])] }, 500)
+    const format = () => new SeriesJsonFormat()
+    const first = '{"__name__":"a","x":"\\u003ca\\u003e \\u0026 \\"b\\\\é\\u2028"}'
+    expect(dump(directory, { format: format() })).toEqual([first, '{"__name__":"a","x":"b"}'])
+    expect(dump(directory, { format: format(), minTimeMs: 200 })).toEqual([first])
+    expect(dump(directory, { format: format(), minTimeMs: 401 })).toEqual([])
+    expect(dump(directory, { format: format(), matchers: [new Matcher('=', 'x', 'b')] })).toEqual(['{"__name__":"a","x":"b"}'])
+  })
+
   test('leaves out what was deleted, floats and histograms', async () => {
     const directory = makeDirectory()
     const histograms = encodeHistograms([

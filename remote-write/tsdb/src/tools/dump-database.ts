@@ -1,6 +1,7 @@
 import { ByteWriter } from '@narthex/bytes/byte-writer'
 import { floatBytesMax, writeFloatG } from '@narthex/exposition/float-writer'
 import { formatHistogram } from '@narthex/model/format-histogram'
+import { stringifyAsGo } from '@narthex/model/go-json'
 import type { Labels } from '@narthex/model/labels'
 import type { Matcher } from '@narthex/model/matcher'
 import { isValidLegacyLabelName, isValidLegacyMetricName } from '@narthex/model/name'
@@ -138,13 +139,13 @@ export class OpenMetricsFormat implements DumpFormat {
   }
 }
 
-/** One JSON object of labels for each series, without samples. */
+/** One JSON object of labels for each series, without samples, as Go encodes it. */
 export class SeriesJsonFormat implements DumpFormat {
   #line = ''
 
   begin(labels: Labels): void {
     const pairs: string[] = []
-    for (let i = 0; i < labels.pairs.length; i += 2) pairs.push(`${JSON.stringify(labels.pairs[i])}:${JSON.stringify(labels.pairs[i + 1])}`)
+    for (let i = 0; i < labels.pairs.length; i += 2) pairs.push(`${stringifyAsGo(labels.pairs[i])}:${stringifyAsGo(labels.pairs[i + 1])}`)
     this.#line = `{${pairs.join(',')}}\n`
   }
 
