@@ -1,3 +1,4 @@
+import { parseTimestampSeconds } from '@narthex/model/timestamp'
 import { UserError } from '@narthex/service/user-error'
 import { ApiClient } from './api-client.ts'
 import { readHttpConfigFile } from './http-config-file.ts'
@@ -7,9 +8,8 @@ import { readHttpConfigFile } from './http-config-file.ts'
 /** Seconds; the preset for ''. Throws UserError. */
 export function readTime(text: unknown, what: string, preset?: number): number | undefined {
   if (typeof text !== 'string' || text === '') return preset
-  const isNumber = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text)
-  const seconds = isNumber ? Number(text) : /^\d{4}-\d\d-\d\dT/.test(text) ? Date.parse(text) / 1000 : NaN
-  if (Number.isNaN(seconds)) throw new UserError(`error parsing ${what}: cannot parse ${JSON.stringify(text)} to a valid timestamp`)
+  const seconds = parseTimestampSeconds(text)
+  if (seconds === undefined) throw new UserError(`error parsing ${what}: cannot parse ${JSON.stringify(text)} to a valid timestamp`)
   return seconds
 }
 

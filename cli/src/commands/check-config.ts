@@ -4,6 +4,7 @@ import { populateLabels } from '@narthex/agent/scrape/populate-labels'
 import { listTargetFiles, parseTargetGroups } from '@narthex/agent/discovery/file'
 import type { TargetGroup } from '@narthex/agent/discovery/target-groups'
 import { ConfigError } from '@narthex/config/config-error'
+import { isBadGlobPattern } from '@narthex/config/glob-pattern'
 import type { TlsConfig } from '@narthex/config/http-client-config'
 import { parsePrometheusConfig, type ConfigMode, type PrometheusConfig, type ScrapeConfig } from '@narthex/config/prometheus-config'
 import { collectUnsupported } from '@narthex/config/unsupported'
@@ -158,6 +159,7 @@ function checkConfig(config: PrometheusConfig, isSyntaxOnly: boolean, output: Ch
 }
 
 function findRuleFiles(pattern: string): string[] {
+  if (isBadGlobPattern(pattern)) throw new CheckFailure('syntax error in pattern')
   const found = globSync(pattern).sort()
   if (!pattern.includes('*') && found.length === 0) throw new CheckFailure(`${JSON.stringify(pattern)} does not point to an existing file`)
   return found

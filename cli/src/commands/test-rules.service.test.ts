@@ -115,6 +115,49 @@ describe('test rules has the verdict and the lines of promtool for', () => {
     { what: 'a wrong type', tests: `${head}tests: {}` },
     { what: 'a group that is named twice', tests: `${head}group_eval_order: [first, second, first]` },
     { what: 'rules that are not there', tests: head.replace('rules.yml', 'nothing*.yml') },
+    { what: 'a pattern of rule files that is none', tests: head.replace('rules.yml', "'[.yml'") },
+    { what: 'broken rules that no test needs', tests: head, ruleText: 'groups: [{name: a, rules: [{record: r, expr: sum(}]}]' },
+    {
+      what: 'broken rules, once a test',
+      tests: `${head}tests: [{name: one}, {name: two}]`,
+      ruleText: 'groups: [{name: a, rules: [{record: r, expr: "sum("}]}]',
+    },
+    {
+      what: 'an unknown key in rules',
+      tests: `${head}tests: [{}]`,
+      ruleText: 'groups: [{name: a, team: b, rules: []}]',
+    },
+    { what: 'nothing in the place of a test', tests: `${head}tests: [null]` },
+    { what: 'nothing in the place of expected alerts', tests: `${head}tests: [{alert_rule_test: [null]}]` },
+    {
+      what: 'series of the same labels, of which the later counts; blank ones and comments',
+      tests: `${head}tests:
+- input_series: [{series: x, values: 1 2}, {series: '{__name__="x"}', values: '3'}, {series: z, values: '5'}, {series: '# y', values: '4'}]
+  promql_expr_test:
+  - {expr: 'x', eval_time: 1m, exp_samples: [{labels: x, value: 3}]}
+  - {expr: 'z', eval_time: 0s, exp_samples: [{labels: z, value: 5}]}
+  - {expr: 'y', eval_time: 0s}
+`,
+    },
+    {
+      what: 'numbers as Go reads them',
+      tests: `${head}tests: [{input_series: [{series: x, values: 010 1e-400 0x2}], promql_expr_test: [{expr: 'sum_over_time(x[10m])', eval_time: 4m, exp_samples: [{value: 8}]}]}]`,
+    },
+    {
+      what: 'times between evaluations',
+      tests: `${head}tests:
+- interval: 30s
+  input_series: [{series: 'up{instance="x", job="a"}', values: '0x10'}]
+  external_labels: {}
+  alert_rule_test:
+  - {eval_time: 119s, alertname: Down}
+  - {eval_time: 150s, alertname: Down, exp_alerts: [{exp_labels: {instance: x, job: a, severity: page}, exp_annotations: {summary: x of a is down, external: '  1'}}]}
+  - {eval_time: 5s, alertname: Always, exp_alerts: [{exp_labels: {a: b}}]}
+  promql_expr_test:
+  - {expr: ALERTS, eval_time: 4m}
+  - {expr: 'count(ALERTS_FOR_STATE)', eval_time: 90s500ms, exp_samples: [{value: 2}]}
+`,
+    },
     {
       what: 'a rule that fails',
       tests: `${head}tests: [{promql_expr_test: [{expr: up, eval_time: 1m}]}]`,
@@ -135,10 +178,21 @@ describe('test rules has the verdict and the lines of promtool for', () => {
   })
 
   test('series that cannot be read, in words of its own', () => {
-    for (const values of ['1 two', '1+1', '1x', 'stale2']) {
+    for (const values of ['1 two', '1+1', '1x', 'stale2', '1e400', 'NaNx2', '1+NaNx2', '1 # 2', '1 stalex2']) {
       const { ours, theirs } = runBoth(`${head}tests: [{input_series: [{series: up, values: '${values}'}]}]`)
       expect([ours.status, ours.stdout], values).toEqual([theirs.status, theirs.stdout])
       expect(ours.stderr).toMatch(/^ {2}FAILED:\ncannot read series "up .*": cannot read value /)
+    }
+    for (const name of ['up {a="b"}', '', 'up{a!="b"}', 'up{', '1up', 'on']) {
+      const { ours, theirs } = runBoth(`${head}tests: [{input_series: [{series: '${name}', values: '1'}]}]`)
+      expect([ours.status, ours.stdout], name).toEqual([theirs.status, theirs.stdout])
+      expect(ours.stderr).toMatch(/^ {2}FAILED:\ncannot read series ".*1": /)
+    }
+    // promtool tells these with each evaluation.
+    for (const name of ['{}', 'up{a="b",a="c"}']) {
+      const { ours, theirs } = runBoth(`${head}tests: [{input_series: [{series: '${name}', values: '1'}]}]`)
+      expect([ours.status, theirs.status], name).toEqual([1, 1])
+      expect(ours.stderr).toMatch(/^ {2}FAILED:\ncannot read series ".*1": .*(neither|is not unique)\n$/)
     }
   })
 })
@@ -251,7 +305,61 @@ describe('what newer promtools have', () => {
     ])
   })
 
+  test('shows with --debug what is in the storage: the samples given and those of the rules', () => {
+    writeFileSync(join(temporary.path, 'rules.yml'), 'groups: [{name: g, rules: [{record: r, expr: 2 * x}]}]')
+    const text = `${head}tests:
+- name: shown
+  start_timestamp: 100
+  input_series: [{series: 'x{job="a"}', values: '1 _ 2.5 stale'}, {series: h, values: '{{schema:0 sum:1 count:1 buckets:[1]}}'}]
+  promql_expr_test: [{expr: vector(1), eval_time: 3m, exp_samples: [{labels: '{}', value: 1}]}]
+- {}
+`
+    writeFileSync(join(temporary.path, 'debug.yml'), text)
+    const { status, stdout } = run('--debug', 'debug.yml')
+    expect([status, stdout.replace(/took [\d.]+ms/g, 'took T')]).toEqual([
+      0,
+      `Unit Testing:  debug.yml
+DEBUG: Starting test shown
+DEBUG: Dump of all data (input_series and rules) at 3m0s:
+{__name__="h"} =>
+{count:1, sum:1, (0.5,1]:1} @[100000]
+{__name__="r", job="a"} =>
+2 @[100000]
+2 @[160000]
+5 @[220000]
+{__name__="x", job="a"} =>
+1 @[100000]
+2.5 @[220000]
+DEBUG: Test shown finished, took T
+DEBUG: Starting test unnamed#1
+DEBUG: Dump of all data (input_series and rules) at 0s:
+
+DEBUG: Test unnamed#1 finished, took T
+  SUCCESS
+
+`,
+    ])
+  })
+
+  test('refuses a start_timestamp that is no RFC 3339 date', () => {
+    writeFileSync(join(temporary.path, 'start.yml'), `${head}tests: [{start_timestamp: 2026-01-05}]`)
+    expect(run('start.yml')).toMatchObject({
+      status: 1,
+      stderr: '  FAILED:\nstart.yml: 3:27: cannot parse "2026-01-05" to a valid timestamp\n',
+    })
+  })
+
+  test('takes --junit in front of rules, and tells each test that the rules are broken', () => {
+    writeFileSync(join(temporary.path, 'rules.yml'), 'groups: [{name: g, rules: [{record: r, expr: sum(}]}]')
+    writeFileSync(join(temporary.path, 'two.yml'), twoTests)
+    const { status } = spawnSync(launcher, ['test', '--junit', 'out.xml', 'rules', 'two.yml'], { cwd: temporary.path })
+    expect([status, readFileSync(join(temporary.path, 'out.xml'), 'utf8').match(/tests="2" failures="2" errors="0"/)?.length]).toEqual([
+      1, 1,
+    ])
+  })
+
   test('shows with --diff the lines that differ', () => {
+    writeFileSync(join(temporary.path, 'rules.yml'), rules)
     writeFileSync(join(temporary.path, 'two.yml'), twoTests)
     expect(run('--diff', 'two.yml').stderr).toContain('\n            - {} 3E-01\n            + {} 3.0000000000000004E-01')
   })

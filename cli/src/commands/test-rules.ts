@@ -1,6 +1,7 @@
 import { globSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, isAbsolute, join } from 'node:path'
 import { ConfigError } from '@narthex/config/config-error'
+import { isBadGlobPattern } from '@narthex/config/glob-pattern'
 import { parseRuleFile, type RuleGroupConfig } from '@narthex/config/rule-file'
 import { parseRuleTestFile, type RuleTestFile } from '@narthex/config/rule-test-file'
 import { compileRegex } from '@narthex/model/regex'
@@ -24,6 +25,7 @@ interface TestOptions {
   /** Whether a test of this name is run. */
   isWanted(name: string): boolean
   readonly showsDifference: boolean
+  readonly showsData: boolean
   readonly ignoresUnknownFields: boolean
 }
 
@@ -53,6 +55,10 @@ async function runTestRules(argv: readonly string[]): Promise<void> {
           'run',
           'If set, will only run test groups whose names match the regular expression. Can be specified multiple times.',
         ),
+        debug: flag.boolean(
+          'debug',
+          'Print the data of each test: input_series and what the rules made, with their times in milliseconds.',
+        ),
         diff: flag.boolean('diff', 'Print the lines that differ instead of all that was expected and found.'),
         junit,
         ignoresUnknownFields,
@@ -67,6 +73,7 @@ async function runTestRules(argv: readonly string[]): Promise<void> {
     features: splitFeatures(values.features),
     isWanted: compileRun(values.run),
     showsDifference: values.diff,
+    showsData: values.debug,
     ignoresUnknownFields: values.ignoresUnknownFields,
   }
   const hasFailed = await testFiles(files, options, report, processOutput)
@@ -115,17 +122,17 @@ async function testFiles(files: readonly string[], options: TestOptions, report:
 
 async function testFile(path: string, options: TestOptions, suite: JunitSuite, output: CheckOutput): Promise<string[]> {
   let file: RuleTestFile
-  let groups: readonly RuleGroupConfig[]
+  let ruleFiles: readonly string[]
   const groupOrder = new Map<string, number>()
   try {
     file = parseRuleTestFile(readFileSync(path, 'utf8'), path)
+    ruleFiles = findRuleFiles(path, file, output)
     for (const name of file.groupOrder) {
       if (groupOrder.has(name)) throw new Error(`group name repeated in evaluation order: ${name}`)
       groupOrder.set(name, groupOrder.size)
     }
-    groups = loadRules(path, file, options, output)
   } catch (error) {
-    const problems = describeProblems(error)
+    const problems = describeProblems(error, path)
     suite.abort(problems.join('\n'))
     return problems
   }
@@ -136,31 +143,74 @@ async function testFile(path: string, options: TestOptions, suite: JunitSuite, o
     typeAndUnitLabels: options.features.includes('type-and-unit-labels'),
   }
   const { evaluationIntervalMs, isFuzzy } = file
+  // What is wrong with the rules is a failure of each test, as in promtool: without one nobody looks at them.
+  let rules: Rules | undefined
   const failures: string[] = []
   for (const [i, test] of file.tests.entries()) {
     if (!options.isWanted(test.name)) continue
-    const failed = await runRuleTest(test, { groups, evaluationIntervalMs, groupOrder, engine, isFuzzy, ...options })
-    suite.case(test.name === '' ? `unnamed#${i}` : test.name, failed)
+    rules ??= loadRules(ruleFiles, options)
+    const { groups, problems } = rules
+    const name = test.name === '' ? `unnamed#${i}` : test.name
+    const run = () =>
+      runRuleTest(test, { groups, evaluationIntervalMs, groupOrder, engine, isFuzzy, ...options, ...debugTo(options, output) })
+    const failed = problems.length > 0 ? problems : await showTime(name, options, output, run)
+    suite.case(name, failed)
     failures.push(...failed)
   }
   return failures
 }
 
-function loadRules(path: string, { ruleFiles }: RuleTestFile, options: TestOptions, output: CheckOutput): RuleGroupConfig[] {
-  const checks = { ...createRuleChecks(options.features), ignoresUnknownKeys: options.ignoresUnknownFields }
-  const groups: RuleGroupConfig[] = []
-  for (const given of ruleFiles) {
-    const pattern = given === '' || isAbsolute(given) ? given : join(dirname(path), given)
-    const found = globSync(pattern).sort()
-    if (found.length === 0) output.err(`  WARNING: no file match pattern ${pattern}`)
-    for (const file of found) groups.push(...parseRuleFile(readFileSync(file, 'utf8'), file, checks))
-  }
-  return groups
+function debugTo({ showsData }: TestOptions, output: CheckOutput): { debug?: (text: string) => void } {
+  return showsData ? { debug: (text) => output.out(`DEBUG: ${text}`) } : {}
 }
 
-function describeProblems(error: unknown): string[] {
+async function showTime<Result>(
+  name: string,
+  { showsData }: TestOptions,
+  output: CheckOutput,
+  run: () => Promise<Result>,
+): Promise<Result> {
+  if (!showsData) return await run()
+  output.out(`DEBUG: Starting test ${name}`)
+  const beganMs = performance.now()
+  const result = await run()
+  output.out(`DEBUG: Test ${name} finished, took ${(performance.now() - beganMs).toFixed(3)}ms`)
+  return result
+}
+
+function findRuleFiles(path: string, { ruleFiles }: RuleTestFile, output: CheckOutput): string[] {
+  return ruleFiles.flatMap((given) => {
+    const pattern = given === '' || isAbsolute(given) ? given : join(dirname(path), given)
+    if (isBadGlobPattern(pattern)) throw new Error('syntax error in pattern')
+    const found = globSync(pattern).sort()
+    if (found.length === 0) output.err(`  WARNING: no file match pattern ${pattern}`)
+    return found
+  })
+}
+
+interface Rules {
+  readonly groups: readonly RuleGroupConfig[]
+  /** Of the first file that cannot be read. */
+  readonly problems: readonly string[]
+}
+
+function loadRules(files: readonly string[], options: TestOptions): Rules {
+  const checks = { ...createRuleChecks(options.features), ignoresUnknownKeys: options.ignoresUnknownFields }
+  const groups: RuleGroupConfig[] = []
+  for (const file of files) {
+    try {
+      groups.push(...parseRuleFile(readFileSync(file, 'utf8'), file, checks))
+    } catch (error) {
+      return { groups: [], problems: describeProblems(error) }
+    }
+  }
+  return { groups, problems: [] }
+}
+
+/** Each with its file, but what is wrong with the YAML of the one that is tested. */
+function describeProblems(error: unknown, testPath?: string): string[] {
   if (!(error instanceof ConfigError)) return [messageOf(error)]
-  if (error.kind !== 'check') return [error.goText]
+  if (error.kind !== 'check') return [error.path === testPath ? error.goText : `${error.path}: ${error.goText}`]
   return error.problems.map(({ line, column, text }) => `${error.path}: ${line}:${column}: ${text}`)
 }
 

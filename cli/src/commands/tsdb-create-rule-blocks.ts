@@ -4,6 +4,7 @@ import { ConfigError } from '@narthex/config/config-error'
 import { parseRuleFile, type RuleGroupConfig } from '@narthex/config/rule-file'
 import { groupPhaseMs } from '@narthex/rules/group-schedule'
 import { parseExpression } from '@narthex/promql/parse/parse'
+import { parseTimestampSeconds } from '@narthex/model/timestamp'
 import { splitFeatures, toParseOptions } from '@narthex/server/feature-flags'
 import { createRuleChecks } from '@narthex/server/rule-checks'
 import { flag } from '@narthex/service/flag-spec'
@@ -166,9 +167,7 @@ function toRules(
 }
 
 function parseTime(flagName: string, text: string): number {
-  const isNumber = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/.test(text)
-  const isDate = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$/i.test(text)
-  const timeMs = isNumber ? Math.round(Number(text) * 1000) : isDate ? Date.parse(text) : NaN
+  const timeMs = Math.round((parseTimestampSeconds(text) ?? NaN) * 1000)
   if (!(Math.abs(timeMs) <= 8.64e15)) {
     throw new UserError(`error parsing ${flagName} time: cannot parse ${JSON.stringify(text)} to a valid timestamp`)
   }

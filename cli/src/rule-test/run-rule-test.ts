@@ -1,11 +1,8 @@
 import type { RuleGroupConfig } from '@narthex/config/rule-file'
 import type { RuleTest } from '@narthex/config/rule-test-file'
-import type { Labels } from '@narthex/model/labels'
-import { STALE_HIGH, STALE_LOW } from '@narthex/model/stale'
 import { evaluateInstant, type EngineOptions } from '@narthex/promql/engine'
 import { nativeOfHistogram } from '@narthex/promql/histogram/native-of-histogram'
 import { MemoryStorage } from '@narthex/promql/testing/memory-storage'
-import { parseMetric, parseSequence, type SequenceValue } from '@narthex/promql/testing/series-notation'
 import type { QueryFunction } from '@narthex/rules/interfaces'
 import type { RuleGroup } from '@narthex/rules/rule-group'
 import { RuleManager } from '@narthex/rules/rule-manager'
@@ -14,6 +11,8 @@ import type { Logger } from '@narthex/service/logger'
 import { Registry } from '@narthex/service/metrics'
 import { formatDuration } from '@narthex/model/duration'
 import { checkAlerts, checkExpression, type CheckOptions } from './check-expectations.ts'
+import { describeStorage } from './describe-storage.ts'
+import { appendUntil, loadSeries, type LoadedSeries } from './test-series.ts'
 
 export interface RuleTestOptions extends CheckOptions {
   readonly groups: readonly RuleGroupConfig[]
@@ -21,12 +20,8 @@ export interface RuleTestOptions extends CheckOptions {
   /** Place of a group among others, by its name; those without one come first. */
   readonly groupOrder: ReadonlyMap<string, number>
   readonly engine: EngineOptions
-}
-
-interface LoadedSeries {
-  readonly labels: Labels
-  readonly values: readonly SequenceValue[]
-  next: number
+  /** Gets the name of each test, all its samples and how long it took. */
+  readonly debug?: (text: string) => void
 }
 
 // promtool's.
@@ -44,13 +39,11 @@ export async function runRuleTest(test: RuleTest, options: RuleTestOptions): Pro
     const time = formatDuration(unnamed.evalTimeMs)
     return [`an item under alert_rule_test misses required attribute alertname at eval_time ${time}${where}`]
   }
-  const loaded: LoadedSeries[] = []
-  for (const { series, values } of test.series) {
-    try {
-      loaded.push({ labels: parseMetric(series), values: parseSequence(values), next: 0 })
-    } catch (error) {
-      return [`cannot read series ${JSON.stringify(`${series} ${values}`)}: ${messageOf(error)}`]
-    }
+  let loaded: LoadedSeries[]
+  try {
+    loaded = loadSeries(test.series)
+  } catch (error) {
+    return [messageOf(error)]
   }
   const storage = new MemoryStorage()
   const engine: EngineOptions = { ...options.engine, samplesMax, subqueryStepMs: evaluationIntervalMs }
@@ -61,7 +54,7 @@ export async function runRuleTest(test: RuleTest, options: RuleTestOptions): Pro
   const lastMs = Math.max(0, ...times)
   for (let atMs = 0; atMs <= lastMs; atMs += evaluationIntervalMs) {
     for (const series of loaded) appendUntil(series, storage, test.startMs, stepMs, atMs)
-    const broken = await evaluateGroups(groups, test.startMs + atMs)
+    const broken = await evaluateGroups(groups, test.startMs, atMs)
     if (broken.length > 0) return [...failures, ...broken]
     const due = test.alertTests.filter(({ evalTimeMs }) => atMs <= evalTimeMs && evalTimeMs < atMs + evaluationIntervalMs)
     for (const expected of due.toSorted((a, b) => a.evalTimeMs - b.evalTimeMs)) {
@@ -71,6 +64,9 @@ export async function runRuleTest(test: RuleTest, options: RuleTestOptions): Pro
   for (const expected of test.expressionTests) {
     failures.push(...checkExpression(expected, () => evaluate(engine, storage, expected.expr, test.startMs + expected.evalTimeMs), options))
   }
+  options.debug?.(
+    `Dump of all data (input_series and rules) at ${formatGoDuration(lastMs)}:\n${describeStorage(storage, test.startMs + lastMs)}`,
+  )
   return failures
 }
 
@@ -117,27 +113,15 @@ async function buildGroups(test: RuleTest, options: RuleTestOptions, storage: Me
   return groups.sort((a, b) => placeOf(a) - placeOf(b))
 }
 
-async function evaluateGroups(groups: readonly RuleGroup[], timeMs: number): Promise<string[]> {
+async function evaluateGroups(groups: readonly RuleGroup[], startMs: number, atMs: number): Promise<string[]> {
   const broken: string[] = []
   for (const group of groups) {
-    await group.evaluate(timeMs)
+    await group.evaluate(startMs + atMs)
     for (const { rule, lastError } of group.entries) {
-      if (lastError !== '') broken.push(`    rule: ${rule.name}, time: ${formatGoDuration(timeMs)}, err: ${lastError}`)
+      if (lastError !== '') broken.push(`    rule: ${rule.name}, time: ${formatGoDuration(atMs)}, err: ${lastError}`)
     }
   }
   return broken
-}
-
-function appendUntil(series: LoadedSeries, storage: MemoryStorage, startMs: number, stepMs: number, untilMs: number): void {
-  for (; series.next < series.values.length && series.next * stepMs <= untilMs; series.next++) {
-    const value = series.values[series.next]
-    const timeMs = startMs + series.next * stepMs
-    if (value === undefined || value === 'missing') continue
-    const stored = storage.series(series.labels)
-    if (value === 'stale') stored.append(timeMs, STALE_LOW, STALE_HIGH)
-    else if (typeof value === 'number') stored.appendNumber(timeMs, value)
-    else stored.appendHistogram(timeMs, value)
-  }
 }
 
 /** Go's `time.Duration.String()` of whole milliseconds from a second on: `1h0m5s`, `1.5s`. */

@@ -154,16 +154,18 @@ export function choice<const Word extends string>(words: readonly Word[], wordPr
   }
 }
 
-export interface ListOptions {
+export interface ListOptions<Value> {
   /** Go's name of the list's type; default `[]` and the element's. */
   readonly goType?: string
   /** What an empty or null element fails with; without it such an element is the codec's business. */
   readonly emptyText?: string
+  /** What an empty or null element stands for. */
+  readonly nullValue?: () => Value
   /** Empty and null elements are left out. */
   readonly skipsEmpty?: boolean
 }
 
-export function list<Value>(element: Codec<Value>, options: ListOptions = {}): Codec<readonly Value[]> {
+export function list<Value>(element: Codec<Value>, options: ListOptions<Value> = {}): Codec<readonly Value[]> {
   const goType = options.goType ?? `[]${element.goType}`
   return {
     goType,
@@ -172,6 +174,10 @@ export function list<Value>(element: Codec<Value>, options: ListOptions = {}): C
       const values: Value[] = []
       for (const item of node.items as Node[]) {
         if (isNullNode(item) && options.skipsEmpty === true) continue
+        if (isNullNode(item) && options.nullValue !== undefined) {
+          values.push(options.nullValue())
+          continue
+        }
         if (isNullNode(item) && element.takesNull !== true)
           context.fail(isScalar(item) ? item : node, options.emptyText ?? 'empty or null list element')
         const value = context.collect(() => context.read(element, item))

@@ -1,3 +1,4 @@
+import { parseTimestampSeconds } from '@narthex/model/timestamp'
 import { boolean, convert, durationMs, float, list, map, string } from './codec.ts'
 import { field, object } from './object-codec.ts'
 import { decodeYaml, type Codec } from './yaml-decode.ts'
@@ -75,7 +76,7 @@ const alert = object<ExpectedAlert>('main.alert', {
 const alertTest = object<AlertTest>('main.alertTestCase', {
   evalTimeMs: field('eval_time', durationMs, 0),
   alertname: field('alertname', string, ''),
-  alerts: field('exp_alerts', list(alert, { goType: '[]main.alert' }), []),
+  alerts: field('exp_alerts', list(alert, { goType: '[]main.alert', nullValue: () => alert.defaults() }), []),
 })
 
 const sample = object<ExpectedSample>('main.sample', {
@@ -87,16 +88,20 @@ const sample = object<ExpectedSample>('main.sample', {
 const expressionTest = object<ExpressionTest>('main.promqlTestCase', {
   expr: field('expr', string, ''),
   evalTimeMs: field('eval_time', durationMs, 0),
-  samples: field('exp_samples', list(sample, { goType: '[]main.sample' }), []),
+  samples: field('exp_samples', list(sample, { goType: '[]main.sample', nullValue: () => sample.defaults() }), []),
 })
 
 const test = object<RuleTest>('main.testGroup', {
   name: field('name', string, ''),
   intervalMs: field('interval', durationMs, 0),
   startMs: field('start_timestamp', timestampMs, 0),
-  series: field('input_series', list(series, { goType: '[]main.series' }), []),
-  alertTests: field('alert_rule_test', list(alertTest, { goType: '[]main.alertTestCase' }), []),
-  expressionTests: field('promql_expr_test', list(expressionTest, { goType: '[]main.promqlTestCase' }), []),
+  series: field('input_series', list(series, { goType: '[]main.series', nullValue: () => series.defaults() }), []),
+  alertTests: field('alert_rule_test', list(alertTest, { goType: '[]main.alertTestCase', nullValue: () => alertTest.defaults() }), []),
+  expressionTests: field(
+    'promql_expr_test',
+    list(expressionTest, { goType: '[]main.promqlTestCase', nullValue: () => expressionTest.defaults() }),
+    [],
+  ),
   externalLabels: field('external_labels', map(string), {}),
   externalUrl: field('external_url', string, ''),
 })
@@ -105,7 +110,7 @@ const file = object<RuleTestFile>('main.unitTestFile', {
   ruleFiles: field('rule_files', list(string), []),
   evaluationIntervalMs: field('evaluation_interval', durationMs, 0),
   groupOrder: field('group_eval_order', list(string), []),
-  tests: field('tests', list(test, { goType: '[]main.testGroup' }), []),
+  tests: field('tests', list(test, { goType: '[]main.testGroup', nullValue: () => test.defaults() }), []),
   isFuzzy: field('fuzzy_compare', boolean, false),
 })
 
@@ -118,6 +123,6 @@ export function parseRuleTestFile(text: string, path: string): RuleTestFile {
 }
 
 function readTimestamp(text: string): number | undefined {
-  const seconds = /^[+-]?\d+(\.\d+)?$/.test(text) ? Number(text) : Date.parse(text) / 1000
-  return Number.isNaN(seconds) ? undefined : Math.round(seconds * 1000)
+  const seconds = parseTimestampSeconds(text)
+  return seconds === undefined ? undefined : Math.round(seconds * 1000)
 }

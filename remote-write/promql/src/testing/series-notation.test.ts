@@ -11,6 +11,7 @@ describe('parseSeriesDescription', () => {
     expect(valuesOf('m 1 2.5 -3e2')).toEqual([1, 2.5, -300])
     expect(valuesOf('m 1+2x3')).toEqual([1, 3, 5, 7])
     expect(valuesOf('m 8-2x2 _ _x2 stale')).toEqual([8, 6, 4, 'missing', 'missing', 'missing', 'stale'])
+    expect(valuesOf('m 010 08 1e-400 0x2')).toEqual([8, 8, 0, 0, 0, 0])
     expect(valuesOf('m 5x2 Inf -inf NaN')).toEqual([5, 5, 5, Infinity, -Infinity, NaN])
   })
 
@@ -34,7 +35,23 @@ describe('parseSeriesDescription', () => {
 })
 
 describe('parseSequence', () => {
-  it.each(['1+1', '1x', 'stale2', '{{count:1}}+{{count:1}}', '{{count:1', '{{count:1}}x', '0x1p3'])('refuses %s', (text) => {
+  it.each([
+    '1+1',
+    '1x',
+    'stale2',
+    '{{count:1}}+{{count:1}}',
+    '{{count:1',
+    '{{count:1}}x',
+    '0x1p3',
+    '1e400',
+    '1+1e400x1',
+    'NaNx2',
+    'Infx2',
+    '1+NaNx2',
+    '1+Infx2',
+    '1x-3',
+    '1--1x3',
+  ])('refuses %s', (text) => {
     expect(() => parseSequence(text)).toThrow('cannot read value')
   })
 
@@ -61,6 +78,7 @@ describe('parseMetric', () => {
   it('takes equalities only', () => {
     expect(parseMetric('').size).toBe(0)
     expect(() => parseMetric('m{a=~"b"}')).toThrow('want =, got =~')
+    expect(() => parseMetric('m{a="b",a="c"}')).toThrow('label name "a" is not unique')
   })
 })
 

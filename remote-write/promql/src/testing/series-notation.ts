@@ -35,6 +35,9 @@ export function parseMetric(text: string): Labels {
   const matchers = parseAnySelector(text)
   const other = matchers.find(({ type }) => type !== '=')
   if (other !== undefined) throw new Error(`cannot read metric ${JSON.stringify(text)}: want =, got ${other.type}`)
+  const names = matchers.map(({ name }) => name).filter((name) => name !== '__name__')
+  const twice = names.find((name, i) => names.indexOf(name) < i)
+  if (twice !== undefined) throw new Error(`cannot read metric ${JSON.stringify(text)}: label name ${JSON.stringify(twice)} is not unique`)
   return Labels.fromPairs(matchers.flatMap(({ name, value }) => [name, value]))
 }
 
@@ -73,9 +76,9 @@ function splitItems(text: string): string[] {
 }
 
 const missingItem = /^_(?:x(\d+))?$/
-// No hexadecimal ones: 0x20 is a zero and twenty more.
-const number = 'inf|nan|(?:\\d+\\.?\\d*|\\.\\d+)(?:e[+-]?\\d+)?'
-const numberItem = new RegExp(`^([+-]?)(${number})(?:([+-])(${number}))?(?:x(\\d+))?$`, 'i')
+// No hexadecimal ones: 0x20 is a zero and twenty more. As in Prometheus the words stand alone.
+const number = '(?:\\d+\\.?\\d*|\\.\\d+)(?:e[+-]?\\d+)?'
+const numberItem = new RegExp(`^([+-]?)(inf$|nan$|${number})(?:([+-])(${number}))?(?:x(\\d+))?$`, 'i')
 const durationItem = /^([+-]?)([0-9a-z]+?)(?:([+-])([0-9a-z]+?))?(?:x(\d+))?$/
 const histogramItem = /^\{\{(.*?)\}\}(?:([+-])\{\{(.*?)\}\})?(?:x(\d+))?$/s
 
@@ -91,7 +94,7 @@ function expandItem(item: string, areDurations: boolean, values: SequenceValue[]
 function expandNumbers(item: string, areDurations: boolean, values: SequenceValue[]): void {
   const [, sign, first, stepSign, step, times] = (areDurations ? durationItem : numberItem).exec(item) ?? []
   if (first === undefined || (step !== undefined && times === undefined)) throw unreadable(item)
-  const read = areDurations ? parseDuration : (text: string) => parseGoFloat(text)!
+  const read = areDurations ? parseDuration : (text: string) => readValue(text, item)
   let value = (sign === '-' ? -1 : 1) * read(first)
   const increment = step === undefined ? 0 : (stepSign === '-' ? -1 : 1) * read(step)
   repeat(values, Number(times ?? 0) + 1, () => {
@@ -99,6 +102,13 @@ function expandNumbers(item: string, areDurations: boolean, values: SequenceValu
     value += increment
     return given
   })
+}
+
+function readValue(text: string, item: string): number {
+  // Go's octal numbers, as in queries.
+  const value = /^0[0-7]+$/.test(text) ? parseInt(text, 8) : parseGoFloat(text)
+  if (value === undefined) throw unreadable(item)
+  return value
 }
 
 function expandHistograms(item: string, values: SequenceValue[]): void {
