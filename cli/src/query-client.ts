@@ -19,6 +19,7 @@ export function openClient(server: string, headers: Readonly<Record<string, stri
   try {
     return new ApiClient(server, 'narthex-query', headers, config)
   } catch (cause) {
-    throw new UserError(`narthex query: cannot parse server address ${JSON.stringify(server)}`, 1, { cause })
+    const reason = (cause as NodeJS.ErrnoException).code === 'ERR_INVALID_URL' ? '' : `: ${(cause as Error).message}`
+    throw new UserError(`narthex query: cannot parse server address ${JSON.stringify(server)}${reason}`, 1, { cause })
   }
 }

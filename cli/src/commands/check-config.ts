@@ -9,11 +9,11 @@ import type { TlsConfig } from '@narthex/config/http-client-config'
 import { parsePrometheusConfig, type ConfigMode, type PrometheusConfig, type ScrapeConfig } from '@narthex/config/prometheus-config'
 import { collectUnsupported } from '@narthex/config/unsupported'
 import { formatDuration } from '@narthex/model/duration'
-import { splitFeatures } from '@narthex/server/feature-flags'
 import { createRuleChecks } from '@narthex/server/rule-checks'
 import { flag } from '@narthex/service/flag-spec'
 import { parseFlags } from '@narthex/service/flags'
 import { PrintAndExit } from '@narthex/service/user-error'
+import { readFeatures } from '../read-features.ts'
 import { versionText } from '../version.ts'
 import { checkFlags } from './check-flags.ts'
 import { describeStatError, processOutput, type CheckOutput } from './check-output.ts'
@@ -54,7 +54,7 @@ export function runCheckConfig(argv: readonly string[]): void {
   )
   requireFiles('narthex check config', files)
   const lints = readLints(values.lint, processOutput)
-  const checks = { ...createRuleChecks(splitFeatures(values.features)), ignoresUnknownKeys: values.ignoresUnknownFields }
+  const checks = { ...createRuleChecks(readFeatures(values.features)), ignoresUnknownKeys: values.ignoresUnknownFields }
   const exitCode = checkConfigFiles(
     files,
     {

@@ -89,11 +89,28 @@ export function checkMetrics(body: Uint8Array, options: CheckMetricsOptions): Ch
     if (!(error instanceof ExpositionError)) throw error
     return { output: '', errors: [describe(error.problem, error.line)], exitCode: parseErrorCode }
   }
+  const endLine = isOpenMetrics ? undefined : findUnendedLine(body)
+  if (endLine !== undefined) return { output: '', errors: [describe('unexpected end of input stream', endLine)], exitCode: parseErrorCode }
   const lints = options.lints ? lintMetrics(families) : []
   const output = options.extended ? formatCardinality(families) : ''
   if (lints.length > 0) return { output, errors: lints.map(({ metric, text }) => `${metric} ${text}`), exitCode: lintErrorCode }
   return { output, errors: [], exitCode: 0 }
 }
+
+/** The number of a last line that has text and no end: a scrape reads it, tools that read files of text 0.0.4 do not. */
+function findUnendedLine(body: Uint8Array): number | undefined {
+  const start = body.lastIndexOf(newline) + 1
+  let at = start
+  while (body[at] === space || body[at] === tab) at++
+  if (at >= body.length) return undefined
+  let line = 1
+  for (let i = body.indexOf(newline); i >= 0; i = body.indexOf(newline, i + 1)) line++
+  return line
+}
+
+const newline = 0x0a
+const space = 0x20
+const tab = 0x09
 
 /** A body of OpenMetrics. */
 export function endsWithEof(body: Uint8Array): boolean {

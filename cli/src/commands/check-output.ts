@@ -13,13 +13,22 @@ export const processOutput: CheckOutput = {
 export const failureCode = 1
 export const lintErrorCode = 3
 
+const errorWords: Readonly<Record<string, string>> = {
+  ENOENT: 'no such file or directory',
+  EACCES: 'permission denied',
+  ENOTDIR: 'not a directory',
+}
+
 /** What `stat` says of a file that cannot be used, in Go's words. */
 export function describeStatError(path: string, error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException
-  const words: Readonly<Record<string, string>> = {
-    ENOENT: 'no such file or directory',
-    EACCES: 'permission denied',
-    ENOTDIR: 'not a directory',
-  }
-  return `stat ${path}: ${words[code ?? ''] ?? message}`
+  return `stat ${path}: ${errorWords[code ?? ''] ?? message}`
+}
+
+/** What reading a file says, in Go's words. */
+export function describeReadError(path: string, error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException
+  if (code === 'EISDIR') return `read ${path}: is a directory`
+  const words = errorWords[code ?? '']
+  return words === undefined ? message : `open ${path}: ${words}`
 }

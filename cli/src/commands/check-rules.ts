@@ -1,15 +1,15 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { ConfigError } from '@narthex/config/config-error'
 import { parseRuleFile, type RuleFileChecks, type RuleGroupConfig } from '@narthex/config/rule-file'
 import { Labels } from '@narthex/model/labels'
-import { splitFeatures } from '@narthex/server/feature-flags'
 import { createRuleChecks } from '@narthex/server/rule-checks'
 import { flag } from '@narthex/service/flag-spec'
 import { parseFlags } from '@narthex/service/flags'
 import { PrintAndExit, UserError } from '@narthex/service/user-error'
+import { readFeatures } from '../read-features.ts'
 import { versionText } from '../version.ts'
 import { checkFlags } from './check-flags.ts'
-import { failureCode, lintErrorCode, processOutput, type CheckOutput } from './check-output.ts'
+import { describeReadError, failureCode, lintErrorCode, processOutput, type CheckOutput } from './check-output.ts'
 
 // narthex check rules FILE ...: says what is wrong with rule files, as `promtool check rules` does.
 
@@ -51,7 +51,7 @@ export function runCheckRules(argv: readonly string[]): void {
   )
   requireFiles('narthex check rules', files)
   const lintsDuplicates = readRuleLints(values.lint, processOutput)
-  const checks = { ...createRuleChecks(splitFeatures(values.features)), ignoresUnknownKeys: values.ignoresUnknownFields }
+  const checks = { ...createRuleChecks(readFeatures(values.features)), ignoresUnknownKeys: values.ignoresUnknownFields }
   const verdict = checkRuleFiles(files.length === 0 ? [standardInput] : files, { checks, lintsDuplicates }, processOutput)
   throw new PrintAndExit('', exitCodeOf(verdict, values.lintFatal))
 }
@@ -66,10 +66,13 @@ export function exitCodeOf({ failed, hasErrors }: RulesVerdict, isLintFatal: boo
   return isLintFatal ? lintErrorCode : 0
 }
 
-/** Throws UserError for the first path that does not exist. */
+/** Throws UserError for the first path that does not exist or is a directory. */
 export function requireFiles(program: string, paths: readonly string[]): void {
-  const missing = paths.find((path) => !existsSync(path))
-  if (missing !== undefined) throw new UserError(`${program}: error: path '${missing}' does not exist, try --help`)
+  for (const path of paths) {
+    const found = statSync(path, { throwIfNoEntry: false })
+    if (found === undefined) throw new UserError(`${program}: error: path '${path}' does not exist, try --help`)
+    if (found.isDirectory()) throw new UserError(`${program}: error: '${path}' is a directory, try --help`)
+  }
 }
 
 /** `--lint=a,b` for rules: whether duplicates are looked for. An option that does not exist is told and passed over, as by promtool. */
@@ -114,7 +117,7 @@ function checkRuleFile(path: string, options: RuleFileOptions): { rules: number;
 
 function describeProblems(path: string, error: unknown): string[] {
   const prefix = path === standardInput ? '' : `${path}: `
-  if (!(error instanceof ConfigError)) return [`${prefix}${error instanceof Error ? error.message : String(error)}`]
+  if (!(error instanceof ConfigError)) return [`${prefix}${describeReadError(path, error)}`]
   if (error.kind !== 'check') return [`${prefix}${error.goText}`]
   return error.problems.map(({ line, column, text }) => `${prefix}${line}:${column}: ${text}`)
 }

@@ -6,10 +6,11 @@ import { parseExpression, type ParseOptions } from '@narthex/promql/parse/parse'
 import { ParseError } from '@narthex/promql/parse/parse-error'
 import { prettifyExpression } from '@narthex/promql/parse/prettify'
 import { printExpression } from '@narthex/promql/parse/print'
-import { splitFeatures, toParseOptions } from '@narthex/server/feature-flags'
+import { toParseOptions } from '@narthex/server/feature-flags'
 import { flag, type Flag } from '@narthex/service/flag-spec'
 import { parseFlags } from '@narthex/service/flags'
 import { PrintAndExit, UserError } from '@narthex/service/user-error'
+import { readFeatures } from '../read-features.ts'
 import { promtoolFlags, runSubcommand, type CommandGroup } from '../subcommands.ts'
 import { versionText } from '../version.ts'
 
@@ -90,7 +91,7 @@ function readCommand(
     argv,
   )
   const [query = '', ...rest] = given
-  return { query, rest, features: splitFeatures(values.features), type: values.matchType ?? '=' }
+  return { query, rest, features: readFeatures(values.features), type: values.matchType ?? '=' }
 }
 
 function parseQuery(text: string, options: ParseOptions): Expression {

@@ -3,7 +3,7 @@ import { flag } from '@narthex/service/flag-spec'
 import { parseFlags } from '@narthex/service/flags'
 import { UserError } from '@narthex/service/user-error'
 import type { ApiClient } from '../api-client.ts'
-import type { AnswerData, SeriesShape } from '../answer-shape.ts'
+import { readAnswerData, type SeriesShape } from '../answer-shape.ts'
 import { describeHistogramUsage } from '../histogram-usage.ts'
 import { httpConfigFileFlag } from '../http-config-file.ts'
 import { openClient, readTime } from '../query-client.ts'
@@ -53,7 +53,7 @@ async function* askAll(client: ApiClient, queries: readonly string[], time: stri
   for (const query of queries) {
     const answer = await client.ask('api/v1/query', new URLSearchParams({ query, time }))
     if (answer.status === 'error') throw new UserError(`${answer.errorType}: ${answer.error}`)
-    const { resultType, result } = answer.data as AnswerData
+    const { resultType, result } = readAnswerData(answer.data)
     if (resultType !== 'matrix') throw new UserError('query of buckets resulted in non-Matrix')
     yield result as readonly SeriesShape[]
   }

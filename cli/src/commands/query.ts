@@ -3,7 +3,7 @@ import { flag } from '@narthex/service/flag-spec'
 import { parseFlags } from '@narthex/service/flags'
 import { PrintAndExit, UserError } from '@narthex/service/user-error'
 import type { ExplainedPart } from '@narthex/promql/plan/explain-plan'
-import type { AnswerData } from '../answer-shape.ts'
+import { readAnswerData, readLabelSets, readTextList } from '../answer-shape.ts'
 import { printExplanation } from '../explain-output.ts'
 import { httpConfigFileFlag } from '../http-config-file.ts'
 import { openClient, readTime } from '../query-client.ts'
@@ -94,11 +94,8 @@ async function runKind(kind: Kind, argv: readonly string[]): Promise<void> {
   const [server = '', second = ''] = positional
   const { path, parameters } = buildRequest(kind, second, options)
   const data = await ask(server, options, path, parameters)
-  if (options['explain'] !== undefined) throw new PrintAndExit(describeExplanation(data, options['output'] === 'json'))
-  const text = formatData(data, options['output'] === 'json')
-  // As promtool, which prints an empty vector as an empty line and an empty list as none.
-  const isEmptyList = Array.isArray(data) && data.length === 0 && options['output'] !== 'json'
-  throw new PrintAndExit(isEmptyList ? '' : `${text}\n`)
+  const isJson = options['output'] === 'json'
+  throw new PrintAndExit(options['explain'] === undefined ? formatData(kind, data, isJson) : describeExplanation(data, isJson))
 }
 
 function buildRequest(kind: Kind, second: string, options: Options): { path: string; parameters: URLSearchParams } {
@@ -164,8 +161,17 @@ function describeExplanation(data: unknown, isJson: boolean): string {
   return `${isJson ? JSON.stringify(tree) : printExplanation(tree)}\n`
 }
 
-function formatData(data: unknown, isJson: boolean): string {
-  if (!Array.isArray(data)) return isJson ? encodeResult(data as AnswerData) : describeResult(data as AnswerData)
-  if (isJson) return stringifyAsGo(data)
-  return data.map((entry: unknown) => (typeof entry === 'string' ? entry : describeLabelSet(entry as Record<string, string>))).join('\n')
+/** As promtool, which prints an empty vector as an empty line and an empty list as none. */
+function formatData(kind: Kind, data: unknown, isJson: boolean): string {
+  try {
+    if (kind === 'instant' || kind === 'range') {
+      const answer = readAnswerData(data)
+      return `${isJson ? encodeResult(answer) : describeResult(answer)}\n`
+    }
+    const lines = kind === 'labels' ? readTextList(data) : readLabelSets(data)
+    if (isJson) return `${stringifyAsGo(lines)}\n`
+    return lines.map((line) => `${typeof line === 'string' ? line : describeLabelSet(line)}\n`).join('')
+  } catch (cause) {
+    throw new UserError(`query error: ${(cause as Error).message}`, 1, { cause })
+  }
 }

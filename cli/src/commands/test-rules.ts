@@ -6,11 +6,12 @@ import { parseRuleFile, type RuleGroupConfig } from '@narthex/config/rule-file'
 import { parseRuleTestFile, type RuleTestFile } from '@narthex/config/rule-test-file'
 import { compileRegex } from '@narthex/model/regex'
 import type { EngineOptions } from '@narthex/promql/engine'
-import { splitFeatures, toParseOptions } from '@narthex/server/feature-flags'
+import { toParseOptions } from '@narthex/server/feature-flags'
 import { createRuleChecks } from '@narthex/server/rule-checks'
 import { flag } from '@narthex/service/flag-spec'
 import { parseFlags } from '@narthex/service/flags'
 import { PrintAndExit, UserError } from '@narthex/service/user-error'
+import { readFeatures } from '../read-features.ts'
 import { JunitReport, type JunitSuite } from '../rule-test/junit-report.ts'
 import { runRuleTest } from '../rule-test/run-rule-test.ts'
 import { promtoolFlags, runSubcommand, type CommandGroup } from '../subcommands.ts'
@@ -70,7 +71,7 @@ async function runTestRules(argv: readonly string[]): Promise<void> {
   requireFiles('narthex test rules', files)
   const report = new JunitReport()
   const options: TestOptions = {
-    features: splitFeatures(values.features),
+    features: readFeatures(values.features),
     isWanted: compileRun(values.run),
     showsDifference: values.diff,
     showsData: values.debug,
