@@ -39,7 +39,11 @@ function editSelectors(expression: Expression, edit: (selector: VectorSelector) 
       return { ...expression, left: inner(expression.left), right: inner(expression.right) }
     case 'aggregation': {
       const { parameter } = expression
-      return { ...expression, expression: inner(expression.expression), ...(parameter === undefined ? {} : { parameter: inner(parameter) }) }
+      return {
+        ...expression,
+        expression: inner(expression.expression),
+        ...(parameter === undefined ? {} : { parameter: inner(parameter) }),
+      }
     }
     case 'subquery':
     case 'unary':
