@@ -36,7 +36,7 @@ export async function runCheckServer(kind: 'healthy' | 'ready', argv: readonly s
     process.stderr.write(`  SUCCESS:  ${Buffer.from(body).toString('utf8')}\n`)
   } catch (cause) {
     if (cause instanceof UserError) throw cause
-    throw new UserError(`check failed: ${(cause as Error).message}`, 1, { cause })
+    throw new UserError((cause as Error).message, 1, { cause })
   } finally {
     await client.close()
   }
