@@ -140,6 +140,22 @@ describe('test rules has the verdict and the lines of promtool for', () => {
 `,
     },
     {
+      what: 'empty labels of rules, which take labels away',
+      tests: `${head}tests:
+- input_series: [{series: 'up{job="a", instance="x"}', values: '1'}, {series: 'up{job="b", instance="y"}', values: '1'}]
+  promql_expr_test:
+  - {expr: r, eval_time: 0s, exp_samples: [{labels: 'r{job="a"}', value: 1}, {labels: 'r{job="b"}', value: 1}]}
+  alert_rule_test: [{eval_time: 0s, alertname: A, exp_alerts: [{exp_labels: {job: a}}, {exp_labels: {job: b}}]}]
+`,
+      ruleText:
+        'groups: [{name: g, rules: [{record: r, expr: up, labels: {instance: ""}}, {alert: A, expr: up, labels: {instance: "", zone: ""}}]}]',
+    },
+    {
+      what: 'empty labels of rules that make series the same',
+      tests: `${head}tests: [{input_series: [{series: 'up{job="a"}', values: '1'}, {series: 'up{job="b"}', values: '1'}]}]`,
+      ruleText: 'groups: [{name: g, rules: [{record: r, expr: up, labels: {job: ""}}, {alert: A, expr: up, labels: {job: ""}}]}]',
+    },
+    {
       what: 'numbers as Go reads them',
       tests: `${head}tests: [{input_series: [{series: x, values: 010 1e-400 0x2}], promql_expr_test: [{expr: 'sum_over_time(x[10m])', eval_time: 4m, exp_samples: [{value: 8}]}]}]`,
     },

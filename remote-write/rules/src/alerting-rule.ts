@@ -41,6 +41,8 @@ export interface AlertingRuleOptions {
   readonly config: AlertingRuleConfig
   /** The rule's labels with those of its group; values may be templates. */
   readonly labels: Labels
+  /** Names that they give an empty value: such labels of a result go. */
+  readonly removed?: readonly string[]
   /** The expression as it is printed back: in the API and in the generator URL. */
   readonly query: string
   readonly externalLabels: Labels
@@ -64,12 +66,14 @@ export class AlertingRule {
   /** By the alert's label set. */
   readonly active = new Map<string, ActiveAlert>()
   readonly #options: AlertingRuleOptions
+  readonly #removed: readonly string[]
 
   constructor(options: AlertingRuleOptions) {
     this.#options = options
     this.name = options.config.alert
     this.query = options.query
     this.labels = options.labels
+    this.#removed = options.removed ?? []
     this.annotations = options.config.annotations
     this.forMs = options.config.forMs
     this.keepFiringForMs = options.config.keepFiringForMs
@@ -134,7 +138,16 @@ export class AlertingRule {
 
   /** Equal strings mean that a reload changed nothing in this rule. */
   identity(): string {
-    return JSON.stringify(['alert', this.name, this.query, this.forMs, this.keepFiringForMs, this.labels.pairs, this.annotations])
+    return JSON.stringify([
+      'alert',
+      this.name,
+      this.query,
+      this.forMs,
+      this.keepFiringForMs,
+      this.labels.pairs,
+      this.#removed,
+      this.annotations,
+    ])
   }
 
   async #expandResult(result: VectorResult, timeMs: number, signal: AbortSignal | undefined): Promise<Map<string, ActiveAlert>> {
@@ -157,7 +170,12 @@ export class AlertingRule {
       }
       const ruleLabels = await expandAll(Object.entries(this.labels.toRecord()), expand)
       const annotations = Object.fromEntries(await expandAll(Object.entries(this.annotations), expand))
-      const labels = LabelSet.fromPairs([...metric.without('__name__').pairs, ...ruleLabels.flat(), 'alertname', this.name])
+      const labels = LabelSet.fromPairs([
+        ...metric.without('__name__', ...this.#removed).pairs,
+        ...ruleLabels.flat(),
+        'alertname',
+        this.name,
+      ])
       if (found.has(labels.key())) throw new Error('vector contains metrics with the same labelset after applying alert labels')
       found.set(labels.key(), newAlert(labels, annotations, value, timeMs))
     }

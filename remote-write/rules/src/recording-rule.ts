@@ -11,12 +11,16 @@ export class RecordingRule {
   readonly name: string
   readonly query: string
   readonly labels: Labels
+  readonly #removed: readonly string[]
 
-  /** `labels` are the rule's with those of its group; `query` is the expression as it is printed back. */
-  constructor(config: RecordingRuleConfig, labels: Labels, query: string) {
+  /**
+   * `labels` are the rule's with those of its group, `removed` the names that they give an empty value; `query` is the expression as it is printed back.
+   */
+  constructor(config: RecordingRuleConfig, labels: Labels, query: string, removed: readonly string[] = []) {
     this.name = config.record
     this.query = query
     this.labels = labels
+    this.#removed = removed
   }
 
   /** The rule's name and labels overwrite the result's. Throws Prometheus' texts for duplicate label sets and an exceeded limit. */
@@ -41,10 +45,10 @@ export class RecordingRule {
 
   /** Equal strings mean that a reload changed nothing in this rule. */
   identity(): string {
-    return JSON.stringify(['record', this.name, this.query, this.labels.pairs])
+    return JSON.stringify(['record', this.name, this.query, this.labels.pairs, this.#removed])
   }
 
   #nameResult(metric: Labels): Labels {
-    return LabelSet.from({ ...metric.toRecord(), ...this.labels.toRecord(), __name__: this.name })
+    return LabelSet.from({ ...metric.without(...this.#removed).toRecord(), ...this.labels.toRecord(), __name__: this.name })
   }
 }

@@ -55,6 +55,20 @@ describe('rule groups', () => {
     expect(storage.queries).toEqual([`sum by (job) (up)@${startMs}`, `sum by (job) (up)@${startMs + minute}`])
   })
 
+  test('take the labels away that they or their rules give an empty value', async () => {
+    const labels = { job: '', path: '' }
+    const rules = [
+      { ...makeRecordingRule('r', 'x'), labels: { path: '/kept', code: '' } },
+      makeAlertingRule({ alert: 'A', expr: 'x', labels: { code: '' } }),
+    ]
+    const { clock, storage, manager } = await startManager([makeGroup({ name: 'g', labels, rules })])
+    storage.results.set('x', [[{ job: 'a', path: '/', code: '200', host: 'h' }, 1]])
+    await clock.advance(1)
+    expect(storage.takeWritten()).toEqual([`r{host="h", path="/kept"}@${startMs} 1`])
+    const alerts = manager.groups().flatMap((group) => group.alertingRules().flatMap((rule) => rule.activeAlerts()))
+    expect(alerts.map((alert) => alert.labels.toString())).toEqual(['{alertname="A", host="h"}'])
+  })
+
   test('store results that are native histograms beside those that are floats', async () => {
     const { clock, storage } = await startManager([makeGroup({ name: 'g', rules: [recording] })])
     const histogram = {

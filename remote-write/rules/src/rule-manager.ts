@@ -166,14 +166,26 @@ export class RuleManager {
   }
 
   #buildRule(rule: RuleConfig, group: RuleGroupConfig, config: RuleManagerConfig, restoring: boolean): Rule {
-    const labels = Labels.from({ ...group.labels, ...rule.labels })
+    const given = { ...group.labels, ...rule.labels }
+    const labels = Labels.from(given)
+    const removed = Object.keys(given).filter((name) => given[name] === '')
     const query = formatExpression(rule.expr, this.#options.parseOptions)
-    if (rule.kind === 'recording') return new RecordingRule(rule, labels, query)
+    if (rule.kind === 'recording') return new RecordingRule(rule, labels, query, removed)
     const { externalUrl } = config
     const { log } = this.#options
     const externalLabels = Labels.from(config.externalLabels)
     const expandTemplate = this.#expandTemplate
-    return new AlertingRule({ config: rule, labels, query, externalLabels, externalUrl, expandTemplate, log, restored: !restoring })
+    return new AlertingRule({
+      config: rule,
+      labels,
+      removed,
+      query,
+      externalLabels,
+      externalUrl,
+      expandTemplate,
+      log,
+      restored: !restoring,
+    })
   }
 
   #schedule(running: RunningGroup): void {
