@@ -1,4 +1,5 @@
 import { parseDuration } from '@narthex/model/duration'
+import { parseRfc3339Ms } from '@narthex/model/timestamp'
 import { ApiError } from './envelope.ts'
 
 /** Query-string and form parameters of one request: both are merged, as Go's `Request.Form` does. */
@@ -91,7 +92,6 @@ export const earliestMs = -8.64e15
 export const latestMs = 8.64e15
 
 const floatPattern = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/
-const rfc3339Pattern = /^(\d{4}-\d{2})-(\d{2})T([01]\d|2[0-3]):\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$/
 
 function parseTime(text: string): number | undefined {
   if (floatPattern.test(text)) {
@@ -99,21 +99,11 @@ function parseTime(text: string): number | undefined {
     // Beyond what a float holds is no number for Go, either.
     return Number.isFinite(seconds) ? Math.min(latestMs, Math.max(earliestMs, Math.round(seconds * 1000))) : undefined
   }
-  const date = rfc3339Pattern.exec(text)
-  if (date !== null) {
-    const time = Date.parse(text)
-    if (!Number.isNaN(time) && Number(date[2]) <= daysIn(date[1]!)) return time
-  }
+  const date = parseRfc3339Ms(text)
+  if (date !== undefined) return date
   if (text === minTimeText) return earliestMs
   if (text === maxTimeText) return latestMs
   return undefined
-}
-
-/** Of `2026-02`: `Date.parse` takes a 30th of it for the second of March. */
-function daysIn(month: string): number {
-  const date = new Date(`${month}-01T00:00:00Z`)
-  date.setUTCMonth(date.getUTCMonth() + 1, 0)
-  return date.getUTCDate()
 }
 
 function badTime(text: string): string {
