@@ -124,7 +124,7 @@ export class QueryContext {
   /** Ends a query that was cancelled or took too long. Cheap: call it for every series. */
   checkAlive(): void {
     if (this.#limits.signal?.aborted === true) throw new QueryError('canceled', 'query was canceled in expression evaluation')
-    if ((this.#checks++ & 15) === 0 && this.#limits.now() > this.#deadlineMs) {
+    if ((this.#checks++ & 3) === 0 && this.#limits.now() > this.#deadlineMs) {
       throw new QueryError('timeout', 'query timed out in expression evaluation')
     }
   }
