@@ -178,6 +178,26 @@ describe('targets', () => {
   })
 })
 
+test("the server's own metrics as JSON have what its page has", async () => {
+  const { body } = await ask(
+    ours.url,
+    '/api/v1/status/self_metrics?metric_name_pattern=prometheus_(build_info|engine_query_duration_seconds)',
+  )
+  expect(body).toMatchObject({
+    status: 'success',
+    data: [
+      { name: 'prometheus_build_info', type: 'GAUGE', metrics: [{ labels: { version: expect.any(String) }, value: '1' }] },
+      {
+        name: 'prometheus_engine_query_duration_seconds',
+        type: 'SUMMARY',
+        metrics: expect.arrayContaining([
+          expect.objectContaining({ labels: { slice: 'inner_eval' }, quantiles: expect.objectContaining({ 0.9: expect.any(String) }) }),
+        ]),
+      },
+    ],
+  })
+})
+
 describe('federation', () => {
   /** Prometheus writes the series of a family in no order of their own. */
   const lines = (answer: Answer) => ({ ...answer, body: String(answer.body).split('\n') })

@@ -71,6 +71,7 @@ class FakeServer {
         top: (order, limit) => [{ order, limit }],
       },
       federation: { onError: () => void this.federationErrors++ },
+      selfMetrics: (isWanted) => Promise.resolve(['a_total', 'b'].filter(isWanted).map((name) => ({ name }))),
       state: {
         targets: (state, scrapePool) => ({ state, scrapePool }),
         scrapePools: () => ({ scrapePools: [] }),
@@ -342,6 +343,17 @@ describe('state', () => {
     expect(await server.errorOf('/api/v1/targets/metadata?match_target=%7B')).toMatch(/^400 bad_data: invalid parameter "match_target": /)
     expect(await server.errorOf('/api/v1/targets/metadata?limit=x')).toBe('400 bad_data: limit must be a number')
     expect((await server.ask('/api/v1/targets/metadata?limit=2')).body).toMatchObject({ data: [{ limit: 2 }] })
+  })
+
+  it('gives the own metrics whose whole name a pattern matches', async () => {
+    const server = new FakeServer()
+    const namesOf = async (query: string) => (await server.ask(`/api/v1/status/self_metrics${query}`)).body
+    expect(await namesOf('')).toEqual({ status: 'success', data: [{ name: 'a_total' }, { name: 'b' }] })
+    expect(await namesOf('?metric_name_pattern=a_.*')).toEqual({ status: 'success', data: [{ name: 'a_total' }] })
+    expect(await namesOf('?metric_name_pattern=a')).toEqual({ status: 'success', data: [] })
+    expect(await server.errorOf('/api/v1/status/self_metrics?metric_name_pattern=(')).toMatch(
+      /^400 bad_data: invalid parameter "metric_name_pattern": /,
+    )
   })
 
   it('hands the rule filter on, matchers included', async () => {

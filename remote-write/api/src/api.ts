@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { sendCompressed } from '@narthex/http/compress'
 import { addCors } from '@narthex/http/cors'
+import { compileRegex } from '@narthex/model/regex'
 import type { Expression } from '@narthex/promql/parse/ast'
 import { extractSelectors } from '@narthex/promql/parse/extract-selectors'
 import { parseAnySelector, parseExpression, parseMetricSelector, type ParseOptions } from '@narthex/promql/parse/parse'
@@ -90,7 +91,6 @@ function registerRoutes(server: FastifyInstance, backend: ApiBackend): void {
 const notBuilt: readonly [path: string, what: string][] = [
   ['/api/v1/notifications', 'notifications'],
   ['/api/v1/notifications/live', 'notifications'],
-  ['/api/v1/status/self_metrics', 'own metrics as JSON'],
   ['/api/v1/openapi.yaml', 'the description of the API'],
 ]
 
@@ -178,6 +178,10 @@ function registerState(get: Register, backend: ApiBackend): void {
   get('/api/v1/status/runtimeinfo', () => encodeSuccess(state.runtimeInformation()))
   get('/api/v1/status/buildinfo', () => encodeSuccess(state.buildInformation()))
   get('/api/v1/status/walreplay', () => encodeSuccess(state.walReplay()))
+  get('/api/v1/status/self_metrics', async (parameters) => {
+    const pattern = parameters.get('metric_name_pattern')
+    return encodeSuccess(await backend.selfMetrics(pattern === '' ? () => true : compileNamePattern(pattern)))
+  })
   get('/api/v1/features', () => encodeSuccess(state.features()))
   get('/api/v1/status/tsdb', (parameters, signal, _path, client) => {
     const limit = parameters.integer('limit', 10)
@@ -185,6 +189,15 @@ function registerState(get: Register, backend: ApiBackend): void {
     if (limit > 10_000) throw new ApiError('bad_data', 'limit must not exceed 10000')
     return backend.query.headStatistics(limit, signal, client)
   })
+}
+
+function compileNamePattern(pattern: string): (name: string) => boolean {
+  try {
+    const regex = compileRegex(pattern)
+    return (name) => regex.test(name)
+  } catch (error) {
+    throw invalidParameter('metric_name_pattern', error instanceof Error ? error.message : String(error))
+  }
 }
 
 /** Of what throws texts for whoever asked. */

@@ -219,6 +219,8 @@ export interface ApiBackend {
   readonly remoteRead: RemoteReadBackend
   readonly state: StateBackend
   readonly federation: { onError(): void }
+  /** The server's own metrics of the names that are wanted, a family each as prom2json shows it. */
+  selfMetrics(isWanted: (name: string) => boolean): Promise<readonly unknown[]>
   /** Undefined when `--web.enable-admin-api` is off. */
   readonly admin: AdminBackend | undefined
   readonly lifecycle: LifecycleBackend

@@ -1,6 +1,7 @@
 import { registerApi } from '@narthex/api/api'
 import type { ApiBackend } from '@narthex/api/backend'
 import type { PrometheusConfig } from '@narthex/config/prometheus-config'
+import { describeFamilies } from '@narthex/exposition/families-json'
 import { FamilyWriter } from '@narthex/exposition/family-writer'
 import { sendCompressed } from '@narthex/http/compress'
 import type { HttpServer } from '@narthex/http/server'
@@ -316,6 +317,7 @@ export class Server {
       state,
       queries: createQueryBook([this.pool, this.#readPool], this.#journal),
       federation: { onError: () => federationErrors.inc() },
+      selfMetrics: async (isWanted) => describeFamilies(await this.renderMetrics(), isWanted),
       admin: settings.enableAdminApi ? this.store.admin : undefined,
       parse: toParseOptions(settings.features),
       keepsExemplars: keepsExemplars(settings),
