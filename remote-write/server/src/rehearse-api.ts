@@ -22,8 +22,8 @@ export function rehearseParsing({ http }: Pick<RehearsalParts, 'http'>): Promise
 }
 
 /**
- * Asks for a query, and for lists, some times, when the threads are warm and nobody else asks: the way of a request through the main thread then takes a
- * third of the time when the first one comes. Some milliseconds of a processor.
+ * Asks for a query, and for lists, some times, when the threads are warm and nobody else asks: the way of a request through the main thread has run before
+ * when the first one comes. Some milliseconds of a processor.
  */
 export async function rehearseQueries({ http, pool, isOver }: RehearsalParts): Promise<void> {
   const begunMs = performance.now()

@@ -178,10 +178,13 @@ export class ServerOpening {
     server.start()
     const { http, log } = this.#parts
     const rehearsal = { http, pool: server.pool, isOver: () => this.#abort.signal.aborted }
-    if (this.#warmsUp) await rehearseParsing(rehearsal)
+    if (this.#warmsUp) {
+      // Nothing waits for it: the start does not hang on what nobody asked for.
+      rehearseParsing(rehearsal)
+        .then(() => rehearseQueries(rehearsal))
+        .catch((error: unknown) => log.error('cannot rehearse queries: this is a bug in Narthex', { err: error }))
+    }
     await http.serve()
-    if (!this.#warmsUp) return
-    rehearseQueries(rehearsal).catch((error: unknown) => log.error('cannot rehearse queries: this is a bug in Narthex', { err: error }))
   }
 
   /** Ends the server, or the opening. The HTTP server is its owner's to close, before this. `prolong` as in `Store.close`. */
